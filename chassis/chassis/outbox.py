@@ -1,0 +1,244 @@
+"""A fact leaves with its transaction: `record` writes a row, the relay ships it afterwards.
+
+Facts of a service travel on one stream, `facts:<service>`. A relay wakes by NOTIFY and looks every
+second in case a notice was lost. Several relays may run: each takes rows under SKIP LOCKED, and a
+fact that was shipped twice is handled once, for consumers remember its id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+import psycopg
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from chassis import telemetry
+from chassis.db import Database
+
+log = logging.getLogger("huichi.chassis.outbox")
+
+CHANNEL = "outbox"
+BATCH = 500
+STREAM_LENGTH = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What happened, in the past tense: `policy.changed`. The receiver reads the present."""
+
+    name: str
+    subject: str
+    body: dict[str, Any]
+
+
+def stream_of(service: str) -> str:
+    return f"facts:{service}"
+
+
+def tables(metadata: MetaData) -> None:
+    """Adds what the chassis keeps in every service's database: outbox, inbox, answered."""
+    outbox = Table(
+        "outbox",
+        metadata,
+        Column("position", BigInteger, Identity(), primary_key=True),
+        Column(
+            "id", Uuid, nullable=False, unique=True, server_default=text("uuidv7()")
+        ),
+        Column("name", Text, nullable=False),
+        Column("subject", Text, nullable=False),
+        Column("body", JSONB, nullable=False),
+        Column("traceparent", Text),
+        Column(
+            "at", DateTime(timezone=True), nullable=False, server_default=func.now()
+        ),
+        Column("shipped_at", DateTime(timezone=True)),
+    )
+    Index(
+        "outbox_waiting",
+        outbox.c.position,
+        postgresql_where=outbox.c.shipped_at.is_(None),
+    )
+    Index(
+        "outbox_shipped",
+        outbox.c.shipped_at,
+        postgresql_where=outbox.c.shipped_at.is_not(None),
+    )
+    Table(
+        "inbox",
+        metadata,
+        Column("id", Uuid, primary_key=True),
+        Column(
+            "at", DateTime(timezone=True), nullable=False, server_default=func.now()
+        ),
+        Index("inbox_at", "at"),
+    )
+    Table(
+        "answered",
+        metadata,
+        Column("actor", Uuid, primary_key=True),
+        Column("command", Text, primary_key=True),
+        Column("key", Text, primary_key=True),
+        Column("request", Text, nullable=False),
+        Column("answer", JSONB),
+        Column(
+            "at", DateTime(timezone=True), nullable=False, server_default=func.now()
+        ),
+        Index("answered_at", "at"),
+    )
+
+
+_INSERT = text(
+    "INSERT INTO outbox (name, subject, body, traceparent) "
+    "VALUES (:name, :subject, CAST(:body AS jsonb), :traceparent)"
+)
+
+
+def record(session: Session, fact: Fact) -> None:
+    """Writes the fact in the caller's transaction, with the trace it belongs to."""
+    session.execute(
+        _INSERT,
+        {
+            "name": fact.name,
+            "subject": fact.subject,
+            "body": orjson.dumps(fact.body).decode(),
+            "traceparent": telemetry.traceparent(),
+        },
+    )
+    # One notice a transaction: PostgreSQL folds equal notices together.
+    session.execute(text("SELECT pg_notify('outbox', '')"))
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    position: int
+    id: UUID
+    name: str
+    subject: str
+    body: dict[str, Any]
+    traceparent: str | None
+    at: str
+
+
+_TAKE = text(
+    "SELECT position, id, name, subject, body, traceparent, at FROM outbox "
+    "WHERE shipped_at IS NULL ORDER BY position LIMIT :batch FOR UPDATE SKIP LOCKED"
+)
+_SHIPPED = text("UPDATE outbox SET shipped_at = now() WHERE position = ANY(:positions)")
+_PRUNE = text("DELETE FROM outbox WHERE shipped_at < now() - interval '1 day'")
+_PRUNE_INBOX = text("DELETE FROM inbox WHERE at < now() - interval '7 days'")
+_PRUNE_ANSWERED = text("DELETE FROM answered WHERE at < now() - interval '7 days'")
+_AGE = text(
+    "SELECT coalesce(extract(epoch FROM now() - min(at)), 0) FROM outbox WHERE shipped_at IS NULL"
+)
+
+
+class Relay:
+    """Ships the waiting facts of one service, in their order, to its stream."""
+
+    def __init__(
+        self, database: Database, redis: Redis, service: str, url: str
+    ) -> None:
+        self._database = database
+        self._redis = redis
+        self._service = service
+        self._url = url
+        self._wake = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until cancelled: wake by notice or every second, ship, prune once an hour."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._listen())
+            group.create_task(self._pump())
+            group.create_task(self._prune())
+
+    async def _pump(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                while await self.ship() == BATCH:
+                    pass
+            except (SQLAlchemyError, RedisError, OSError) as problem:
+                log.warning("facts wait: %s", type(problem).__name__)
+                await asyncio.sleep(0.5)
+            try:
+                await asyncio.wait_for(self._wake.wait(), timeout=1.0)
+            except TimeoutError:
+                continue
+
+    async def ship(self) -> int:
+        """Ships one batch; returns how many. Rows stay locked until the stream has them."""
+        async with self._database.engine.begin() as connection:
+            rows = (await connection.execute(_TAKE, {"batch": BATCH})).all()
+            if not rows:
+                return 0
+            pipeline = self._redis.pipeline(transaction=False)
+            for row in rows:
+                pipeline.xadd(
+                    stream_of(self._service),
+                    {
+                        "id": str(row.id),
+                        "name": row.name,
+                        "subject": row.subject,
+                        "body": orjson.dumps(row.body),
+                        "traceparent": row.traceparent or "",
+                        "at": row.at.isoformat(),
+                    },
+                    maxlen=STREAM_LENGTH,
+                    approximate=True,
+                )
+            await pipeline.execute()
+            await connection.execute(
+                _SHIPPED, {"positions": [row.position for row in rows]}
+            )
+            return len(rows)
+
+    async def age(self) -> float:
+        """Seconds the oldest waiting fact has waited."""
+        async with self._database.engine.connect() as connection:
+            return float((await connection.execute(_AGE)).scalar_one())
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(
+                    self._url,
+                    autocommit=True,
+                    application_name=f"{self._service}-relay",
+                ) as connection:
+                    await connection.execute(f"LISTEN {CHANNEL}")
+                    async for _ in connection.notifies():
+                        self._wake.set()
+            except (psycopg.Error, OSError):
+                await asyncio.sleep(1.0)  # the one-second look goes on meanwhile
+
+    async def _prune(self) -> None:
+        while True:
+            await asyncio.sleep(3600)
+            try:
+                async with self._database.engine.begin() as connection:
+                    for statement in (_PRUNE, _PRUNE_INBOX, _PRUNE_ANSWERED):
+                        await connection.execute(statement)
+            except (SQLAlchemyError, OSError) as problem:
+                log.warning("old facts stay for now: %s", type(problem).__name__)

@@ -1,0 +1,57 @@
+"""Settings come from the environment and are read once, in the composition root."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TypeVar
+
+import msgspec
+
+PREFIX = "HUICHI_"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What every service needs to know about its surroundings."""
+
+    database_url: str
+    """PostgreSQL as `postgresql://user:password@host:port/database`."""
+    redis_url: str
+    """Valkey or Redis as `redis://:password@host:port/0`."""
+    issuer_url: str
+    """Base address of identity, which publishes the token keys."""
+    host: str = "127.0.0.1"
+    port: int = 0
+    otlp_endpoint: str | None = None
+    """Base address of an OTLP/HTTP receiver; traces go to `{otlp_endpoint}/v1/traces`."""
+    trace_url: str | None = None
+    """Where a person sees a trace, with `{trace_id}` in it."""
+    environment: str = "development"
+
+    @property
+    def production(self) -> bool:
+        return self.environment == "production"
+
+
+S = TypeVar("S", bound=Settings)
+
+
+class BadSettings(ValueError):
+    """A setting is missing or of the wrong type; the text names the variable."""
+
+
+def load(kind: type[S], service: str, environ: Mapping[str, str] = os.environ) -> S:
+    """The settings of one service: `HUICHI_<SERVICE>_<NAME>` wins over `HUICHI_<NAME>`."""
+    values: dict[str, object] = {}
+    for field in msgspec.structs.fields(kind):
+        own = f"{PREFIX}{service}_{field.name}".upper()
+        common = f"{PREFIX}{field.name}".upper()
+        found = environ.get(own, environ.get(common))
+        if found:
+            values[field.name] = found
+        elif field.required:
+            raise BadSettings(f"{own} (or {common}) is not set")
+    try:
+        return msgspec.convert(values, kind, strict=False)
+    except msgspec.ValidationError as problem:
+        raise BadSettings(f"{PREFIX}{service.upper()}_…: {problem}") from problem
