@@ -1,0 +1,83 @@
+"""Everything that can go wrong in the gateway, as a closed family with codes, so that nobody invents strings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+class GatewayError(Exception):
+    """A failure the client may read: a stable code and one sentence in English and in Chinese."""
+
+    code: ClassVar[str] = "INTERNAL_SERVER_ERROR"
+    status: ClassVar[int] = 200  # the HTTP status a GraphQL server answers with
+
+    def __init__(self, en: str, zh: str, **extra: Any) -> None:
+        super().__init__(en)
+        self.en = en
+        self.zh = zh
+        self.extra: dict[str, Any] = extra
+
+    def message(self, locale: str) -> str:
+        """Return the sentence in the reader's language."""
+        return self.zh if locale.startswith("zh") else self.en
+
+
+class BadSyntax(GatewayError):
+    """The document is not GraphQL."""
+
+    code = "GRAPHQL_PARSE_FAILED"
+    status = 400
+
+
+class BadOperation(GatewayError):
+    """The document is GraphQL, but not an operation that this schema can run."""
+
+    code = "GRAPHQL_VALIDATION_FAILED"
+    status = 400
+
+
+class UnknownOperation(GatewayError):
+    """The operation name picks nothing, or picks nothing without a name."""
+
+    code = "OPERATION_RESOLUTION_FAILURE"
+    status = 400
+
+
+class TooComplex(GatewayError):
+    """The operation is larger than the gateway is willing to plan."""
+
+    code = "OPERATION_TOO_COMPLEX"
+    status = 400
+
+
+class Unplannable(GatewayError):
+    """No walk through the subgraphs answers the operation; composition should have refused the graph."""
+
+    code = "QUERY_PLANNING_FAILED"
+    status = 500
+
+
+class BadSupergraph(GatewayError):
+    """The text is not a supergraph that this gateway understands."""
+
+    code = "INVALID_SUPERGRAPH"
+    status = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One reason why subgraphs do not compose, and how to mend it."""
+
+    code: str
+    message: str
+    mend: str
+    subgraphs: tuple[str, ...] = ()
+    coordinate: str | None = None
+    path: tuple[str, ...] = ()  # the walk that ends nowhere, for SATISFIABILITY_ERROR
+
+    def __str__(self) -> str:
+        place = f" at {self.coordinate}" if self.coordinate else ""
+        owner = f" [{', '.join(self.subgraphs)}]" if self.subgraphs else ""
+        walk = "".join(f"\n    {step}" for step in self.path)
+        return f"{self.code}{owner}{place}: {self.message}{walk}\n  mend: {self.mend}"
