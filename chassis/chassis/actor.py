@@ -71,9 +71,7 @@ class Verifier:
         expires, user_id, session_id = seen
         if expires + LEEWAY_SECONDS < self._clock():
             self._seen.pop(token, None)
-            raise _refused(
-                "The token has expired; sign in again or refresh it.", "登录已过期。"
-            )
+            raise _refused("The token has expired; sign in again or refresh it.", "登录已过期。")
         return Actor(user_id, session_id, locale)
 
     async def _verify(self, token: str) -> tuple[float, UUID, UUID | None]:

@@ -12,8 +12,7 @@ from sqlalchemy.orm import Session
 
 from chassis import telemetry
 from chassis.actor import Actor
-from chassis.outbox import Fact
-from chassis.outbox import record as record_fact
+from chassis.outbox import Fact, record as record_fact
 
 FACT = "audit.recorded"
 
@@ -38,9 +37,7 @@ def record(
             resource,
             {
                 "actor": str(actor.user_id) if actor else None,
-                "session": str(actor.session_id)
-                if actor and actor.session_id
-                else None,
+                "session": str(actor.session_id) if actor and actor.session_id else None,
                 "action": action,
                 "object": object,
                 "resource": resource,

@@ -133,9 +133,7 @@ class SyncDatabase:
         self.engine.dispose()
 
 
-def in_order(
-    ids: Sequence[K], rows: Iterable[T], key: Callable[[T], K]
-) -> list[T | None]:
+def in_order(ids: Sequence[K], rows: Iterable[T], key: Callable[[T], K]) -> list[T | None]:
     """Rows in the order of the ids they were asked by, `None` for a gap."""
     found = {key(row): row for row in rows}
     return [found.get(id) for id in ids]

@@ -15,9 +15,7 @@ class HuichiError(Exception):
     code: ClassVar[str]
     status: ClassVar[int]
 
-    def __init__(
-        self, en: str, zh: str, *, field: str | None = None, **extra: Any
-    ) -> None:
+    def __init__(self, en: str, zh: str, *, field: str | None = None, **extra: Any) -> None:
         super().__init__(en)
         self.en = en
         self.zh = zh

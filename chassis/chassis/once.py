@@ -50,16 +50,12 @@ def once(
             f"idempotencyKey 有 {len(key)} 个字符，最多 {MAX_KEY} 个。",
             field="idempotencyKey",
         )
-    digest = hashlib.sha256(
-        orjson.dumps(request, default=str, option=orjson.OPT_SORT_KEYS)
-    )
+    digest = hashlib.sha256(orjson.dumps(request, default=str, option=orjson.OPT_SORT_KEYS))
     who = {"actor": actor_id, "command": command, "key": key}
     claimed = session.execute(_CLAIM, who | {"request": digest.hexdigest()})
     if claimed.rowcount == 1:  # type: ignore[attr-defined]  # CursorResult of an INSERT has it
         answer = run()
-        session.execute(
-            _ANSWER, who | {"answer": orjson.dumps(answer, default=str).decode()}
-        )
+        session.execute(_ANSWER, who | {"answer": orjson.dumps(answer, default=str).decode()})
         return answer
     earlier = session.execute(_FOUND, who).one()
     if earlier.request != digest.hexdigest():

@@ -63,16 +63,12 @@ def tables(metadata: MetaData) -> None:
         "outbox",
         metadata,
         Column("position", BigInteger, Identity(), primary_key=True),
-        Column(
-            "id", Uuid, nullable=False, unique=True, server_default=text("uuidv7()")
-        ),
+        Column("id", Uuid, nullable=False, unique=True, server_default=text("uuidv7()")),
         Column("name", Text, nullable=False),
         Column("subject", Text, nullable=False),
         Column("body", JSONB, nullable=False),
         Column("traceparent", Text),
-        Column(
-            "at", DateTime(timezone=True), nullable=False, server_default=func.now()
-        ),
+        Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
         Column("shipped_at", DateTime(timezone=True)),
     )
     Index(
@@ -89,9 +85,7 @@ def tables(metadata: MetaData) -> None:
         "inbox",
         metadata,
         Column("id", Uuid, primary_key=True),
-        Column(
-            "at", DateTime(timezone=True), nullable=False, server_default=func.now()
-        ),
+        Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
         Index("inbox_at", "at"),
     )
     Table(
@@ -102,9 +96,7 @@ def tables(metadata: MetaData) -> None:
         Column("key", Text, primary_key=True),
         Column("request", Text, nullable=False),
         Column("answer", JSONB),
-        Column(
-            "at", DateTime(timezone=True), nullable=False, server_default=func.now()
-        ),
+        Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
         Index("answered_at", "at"),
     )
 
@@ -157,9 +149,7 @@ _AGE = text(
 class Relay:
     """Ships the waiting facts of one service, in their order, to its stream."""
 
-    def __init__(
-        self, database: Database, redis: Redis, service: str, url: str
-    ) -> None:
+    def __init__(self, database: Database, redis: Redis, service: str, url: str) -> None:
         self._database = database
         self._redis = redis
         self._service = service
@@ -209,9 +199,7 @@ class Relay:
                     approximate=True,
                 )
             await pipeline.execute()
-            await connection.execute(
-                _SHIPPED, {"positions": [row.position for row in rows]}
-            )
+            await connection.execute(_SHIPPED, {"positions": [row.position for row in rows]})
             return len(rows)
 
     async def age(self) -> float:

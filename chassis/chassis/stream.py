@@ -106,9 +106,7 @@ class Consumer:
     async def _join_groups(self) -> None:
         for stream in self._sources:
             with contextlib.suppress(ResponseError):  # BUSYGROUP: it exists already
-                await self._redis.xgroup_create(
-                    stream, self._group, id="0", mkstream=True
-                )
+                await self._redis.xgroup_create(stream, self._group, id="0", mkstream=True)
 
     async def _take_over(self) -> None:
         for stream in self._sources:
@@ -141,9 +139,7 @@ class Consumer:
                 source=self._sources[stream],
                 at=datetime.fromisoformat(_text(fields["at"])),
             )
-            if not await self._apply(
-                handler, fact, _text(fields["traceparent"]) or None, entry_id
-            ):
+            if not await self._apply(handler, fact, _text(fields["traceparent"]) or None, entry_id):
                 return
         await self._redis.xack(stream, self._group, entry_id)
 
@@ -160,9 +156,7 @@ class Consumer:
             try:
                 await self._database.write(_once, handler, fact)
             except (SQLAlchemyError, OSError) as problem:
-                log.warning(
-                    "fact %s %s waits: %s", fact.name, fact.id, type(problem).__name__
-                )
+                log.warning("fact %s %s waits: %s", fact.name, fact.id, type(problem).__name__)
                 return False
             except Exception:
                 # A handler that cannot digest a fact would stop all facts behind it for ever.

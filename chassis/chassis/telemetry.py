@@ -44,9 +44,7 @@ def start(service: str, settings: Settings) -> None:
     _start_logs(service)
     tracer = TracerProvider(
         resource=resource,
-        sampler=ParentBased(
-            TraceIdRatioBased(float(os.environ.get("HUICHI_SAMPLED", "1")))
-        ),
+        sampler=ParentBased(TraceIdRatioBased(float(os.environ.get("HUICHI_SAMPLED", "1")))),
     )
     readers: list[MetricReader] = []
     if settings.otlp_endpoint:
@@ -79,9 +77,7 @@ def stop() -> None:
     for provider in (trace.get_tracer_provider(), metrics.get_meter_provider()):
         shutdown = getattr(provider, "shutdown", None)
         if shutdown:
-            with contextlib.suppress(
-                Exception
-            ):  # telemetry never decides how a process ends
+            with contextlib.suppress(Exception):  # telemetry never decides how a process ends
                 shutdown()
 
 
@@ -112,11 +108,7 @@ def span(
         try:
             yield current
         except BaseException as problem:
-            code = (
-                problem.code
-                if isinstance(problem, HuichiError)
-                else type(problem).__name__
-            )
+            code = problem.code if isinstance(problem, HuichiError) else type(problem).__name__
             current.set_attribute("error.type", code)
             current.set_status(Status(StatusCode.ERROR, code))
             raise
@@ -151,9 +143,7 @@ class _JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
-            "at": datetime.fromtimestamp(record.created, UTC).isoformat(
-                timespec="milliseconds"
-            ),
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "service": self._service,
             "logger": record.name,
@@ -174,9 +164,7 @@ def _where(record: logging.LogRecord) -> list[str]:
     frames: list[str] = []
     while at is not None:
         code = at.tb_frame.f_code
-        frames.append(
-            f"{os.path.basename(code.co_filename)}:{at.tb_lineno} {code.co_name}"
-        )
+        frames.append(f"{os.path.basename(code.co_filename)}:{at.tb_lineno} {code.co_name}")
         at = at.tb_next
     return frames[-12:]
 

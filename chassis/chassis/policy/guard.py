@@ -1,0 +1,319 @@
+"""The only maker of a Scope. Rules are compiled once per person and policy version into a table;
+a decision is then one dictionary lookup, where asking Casbin is a scan of all rules.
+
+Deny wins, unknown is no, and without a fresh snapshot everything is refused.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Uuid, any_, bindparam, false, or_, true
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from chassis.actor import Actor
+from chassis.errors import Denied, Unavailable
+from chassis.policy.rules import (
+    ANY,
+    DENY,
+    REDACTIONS,
+    Rule,
+    Snapshot,
+    subjects,
+    subtree,
+)
+
+_REMEMBERED = 2048
+STALE_AFTER_SECONDS = 10.0
+
+
+class Visibility(Enum):
+    """How much of a sensitive value its reader gets."""
+
+    CLEAR = "CLEAR"
+    MASKED = "MASKED"
+    HIDDEN = "HIDDEN"
+
+
+@dataclass(frozen=True, slots=True)
+class Protected:
+    """A sensitive value as this reader may see it, and whether that is all of it."""
+
+    text: str | None
+    visibility: Visibility
+
+
+@dataclass(frozen=True, slots=True)
+class RowColumns:
+    """The columns of a table that row scopes speak about."""
+
+    owner: ColumnElement[Any]
+    department: ColumnElement[Any]
+    collaborators: ColumnElement[Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowAccess:
+    """The same facts of one row in memory."""
+
+    owner: UUID | None
+    department: UUID | None
+    collaborators: Sequence[UUID] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Rows that a permission reaches, and how open a value is there."""
+
+    rows: frozenset[str]
+    redaction: str
+
+
+@dataclass(frozen=True)
+class Permissions:
+    """All that one person may do under one policy version. A request keeps one of these from its
+    first question to its last, so no answer mixes two versions."""
+
+    user_id: UUID
+    version: int
+    department: UUID | None
+    departments: frozenset[UUID]
+    table: Mapping[tuple[str, str], tuple[Grant, ...]]
+    _everywhere: Mapping[tuple[str, str], tuple[Grant, ...]] = field(repr=False)
+    _denied: frozenset[tuple[str, str]] = field(repr=False)
+
+    def grants(self, object: str, action: str) -> tuple[Grant, ...]:
+        """What the rules give for this object and action; empty means no."""
+        for name, act in ((object, action), (ANY, action), (object, ANY), (ANY, ANY)):
+            if (name, act) in self._denied:
+                return ()
+        found = self.table.get((object, action))
+        if found is not None:
+            return found
+        return (
+            self._everywhere.get((ANY, action), ())
+            + self._everywhere.get((object, ANY), ())
+            + (self._everywhere.get((ANY, ANY), ()))
+        )
+
+    def allow(self, actor: Actor, object: str, action: str) -> Scope:
+        """The proof that this may be done, and to which rows. Raises `Denied`."""
+        grants = self.grants(object, action)
+        if not grants:
+            raise Denied(
+                f"The policy does not permit you to {action} {object}.",
+                f"当前权限策略不允许您对 {object} 执行 {action} 操作。",
+                coordinate=object,
+                action=action,
+            )
+        rows = frozenset[str]().union(*(grant.rows for grant in grants))
+        return Scope(actor, object, action, rows, self)
+
+    def may(self, object: str, action: str) -> bool:
+        return bool(self.grants(object, action))
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The proof that somebody may do something to certain rows. A store takes it as an argument:
+    no scope, no rows."""
+
+    actor: Actor
+    object: str
+    action: str
+    rows: frozenset[str]
+    permissions: Permissions = field(repr=False)
+
+    @property
+    def version(self) -> int:
+        """The policy version that decided."""
+        return self.permissions.version
+
+    @cached_property
+    def everything(self) -> bool:
+        return "all" in self.rows
+
+    def where(self, columns: RowColumns) -> ColumnElement[bool]:
+        """The rows this scope reaches, as one SQL condition."""
+        if self.everything:
+            return true()
+        me = self.actor.user_id
+        terms: list[ColumnElement[bool]] = []
+        if "own" in self.rows:
+            terms.append(columns.owner == me)
+        if "pool" in self.rows:
+            terms.append(columns.owner.is_(None))
+        if "subtree" in self.rows and self.permissions.departments:
+            ids = sorted(self.permissions.departments)
+            terms.append(columns.department == any_(bindparam(None, ids, type_=ARRAY(Uuid()))))
+        elif self.rows & {"department", "subtree"} and self.permissions.department:
+            terms.append(columns.department == self.permissions.department)
+        if "collaborating" in self.rows and columns.collaborators is not None:
+            # Containment, not `= ANY(column)`: only the former can use a GIN index.
+            mine = bindparam(None, [me], type_=ARRAY(Uuid()))
+            terms.append(columns.collaborators.op("@>", is_comparison=True)(mine))
+        return or_(*terms) if terms else false()
+
+    def sees(self, row: RowAccess) -> bool:
+        """The verdict of `where` for a row in memory."""
+        return _reaches(self.rows, self.actor.user_id, self.permissions, row)
+
+    def redactor(self, coordinate: str) -> Callable[[RowAccess, str | None], Protected]:
+        """How a sensitive field is shown to this reader; made once per operation."""
+        grants = sorted(
+            self.permissions.grants(coordinate, "read"),
+            key=lambda grant: REDACTIONS.index(grant.redaction),
+        )
+        me, permissions = self.actor.user_id, self.permissions
+        if grants and "all" in grants[0].rows:
+            redaction = grants[0].redaction
+            return lambda row, text: redact(redaction, text)
+
+        def show(row: RowAccess, text: str | None) -> Protected:
+            for grant in grants:
+                if _reaches(grant.rows, me, permissions, row):
+                    return redact(grant.redaction, text)
+            return HIDDEN
+
+        return show
+
+    def may(self, object: str, action: str = "read") -> bool:
+        """Whether the same person may do something else too."""
+        return self.permissions.may(object, action)
+
+
+HIDDEN = Protected(None, Visibility.HIDDEN)
+
+
+def redact(redaction: str, text: str | None) -> Protected:
+    """The text under one redaction. An empty value stays empty and says what it would have been."""
+    match redaction:
+        case "clear":
+            return Protected(text, Visibility.CLEAR)
+        case "hidden":
+            return HIDDEN
+        case _:
+            return Protected(None if text is None else _mask(redaction, text), Visibility.MASKED)
+
+
+def _mask(redaction: str, text: str) -> str:
+    match redaction:
+        case "mask:first3last4" if len(text) > 8:
+            return f"{text[:3]}{'*' * (len(text) - 7)}{text[-4:]}"
+        case "mask:first1" if len(text) > 1:
+            return text[0] + "*" * (len(text) - 1)
+        case "mask:domain" if "@" in text:
+            return "***@" + text.rsplit("@", 1)[1]
+        case _:
+            return "***"
+
+
+def _reaches(rows: frozenset[str], me: UUID, permissions: Permissions, row: RowAccess) -> bool:
+    if "all" in rows:
+        return True
+    if "own" in rows and row.owner == me:
+        return True
+    if "pool" in rows and row.owner is None:
+        return True
+    if "subtree" in rows and row.department in permissions.departments:
+        return True
+    if (
+        rows & {"department", "subtree"}
+        and row.department is not None
+        and row.department == permissions.department
+    ):
+        return True
+    return "collaborating" in rows and me in row.collaborators
+
+
+def compile_rules(snapshot: Snapshot, user: UUID) -> Permissions:
+    """The table of one person: every rule that speaks of them, by object and action."""
+    names = subjects(snapshot, user)
+    mine = [rule for rule in snapshot.rules if rule.subject in names]
+    denied = frozenset((rule.object, rule.action) for rule in mine if rule.effect == DENY)
+    allowed = [rule for rule in mine if rule.effect != DENY]
+    wild = [rule for rule in allowed if ANY in (rule.object, rule.action)]
+    table: dict[tuple[str, str], tuple[Grant, ...]] = {}
+    for rule in allowed:
+        if ANY not in (rule.object, rule.action):
+            key = (rule.object, rule.action)
+            table[key] = (*table.get(key, ()), _grant(rule))
+    for object, action in table:
+        table[object, action] += tuple(
+            _grant(rule)
+            for rule in wild
+            if rule.object in (ANY, object) and rule.action in (ANY, action)
+        )
+    everywhere: dict[tuple[str, str], tuple[Grant, ...]] = {}
+    for rule in wild:
+        key = (rule.object, rule.action)
+        everywhere[key] = (*everywhere.get(key, ()), _grant(rule))
+    member = snapshot.users.get(user)
+    department = member.department if member else None
+    return Permissions(
+        user_id=user,
+        version=snapshot.version,
+        department=department,
+        departments=subtree(snapshot, department) if department else frozenset(),
+        table=table,
+        _everywhere=everywhere,
+        _denied=denied,
+    )
+
+
+def _grant(rule: Rule) -> Grant:
+    return Grant(frozenset(rule.rows.split("+")), rule.redaction)
+
+
+class Guard:
+    """One a process. It follows the published policy through `feed` and answers from memory."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._snapshot: Snapshot | None = None
+        self._compiled: OrderedDict[UUID, Permissions] = OrderedDict()
+        self._clock = clock
+        self._confirmed = float("-inf")
+
+    @property
+    def version(self) -> int | None:
+        return self._snapshot.version if self._snapshot else None
+
+    @property
+    def ready(self) -> bool:
+        """Whether a policy is known and was confirmed to be the present one a moment ago."""
+        return self._snapshot is not None and self._clock() - self._confirmed < STALE_AFTER_SECONDS
+
+    def swap(self, snapshot: Snapshot) -> None:
+        """Takes a new policy, whole."""
+        self._snapshot, self._compiled = snapshot, OrderedDict()
+        self.confirm()
+
+    def confirm(self) -> None:
+        """The publisher was asked a moment ago and has nothing newer."""
+        self._confirmed = self._clock()
+
+    def permissions(self, actor: Actor) -> Permissions:
+        """What this person may do now. Raises `Unavailable` while no fresh policy is known."""
+        snapshot, compiled = self._snapshot, self._compiled
+        if snapshot is None or not self.ready:
+            raise Unavailable(
+                "No current access policy is known to this service, so it answers nothing yet.",
+                "服务尚未取得最新权限策略，暂不提供数据。",
+            )
+        found = compiled.get(actor.user_id)
+        if found is None:
+            found = compiled[actor.user_id] = compile_rules(snapshot, actor.user_id)
+            if len(compiled) > _REMEMBERED:
+                compiled.popitem(last=False)
+        return found
+
+    def allow(self, actor: Actor, object: str, action: str) -> Scope:
+        """One decision. Raises `Denied`."""
+        return self.permissions(actor).allow(actor, object, action)
