@@ -1,0 +1,12 @@
+"""The ids of this service: all are UUIDs, none may be taken for another."""
+
+from __future__ import annotations
+
+from typing import NewType
+from uuid import UUID
+
+CustomerId = NewType("CustomerId", UUID)
+FollowUpId = NewType("FollowUpId", UUID)
+TaskId = NewType("TaskId", UUID)
+TaskEventId = NewType("TaskEventId", UUID)
+UserId = NewType("UserId", UUID)

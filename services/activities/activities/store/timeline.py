@@ -1,0 +1,279 @@
+"""The timeline of many customers in one query: follow-ups and what happened to tasks, newest first.
+
+Both tables are walked backwards along their (customer, time) index, a page of each is merged, and
+the rest is never read. The same shape counts open tasks and finds the last contact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    DateTime,
+    FromClause,
+    Integer,
+    Row,
+    Select,
+    String,
+    Subquery,
+    Text,
+    Uuid,
+    and_,
+    cast,
+    column,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+    tuple_,
+    union_all,
+)
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.selectable import LateralFromClause
+
+from activities.domain.follow_up import Channel
+from activities.domain.ids import CustomerId, FollowUpId, TaskEventId, TaskId, UserId
+from activities.domain.task import Happening, Status
+from activities.store.customer import columns, customer_access
+from activities.store.follow_up import FollowUpRow, follow_up
+from activities.store.task import task, task_event
+from chassis.policy.guard import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEventRow:
+    """Something that happened to a task."""
+
+    id: TaskEventId
+    customer: CustomerId
+    task: TaskId
+    happening: Happening
+    title: str
+    actor: UserId | None
+    assignee: UserId
+    occurred_at: datetime
+
+
+Entry = FollowUpRow | TaskEventRow
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Which part of a timeline is wanted. `follow_ups` and `tasks` are the proofs that each kind
+    may be read; a kind without one is left out."""
+
+    follow_ups: Scope | None
+    tasks: Scope | None
+    limit: int
+    after: tuple[datetime, UUID] | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def of_customers(session: Session, ask: Ask, ids: Sequence[CustomerId]) -> list[list[Entry]]:
+    """The newest entries of each of these customers, in the order of the ids."""
+    family = _Family(ids)
+    branches: list[Select[Any]] = []
+    if ask.follow_ups:
+        branches.append(_follow_ups(family, ask.follow_ups, ask))
+    if ask.tasks:
+        branches.append(_task_events(family, ask.tasks, ask))
+    if not branches or not ids:
+        return [[] for _ in ids]
+    entry = _newest(branches, ask.limit)
+    rows = session.execute(
+        select(family.asked.c.id.label("asked"), family.root.c.customer_id.label("root"), entry)
+        .select_from(family.joined.join(entry, true()))
+        .order_by(family.asked.c.id, entry.c.occurred_at.desc(), entry.c.id.desc())
+    )
+    found: dict[UUID, list[Entry]] = {}
+    for row in rows:
+        found.setdefault(row.asked, []).append(_entry(row))
+    return [found.get(id, []) for id in ids]
+
+
+def last_contacted(
+    session: Session, scope: Scope, ids: Sequence[CustomerId]
+) -> list[datetime | None]:
+    """When each of these customers was last talked to."""
+    family = _Family(ids)
+    latest = (
+        select(follow_up.c.occurred_at)
+        .join_from(follow_up, family.member, family.member.c.customer_id == follow_up.c.customer_id)
+        .where(family.same_root)
+        .order_by(follow_up.c.occurred_at.desc())
+        .limit(1)
+        .lateral("latest")
+    )
+    return _one_each(session, family, scope, latest, latest.c.occurred_at, ids)
+
+
+def open_tasks(session: Session, scope: Scope, ids: Sequence[CustomerId]) -> list[int]:
+    """How many tasks of each of these customers are open."""
+    family = _Family(ids)
+    counted = (
+        select(func.count().label("open"))
+        .select_from(task)
+        .join(family.member, family.member.c.customer_id == task.c.customer_id)
+        .where(family.same_root, task.c.status == Status.OPEN.value)
+        .lateral("counted")
+    )
+    return [n or 0 for n in _one_each(session, family, scope, counted, counted.c.open, ids)]
+
+
+class _Family:
+    """Each asked customer, the root it counts as, and every customer that counts as that root."""
+
+    def __init__(self, ids: Sequence[CustomerId]) -> None:
+        wanted = literal(list(dict.fromkeys(ids)), ARRAY(Uuid))
+        self.asked = func.unnest(wanted).table_valued(column("id", Uuid), name="asked")
+        self.of = customer_access.alias("of")
+        self.root = customer_access.alias("root")
+        self.member = customer_access.alias("member")
+        self.joined: FromClause = self.asked.join(
+            self.of, self.of.c.customer_id == self.asked.c.id
+        ).join(self.root, self.root.c.customer_id == self.of.c.root_id)
+        self.same_root: ColumnElement[bool] = self.member.c.root_id == self.root.c.customer_id
+
+
+def _one_each(
+    session: Session,
+    family: _Family,
+    scope: Scope,
+    lateral: LateralFromClause,
+    value: ColumnElement[Any],
+    ids: Sequence[CustomerId],
+) -> list[Any]:
+    rows = session.execute(
+        select(family.asked.c.id, value)
+        .select_from(family.joined.join(lateral, true()))
+        .where(scope.where(columns(family.root)))
+    )
+    found: Mapping[UUID, Any] = {row[0]: row[1] for row in rows}
+    return [found.get(id) for id in ids]
+
+
+def _follow_ups(family: _Family, scope: Scope, ask: Ask) -> Select[Any]:
+    f = follow_up.c
+    return (
+        select(
+            literal("follow_up").label("kind"),
+            f.id,
+            f.customer_id,
+            f.occurred_at,
+            f.author_id.label("actor_id"),
+            f.summary.label("words"),
+            f.channel,
+            f.next_step,
+            f.next_due_at,
+            f.version,
+            f.created_at,
+            f.updated_at,
+            cast(null(), Uuid).label("task_id"),
+            cast(null(), Uuid).label("assignee_id"),
+            cast(null(), String).label("happening"),
+        )
+        .join_from(follow_up, family.member, family.member.c.customer_id == f.customer_id)
+        .where(
+            family.same_root, scope.where(columns(family.root)), _within(ask, f.occurred_at, f.id)
+        )
+        .order_by(f.occurred_at.desc(), f.id.desc())
+        .limit(ask.limit)
+    )
+
+
+def _task_events(family: _Family, scope: Scope, ask: Ask) -> Select[Any]:
+    e = task_event.c
+    mine = task.c.assignee_id == scope.actor.user_id
+    moment = DateTime(timezone=True)
+    return (
+        select(
+            literal("task_event").label("kind"),
+            e.id,
+            e.customer_id,
+            e.occurred_at,
+            e.actor_id,
+            task.c.title.label("words"),
+            cast(null(), String).label("channel"),
+            cast(null(), Text).label("next_step"),
+            cast(null(), moment).label("next_due_at"),
+            cast(null(), Integer).label("version"),
+            cast(null(), moment).label("created_at"),
+            cast(null(), moment).label("updated_at"),
+            e.task_id,
+            e.assignee_id,
+            e.happening,
+        )
+        .join_from(task_event, family.member, family.member.c.customer_id == e.customer_id)
+        .join(task, task.c.id == e.task_id)
+        .where(
+            family.same_root,
+            or_(mine, scope.where(columns(family.root))),
+            _within(ask, e.occurred_at, e.id),
+        )
+        .order_by(e.occurred_at.desc(), e.id.desc())
+        .limit(ask.limit)
+    )
+
+
+def _within(
+    ask: Ask, occurred_at: ColumnElement[datetime], id: ColumnElement[UUID]
+) -> ColumnElement[bool]:
+    terms: list[ColumnElement[bool]] = []
+    if ask.after:
+        moment, last = ask.after
+        terms.append(
+            tuple_(occurred_at, id)
+            < tuple_(literal(moment, DateTime(timezone=True)), literal(last, Uuid))
+        )
+    if ask.since:
+        terms.append(occurred_at >= ask.since)
+    if ask.until:
+        terms.append(occurred_at < ask.until)
+    return and_(true(), *terms)
+
+
+def _newest(branches: Sequence[Select[Any]], limit: int) -> LateralFromClause:
+    merged: Subquery = union_all(*branches).subquery("merged")
+    return (
+        select(merged)
+        .order_by(merged.c.occurred_at.desc(), merged.c.id.desc())
+        .limit(limit)
+        .lateral("entry")
+    )
+
+
+def _entry(row: Row[Any]) -> Entry:
+    if row.kind == "follow_up":
+        return FollowUpRow(
+            id=FollowUpId(row.id),
+            customer=CustomerId(row.root),
+            written_for=CustomerId(row.customer_id),
+            author=UserId(row.actor_id),
+            channel=Channel(row.channel),
+            summary=row.words,
+            occurred_at=row.occurred_at,
+            next_step=row.next_step,
+            next_due_at=row.next_due_at,
+            version=row.version,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+        )
+    return TaskEventRow(
+        id=TaskEventId(row.id),
+        customer=CustomerId(row.root),
+        task=TaskId(row.task_id),
+        happening=Happening(row.happening),
+        title=row.words,
+        actor=UserId(row.actor_id) if row.actor_id else None,
+        assignee=UserId(row.assignee_id),
+        occurred_at=row.occurred_at,
+    )
