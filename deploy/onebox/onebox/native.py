@@ -49,7 +49,7 @@ def launch(
         stdout=output,
         stderr=output,
         start_new_session=True,
-        preexec_fn=prepare,  # noqa: PLW1509  # only the launcher's single thread comes here
+        preexec_fn=prepare,  # only the launcher's single thread comes here
     )
 
 

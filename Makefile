@@ -1,0 +1,62 @@
+# The commands of the house. `make` alone lists them. Works with GNU make 3.81 (macOS) and newer.
+# Needs git, make and Python 3.11 or newer; everything else comes by a lock with hashes.
+
+PORT ?= 8600
+export PORT
+
+# The first Python that is new enough; `make PYTHON=/path/to/python …` chooses another.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
+
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help up stop status demo test check schemas bench lock clean compose-env compose-test python runtime dev
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
+
+up: runtime ## run everything on this machine (PORT=8600 moves it); Ctrl-C stops it
+	@exec $(BIN)/onebox up --port $(PORT)
+
+stop: runtime ## stop a running `make up` of this folder
+	@$(BIN)/onebox stop
+
+status: runtime ## show what is running
+	@$(BIN)/onebox status
+
+demo: runtime ## real ERP + spreadsheet -> one query, on the running house or on one of its own
+	@$(BIN)/python -m onebox.demo
+
+test: dev ## run every test, on servers of its own
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: dev ## format, lint, types, import contracts, schemas, compose file
+	@$(BIN)/python -m onebox.check
+
+schemas: dev ## print the subgraphs' schemas and compose the supergraph
+	@$(BIN)/python -m onebox.schemas
+
+bench: dev ## measure every published number again
+	@$(BIN)/python -m benchmarks
+
+compose-env: runtime ## write .env with generated secrets for docker compose
+	@$(BIN)/python -m onebox.compose env
+
+compose-test: dev ## run the containers with a real engine and locally made base images (Debian, root)
+	@$(BIN)/python -m onebox.compose test
+
+lock: dev ## renew requirements*.lock from pyproject.toml
+	@$(PYTHON) deploy/bootstrap.py lock
+
+clean: ## remove the environment and caches; the data in var/ stays
+	rm -rf .venv .make .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+runtime dev: python
+	@$(PYTHON) deploy/bootstrap.py $@
+
+python:
+	@test -n "$(PYTHON)" || { printf '%s\n' \
+	  'Huichi needs Python 3.11 or newer, and found none called python3.13, python3.12, python3.11 or python3.' \
+	  'Debian or Ubuntu: apt install python3 python3-venv   macOS: install Python from its website or with brew.' \
+	  'One at another place: make PYTHON=/path/to/python ...'; exit 1; }
