@@ -286,6 +286,11 @@ class Guard:
         return self._snapshot.version if self._snapshot else None
 
     @property
+    def snapshot(self) -> Snapshot | None:
+        """The policy in force, for questions about other people than the one who asks."""
+        return self._snapshot
+
+    @property
     def ready(self) -> bool:
         """Whether a policy is known and was confirmed to be the present one a moment ago."""
         return self._snapshot is not None and self._clock() - self._confirmed < STALE_AFTER_SECONDS
