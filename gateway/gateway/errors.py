@@ -65,6 +65,71 @@ class BadSupergraph(GatewayError):
     status = 500
 
 
+class BadVariables(GatewayError):
+    """A variable is missing or does not fit its type."""
+
+    code = "BAD_USER_INPUT"
+    status = 400
+
+
+class BadRequest(GatewayError):
+    """The HTTP request is not a GraphQL request."""
+
+    code = "BAD_REQUEST"
+    status = 400
+
+
+class TooLarge(GatewayError):
+    """The request's body is larger than the gateway reads."""
+
+    code = "REQUEST_TOO_LARGE"
+    status = 413
+
+
+class IntrospectionDisabled(GatewayError):
+    """The operation asks for the schema where it is not shown."""
+
+    code = "INTROSPECTION_DISABLED"
+    status = 400
+
+
+class SubgraphFailed(GatewayError):
+    """A subgraph gave no usable answer; always carries `service`."""
+
+    code = "SUBGRAPH_FAILED"
+
+
+class SubgraphUnavailable(SubgraphFailed):
+    """No connection, or the subgraph says that it cannot serve."""
+
+    code = "SUBGRAPH_UNAVAILABLE"
+
+
+class SubgraphTimeout(SubgraphFailed):
+    """The subgraph, or the whole request, took longer than allowed."""
+
+    code = "SUBGRAPH_TIMEOUT"
+
+
+class BadSubgraphAnswer(SubgraphFailed):
+    """What the subgraph sent is not a GraphQL response, or not one that fits the schema."""
+
+    code = "SUBGRAPH_BAD_RESPONSE"
+
+
+class NullNotAllowed(GatewayError):
+    """A field that may not be null has no value, and no subgraph said why."""
+
+    code = "NULL_NOT_ALLOWED"
+
+
+class SubscriptionsUnsupported(GatewayError):
+    """A subscription where only queries and mutations are served."""
+
+    code = "SUBSCRIPTIONS_NOT_SUPPORTED"
+    status = 400
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One reason why subgraphs do not compose, and how to mend it."""

@@ -1,0 +1,88 @@
+"""The whole story of executing: follow the plan's nodes, then read the client's answer out of the tree."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from graphql import GraphQLSchema
+
+from gateway.errors import SubscriptionsUnsupported
+from gateway.execution.completion import ClientPaths, Completion, holds
+from gateway.execution.faults import Faults
+from gateway.execution.fetch import CompiledFetch, Run
+from gateway.execution.introspection import introspect
+from gateway.execution.transport import Send
+from gateway.plan import Condition, Fetch, Node, Parallel, Plan, Sequence, Subscribe
+from gateway.result import Response
+
+Step = Callable[[Run], Awaitable[None]]
+
+
+async def execute(
+    plan: Plan, variables: Mapping[str, Any], send: Send, schema: GraphQLSchema, locale: str = "en"
+) -> Response:
+    """Execute a plan once; who executes it often keeps its Executable."""
+    return await Executable(plan, schema).run(variables, send, locale)
+
+
+class Executable:
+    """A plan compiled for execution, good for any number of requests at once."""
+
+    def __init__(self, plan: Plan, schema: GraphQLSchema) -> None:
+        self.plan = plan
+        self.schema = schema
+        self._step = _compile(plan.root) if plan.root is not None else None
+        self._completion = Completion(plan.shape)
+        self._paths = ClientPaths(plan.shape)
+
+    async def run(self, variables: Mapping[str, Any], send: Send, locale: str = "en") -> Response:
+        """Fetch everything, then complete the answer; faults are part of it, nothing is raised.
+
+        `variables` are JSON as the client sent it, already checked and with defaults filled in.
+        """
+        faults = Faults(locale)
+        run = Run({}, variables, send, faults, self._paths)
+        if self._step is not None:
+            await self._step(run)
+        data = self._completion.complete(run.tree, faults, variables)
+        if data is not None and self.plan.introspection is not None:
+            data |= introspect(self.plan, self.schema, variables, faults)
+        return Response(data, tuple(faults.found))
+
+
+def _compile(node: Node) -> Step:
+    match node:
+        case Fetch():
+            return CompiledFetch(node).run
+        case Sequence(nodes):
+            return _in_order([_compile(child) for child in nodes])
+        case Parallel(nodes):
+            return _at_once([_compile(child) for child in nodes])
+        case Condition(guard, inner):
+            step = _compile(inner)
+
+            async def when_wanted(run: Run) -> None:
+                if holds(guard, run.variables):
+                    await step(run)
+
+            return when_wanted
+        case Subscribe():
+            raise SubscriptionsUnsupported(
+                "This gateway does not serve subscriptions over plain HTTP requests.",
+                "此网关不支持通过普通 HTTP 请求进行订阅。",
+            )
+
+
+def _in_order(steps: list[Step]) -> Step:
+    async def in_order(run: Run) -> None:
+        for step in steps:
+            await step(run)
+
+    return in_order
+
+
+def _at_once(steps: list[Step]) -> Step:
+    async def at_once(run: Run) -> None:
+        await asyncio.gather(*(step(run) for step in steps))
+
+    return at_once

@@ -1,0 +1,196 @@
+"""One fetch of a plan, compiled: builds its body, sends it, merges the answer and relays its errors."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from graphql import FieldNode, OperationDefinitionNode, SelectionNode, parse
+
+from gateway.errors import SubgraphFailed
+from gateway.execution.completion import ClientPaths, holds
+from gateway.execution.faults import Faults, nonsense
+from gateway.execution.representations import Asked, Group
+from gateway.execution.transport import Answer, Request, Send
+from gateway.execution.tree import Object, Place, copied, merge
+from gateway.plan import Fetch
+
+
+@dataclass(slots=True)
+class Run:
+    """One execution under way."""
+
+    tree: Object
+    variables: Mapping[str, Any]
+    send: Send
+    faults: Faults
+    paths: ClientPaths
+
+
+class CompiledFetch:
+    """A fetch with everything done that does not depend on the request."""
+
+    def __init__(self, fetch: Fetch) -> None:
+        self.fetch = fetch
+        self.groups = [Group(entities) for entities in fetch.entities]
+        head = orjson.dumps({"query": fetch.document, "operationName": fetch.operation_name})
+        self.head = head[:-1]
+
+    async def run(self, run: Run) -> None:
+        """Fetch; whatever goes wrong becomes a fault, never an exception."""
+        if self.groups:
+            await self._run_entities(run)
+        else:
+            await self._run_root(run)
+
+    # ------------------------------------------------------------------------------ at the root
+
+    async def _run_root(self, run: Run) -> None:
+        try:
+            answer = await run.send(Request(self.fetch, self._body(run, ())))
+        except SubgraphFailed as failure:
+            for key in self._root_keys():
+                run.faults.fail(failure, run.paths.path((key,)))
+            return
+        data = answer.get("data")
+        if data:
+            merge(run.tree, data)
+        for error in answer.get("errors") or ():
+            place = _place(error)
+            run.faults.relay(self.fetch.subgraph, error, run.paths.path(place) if place else None)
+            if not place:
+                run.faults.cover(run.paths.path((key,)) for key in self._root_keys())
+
+    def _root_keys(self) -> list[str]:
+        """The response keys at the document's root; parsed only when something went wrong."""
+        (operation,) = (
+            item
+            for item in parse(self.fetch.document).definitions
+            if isinstance(item, OperationDefinitionNode)
+        )
+        return list(dict.fromkeys(_keys(operation.selection_set.selections)))
+
+    # ---------------------------------------------------------------------------- with entities
+
+    async def _run_entities(self, run: Run) -> None:
+        asked = [
+            group.ask(run.tree) if holds(group.guard, run.variables) else Asked([], [])
+            for group in self.groups
+        ]
+        count = sum(len(each.representations) for each in asked)
+        if not count:
+            return
+        try:
+            answer = await run.send(Request(self.fetch, self._body(run, asked), count))
+        except SubgraphFailed as failure:
+            self._fail_all(run, asked, failure)
+            return
+        self._relay(run, asked, answer)
+        data = answer.get("data") or {}
+        for group, each in zip(self.groups, asked, strict=True):
+            if each.representations:
+                self._merge(run, group, each, data.get(group.alias))
+
+    def _merge(self, run: Run, group: Group, asked: Asked, entities: Any) -> None:
+        if entities is None:
+            return
+        if type(entities) is not list or len(entities) != len(asked.waiting):
+            self._fail(run, group, asked, nonsense(self.fetch.subgraph))
+            return
+        for entity, waiting in zip(entities, asked.waiting, strict=True):
+            if type(entity) is dict:
+                _hand_out(entity, waiting)
+
+    def _relay(self, run: Run, asked: list[Asked], answer: Answer) -> None:
+        errors = answer.get("errors")
+        if not errors:
+            return
+        # Before the answer is merged: afterwards the tree might no longer lead to the same objects.
+        by_alias = {
+            group.alias: (each, group.places(run.tree))
+            for group, each in zip(self.groups, asked, strict=True)
+        }
+        for error in errors:
+            match _place(error):
+                case (str() as alias, int() as index, *rest) if (
+                    alias in by_alias and 0 <= index < len(by_alias[alias][0].waiting)
+                ):
+                    each, places = by_alias[alias]
+                    for place in _places(each.waiting[index], places):
+                        path = run.paths.path((*place, *rest))
+                        run.faults.relay(self.fetch.subgraph, error, path)
+                case _:
+                    everywhere = [
+                        run.paths.path(place)
+                        for each, places in by_alias.values()
+                        for place in _all_places(each, places)
+                    ]
+                    run.faults.relay(
+                        self.fetch.subgraph, error, everywhere[0] if everywhere else None
+                    )
+                    run.faults.cover(everywhere)
+
+    def _fail_all(self, run: Run, asked: list[Asked], failure: SubgraphFailed) -> None:
+        for group, each in zip(self.groups, asked, strict=True):
+            self._fail(run, group, each, failure)
+
+    def _fail(self, run: Run, group: Group, asked: Asked, failure: SubgraphFailed) -> None:
+        """One fault, at the first object that misses its answer; the others count as explained."""
+        paths = [run.paths.path(place) for place in _all_places(asked, group.places(run.tree))]
+        if paths:
+            run.faults.fail(failure, paths[0])
+            run.faults.cover(paths)
+
+    # ------------------------------------------------------------------------------------ bytes
+
+    def _body(self, run: Run, asked: Iterable[Asked]) -> bytes:
+        parts = []
+        given = {
+            name: run.variables[name] for name in self.fetch.variables if name in run.variables
+        }
+        if given:
+            parts.append(orjson.dumps(given)[1:-1])
+        for group, each in zip(self.groups, asked, strict=True):
+            parts.append(b'"%b":[%b]' % (group.variable.encode(), b",".join(each.representations)))
+        if not parts:
+            return self.head + b"}"
+        return b'%b,"variables":{%b}}' % (self.head, b",".join(parts))
+
+
+def _hand_out(entity: Object, waiting: list[tuple[int, Object]]) -> None:
+    """Merge one answer into all who wait for it.
+
+    Objects of one target hold the same selection and may share what is below them; another target
+    may hang something else there, so it gets a copy of its own.
+    """
+    first = waiting[0][0]
+    shared: dict[int, Object] = {first: entity}
+    for number, item in waiting:
+        if number not in shared:
+            shared[number] = copied(entity)
+        merge(item, shared[number])
+
+
+def _place(error: Any) -> Place:
+    path = error.get("path") if isinstance(error, dict) else None
+    if not isinstance(path, list):
+        return ()
+    return tuple(step for step in path if isinstance(step, str | int))
+
+
+def _places(waiting: list[tuple[int, Object]], places: dict[int, list[Place]]) -> list[Place]:
+    found = (place for _, item in waiting for place in places.get(id(item), ()))
+    return list(dict.fromkeys(found))
+
+
+def _all_places(asked: Asked, places: dict[int, list[Place]]) -> list[Place]:
+    return [place for waiting in asked.waiting for place in _places(waiting, places)]
+
+
+def _keys(selections: Iterable[SelectionNode]) -> Iterable[str]:
+    for item in selections:
+        if isinstance(item, FieldNode):
+            yield (item.alias or item.name).value
+        else:
+            inner = getattr(item, "selection_set", None)
+            yield from _keys(inner.selections if inner else ())

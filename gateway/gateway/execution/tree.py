@@ -1,0 +1,94 @@
+"""The one tree of JSON that all fetches of a request build: finding objects in it and merging into it."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from gateway.plan import Each, Key, Only, Path, Step
+
+Object = dict[str, Any]
+Place = tuple[str | int, ...]
+Walk = Callable[[Object], list[Object]]
+
+
+def walk(path: Path) -> Walk:
+    """Compile a path into a function that lists the objects it leads to, in the tree's order."""
+    steps = tuple(path)
+
+    def objects(root: Object) -> list[Object]:
+        found: list[Any] = [root]
+        try:
+            for step in steps:
+                found = _follow(step, found)
+        except (AttributeError, TypeError):  # a subgraph sent a leaf where the schema has an object
+            return [value for _, value in places(steps, root)]
+        return [value for value in found if type(value) is dict]
+
+    return objects
+
+
+def _follow(step: Step, values: list[Any]) -> list[Any]:
+    match step:
+        case Key(name):
+            return [inner for value in values if (inner := value.get(name)) is not None]
+        case Each():
+            return [inner for value in values for inner in value if inner is not None]
+        case Only(types):
+            return [value for value in values if value.get("__typename") in types]
+
+
+def places(path: Path, root: Object) -> list[tuple[Place, Object]]:
+    """The same objects as `walk`, each with its place in the tree; slower, and stops at no nonsense."""
+    found: Iterable[tuple[Place, Any]] = [((), root)]
+    for step in path:
+        found = [pair for place, value in found for pair in _step(step, place, value)]
+    return [(place, value) for place, value in found if type(value) is dict]
+
+
+def _step(step: Step, place: Place, value: Any) -> list[tuple[Place, Any]]:
+    match step:
+        case Key(name):
+            return [((*place, name), value.get(name))] if type(value) is dict else []
+        case Each():
+            items = enumerate(value) if type(value) is list else ()
+            return [((*place, index), item) for index, item in items]
+        case Only(types):
+            return (
+                [(place, value)] if type(value) is dict and value.get("__typename") in types else []
+            )
+
+
+def merge(into: Object, new: Object) -> None:
+    """Deep merge: objects and lists of equal length are merged, null never wins over a value."""
+    for key, value in new.items():
+        old = into.get(key)
+        if old is None:
+            into[key] = value
+        elif value is not None and old is not value:
+            into[key] = _merged(old, value)
+
+
+def _merged(old: Any, new: Any) -> Any:
+    if type(old) is dict and type(new) is dict:
+        merge(old, new)
+        return old
+    if type(old) is list and type(new) is list and len(old) == len(new):
+        return [_either(before, after) for before, after in zip(old, new, strict=True)]
+    return new
+
+
+def _either(old: Any, new: Any) -> Any:
+    return new if old is None else old if new is None else _merged(old, new)
+
+
+def copied(value: Any) -> Any:
+    """A copy that shares no object or list, for an entity that stands at several places."""
+    if type(value) is dict:
+        return {
+            key: copied(inner) if type(inner) in _BOXES else inner for key, inner in value.items()
+        }
+    if type(value) is list:
+        return [copied(inner) if type(inner) in _BOXES else inner for inner in value]
+    return value
+
+
+_BOXES = (dict, list)

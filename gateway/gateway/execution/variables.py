@@ -1,0 +1,42 @@
+"""The client's variables: checked against their types, defaults filled in, otherwise sent on as they came."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from graphql import GraphQLSchema, get_variable_values, value_from_ast_untyped
+
+from gateway.errors import BadVariables
+from gateway.operation import Operation
+
+Coerce = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+
+
+def variables_of(operation: Operation, schema: GraphQLSchema, *, quiet: bool = False) -> Coerce:
+    """Compile the operation's variable declarations; the result raises BadVariables.
+
+    A subgraph gets the JSON that the client wrote: it knows its own scalars better than we do.
+    `quiet` leaves suggestions out of the messages.
+    """
+    declared = operation.node.variable_definitions or ()
+    defaults = {
+        item.variable.name.value: value_from_ast_untyped(item.default_value)
+        for item in declared
+        if item.default_value is not None
+    }
+    names = frozenset(item.variable.name.value for item in declared)
+
+    def coerce(given: Mapping[str, Any]) -> Mapping[str, Any]:
+        if not names:
+            return {}
+        known = {name: value for name, value in given.items() if name in names}
+        checked = get_variable_values(
+            schema, declared, known, max_errors=20, hide_suggestions=quiet
+        )
+        if isinstance(checked, list):
+            raise BadVariables(
+                "; ".join(error.message for error in checked),
+                "变量无效：" + "；".join(error.message for error in checked),
+            )
+        return {**defaults, **known}
+
+    return coerce

@@ -1,0 +1,77 @@
+"""Everything about one gateway that its operator may choose, read once and never changed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+DEFAULT_HEADERS = ("authorization", "accept-language")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """How GraphiQL's sign-in bar gets a token: a mutation of `$username` and `$password`."""
+
+    document: str
+    token: str
+    """Path of the token inside `data`, with dots: `signIn.accessToken`."""
+    errors: str = "errors"
+    """Path of a list of `{message}` inside `data`, shown when there is no token."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one request may cost before it is refused."""
+
+    body_bytes: int = 1_000_000
+    tokens: int = 15_000
+    depth: int = 25
+    aliases: int = 200
+    fields: int = 5_000
+    directives: int = 200
+    variables_depth: int = 32
+    seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubgraphLimits:
+    """What a subgraph may take before the gateway stops waiting for it."""
+
+    connect_seconds: float = 2.0
+    seconds: float = 20.0
+    response_bytes: int = 32_000_000
+    connections: int = 256
+    """Requests under way at once; further ones wait for a place."""
+    retries: int = 2
+    """Further tries of a query whose connection failed; mutations are never sent twice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """One gateway; only the supergraph has no default."""
+
+    supergraph: Path | str
+    """A file that is watched for changes, or the SDL itself."""
+    subgraph_urls: Mapping[str, str] = field(default_factory=dict)
+    """Addresses that win over the supergraph's, by subgraph name."""
+    host: str = "127.0.0.1"
+    port: int = 4000
+    title: str = "Gateway"
+    production: bool = False
+    """No introspection, no suggestions, no plans, no page."""
+    headers: tuple[str, ...] = DEFAULT_HEADERS
+    """Headers of the client that every subgraph is sent too (`traceparent` always is)."""
+    limits: Limits = field(default_factory=Limits)
+    subgraph_limits: SubgraphLimits = field(default_factory=SubgraphLimits)
+    documents: int = 1_000
+    """Prepared operations that are kept."""
+    reload_seconds: float = 1.0
+    drain_seconds: int = 10
+    service_name: str = "gateway"
+    otlp_endpoint: str | None = None
+    """Base address of an OTLP/HTTP receiver; traces go to `{otlp_endpoint}/v1/traces`."""
+    trace_ratio: float = 1.0
+    """Share of requests that are recorded when the caller did not decide."""
+    trace_url: str | None = None
+    """Address of a page that shows a trace, with `{trace_id}` in it."""
+    sign_in: SignIn | None = None
+    default_query: str | None = None

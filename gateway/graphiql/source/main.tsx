@@ -1,0 +1,72 @@
+// The page that the gateway serves: GraphiQL, a sign-in bar, the trace and the plan of the last answer.
+import type { Fetcher } from "@graphiql/toolkit";
+import { GraphiQL } from "graphiql";
+import "graphiql/style.css";
+import { StrictMode, useMemo, useState, useSyncExternalStore } from "react";
+import { createRoot } from "react-dom/client";
+import { configuration } from "./configuration";
+import { lastAnswer } from "./last_answer";
+import { planTab } from "./plan_tab";
+import { current, type Session } from "./session";
+import { SignInBar } from "./sign_in_bar";
+import "./page.css";
+import { ask } from "./transport";
+import { isChinese } from "./words";
+
+function Page() {
+  const [session, setSession] = useState(current);
+  const { traceId, traceUrl } = useSyncExternalStore(lastAnswer.subscribe, lastAnswer.read);
+  const fetcher = useMemo(() => fetcherFor(session), [session]);
+
+  return (
+    <>
+      <SignInBar session={session} onSession={setSession} traceId={traceId} traceUrl={traceUrl} />
+      <main>
+        <GraphiQL
+          fetcher={fetcher}
+          plugins={[planTab]}
+          defaultQuery={configuration.defaultQuery ?? undefined}
+          shouldPersistHeaders={false}
+        >
+          <GraphiQL.Logo>{" "}</GraphiQL.Logo>
+        </GraphiQL>
+      </main>
+    </>
+  );
+}
+
+/** Headers typed into GraphiQL win over the session's, so that another token can be tried. */
+function fetcherFor(session: Session | null): Fetcher {
+  return async ({ query, variables, operationName }, options) => {
+    const introspection = operationName === "IntrospectionQuery";
+    const answer = await ask(
+      { query, variables, operationName },
+      {
+        ...(session ? { authorization: `Bearer ${session.token}` } : {}),
+        ...(configuration.plans && !introspection ? { "x-include-plan": "1" } : {}),
+        ...lowerCase(options?.headers ?? {}),
+      },
+    );
+    if (introspection) return answer as never;
+    lastAnswer.tell(answer);
+    return withoutPlan(answer) as never;
+  };
+}
+
+function lowerCase(headers: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+}
+
+/** The plan has a tab of its own; in the answer it would only be in the way. */
+function withoutPlan<T extends { extensions?: { queryPlan?: unknown } }>(answer: T): T {
+  const { queryPlan: _, ...extensions } = answer.extensions ?? {};
+  return { ...answer, extensions };
+}
+
+document.documentElement.lang = isChinese ? "zh" : "en";
+document.title = `GraphiQL · ${configuration.title}`;
+createRoot(document.getElementById("page")!).render(
+  <StrictMode>
+    <Page />
+  </StrictMode>,
+);
