@@ -13,6 +13,8 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from onebox import native, postgres
 from tests.support.servers import free_port
@@ -45,7 +47,9 @@ def test_keeps_two_databases_of_a_test_apart(database: Callable[..., str]) -> No
 
 def test_is_a_valkey_that_wants_its_password(redis_url: str) -> None:
     given = redis.Redis.from_url(redis_url)
-    without = redis.Redis(port=given.connection_pool.connection_kwargs["port"], retry=None)
+    without = redis.Redis(
+        port=given.connection_pool.connection_kwargs["port"], retry=Retry(NoBackoff(), 0)
+    )
 
     assert given.ping() is True
     with pytest.raises(redis.AuthenticationError):
@@ -77,7 +81,7 @@ def test_keeps_what_was_written_when_stopped_and_started(tmp_path: Path) -> None
         try:
             server.wait(process)
             with connect(server.url()) as connection:
-                connection.execute(statement)  # type: ignore[call-overload]
+                connection.execute(statement)
         finally:
             postgres.stop(process)
         assert process.returncode == 0

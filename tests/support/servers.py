@@ -22,10 +22,8 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from onebox import native
-from onebox.postgres import Postgres, new_password
-from onebox.postgres import stop as stop_postgres
-from onebox.valkey import Valkey
-from onebox.valkey import stop as stop_valkey
+from onebox.postgres import Postgres, new_password, stop as stop_postgres
+from onebox.valkey import Valkey, stop as stop_valkey
 
 DATABASE_URL = "HUICHI_TEST_DATABASE_URL"
 REDIS_URL = "HUICHI_TEST_REDIS_URL"
@@ -91,7 +89,7 @@ class Databases:
 
     def _run(self, statement: str, *names: str) -> None:
         with psycopg.connect(self.server, autocommit=True) as connection:
-            text = sql.SQL(statement)  # type: ignore[arg-type]  # the callers above are the only ones
+            text = sql.SQL(statement)
             connection.execute(text.format(*map(sql.Identifier, names)))
 
 

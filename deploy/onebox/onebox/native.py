@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
@@ -85,6 +86,20 @@ def user_namespaces() -> bool:
             os._exit(1)
         os._exit(0)
     return os.waitpid(child, 0)[1] == 0
+
+
+def wait(
+    name: str, process: subprocess.Popen[bytes], ready: Callable[[], bool], patience: float
+) -> None:
+    """Return when a server is ready; raise StartFailed when it ended or took too long."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise StartFailed(f"{name} ended with status {process.returncode}")
+        if ready():
+            return
+        time.sleep(0.02)
+    raise StartFailed(f"{name} did not answer within {patience:.0f} s")
 
 
 def stop(process: subprocess.Popen[bytes], how: signal.Signals, patience: float) -> None:

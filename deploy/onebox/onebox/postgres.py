@@ -15,7 +15,6 @@ import secrets
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -91,18 +90,18 @@ class Postgres:
             become=self._installation.become,
         )
 
+    def ready(self) -> bool:
+        """Tell whether the server answers queries now."""
+        if not native.answers(self.port):
+            return False
+        with contextlib.suppress(psycopg.OperationalError):
+            psycopg.connect(self.url(), connect_timeout=2).close()
+            return True
+        return False
+
     def wait(self, process: subprocess.Popen[bytes], patience: float = 30.0) -> None:
-        """Return when the server answers queries; raise StartFailed when it gave up."""
-        deadline = time.monotonic() + patience
-        while time.monotonic() < deadline:
-            if process.poll() is not None:
-                raise native.StartFailed(f"PostgreSQL ended with status {process.returncode}")
-            if native.answers(self.port):
-                with contextlib.suppress(psycopg.OperationalError):
-                    psycopg.connect(self.url(), connect_timeout=2).close()
-                    return
-            time.sleep(0.02)
-        raise native.StartFailed(f"PostgreSQL did not answer within {patience:.0f} s")
+        """Return when the server is ready; raise StartFailed when it gave up."""
+        native.wait("PostgreSQL", process, self.ready, patience)
 
     @property
     def home(self) -> Path:

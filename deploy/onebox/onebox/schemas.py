@@ -10,10 +10,9 @@ import importlib
 import sys
 from pathlib import Path
 
+from chassis.api.schema import sdl
 from gateway.composition import compose
 from gateway.supergraph import Subgraph, Supergraph
-
-from chassis.api.schema import sdl
 
 ROOT = Path(__file__).resolve().parents[3]
 SUBGRAPHS = {"identity": 8601, "customers": 8602, "activities": 8603, "integrations": 8604}

@@ -8,7 +8,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,16 +38,24 @@ class Valkey:
             out.write(self._configuration())
         return native.launch([find_binary(), configuration], cwd=self.data, output=output)
 
+    def ready(self) -> bool:
+        """Tell whether the server answers now."""
+        # Raw protocol: the launcher's parent process stays free of clients and their pools.
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                connection.sendall(f"AUTH {self.password}\r\nPING\r\n".encode())
+                received = b""
+                while b"PONG" not in received and (part := connection.recv(256)):
+                    received += part
+                    if b"-" in received:  # still loading, or not our server
+                        return False
+                return b"PONG" in received
+        except OSError:
+            return False
+
     def wait(self, process: subprocess.Popen[bytes], patience: float = 15.0) -> None:
-        """Return when the server answers; raise StartFailed when it gave up."""
-        deadline = time.monotonic() + patience
-        while time.monotonic() < deadline:
-            if process.poll() is not None:
-                raise native.StartFailed(f"Valkey ended with status {process.returncode}")
-            if self._pongs():
-                return
-            time.sleep(0.02)
-        raise native.StartFailed(f"Valkey did not answer within {patience:.0f} s")
+        """Return when the server is ready; raise StartFailed when it gave up."""
+        native.wait("Valkey", process, self.ready, patience)
 
     def _configuration(self) -> str:
         lines = {
@@ -63,20 +70,6 @@ class Valkey:
             "daemonize": "no",
         }
         return "".join(f"{key} {value}\n" for key, value in lines.items())
-
-    def _pongs(self) -> bool:
-        # Raw protocol: the launcher's parent process stays free of clients and their pools.
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
-                connection.sendall(f"AUTH {self.password}\r\nPING\r\n".encode())
-                received = b""
-                while b"PONG" not in received and (part := connection.recv(256)):
-                    received += part
-                    if b"-" in received:  # still loading, or not our server
-                        return False
-                return b"PONG" in received
-        except OSError:
-            return False
 
 
 def stop(process: subprocess.Popen[bytes], patience: float = 3.0) -> None:

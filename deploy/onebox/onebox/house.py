@@ -1,0 +1,139 @@
+"""The plan of one machine: its folders, its eight ports, its secrets, and the settings of each part."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from onebox import native
+from onebox.postgres import Postgres
+from onebox.valkey import Valkey
+
+SERVICES = ("identity", "customers", "activities", "integrations")
+DATABASES = (*SERVICES, "traces")
+PARTS = ("gateway", *SERVICES, "traces", "postgres", "valkey")
+HIGHEST_PORT = 32767  # above it the kernel hands ports out to outgoing connections
+
+
+@dataclass(frozen=True)
+class House:
+    """Everything that is decided before the first process starts."""
+
+    var: Path
+    port: int
+    secret: Mapping[str, str]
+    external_postgres: str | None = None
+    external_redis: str | None = None
+
+    def port_of(self, part: str) -> int:
+        """Give the port of a part; the gateway has the one that was asked for."""
+        return self.port + PARTS.index(part)
+
+    def url_of(self, part: str) -> str:
+        """Give the HTTP address of a part."""
+        return f"http://127.0.0.1:{self.port_of(part)}"
+
+    @property
+    def logs(self) -> Path:
+        return self.var / "log"
+
+    @property
+    def postgres(self) -> Postgres:
+        return Postgres(
+            self.var / "postgres", self.port_of("postgres"), self.secret["postgres_password"]
+        )
+
+    @property
+    def valkey(self) -> Valkey:
+        return Valkey(self.var / "valkey", self.port_of("valkey"), self.secret["valkey_password"])
+
+    @property
+    def redis_url(self) -> str:
+        return self.external_redis or self.valkey.url()
+
+    @property
+    def admin_url(self) -> str:
+        return self.external_postgres or self.postgres.url()
+
+    def database_url(self, name: str) -> str:
+        """Give the address of a part's own database, as its own user."""
+        role, password = f"huichi_{name}", self.secret[f"{name}_database_password"]
+        host = self.admin_url.rpartition("@")[2].partition("/")[0]
+        return f"postgresql://{role}:{password}@{host}/{role}"
+
+    def environment(self, part: str) -> dict[str, str]:
+        """Give the HUICHI_* settings of a part; what the user's own environment says wins."""
+        ours = {
+            "REDIS_URL": self.redis_url,
+            "ISSUER_URL": self.url_of("identity"),
+            "OTLP_ENDPOINT": self.url_of("traces"),
+            "TRACE_URL": self.url_of("traces") + "/traces/{trace_id}",
+            "CUSTOMERS_URL": self.url_of("customers"),
+            "SERVICE_PASSWORD": self.secret["service_password"],
+            "SECRET_KEY": self.secret["secret_key"],
+        }
+        for name in DATABASES:
+            ours[f"{name.upper()}_DATABASE_URL"] = self.database_url(name)
+            ours[f"{name.upper()}_PORT"] = str(self.port_of(name))
+        theirs = {k: v for k, v in os.environ.items() if k.startswith("HUICHI_")}
+        for meant_for_us in ("HUICHI_DATABASE_URL", "HUICHI_REDIS_URL"):
+            theirs.pop(meant_for_us, None)
+        return {f"HUICHI_{key}": value for key, value in ours.items()} | theirs
+
+
+def open_house(port: int, environ: Mapping[str, str] = os.environ) -> House:
+    """Read or make the folder of a house and its secrets."""
+    var = folder(environ)
+    var.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return House(
+        var,
+        port,
+        _secrets(var / "secrets.json"),
+        environ.get("HUICHI_DATABASE_URL"),
+        environ.get("HUICHI_REDIS_URL"),
+    )
+
+
+def folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Give the folder where a house keeps everything."""
+    return Path(environ.get("HUICHI_VAR") or "var").resolve()
+
+
+def check_ports(house: House) -> None:
+    """Raise StartFailed, naming the way out, when a port is taken or cannot be one."""
+    if not 1024 <= house.port <= HIGHEST_PORT - len(PARTS):
+        raise native.StartFailed(
+            f"PORT={house.port} cannot be used: choose one between 1024 and "
+            f"{HIGHEST_PORT - len(PARTS)}, for example `make up PORT=9600`."
+        )
+    external = {"postgres": house.external_postgres, "valkey": house.external_redis}
+    needed = [part for part in PARTS if not external.get(part)]
+    taken = [part for part in needed if not native.port_is_free(house.port_of(part))]
+    if taken:
+        ports = ", ".join(f"{house.port_of(part)} ({part})" for part in taken)
+        raise native.StartFailed(
+            f"Another program already listens on port {ports}.\n"
+            f"Huichi uses the {len(PARTS)} ports from PORT on; move it with `make up PORT=9600`."
+        )
+
+
+def _secrets(path: Path) -> dict[str, str]:
+    known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    names = ["postgres_password", "valkey_password", "service_password", "secret_key"]
+    names += ["company_password", *(f"{name}_database_password" for name in DATABASES)]
+    missing = {name: secrets.token_urlsafe(24) for name in names if name not in known}
+    if "company_password" in missing:  # typed by people, so it is short and without look-alikes
+        letters = "abcdefghjkmnpqrstuvwxyz23456789"
+        groups = ("".join(secrets.choice(letters) for _ in range(4)) for _ in range(3))
+        missing["company_password"] = "-".join(groups)
+    if missing:
+        known |= missing
+        fresh = path.with_suffix(".new")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+            json.dump(known, out, indent=1)
+        fresh.replace(path)
+    return known
