@@ -47,15 +47,11 @@ class FieldView:
     name: str
     type: str  # as this subgraph declares it, e.g. "[Product!]!"
     named: str  # the named type inside, e.g. "Product"
-    external: bool = (
-        False  # declared, but answered elsewhere (unless some @provides says so)
-    )
+    external: bool = False  # declared, but answered elsewhere (unless some @provides says so)
     requires: str | None = None
     provides: str | None = None
-    overridden: bool = (
-        False  # another subgraph took it over; only good as a key or @requires input
-    )
-    override_label: str | None = None  # with `overridden_by`: a progressive override
+    overridden: bool = False  # another subgraph took it over; only good as a key or @requires input
+    override_label: str | None = None  # progressive: counts (or, if overridden, not) when active
     context: tuple[
         tuple[str, str, str, str], ...
     ] = ()  # (name, argument, argument type, selection)
@@ -70,9 +66,7 @@ class TypeView:
     keys: tuple[EntityKey, ...] = ()
     fields: Mapping[str, FieldView] = field(default_factory=dict)
     interfaces: frozenset[str] = frozenset()
-    members: frozenset[str] = (
-        frozenset()
-    )  # object types: of a union, or implementing an interface
+    members: frozenset[str] = frozenset()  # object types: of a union, or implementing an interface
     values: frozenset[str] = frozenset()  # of an enum
     interface_object: bool = False  # an interface elsewhere, an object here
 
@@ -91,9 +85,7 @@ class Supergraph:
 
     sdl: str  # standard supergraph SDL (join spec)
     schema: GraphQLSchema = field(repr=False, compare=False)  # what clients see
-    graphs: Mapping[str, GraphView] = field(
-        repr=False, compare=False
-    )  # by subgraph name
+    graphs: Mapping[str, GraphView] = field(repr=False, compare=False)  # by subgraph name
 
     @cached_property
     def endpoints(self) -> Mapping[str, Endpoint]:

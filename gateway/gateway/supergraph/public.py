@@ -1,0 +1,132 @@
+"""Makes the schema that clients see: the supergraph without join plumbing and inaccessible parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from graphql import (
+    DefinitionNode,
+    DirectiveDefinitionNode,
+    DocumentNode,
+    EnumTypeDefinitionNode,
+    FieldDefinitionNode,
+    GraphQLSchema,
+    InputObjectTypeDefinitionNode,
+    InputValueDefinitionNode,
+    InterfaceTypeDefinitionNode,
+    NamedTypeNode,
+    Node,
+    ObjectTypeDefinitionNode,
+    SchemaDefinitionNode,
+    SchemaExtensionNode,
+    TypeDefinitionNode,
+    TypeNode,
+    UnionTypeDefinitionNode,
+    build_ast_schema,
+)
+
+from gateway.supergraph.specs import Spec
+
+_KEPT = frozenset({"deprecated", "specifiedBy", "oneOf"})
+_EXECUTABLE = frozenset(
+    {
+        "QUERY",
+        "MUTATION",
+        "SUBSCRIPTION",
+        "FIELD",
+        "FRAGMENT_DEFINITION",
+        "FRAGMENT_SPREAD",
+        "INLINE_FRAGMENT",
+        "VARIABLE_DEFINITION",
+    }
+)
+_N = TypeVar("_N", bound=Node)
+
+
+def public_schema(document: DocumentNode, specs: Mapping[str, Spec]) -> GraphQLSchema:
+    """Return the API schema of a supergraph document."""
+    cleaner = _Cleaner(document, specs)
+    definitions = tuple(
+        cleaned for node in document.definitions if (cleaned := cleaner.definition(node))
+    )
+    return build_ast_schema(DocumentNode(definitions=definitions), assume_valid_sdl=True)
+
+
+def named(node: TypeNode) -> str:
+    """Return the named type inside a type reference."""
+    while not isinstance(node, NamedTypeNode):
+        node = node.type  # type: ignore[attr-defined]  # lists and non-nulls wrap one type
+    return node.name.value
+
+
+class _Cleaner:
+    def __init__(self, document: DocumentNode, specs: Mapping[str, Spec]) -> None:
+        self.specs = tuple(specs.values())
+        inaccessible = specs.get("inaccessible")
+        self.hidden_by = inaccessible.directive("inaccessible") if inaccessible else None
+        self.hidden = {
+            node.name.value
+            for node in document.definitions
+            if isinstance(node, TypeDefinitionNode)
+            and (self.is_hidden(node) or self.is_plumbing(node.name.value))
+        }
+
+    def is_hidden(self, node: Node) -> bool:
+        directives = getattr(node, "directives", None) or ()
+        return any(item.name.value == self.hidden_by for item in directives)
+
+    def is_plumbing(self, name: str) -> bool:
+        return any(spec.owns(name) for spec in self.specs)
+
+    def definition(self, node: DefinitionNode) -> DefinitionNode | None:
+        if isinstance(node, SchemaDefinitionNode | SchemaExtensionNode):
+            return self.bare(node)
+        if isinstance(node, DirectiveDefinitionNode):
+            runs = any(place.value in _EXECUTABLE for place in node.locations)
+            return self.directive(node) if runs and not self.is_plumbing(node.name.value) else None
+        if isinstance(node, TypeDefinitionNode) and node.name.value not in self.hidden:
+            return self.type(node)
+        return None
+
+    def directive(self, node: DirectiveDefinitionNode) -> DirectiveDefinitionNode:
+        return _copy(node, arguments=self.all(node.arguments, self.input_value))
+
+    def type(self, node: TypeDefinitionNode) -> TypeDefinitionNode | None:
+        match node:
+            case ObjectTypeDefinitionNode() | InterfaceTypeDefinitionNode():
+                fields = self.all(node.fields, self.field)
+                return self.bare(node, fields=fields, interfaces=self.visible(node.interfaces))
+            case UnionTypeDefinitionNode():
+                return self.bare(node, types=self.visible(node.types))
+            case EnumTypeDefinitionNode():
+                return self.bare(node, values=self.all(node.values, self.bare))
+            case InputObjectTypeDefinitionNode():
+                return self.bare(node, fields=self.all(node.fields, self.input_value))
+            case _:
+                return self.bare(node)
+
+    def field(self, node: FieldDefinitionNode) -> FieldDefinitionNode | None:
+        if named(node.type) in self.hidden:
+            return None
+        return self.bare(node, arguments=self.all(node.arguments, self.input_value))
+
+    def input_value(self, node: InputValueDefinitionNode) -> InputValueDefinitionNode | None:
+        return None if named(node.type) in self.hidden else self.bare(node)
+
+    def visible(self, nodes: tuple[NamedTypeNode, ...] | None) -> tuple[NamedTypeNode, ...]:
+        return tuple(node for node in nodes or () if node.name.value not in self.hidden)
+
+    def all(self, nodes: tuple[_N, ...] | None, clean: Callable[[_N], _N | None]) -> tuple[_N, ...]:
+        kept = (clean(node) for node in nodes or () if not self.is_hidden(node))
+        return tuple(node for node in kept if node is not None)
+
+    def bare(self, node: _N, **changes: Any) -> _N:
+        directives = getattr(node, "directives", None) or ()
+        kept = tuple(item for item in directives if item.name.value in _KEPT)
+        return _copy(node, directives=kept, **changes)
+
+
+def _copy(node: _N, **changes: Any) -> _N:
+    values = {key: getattr(node, key) for key in node.keys if key != "loc"}
+    return type(node)(**{**values, **changes})
