@@ -75,6 +75,7 @@ class Runtime:
         self.service = service
         self.settings = settings
         self.db = Database(settings.database_url, application=service.name)
+        telemetry.watch(self.db.engine.sync_engine)
         self.redis: Redis = Redis.from_url(
             settings.redis_url, socket_connect_timeout=5, health_check_interval=15
         )
@@ -161,11 +162,25 @@ def _background(
     )
     own = [(job.__name__, lambda job=job: job(runtime)) for job in service.background]
     return [
+        ("gauges", lambda: _gauges(runtime)),
         ("relay", runtime.relay.run),
         ("facts", consumer.run),
         ("policy", lambda: feed.follow(runtime.redis, runtime.guard)),
         *own,
     ]
+
+
+async def _gauges(runtime: Runtime) -> None:
+    """Tells every few seconds how far behind the facts and the policy are."""
+    meter = metrics.get_meter("huichi")
+    age = meter.create_gauge("huichi.outbox.age", unit="s", description="Age of the oldest fact.")
+    version = meter.create_gauge("huichi.policy.version", description="Policy version in force.")
+    while True:
+        with contextlib.suppress(SQLAlchemyError, OSError):
+            age.set(await runtime.relay.age(), {"service": runtime.service.name})
+        if runtime.guard.version is not None:
+            version.set(runtime.guard.version, {"service": runtime.service.name})
+        await asyncio.sleep(5)
 
 
 async def _kept_running(name: str, job: Callable[[], Awaitable[None]]) -> None:

@@ -92,9 +92,11 @@ class Work:
         key = (os.getpid(), settings.database_url)
         with cls._lock:
             if key not in cls._made:
+                db = SyncDatabase(settings.database_url, application=f"{service}-worker")
+                telemetry.watch(db.engine)
                 cls._made[key] = cls(
                     settings,
-                    SyncDatabase(settings.database_url, application=f"{service}-worker"),
+                    db,
                     redis.Redis.from_url(settings.redis_url, socket_timeout=10),
                     Guard(),
                 )

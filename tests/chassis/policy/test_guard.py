@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import casbin
@@ -92,7 +93,7 @@ def test_filters_in_sql_what_it_filters_in_python(rows: str, database) -> None: 
         Column("department", Uuid),
         Column("collaborators", ARRAY(Uuid), nullable=False),
     )
-    everything = [
+    everything: list[dict[str, Any]] = [
         {"id": uuid4(), "owner": owner, "department": department, "collaborators": team}
         for owner in (None, ME, OTHER)
         for department in (None, ROOT, TEAM, DESK)
