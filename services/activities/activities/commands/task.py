@@ -31,7 +31,7 @@ from activities.domain.task import (
 from activities.domain.version import refuse_stale
 from activities.store import task as store
 from activities.store.task import TaskRow
-from chassis import audit
+from chassis import audit, telemetry
 from chassis.errors import NotFound
 from chassis.once import once
 from chassis.outbox import Fact, record
@@ -132,14 +132,15 @@ def remind(session: Session, limit: int = REMINDED_AT_ONCE) -> int:
     due = store.claim_due(session, limit)
     if not due:
         return 0
-    store.happened(session, [task.id for task in due], Happening.DUE, actor=None)
-    for task in due:
-        body = {
-            "customer": str(task.customer),
-            "assignee": str(task.assignee),
-            "due_at": task.due_at.isoformat(),
-        }
-        record(session, Fact("tasks.due", str(task.id), body))
+    with telemetry.span("tasks due", tasks=len(due)):
+        store.happened(session, [task.id for task in due], Happening.DUE, actor=None)
+        for task in due:
+            body = {
+                "customer": str(task.customer),
+                "assignee": str(task.assignee),
+                "due_at": task.due_at.isoformat(),
+            }
+            record(session, Fact("tasks.due", str(task.id), body))
     return len(due)
 
 

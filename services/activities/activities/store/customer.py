@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Uuid,
     any_,
+    column,
     func,
     literal,
     select,
@@ -86,6 +87,22 @@ def by_ids(session: Session, scope: Scope, ids: Sequence[CustomerId]) -> list[Cu
     )
     found = [CustomerRow(CustomerId(row.customer_id), CustomerId(row.root_id)) for row in rows]
     return in_order(ids, found, lambda row: row.id)
+
+
+class Family:
+    """Each asked customer, the root it counts as, and every customer that counts as that root: what
+    a query joins that answers for many customers at once."""
+
+    def __init__(self, ids: Sequence[CustomerId]) -> None:
+        wanted = literal(list(dict.fromkeys(ids)), ARRAY(Uuid))
+        self.asked = func.unnest(wanted).table_valued(column("id", Uuid), name="asked")
+        self.of = customer_access.alias("of")
+        self.root = customer_access.alias("root")
+        self.member = customer_access.alias("member")
+        self.joined: FromClause = self.asked.join(
+            self.of, self.of.c.customer_id == self.asked.c.id
+        ).join(self.root, self.root.c.customer_id == self.of.c.root_id)
+        self.same_root: ColumnElement[bool] = self.member.c.root_id == self.root.c.customer_id
 
 
 def among(column: ColumnElement[UUID], ids: Sequence[UUID]) -> ColumnElement[bool]:

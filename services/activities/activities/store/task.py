@@ -5,14 +5,16 @@ A task is seen by those whose scope reaches its customer, and always by the pers
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     Column,
     ColumnElement,
+    Computed,
     DateTime,
     Integer,
     Row,
@@ -25,13 +27,16 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    true,
 )
 from sqlalchemy.orm import Session
 
+from activities.domain.due import Span
 from activities.domain.ids import CustomerId, FollowUpId, TaskId, UserId
 from activities.domain.task import Draft, Happening, Status
-from activities.store.customer import among, columns, customer_access
+from activities.store.customer import Family, among, columns, customer_access
 from activities.store.metadata import metadata
+from chassis.api.paging import Order, Page, Window, beyond, decode, encode, page
 from chassis.db import in_order
 from chassis.policy.guard import Scope
 
@@ -45,6 +50,12 @@ task = Table(
     Column("follow_up_id", Uuid, unique=True),
     Column("title", Text, nullable=False),
     Column("due_at", DateTime(timezone=True)),
+    # Pages are sorted by this: a task without a due time comes last, and a sort key is never null.
+    Column(
+        "due_or_never",
+        DateTime(timezone=True),
+        Computed("coalesce(due_at, '9999-12-31 00:00:00+00'::timestamptz)"),
+    ),
     Column("status", String, nullable=False, server_default="open"),
     Column("closed_at", DateTime(timezone=True)),
     Column("reminded_at", DateTime(timezone=True)),
@@ -126,6 +137,89 @@ def visible(scope: Scope) -> Select[Any]:
         .join_from(task, _of, _of.c.customer_id == task.c.customer_id)
         .join(_root, _root.c.customer_id == _of.c.root_id)
         .where(or_(mine, scope.where(columns(_root))))
+    )
+
+
+BY_DUE: Order = [(task.c.due_or_never, "asc"), (task.c.id, "asc")]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which tasks a list is about; what is left out does not matter."""
+
+    customer: CustomerId | None = None
+    assignee: UserId | None = None
+    status: tuple[Status, ...] = ()
+    due: Span | None = None
+
+
+def listed(session: Session, scope: Scope, filter: Filter, window: Window) -> Page[TaskRow]:
+    """A page of the tasks that may be seen, the most urgent first."""
+    statement = visible(scope).where(*_conditions(filter))
+    found = page(session, statement, order=BY_DUE, window=window)
+    return Page([row(r) for r in found.rows], found.cursors, found.has_next, found.has_previous)
+
+
+def _conditions(filter: Filter) -> Iterator[ColumnElement[bool]]:
+    if filter.customer:
+        yield of_customer(filter.customer)
+    if filter.assignee:
+        yield task.c.assignee_id == filter.assignee
+    if filter.status:
+        yield task.c.status.in_([status.value for status in filter.status])
+    if filter.due:
+        yield from _due(filter.due)
+
+
+def _due(span: Span) -> Iterator[ColumnElement[bool]]:
+    if span.undated:
+        yield task.c.due_at.is_(None)
+    if span.start:
+        yield task.c.due_at >= span.start
+    if span.end:
+        yield task.c.due_at < span.end
+
+
+def of_customers(
+    session: Session,
+    scope: Scope,
+    status: Sequence[Status],
+    window: Window,
+    ids: Sequence[CustomerId],
+) -> list[Page[TaskRow]]:
+    """A page of the tasks of each of these customers, in the order of the ids, in one query."""
+    family = Family(ids)
+    mine = task.c.assignee_id == scope.actor.user_id
+    first = (
+        select(task)
+        .join_from(task, family.member, family.member.c.customer_id == task.c.customer_id)
+        .where(family.same_root, or_(mine, scope.where(columns(family.root))))
+        .order_by(task.c.due_or_never, task.c.id)
+        .limit(window.first + 1)
+    )
+    if status:
+        first = first.where(task.c.status.in_([one.value for one in status]))
+    if window.after is not None:
+        first = first.where(beyond(BY_DUE, decode(window.after, BY_DUE)))
+    each = first.lateral("each")
+    rows = session.execute(
+        select(family.asked.c.id.label("asked"), family.root.c.customer_id.label("root_id"), each)
+        .select_from(family.joined.join(each, true()))
+        .order_by(family.asked.c.id, each.c.due_or_never, each.c.id)
+    )
+    found: dict[UUID, list[Row[Any]]] = {}
+    for one in rows:
+        found.setdefault(one.asked, []).append(one)
+    return [_cut(found.get(id, []), window) for id in ids]
+
+
+def _cut(rows: Sequence[Row[Any]], window: Window) -> Page[TaskRow]:
+    shown = rows[: window.first]
+    return Page(
+        rows=[row(one) for one in shown],
+        cursors=[encode([one.due_or_never, one.id]) for one in shown],
+        has_next=len(rows) > window.first,
+        has_previous=window.after is not None,
     )
 
 

@@ -13,10 +13,8 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    ARRAY,
     ColumnElement,
     DateTime,
-    FromClause,
     Integer,
     Row,
     Select,
@@ -26,14 +24,12 @@ from sqlalchemy import (
     Uuid,
     and_,
     cast,
-    column,
     func,
     literal,
     null,
     or_,
     select,
     true,
-    tuple_,
     union_all,
 )
 from sqlalchemy.orm import Session
@@ -42,9 +38,10 @@ from sqlalchemy.sql.selectable import LateralFromClause
 from activities.domain.follow_up import Channel
 from activities.domain.ids import CustomerId, FollowUpId, TaskEventId, TaskId, UserId
 from activities.domain.task import Happening, Status
-from activities.store.customer import columns, customer_access
+from activities.store.customer import Family, columns
 from activities.store.follow_up import FollowUpRow, follow_up
 from activities.store.task import task, task_event
+from chassis.api.paging import Order, Page, Window, beyond, decode, encode
 from chassis.policy.guard import Scope
 
 
@@ -72,39 +69,38 @@ class Ask:
 
     follow_ups: Scope | None
     tasks: Scope | None
-    limit: int
-    after: tuple[datetime, UUID] | None = None
+    window: Window
     since: datetime | None = None
     until: datetime | None = None
 
 
-def of_customers(session: Session, ask: Ask, ids: Sequence[CustomerId]) -> list[list[Entry]]:
+def of_customers(session: Session, ask: Ask, ids: Sequence[CustomerId]) -> list[Page[Entry]]:
     """The newest entries of each of these customers, in the order of the ids."""
-    family = _Family(ids)
+    family = Family(ids)
     branches: list[Select[Any]] = []
     if ask.follow_ups:
         branches.append(_follow_ups(family, ask.follow_ups, ask))
     if ask.tasks:
         branches.append(_task_events(family, ask.tasks, ask))
     if not branches or not ids:
-        return [[] for _ in ids]
-    entry = _newest(branches, ask.limit)
+        return [_cut([], ask.window) for _ in ids]
+    entry = _newest(branches, ask.window.first + 1)
     rows = session.execute(
         select(family.asked.c.id.label("asked"), family.root.c.customer_id.label("root"), entry)
         .select_from(family.joined.join(entry, true()))
         .order_by(family.asked.c.id, entry.c.occurred_at.desc(), entry.c.id.desc())
     )
-    found: dict[UUID, list[Entry]] = {}
+    found: dict[UUID, list[Row[Any]]] = {}
     for row in rows:
-        found.setdefault(row.asked, []).append(_entry(row))
-    return [found.get(id, []) for id in ids]
+        found.setdefault(row.asked, []).append(row)
+    return [_cut(found.get(id, []), ask.window) for id in ids]
 
 
 def last_contacted(
     session: Session, scope: Scope, ids: Sequence[CustomerId]
 ) -> list[datetime | None]:
     """When each of these customers was last talked to."""
-    family = _Family(ids)
+    family = Family(ids)
     latest = (
         select(follow_up.c.occurred_at)
         .join_from(follow_up, family.member, family.member.c.customer_id == follow_up.c.customer_id)
@@ -118,7 +114,7 @@ def last_contacted(
 
 def open_tasks(session: Session, scope: Scope, ids: Sequence[CustomerId]) -> list[int]:
     """How many tasks of each of these customers are open."""
-    family = _Family(ids)
+    family = Family(ids)
     counted = (
         select(func.count().label("open"))
         .select_from(task)
@@ -129,24 +125,9 @@ def open_tasks(session: Session, scope: Scope, ids: Sequence[CustomerId]) -> lis
     return [n or 0 for n in _one_each(session, family, scope, counted, counted.c.open, ids)]
 
 
-class _Family:
-    """Each asked customer, the root it counts as, and every customer that counts as that root."""
-
-    def __init__(self, ids: Sequence[CustomerId]) -> None:
-        wanted = literal(list(dict.fromkeys(ids)), ARRAY(Uuid))
-        self.asked = func.unnest(wanted).table_valued(column("id", Uuid), name="asked")
-        self.of = customer_access.alias("of")
-        self.root = customer_access.alias("root")
-        self.member = customer_access.alias("member")
-        self.joined: FromClause = self.asked.join(
-            self.of, self.of.c.customer_id == self.asked.c.id
-        ).join(self.root, self.root.c.customer_id == self.of.c.root_id)
-        self.same_root: ColumnElement[bool] = self.member.c.root_id == self.root.c.customer_id
-
-
 def _one_each(
     session: Session,
-    family: _Family,
+    family: Family,
     scope: Scope,
     lateral: LateralFromClause,
     value: ColumnElement[Any],
@@ -161,7 +142,7 @@ def _one_each(
     return [found.get(id) for id in ids]
 
 
-def _follow_ups(family: _Family, scope: Scope, ask: Ask) -> Select[Any]:
+def _follow_ups(family: Family, scope: Scope, ask: Ask) -> Select[Any]:
     f = follow_up.c
     return (
         select(
@@ -186,11 +167,12 @@ def _follow_ups(family: _Family, scope: Scope, ask: Ask) -> Select[Any]:
             family.same_root, scope.where(columns(family.root)), _within(ask, f.occurred_at, f.id)
         )
         .order_by(f.occurred_at.desc(), f.id.desc())
-        .limit(ask.limit)
+        .limit(ask.window.first + 1)
+        .correlate(family.root)
     )
 
 
-def _task_events(family: _Family, scope: Scope, ask: Ask) -> Select[Any]:
+def _task_events(family: Family, scope: Scope, ask: Ask) -> Select[Any]:
     e = task_event.c
     mine = task.c.assignee_id == scope.actor.user_id
     moment = DateTime(timezone=True)
@@ -220,7 +202,8 @@ def _task_events(family: _Family, scope: Scope, ask: Ask) -> Select[Any]:
             _within(ask, e.occurred_at, e.id),
         )
         .order_by(e.occurred_at.desc(), e.id.desc())
-        .limit(ask.limit)
+        .limit(ask.window.first + 1)
+        .correlate(family.root)
     )
 
 
@@ -228,12 +211,9 @@ def _within(
     ask: Ask, occurred_at: ColumnElement[datetime], id: ColumnElement[UUID]
 ) -> ColumnElement[bool]:
     terms: list[ColumnElement[bool]] = []
-    if ask.after:
-        moment, last = ask.after
-        terms.append(
-            tuple_(occurred_at, id)
-            < tuple_(literal(moment, DateTime(timezone=True)), literal(last, Uuid))
-        )
+    if ask.window.after is not None:
+        order: Order = [(occurred_at, "desc"), (id, "desc")]
+        terms.append(beyond(order, decode(ask.window.after, order)))
     if ask.since:
         terms.append(occurred_at >= ask.since)
     if ask.until:
@@ -248,6 +228,16 @@ def _newest(branches: Sequence[Select[Any]], limit: int) -> LateralFromClause:
         .order_by(merged.c.occurred_at.desc(), merged.c.id.desc())
         .limit(limit)
         .lateral("entry")
+    )
+
+
+def _cut(rows: Sequence[Row[Any]], window: Window) -> Page[Entry]:
+    shown = rows[: window.first]
+    return Page(
+        rows=[_entry(row) for row in shown],
+        cursors=[encode([row.occurred_at, row.id]) for row in shown],
+        has_next=len(rows) > window.first,
+        has_previous=window.after is not None,
     )
 
 

@@ -54,6 +54,8 @@ _UP = (
       follow_up_id uuid UNIQUE REFERENCES follow_up,
       title text NOT NULL CHECK (length(title) BETWEEN 1 AND 500),
       due_at timestamptz,
+      due_or_never timestamptz NOT NULL
+        GENERATED ALWAYS AS (coalesce(due_at, '9999-12-31 00:00:00+00'::timestamptz)) STORED,
       status text NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'done', 'cancelled')),
       closed_at timestamptz,
       reminded_at timestamptz,
@@ -63,9 +65,9 @@ _UP = (
       CHECK ((status = 'open') = (closed_at IS NULL))
     )
     """,
-    "CREATE INDEX task_of_customer ON task (customer_id, status)",
-    "CREATE INDEX task_of_assignee ON task (assignee_id, status, due_at, id)",
-    "CREATE INDEX task_by_due ON task (due_at, id)",
+    "CREATE INDEX task_of_customer ON task (customer_id, due_or_never, id)",
+    "CREATE INDEX task_of_assignee ON task (assignee_id, due_or_never, id)",
+    "CREATE INDEX task_by_due ON task (due_or_never, id)",
     """
     CREATE INDEX task_to_remind ON task (due_at)
       WHERE status = 'open' AND reminded_at IS NULL

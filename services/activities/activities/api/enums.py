@@ -1,0 +1,32 @@
+"""The closed lists of words of this subgraph: the domain's own, under the names clients read.
+
+They are named here before any field speaks of them, for a list is named where it is first met.
+"""
+
+from __future__ import annotations
+
+import strawberry
+
+from activities.domain.due import Due
+from activities.domain.follow_up import Channel
+from activities.domain.task import Happening, Status
+
+strawberry.enum(
+    Channel,
+    name="FollowUpChannel",
+    description="How the customer was met: CALL, EMAIL, VISIT, WECHAT, MEETING, or OTHER.",
+)
+strawberry.enum(
+    Status, name="TaskStatus", description="OPEN: to be done. DONE. CANCELLED: not to be done."
+)
+strawberry.enum(
+    Happening, name="TaskHappening", description="What happened to a task; DUE: its time came."
+)
+strawberry.enum(
+    Due,
+    name="DueWindow",
+    description="OVERDUE: before now. TODAY, THIS_WEEK (from Monday) and LATER (after this week) "
+    "by the calendar of a time zone. UNDATED: no due time.",
+)
+
+__all__ = ["Channel", "Due", "Happening", "Status"]
