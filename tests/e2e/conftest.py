@@ -1,0 +1,163 @@
+"""The whole product, started as its user starts it, once for all end-to-end tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import requests
+
+from onebox.house import PARTS
+from tests.support.servers import free_port
+
+READY_SECONDS = 120
+
+
+@dataclass
+class Running:
+    """A running house and the people who work in it."""
+
+    var: Path
+    port: int
+    process: subprocess.Popen[bytes]
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        found: dict[str, str] = json.loads((self.var / "secrets.json").read_text())
+        return found
+
+    def url(self, part: str = "gateway") -> str:
+        return f"http://127.0.0.1:{self.port + PARTS.index(part)}"
+
+    def pid(self, part: str) -> int:
+        """The process of a part as it runs now; another one after a restart."""
+        note = json.loads((self.var / "running.json").read_text())
+        return int(note["parts"][part]["pid"])
+
+    def sign_in(self, username: str) -> str:
+        """An access token; kept, for signing in is throttled on purpose."""
+        if username not in self.tokens:
+            answer = self.ask(
+                "mutation ($u: String!, $p: String!) {"
+                " signIn(username: $u, password: $p) { accessToken errors { code message } } }",
+                {"u": username, "p": self.secrets["company_password"]},
+            )
+            assert answer["data"]["signIn"]["accessToken"], answer
+            self.tokens[username] = answer["data"]["signIn"]["accessToken"]
+        return self.tokens[username]
+
+    def ask(
+        self,
+        query: str,
+        variables: dict[str, Any] | None = None,
+        *,
+        who: str | None = None,
+        at: str = "gateway",
+        language: str = "en",
+    ) -> Any:
+        """One GraphQL request, to the gateway or straight to a service."""
+        headers = {"accept-language": language}
+        if who:
+            headers["authorization"] = f"Bearer {self.sign_in(who)}"
+        return requests.post(
+            f"{self.url(at)}/graphql",
+            json={"query": query, "variables": variables or {}},
+            headers=headers,
+            timeout=60,
+        ).json()
+
+    def data(self, query: str, variables: dict[str, Any] | None = None, **how: Any) -> Any:
+        """The data of a request that must not fail."""
+        answer = self.ask(query, variables, **how)
+        assert not answer.get("errors"), answer["errors"]
+        return answer["data"]
+
+    def rows(self, database: str, query: str, *args: Any) -> list[tuple[Any, ...]]:
+        """Looks into a service's own database, as only a test may."""
+        password = self.secrets[f"{database}_database_password"]
+        port = self.port + PARTS.index("postgres")
+        role = f"huichi_{database}"
+        url = f"postgresql://{role}:{password}@127.0.0.1:{port}/{role}"
+        with psycopg.connect(url, autocommit=True) as connection:
+            return connection.execute(query, args).fetchall()  # type: ignore[arg-type]
+
+
+def wait_for(question: Callable[[], Any], seconds: float = 20, every: float = 0.02) -> Any:
+    """The first answer that is true."""
+    deadline = time.monotonic() + seconds
+    while not (answer := question()):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(every)
+    return answer
+
+
+def block_of_ports() -> int:
+    """A port with as many free ones behind it as the house needs."""
+    from onebox import native
+
+    for _ in range(100):
+        first = free_port()
+        if all(native.port_is_free(first + i) for i in range(len(PARTS))):
+            return first
+    raise RuntimeError("no free block of ports")
+
+
+def start(var: Path, port: int) -> Running:
+    """`onebox up`, until the gateway answers."""
+    environment = os.environ | {"HUICHI_VAR": str(var), "PYTHONUNBUFFERED": "1"}
+    var.mkdir(parents=True, exist_ok=True)
+    with (var.parent / "up.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "onebox.app", "up", "--port", str(port)],
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    running = Running(var, port, process)
+
+    def ready() -> bool:
+        assert process.poll() is None, (var.parent / "up.log").read_text()[-4000:]
+        try:
+            return (
+                requests.get(f"{running.url()}/readyz", timeout=2).ok
+                and "worker" in json.loads((var / "running.json").read_text())["parts"]
+                and requests.get(f"{running.url('integrations')}/readyz", timeout=2).ok
+            )
+        except (requests.RequestException, OSError, ValueError):
+            return False
+
+    wait_for(ready, READY_SECONDS, every=0.1)
+    return running
+
+
+def stop(running: Running) -> float:
+    """Ctrl-C; how long it took until everything had ended."""
+    started = time.monotonic()
+    running.process.send_signal(signal.SIGINT)
+    running.process.wait(timeout=20)
+    return time.monotonic() - started
+
+
+@pytest.fixture(scope="session")
+def house() -> Iterator[Running]:
+    """One house for the whole run. Socket paths are short, so the folder is directly in /tmp."""
+    with tempfile.TemporaryDirectory(prefix="huichi-e2e-") as folder:
+        running = start(Path(folder) / "var", block_of_ports())
+        try:
+            yield running
+        finally:
+            stop(running)
