@@ -86,6 +86,27 @@ class TooLarge(GatewayError):
     status = 413
 
 
+class NotAcceptable(GatewayError):
+    """The client reads no media type that GraphQL is written in."""
+
+    code = "NOT_ACCEPTABLE"
+    status = 406
+
+
+class UnsupportedMediaType(GatewayError):
+    """The body is not said to be JSON in UTF-8."""
+
+    code = "UNSUPPORTED_MEDIA_TYPE"
+    status = 415
+
+
+class MethodNotAllowed(GatewayError):
+    """The HTTP method does not fit."""
+
+    code = "METHOD_NOT_ALLOWED"
+    status = 405
+
+
 class IntrospectionDisabled(GatewayError):
     """The operation asks for the schema where it is not shown."""
 

@@ -96,10 +96,10 @@ def read(text: str, name: str | None = None) -> Operation:
     return choose(parse_document(text), name)
 
 
-def parse_document(text: str) -> DocumentNode:
-    """Parse a document; raise BadSyntax."""
+def parse_document(text: str, max_tokens: int | None = None) -> DocumentNode:
+    """Parse a document of at most so many tokens; raise BadSyntax."""
     try:
-        return parse(text)
+        return parse(text, max_tokens=max_tokens, allow_empty_selection_sets=False)
     except GraphQLSyntaxError as error:
         where = [(place.line, place.column) for place in error.locations or ()]
         raise BadSyntax(

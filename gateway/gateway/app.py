@@ -1,0 +1,280 @@
+"""The gateway's composition root and its command line: `gateway compose`, `gateway plan`, `gateway serve`."""
+
+import argparse
+import os
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+
+from gateway.composition import compose
+from gateway.errors import GatewayError
+from gateway.execution.sdl import ask_for_sdl
+from gateway.operation import read
+from gateway.plan import print_plan
+from gateway.planning import plan
+from gateway.serving.application import application
+from gateway.serving.logs import start_logs
+from gateway.settings import Settings, SignIn
+from gateway.supergraph import Subgraph, Supergraph, load
+
+
+def create(settings: Settings) -> Starlette:
+    """The gateway as an ASGI application.
+
+    Making it starts no thread, loop or connection: that begins with the application's lifespan, so
+    it may be made before a fork and served after it.
+    """
+    return application(settings)
+
+
+def run(settings: Settings, listener: socket.socket | None = None) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what is under way."""
+    configuration = uvicorn.Config(
+        create(settings),
+        host=settings.host,
+        port=settings.port,
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=settings.drain_seconds,
+    )
+    uvicorn.Server(configuration).run(sockets=[listener] if listener else None)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; exit 0 when done, 1 when it failed, 2 when it was called wrongly."""
+    given = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = given.command
+    try:
+        sys.exit(command(given))
+    except (GatewayError, Unusable) as error:
+        _say(f"gateway: {error}")
+        sys.exit(1)
+
+
+class Unusable(Exception):
+    """An argument that cannot be used; the message says what would be right."""
+
+
+# ------------------------------------------------------------------------------------ arguments
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gateway",
+        description="A gateway for Apollo Federation 2: one GraphQL schema over many subgraphs.",
+        epilog="`gateway COMMAND --help` tells more about a command.",
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, sentence, fill in (
+        ("compose", "Compose subgraphs into a supergraph.", _compose_arguments),
+        ("plan", "Show how an operation would be answered.", _plan_arguments),
+        ("serve", "Serve a supergraph over HTTP.", _serve_arguments),
+    ):
+        fill(commands.add_parser(name, help=sentence, description=sentence))
+    return parser
+
+
+def _compose_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--subgraph",
+        action="append",
+        required=True,
+        metavar="NAME=URL|NAME=FILE[@URL]",
+        help="a subgraph: the address of a running one, which is asked for its schema, or a schema "
+        "file with the address that requests go to",
+    )
+    parser.add_argument(
+        "--url",
+        action="append",
+        default=[],
+        metavar="NAME=URL",
+        help="the address that requests go to, if it is not the one given with --subgraph",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="where the supergraph is written (default: stdout)",
+    )
+    parser.set_defaults(command=_compose)
+
+
+def _plan_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--supergraph", type=Path, required=True, metavar="FILE")
+    parser.add_argument(
+        "--query", required=True, metavar="FILE", help="a GraphQL document; `-` reads stdin"
+    )
+    parser.add_argument("--operation", metavar="NAME", help="which operation, if there are several")
+    parser.set_defaults(command=_plan)
+
+
+def _serve_arguments(parser: argparse.ArgumentParser) -> None:
+    defaults = Settings(supergraph="")
+    add = parser.add_argument
+    add(
+        "--supergraph",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="watched, taken when it changes",
+    )
+    add("--host", default=defaults.host, help="default: %(default)s")
+    add("--port", type=int, default=defaults.port, help="default: %(default)s; 0 takes a free one")
+    add(
+        "--subgraph-url",
+        action="append",
+        default=[],
+        metavar="NAME=URL",
+        help="an address that wins over the supergraph's",
+    )
+    add("--header", action="append", default=[], metavar="NAME", help="a further header passed on")
+    add(
+        "--otlp-endpoint",
+        default=os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"),
+        metavar="URL",
+        help="OTLP/HTTP receiver of traces (default: $OTEL_EXPORTER_OTLP_ENDPOINT)",
+    )
+    add("--trace-url", metavar="TEMPLATE", help="a page that shows a trace, with {trace_id} in it")
+    add("--title", default=defaults.title, help="shown on the page")
+    add("--default-query", type=Path, metavar="FILE", help="what GraphiQL starts with")
+    add(
+        "--sign-in",
+        metavar="DOCUMENT",
+        help="a mutation of $username and $password; GraphiQL then shows a sign-in bar",
+    )
+    add(
+        "--sign-in-token", default="signIn.accessToken", metavar="PATH", help="default: %(default)s"
+    )
+    add("--sign-in-errors", default="signIn.errors", metavar="PATH", help="default: %(default)s")
+    add(
+        "--production",
+        action="store_true",
+        help="no GraphiQL, no introspection, no suggestions, no plans",
+    )
+    parser.set_defaults(command=_serve)
+
+
+# ------------------------------------------------------------------------------------- commands
+
+
+def _compose(given: argparse.Namespace) -> int:
+    addresses = dict(_pair(text, "--url") for text in given.url)
+    subgraphs = [_subgraph(*_pair(text, "--subgraph"), addresses) for text in given.subgraph]
+    names = [subgraph.name for subgraph in subgraphs]
+    for name in [*addresses, *names]:
+        if names.count(name) != 1:
+            raise Unusable(f'"{name}" must be given with --subgraph exactly once.')
+    result = compose(subgraphs)
+    if isinstance(result, Supergraph):
+        _write(result.sdl, given.output)
+        return 0
+    for problem in result:
+        _say(str(problem))
+    what = f"{given.output} is unchanged" if given.output else "nothing was written"
+    _say(f"gateway: {len(result)} problem(s) found, {what}.")
+    return 1
+
+
+def _plan(given: argparse.Namespace) -> int:
+    supergraph = load(_text(given.supergraph))
+    text = sys.stdin.read() if given.query == "-" else _text(Path(given.query))
+    print(print_plan(plan(supergraph, read(text, given.operation))), end="")  # noqa: T201  its answer
+    return 0
+
+
+def _serve(given: argparse.Namespace) -> int:
+    settings = Settings(
+        supergraph=given.supergraph,
+        subgraph_urls=dict(_pair(text, "--subgraph-url") for text in given.subgraph_url),
+        host=given.host,
+        port=given.port,
+        title=given.title,
+        production=given.production,
+        headers=(*Settings(supergraph="").headers, *(name.lower() for name in given.header)),
+        otlp_endpoint=given.otlp_endpoint,
+        trace_url=given.trace_url,
+        sign_in=given.sign_in
+        and SignIn(document=given.sign_in, token=given.sign_in_token, errors=given.sign_in_errors),
+        default_query=_text(given.default_query) if given.default_query else None,
+    )
+    if settings.trace_url and "{trace_id}" not in settings.trace_url:
+        raise Unusable(
+            "--trace-url must hold {trace_id}, e.g. http://127.0.0.1:16686/trace/{trace_id}."
+        )
+    listener = _listen(settings.host, settings.port)
+    start_logs()
+    host, port = listener.getsockname()[:2]
+    _say(f"gateway: http://{host}:{port}/graphql")
+    run(settings, listener)
+    return 0
+
+
+# -------------------------------------------------------------------------------------- helpers
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator or not name or not value:
+        raise Unusable(f'{option} wants NAME=…, and "{text}" is not that.')
+    return name, value
+
+
+def _subgraph(name: str, source: str, addresses: dict[str, str]) -> Subgraph:
+    if source.startswith(("http://", "https://")):
+        return Subgraph(name, addresses.get(name, source), ask_for_sdl(name, source))
+    file, separator, address = source.partition("@http")
+    url = f"http{address}" if separator else addresses.get(name)
+    if not url:
+        raise Unusable(
+            f'The subgraph "{name}" is a file, so say where requests go: '
+            f"--subgraph {name}={source}@http://… or --url {name}=http://…"
+        )
+    return Subgraph(name, addresses.get(name, url), _text(Path(file)))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Unusable(f"{path} cannot be read: {error}") from error
+
+
+def _write(sdl: str, output: Path | None) -> None:
+    """Write whole or not at all, so that a watching gateway never meets half a file."""
+    if output is None:
+        print(sdl, end="")  # noqa: T201  its answer
+        return
+    draft = output.with_name(f".{output.name}.{os.getpid()}")
+    try:
+        draft.write_text(sdl, encoding="utf-8")
+        draft.replace(output)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise Unusable(f"{output} cannot be written: {error}") from error
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except (OSError, OverflowError) as error:
+        raise Unusable(
+            f"{host}:{port} cannot be listened on: {error}; --port moves the gateway."
+        ) from error
+    return listener
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)  # noqa: T201  a command line speaks
+
+
+if __name__ == "__main__":
+    main()

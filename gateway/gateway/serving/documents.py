@@ -1,0 +1,171 @@
+"""From the text of a document to something that can be run: parse, limits, validate, plan; each text only once."""
+
+import hashlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    GraphQLError,
+    GraphQLSchema,
+    validate,
+)
+from graphql.language import Visitor, visit
+
+from gateway.errors import (
+    BadOperation,
+    GatewayError,
+    IntrospectionDisabled,
+    SubscriptionsUnsupported,
+    TooComplex,
+)
+from gateway.execution.executable import Executable
+from gateway.execution.variables import Coerce, variables_of
+from gateway.operation import Operation, choose, parse_document
+from gateway.plan import Plan, print_plan
+from gateway.planning import plan as make_plan
+from gateway.result import Fault
+from gateway.serving.cache import Recent
+from gateway.serving.limits import check_document
+from gateway.settings import Settings
+from gateway.supergraph import Supergraph
+
+Stage = Callable[[str], AbstractContextManager[object]]
+"""Opens a span around one stage of the work."""
+
+CACHED_CHARACTERS = 20_000_000
+MOST_ERRORS, MOST_ERRORS_IN_PRODUCTION = 50, 3
+
+
+class Refused(Exception):
+    """The document cannot be run; says why, in any language."""
+
+    def __init__(self, *errors: GatewayError) -> None:
+        super().__init__(*errors)
+        self.errors = errors
+
+    def faults(self, locale: str) -> tuple[Fault, ...]:
+        """The reasons as a client reads them."""
+        return tuple(_fault(error, locale) for error in self.errors)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One operation of one document, ready to run."""
+
+    kind: str
+    name: str | None
+    hash: str
+    coerce: Coerce
+    plan: Plan
+    executable: Executable
+
+    def plan_text(self) -> str:
+        """The plan for human eyes."""
+        return print_plan(self.plan)
+
+
+Key = tuple[str, str | None]
+
+
+class Documents:
+    """The documents of one supergraph; swapped together with it."""
+
+    def __init__(self, supergraph: Supergraph, settings: Settings) -> None:
+        self.supergraph = supergraph
+        self.settings = settings
+        self.known: Recent[Key, Prepared | Refused] = Recent(settings.documents, CACHED_CHARACTERS)
+
+    def cached(self, text: str, name: str | None) -> Prepared | Refused | None:
+        """What is known about the document, if anything."""
+        return self.known.get((text, name))
+
+    def prepare(self, text: str, name: str | None, stage: Stage) -> Prepared | Refused:
+        """Work the document out and remember the result, a refusal too."""
+        try:
+            result: Prepared | Refused = self._prepare(text, name, stage)
+        except Refused as refused:
+            result = refused
+        except GatewayError as error:
+            result = Refused(error)
+        except RecursionError:
+            result = Refused(_too_deep())
+        self.known.put((text, name), result, len(text))
+        return result
+
+    def _prepare(self, text: str, name: str | None, stage: Stage) -> Prepared:
+        schema, settings = self.supergraph.schema, self.settings
+        with stage("graphql.parse"):
+            document = parse_document(text, max_tokens=settings.limits.tokens)
+        with stage("graphql.validate"):
+            check_document(document, settings.limits)
+            _validate(document, schema, settings.production)
+            if settings.production:
+                _refuse_introspection(document)
+        with stage("graphql.plan"):
+            operation = choose(document, name)
+            if operation.kind == "subscription":
+                raise SubscriptionsUnsupported(
+                    "This gateway does not serve subscriptions yet; poll with a query.",
+                    "此网关暂不支持订阅；请用查询轮询。",
+                )
+            return self._planned(operation, text)
+
+    def _planned(self, operation: Operation, text: str) -> Prepared:
+        plan = make_plan(self.supergraph, operation)
+        schema = self.supergraph.schema
+        return Prepared(
+            kind=operation.kind,
+            name=operation.name,
+            hash=hashlib.sha256(text.encode()).hexdigest(),
+            coerce=variables_of(operation, schema, quiet=self.settings.production),
+            plan=plan,
+            executable=Executable(plan, schema),
+        )
+
+
+def _validate(document: DocumentNode, schema: GraphQLSchema, production: bool) -> None:
+    errors = validate(
+        schema,
+        document,
+        max_errors=MOST_ERRORS_IN_PRODUCTION if production else MOST_ERRORS,
+        hide_suggestions=production,
+        allow_empty_selection_sets=False,
+    )
+    if errors:
+        raise Refused(*(_invalid(error) for error in errors))
+
+
+def _invalid(error: GraphQLError) -> BadOperation:
+    where = [(place.line, place.column) for place in error.locations or ()]
+    return BadOperation(error.message, f"操作无效：{error.message}", locations=where)
+
+
+class _SchemaFields(Visitor):
+    found: str | None = None
+
+    def enter_field(self, node: FieldNode, *_: object) -> None:
+        if node.name.value in ("__schema", "__type"):
+            self.found = node.name.value
+
+
+def _refuse_introspection(document: DocumentNode) -> None:
+    visitor = _SchemaFields()
+    visit(document, visitor)
+    if visitor.found:
+        raise IntrospectionDisabled(
+            f'This gateway does not show its schema; leave "{visitor.found}" out.',
+            f"此网关不公开 schema；请去掉“{visitor.found}”。",
+        )
+
+
+def _too_deep() -> TooComplex:
+    return TooComplex("The document is nested too deeply.", "该文档嵌套过深。")
+
+
+def _fault(error: GatewayError, locale: str) -> Fault:
+    extra = dict(error.extra)
+    locations = tuple(tuple(place) for place in extra.pop("locations", ()))
+    return Fault(error.message(locale), None, error.code, locations, extra)

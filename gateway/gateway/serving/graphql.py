@@ -1,0 +1,189 @@
+"""The GraphQL endpoint, told in one place: read the question, prepare the document, run it, write the answer."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import orjson
+from starlette.types import Receive, Scope, Send
+
+from gateway.errors import BadRequest, GatewayError, MethodNotAllowed
+from gateway.execution.http import Headers, Sender
+from gateway.result import Fault, Response
+from gateway.serving.documents import Prepared, Refused
+from gateway.serving.limits import check_variables
+from gateway.serving.question import (
+    GRAPHQL,
+    JSON,
+    Question,
+    media_type,
+    read_get,
+    read_post,
+)
+from gateway.serving.state import State
+from gateway.serving.tracing import RequestTrace
+
+log = logging.getLogger("gateway")
+
+
+@dataclass(slots=True)
+class Reply:
+    """An answer and what is told about it."""
+
+    status: int
+    response: Response
+    prepared: Prepared | None = None
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+
+class GraphQL:
+    """An ASGI application for `/graphql`."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.settings = state.settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; nothing is raised."""
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        state = self.state
+        trace = state.tracing.begin(headers)
+        trace.open(scope["method"], scope["path"])
+        state.metrics.in_flight += 1
+        kind = JSON
+        locale = _locale(headers.get("accept-language", ""))
+        try:
+            kind = media_type(headers.get("accept"))
+            reply = await self._reply(scope, headers, receive, trace, locale, kind)
+        except GatewayError as error:
+            reply = _refusal(error, locale)
+        except Exception:
+            log.exception("a request failed", extra={"trace_id": trace.trace_id})
+            reply = _internal(locale)
+        finally:
+            state.metrics.in_flight -= 1
+        await self._write(send, reply, kind, trace)
+
+    async def _reply(
+        self,
+        scope: Scope,
+        headers: Mapping[str, str],
+        receive: Receive,
+        trace: RequestTrace,
+        locale: str,
+        kind: str,
+    ) -> Reply:
+        deadline = time.monotonic() + self.settings.limits.seconds
+        question = await self._question(scope, headers, receive)
+        prepared = self._prepared(question, trace)
+        if isinstance(prepared, Refused):
+            status = 200 if kind == JSON else max(error.status for error in prepared.errors)
+            return Reply(status, Response(None, prepared.faults(locale), executed=False))
+        trace.name(prepared)
+        if scope["method"] == "GET" and prepared.kind != "query":
+            raise MethodNotAllowed("Send mutations by POST.", "请使用 POST 发送 mutation。")
+        try:
+            check_variables(question.variables, self.settings.limits)
+            variables = prepared.coerce(question.variables)
+        except GatewayError as error:
+            refused = Refused(error)
+            status = 200 if kind == JSON else error.status
+            return Reply(status, Response(None, refused.faults(locale), executed=False), prepared)
+        sender = Sender(self.state.subgraphs, self._passed_on(headers), deadline, trace)
+        with trace.stage("graphql.execute"):
+            response = await prepared.executable.run(variables, sender, locale)
+        if headers.get("x-include-plan") == "1" and not self.settings.production:
+            response.extensions["queryPlan"] = prepared.plan_text()
+        return Reply(200, response, prepared)
+
+    async def _question(
+        self, scope: Scope, headers: Mapping[str, str], receive: Receive
+    ) -> Question:
+        if scope["method"] == "GET":
+            return read_get(scope["query_string"])
+        if scope["method"] != "POST":
+            raise MethodNotAllowed(
+                "Use POST, or GET for queries.", "请使用 POST；查询也可使用 GET。"
+            )
+        try:
+            async with asyncio.timeout(self.settings.limits.seconds):
+                return await read_post(headers, receive, self.settings.limits.body_bytes)
+        except TimeoutError as error:
+            raise BadRequest("The body did not arrive in time.", "请求体未能按时送达。") from error
+
+    def _prepared(self, question: Question, trace: RequestTrace) -> Prepared | Refused:
+        documents, metrics = self.state.documents, self.state.metrics
+        known = documents.cached(question.query, question.operation_name)
+        metrics.documents.add(("result", "known" if known else "new"))
+        if known is None:
+            known = documents.prepare(question.query, question.operation_name, trace.stage)
+            metrics.documents_kept = len(documents.known)
+        return known
+
+    def _passed_on(self, headers: Mapping[str, str]) -> Headers:
+        return [(name, headers[name]) for name in self.settings.headers if name in headers]
+
+    async def _write(self, send: Send, reply: Reply, kind: str, trace: RequestTrace) -> None:
+        response = reply.response
+        response.extensions["traceId"] = trace.trace_id
+        if self.settings.trace_url:
+            response.extensions["traceUrl"] = self.settings.trace_url.replace(
+                "{trace_id}", trace.trace_id
+            )
+        body = orjson.dumps(response.to_json(), default=str)
+        codes = [fault.code or "" for fault in response.faults]
+        trace.close(reply.status, codes)
+        prepared = reply.prepared
+        self.state.metrics.request(
+            prepared.kind if prepared else "refused",
+            prepared.name if prepared else None,
+            codes,
+            time.perf_counter() - trace.started,
+        )
+        await send(
+            {
+                "type": "http.response.start",
+                "status": reply.status,
+                "headers": [
+                    (b"content-type", _CONTENT_TYPE[kind]),
+                    (b"content-length", str(len(body)).encode()),
+                    (b"x-trace-id", trace.trace_id.encode()),
+                    *((n.encode(), v.encode()) for n, v in trace.trace_headers(None)[:1]),
+                    (b"cache-control", b"no-store"),
+                    (b"vary", b"accept, accept-language, authorization"),
+                    *reply.headers,
+                ],
+            }
+        )
+        await send({"type": "http.response.body", "body": body})
+
+
+_CONTENT_TYPE = {
+    JSON: b"application/json; charset=utf-8",
+    GRAPHQL: b"application/graphql-response+json; charset=utf-8",
+}
+
+
+def _locale(accept_language: str) -> str:
+    return "zh" if accept_language.strip().lower().startswith("zh") else "en"
+
+
+def _refusal(error: GatewayError, locale: str) -> Reply:
+    allow = [(b"allow", b"POST")] if isinstance(error, MethodNotAllowed) else []
+    return Reply(
+        error.status, Response(None, Refused(error).faults(locale), executed=False), None, allow
+    )
+
+
+def _internal(locale: str) -> Reply:
+    error = GatewayError(
+        "The gateway failed; its log tells more under this trace id.",
+        "网关内部错误；可凭此追踪编号查看日志。",
+    )
+    return Reply(
+        500, Response(None, (Fault(error.message(locale), None, error.code),), executed=False)
+    )

@@ -1,0 +1,114 @@
+"""What an operation may hold before anybody works on it: counted once a fragment, so a fragment bomb costs nothing."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+)
+
+from gateway.errors import BadVariables, TooComplex
+from gateway.settings import Limits
+
+
+class Weight(NamedTuple):
+    """How much a selection holds with its fragments in place."""
+
+    depth: int = 0
+    fields: int = 0
+    aliases: int = 0
+    directives: int = 0
+
+
+def check_document(document: DocumentNode, limits: Limits) -> None:
+    """Raise TooComplex with the first limit that an operation of the document passes."""
+    scale = _Scale(
+        {
+            item.name.value: item
+            for item in document.definitions
+            if isinstance(item, FragmentDefinitionNode)
+        }
+    )
+    for item in document.definitions:
+        if isinstance(item, OperationDefinitionNode):
+            _compare(scale.weigh(item.selection_set), limits)
+
+
+def check_variables(variables: dict[str, Any], limits: Limits) -> None:
+    """Raise BadVariables when a value is nested deeper than anything a schema asks for."""
+    level: list[Any] = list(variables.values())
+    for _ in range(limits.variables_depth):
+        level = [inner for value in level for inner in _inside(value)]
+        if not level:
+            return
+    raise BadVariables(
+        f"The variables are nested deeper than {limits.variables_depth} levels; send flatter ones.",
+        f"变量嵌套超过 {limits.variables_depth} 层；请减少嵌套。",
+        limit=limits.variables_depth,
+    )
+
+
+def _compare(weight: Weight, limits: Limits) -> None:
+    bars = (
+        (weight.depth, limits.depth, "levels deep", "层嵌套"),
+        (weight.fields, limits.fields, "fields", "个字段"),
+        (weight.aliases, limits.aliases, "aliases", "个别名"),
+        (weight.directives, limits.directives, "directives", "个指令"),
+    )
+    for found, limit, what, named in bars:
+        if found > limit:
+            raise TooComplex(
+                f"The operation is too large: {found} {what} with its fragments, "
+                f"at most {limit} are allowed.",
+                f"操作过大：展开片段后有 {found} {named}，最多允许 {limit}。",
+                limit=limit,
+            )
+
+
+class _Scale:
+    """Weighs selection sets; each fragment once."""
+
+    def __init__(self, fragments: dict[str, FragmentDefinitionNode]) -> None:
+        self.fragments = fragments
+        self.known: dict[str, Weight] = {}
+
+    def weigh(self, selections: SelectionSetNode | None) -> Weight:
+        depth = fields = aliases = directives = 0
+        for weight in self._parts(selections):
+            depth = max(depth, weight.depth)
+            fields += weight.fields
+            aliases += weight.aliases
+            directives += weight.directives
+        return Weight(depth, fields, aliases, directives)
+
+    def _parts(self, selections: SelectionSetNode | None) -> Iterator[Weight]:
+        for item in selections.selections if selections else ():
+            yield Weight(directives=len(item.directives or ()))
+            if isinstance(item, FieldNode):
+                inner = self.weigh(item.selection_set)
+                yield Weight(inner.depth + 1, inner.fields + 1, inner.aliases, inner.directives)
+                if item.alias is not None:
+                    yield Weight(aliases=1)
+            elif isinstance(item, FragmentSpreadNode):
+                yield self._fragment(item.name.value)
+            else:
+                yield self.weigh(getattr(item, "selection_set", None))
+
+    def _fragment(self, name: str) -> Weight:
+        if name not in self.known:
+            self.known[name] = Weight()  # a circle weighs nothing here; validation refuses it
+            definition = self.fragments.get(name)
+            self.known[name] = self.weigh(definition.selection_set if definition else None)
+        return self.known[name]
+
+
+def _inside(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        yield from value.values()
+    elif isinstance(value, list):
+        yield from value

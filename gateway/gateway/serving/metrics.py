@@ -1,0 +1,136 @@
+"""Numbers for Prometheus: what was asked, how it went, how long it took; a dozen dictionaries, no thread."""
+
+import resource
+import time
+from bisect import bisect_left
+from collections.abc import Iterator
+
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+MOST_NAMES = 200
+Labels = tuple[tuple[str, str], ...]
+
+
+class Counter:
+    """Counts by labels."""
+
+    def __init__(self, name: str, description: str) -> None:
+        self.name, self.description = name, description
+        self.values: dict[Labels, float] = {}
+
+    def add(self, *labels: tuple[str, str], amount: float = 1) -> None:
+        """Count."""
+        self.values[labels] = self.values.get(labels, 0) + amount
+
+    def lines(self) -> Iterator[str]:
+        """The text that Prometheus reads."""
+        yield f"# HELP {self.name} {self.description}"
+        yield f"# TYPE {self.name} counter"
+        for labels, value in self.values.items():
+            yield f"{self.name}{_labels(labels)} {value:g}"
+
+
+class Histogram:
+    """Durations by labels."""
+
+    def __init__(self, name: str, description: str) -> None:
+        self.name, self.description = name, description
+        self.counts: dict[Labels, list[int]] = {}
+        self.sums: dict[Labels, float] = {}
+
+    def observe(self, seconds: float, *labels: tuple[str, str]) -> None:
+        """Count one duration."""
+        counts = self.counts.get(labels)
+        if counts is None:
+            counts = self.counts[labels] = [0] * (len(BUCKETS) + 1)
+            self.sums[labels] = 0.0
+        counts[bisect_left(BUCKETS, seconds)] += 1
+        self.sums[labels] += seconds
+
+    def lines(self) -> Iterator[str]:
+        """The text that Prometheus reads."""
+        yield f"# HELP {self.name} {self.description}"
+        yield f"# TYPE {self.name} histogram"
+        for labels, counts in self.counts.items():
+            total = 0
+            for bound, count in zip((*BUCKETS, "+Inf"), counts, strict=True):
+                total += count
+                yield f"{self.name}_bucket{_labels((*labels, ('le', str(bound))))} {total}"
+            yield f"{self.name}_sum{_labels(labels)} {self.sums[labels]:.6f}"
+            yield f"{self.name}_count{_labels(labels)} {total}"
+
+
+class Metrics:
+    """Every number of one gateway."""
+
+    def __init__(self) -> None:
+        self.requests = Counter("gateway_requests_total", "Requests by operation and outcome.")
+        self.request_seconds = Histogram("gateway_request_seconds", "Time to answer a request.")
+        self.errors = Counter("gateway_errors_total", "Errors in answers, by code.")
+        self.fetches = Counter("gateway_fetches_total", "Requests to subgraphs by outcome.")
+        self.fetch_seconds = Histogram("gateway_fetch_seconds", "Time a subgraph took to answer.")
+        self.documents = Counter("gateway_documents_total", "Documents that were known or new.")
+        self.reloads = Counter("gateway_reloads_total", "Supergraphs that were taken or refused.")
+        self.in_flight = 0
+        self.documents_kept = 0
+        self.loaded_at = time.time()
+        self._names: set[str] = set()
+
+    def request(self, kind: str, name: str | None, codes: list[str], seconds: float) -> None:
+        """Count one answered request."""
+        outcome = "error" if codes else "ok"
+        self.requests.add(("type", kind), ("operation", self._name(name)), ("outcome", outcome))
+        self.request_seconds.observe(seconds, ("type", kind))
+        for code in set(codes):
+            self.errors.add(("code", code))
+
+    def fetch(self, subgraph: str, code: str, seconds: float) -> None:
+        """Count one request to a subgraph."""
+        self.fetches.add(("subgraph", subgraph), ("outcome", code))
+        self.fetch_seconds.observe(seconds, ("subgraph", subgraph))
+
+    def _name(self, name: str | None) -> str:
+        """Clients choose operation names, so only so many become labels of their own."""
+        if name is None:
+            return ""
+        if name not in self._names and len(self._names) < MOST_NAMES:
+            self._names.add(name)
+        return name if name in self._names else "other"
+
+    def text(self) -> str:
+        """Everything, in the Prometheus text format."""
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        gauges = {
+            "gateway_requests_in_flight": self.in_flight,
+            "gateway_documents_kept": self.documents_kept,
+            "gateway_supergraph_loaded_timestamp_seconds": self.loaded_at,
+        }
+        lines = [line for name, value in gauges.items() for line in _gauge(name, value)]
+        lines += [
+            "# TYPE process_cpu_seconds_total counter",
+            f"process_cpu_seconds_total {usage.ru_utime + usage.ru_stime:.3f}",
+        ]
+        for metric in (
+            self.requests,
+            self.request_seconds,
+            self.errors,
+            self.fetches,
+            self.fetch_seconds,
+            self.documents,
+            self.reloads,
+        ):
+            lines += metric.lines()
+        return "\n".join(lines) + "\n"
+
+
+def _gauge(name: str, value: float) -> tuple[str, str]:
+    return f"# TYPE {name} gauge", f"{name} {value:.15g}"
+
+
+def _labels(labels: Labels) -> str:
+    if not labels:
+        return ""
+    return "{" + ",".join(f'{name}="{_escape(value)}"' for name, value in labels) + "}"
+
+
+def _escape(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -1,0 +1,127 @@
+"""Everything one running gateway holds; what comes from the supergraph is swapped whole when the file changes."""
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import time
+from collections.abc import Mapping
+from contextlib import nullcontext
+from pathlib import Path
+
+from gateway.errors import BadSupergraph, GatewayError
+from gateway.execution.http import Subgraphs
+from gateway.serving.documents import Documents, Key
+from gateway.serving.metrics import Metrics
+from gateway.serving.tracing import Tracing
+from gateway.settings import Settings
+from gateway.supergraph import Supergraph, load
+
+log = logging.getLogger("gateway")
+
+WARMED = 100
+
+
+class State:
+    """One gateway: its supergraph's documents, its connections, its numbers.
+
+    The supergraph is read when this is made; connections and the exporter's thread only by `start`,
+    which a forked child calls after the fork.
+    """
+
+    subgraphs: Subgraphs
+    tracing: Tracing
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.sdl = read(settings.supergraph)
+        self.documents = Documents(load(self.sdl), settings)
+        self.ready = False
+
+    async def start(self) -> None:
+        """Open what a process must open for itself."""
+        self.tracing = Tracing(self.settings, self.metrics)
+        self.subgraphs = Subgraphs(
+            self._addresses(self.documents.supergraph), self.settings.subgraph_limits
+        )
+        self.ready = True
+
+    async def stop(self) -> None:
+        """Close it again."""
+        self.ready = False
+        await self.subgraphs.close()
+        await asyncio.to_thread(self.tracing.close)
+
+    async def follow(self) -> None:
+        """Watch the supergraph's file for ever."""
+        path = self.settings.supergraph
+        if not isinstance(path, Path):
+            return
+        seen = _stamp(path)
+        while True:
+            await asyncio.sleep(self.settings.reload_seconds)
+            stamp = _stamp(path)
+            if stamp is not None and stamp != seen:
+                seen = stamp
+                await self.reload()
+
+    async def reload(self) -> None:
+        """Take the file's new supergraph, or keep the old one and say why."""
+        try:
+            sdl = read(self.settings.supergraph)
+            if sdl == self.sdl:
+                return
+            # In a thread: a large supergraph takes longer to read than requests should wait.
+            documents = await asyncio.to_thread(
+                self._fresh, sdl, tuple(self.documents.known.keys())
+            )
+        except GatewayError as error:
+            self.metrics.reloads.add(("outcome", "refused"))
+            log.error("the new supergraph is refused, the old one stays: %s", error.en)
+            return
+        self.subgraphs = self.subgraphs.moved(self._addresses(documents.supergraph))
+        self.documents, self.sdl = documents, sdl
+        self.metrics.loaded_at = time.time()
+        self.metrics.reloads.add(("outcome", "taken"))
+        log.info("a new supergraph is served: %s", fingerprint(sdl))
+
+    def _fresh(self, sdl: str, busy: tuple[Key, ...]) -> Documents:
+        """The new supergraph's documents, with those used last prepared already."""
+        documents = Documents(load(sdl), self.settings)
+        for text, name in busy[-WARMED:]:
+            documents.prepare(text, name, lambda _: nullcontext())
+        return documents
+
+    def _addresses(self, supergraph: Supergraph) -> Mapping[str, str]:
+        addresses = {name: endpoint.url for name, endpoint in supergraph.endpoints.items()}
+        for name, url in self.settings.subgraph_urls.items():
+            if name not in addresses:
+                log.warning("an address is given for %r, which is no subgraph", name)
+            addresses[name] = url
+        return addresses
+
+
+def read(supergraph: Path | str) -> str:
+    """The SDL, from wherever the settings say."""
+    if isinstance(supergraph, str):
+        return supergraph
+    try:
+        return supergraph.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSupergraph(
+            f"The supergraph {supergraph} cannot be read: {error}.",
+            f"无法读取 supergraph {supergraph}：{error}。",
+        ) from error
+
+
+def fingerprint(sdl: str) -> str:
+    """A short name for one version of a supergraph."""
+    return hashlib.sha256(sdl.encode()).hexdigest()[:12]
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    with contextlib.suppress(OSError):
+        found = path.stat()
+        return found.st_mtime_ns, found.st_size, found.st_ino
+    return None
