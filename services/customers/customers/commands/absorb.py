@@ -1,0 +1,412 @@
+"""A batch from outside becomes claims, matches and golden records.
+
+Everything is worked out in memory first, so a dry run says exactly what the real run would do, and
+what is written is a fixed number of statements however many records the batch has. Twice is the same
+as once: what a source said before word for word is dropped before anything is locked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from chassis import telemetry
+from chassis.errors import BadInput, Denied
+from chassis.policy.guard import Scope
+
+from customers.commands import tell
+from customers.domain import absorption
+from customers.domain.absorption import (
+    CONTACTS,
+    TAGS,
+    Beliefs,
+    KnownContact,
+    People,
+    Placement,
+    said_by,
+)
+from customers.domain.ids import new_id
+from customers.domain.match import Key, Match, Pool, decide, suspicions
+from customers.domain.outcome import (
+    Ambiguous,
+    Created,
+    Matched,
+    Outcome,
+    Rejected,
+    Unchanged,
+    Updated,
+)
+from customers.domain.record import MANUAL, Prepared, Source, SourceRecord, fold, keys_of, prepare
+from customers.store import claim as claim_store
+from customers.store import contact as contact_store
+from customers.store import customer as customer_store
+from customers.store import link as link_store
+from customers.store import locks
+from customers.store import match as match_store
+from customers.store import reelection as reelection_store
+from customers.store import tag as tag_store
+from customers.store.customer import CustomerRow
+from customers.store.link import LinkRow
+
+MAX_RECORDS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """To whom a batch's new customers belong; nobody's are in the pool."""
+
+    owner_id: UUID | None = None
+    department_id: UUID | None = None
+
+
+def absorb(
+    session: Session,
+    scope: Scope,
+    source: Source,
+    records: Sequence[SourceRecord],
+    *,
+    dry_run: bool = False,
+    ownership: Ownership | None = None,
+) -> list[Outcome]:
+    """What became of each record, in the order they were given."""
+    _refuse_too_many(source, records)
+    work = _Work(session, scope, source, dry_run, ownership or Ownership())
+    ready = work.sort_out(records)
+    links = link_store.by_external_ids(session, source, list(ready))
+    news = work.drop_unchanged(ready, links)
+    if news:
+        if not dry_run:
+            locks.lock_keys(session, *_to_lock(source, news))
+            links = link_store.by_external_ids(session, source, list(news))
+            news = work.drop_unchanged(news, links)
+        work.carry_out(work.place(news, links), links)
+    return [work.outcomes[record.external_id] for record in records]
+
+
+def _refuse_too_many(source: Source, records: Sequence[SourceRecord]) -> None:
+    if len(records) > MAX_RECORDS:
+        raise BadInput(
+            f"records has {len(records)} records; one batch holds at most {MAX_RECORDS}.",
+            f"records 有 {len(records)} 条，一批最多 {MAX_RECORDS} 条。",
+            field="records",
+        )
+    if not source.system.strip() or len(source.system) > 100 or source.system == MANUAL:
+        raise BadInput(
+            f"system must have 1 to 100 characters and not be {MANUAL!r}, which is people's own.",
+            f"system 长度应为 1 到 100，且不能是保留名 {MANUAL!r}。",
+            field="source.system",
+        )
+
+
+def _to_lock(
+    source: Source, news: Mapping[str, Prepared]
+) -> tuple[set[Key], list[tuple[str, str, str]]]:
+    keys = {key for record in news.values() for key in record.keys}
+    return keys, [(source.system, source.installation, external_id) for external_id in news]
+
+
+@dataclass
+class _Work:
+    """One batch on its way through."""
+
+    session: Session
+    scope: Scope
+    source: Source
+    dry_run: bool
+    ownership: Ownership
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+
+    def sort_out(self, records: Sequence[SourceRecord]) -> dict[str, Prepared]:
+        """The records that may enter, one for each external id; the others are rejected."""
+        ready: dict[str, Prepared] = {}
+        for record in records:
+            prepared = prepare(record)
+            if isinstance(prepared, list):
+                if record.external_id not in ready:
+                    self.outcomes[record.external_id] = Rejected(record.external_id, prepared)
+                continue
+            earlier = ready.get(prepared.external_id)
+            ready[prepared.external_id] = fold(earlier, prepared) if earlier else prepared
+            self.outcomes.pop(prepared.external_id, None)
+        return ready
+
+    def drop_unchanged(
+        self, records: Mapping[str, Prepared], links: Mapping[str, LinkRow]
+    ) -> dict[str, Prepared]:
+        """Without what the source said before, what is older than that, and unheard-of ends."""
+        news: dict[str, Prepared] = {}
+        for external_id, record in records.items():
+            link = links.get(external_id)
+            same = link is not None and (
+                link.fingerprint == record.fingerprint or record.observed_at < link.observed_at
+            )
+            if same or (link is None and record.deleted):
+                self.outcomes[external_id] = Unchanged(
+                    external_id, link.customer_id if link else None
+                )
+            else:
+                news[external_id] = record
+        return news
+
+    def place(self, news: Mapping[str, Prepared], links: Mapping[str, LinkRow]) -> list[Placement]:
+        """Which customer each record belongs to; records of one batch see each other."""
+        keys = {key for record in news.values() for key in record.keys}
+        pool = Pool.of(match_store.known_by(self.session, keys))
+        placements: list[Placement] = []
+        for external_id, record in news.items():
+            link = links.get(external_id)
+            placed = self._placed(record, link, pool)
+            if placed is not None:
+                pool.learn(placed.customer_id, record.kind, record.keys)
+                placements.append(placed)
+        return placements
+
+    def _placed(self, record: Prepared, link: LinkRow | None, pool: Pool) -> Placement | None:
+        if link is not None:
+            others = suspicions(record.kind, record.keys, pool, link.customer_id)
+            return Placement(record, link.id, link.customer_id, False, False, others)
+        verdict = decide(record.kind, record.keys, pool)
+        if isinstance(verdict, Match):
+            return Placement(record, new_id(), verdict.customer_id, True, False, verdict.suspicions)
+        if record.values.get("name") is None:
+            problem = BadInput(
+                "name is missing; a customer nobody knows yet needs one.",
+                "缺少客户名称；新客户必须有名称。",
+                field="name",
+            )
+            self.outcomes[record.external_id] = Rejected(record.external_id, [problem])
+            return None
+        return Placement(record, new_id(), new_id(), True, True, verdict.suspicions)
+
+    def carry_out(self, placements: Sequence[Placement], links: Mapping[str, LinkRow]) -> None:
+        """Claims, golden records, contacts and tags of every placement; written unless dry."""
+        session = self.session
+        made = {placed.customer_id for placed in placements if placed.new_customer}
+        touched = {placed.customer_id for placed in placements} - made
+        if not self.dry_run:
+            locks.lock_customers(session, touched)
+        rows = customer_store.by_ids_unscoped(session, touched)
+        placements = self._permitted(placements, rows)
+        touched = {placed.customer_id for placed in placements}
+        known_links = [placed.link_id for placed in placements if not placed.new_link]
+        beliefs = Beliefs(
+            system=self.source.system,
+            rules=self._rules(),
+            at=link_store.now(session),
+            trace_id=telemetry.trace_id(),
+            claims=claim_store.of_customers(session, touched - made),
+            golden={id: customer_store.golden_of(row) for id, row in rows.items()},
+        )
+        people = People(beliefs.at)
+        tags = _Tags(tag_store.of_links(session, known_links))
+        contacts = _contacts_of(session, known_links)
+        effective: set[UUID] = set()
+        for placed in placements:
+            before = beliefs.touches
+            changed = self._take(placed, beliefs, people, tags, contacts)
+            if placed.new_link or changed or beliefs.touches != before:
+                effective.add(placed.customer_id)
+                self.outcomes[placed.record.external_id] = _outcome(placed, changed)
+            else:
+                external_id = placed.record.external_id
+                self.outcomes[external_id] = Unchanged(external_id, placed.customer_id)
+        if not self.dry_run and placements:
+            self._write(placements, effective, beliefs, people, tags)
+
+    def _permitted(
+        self, placements: Sequence[Placement], rows: Mapping[UUID, CustomerRow]
+    ) -> list[Placement]:
+        """Records of customers out of scope are rejected: told that it exists, and no more."""
+        kept: list[Placement] = []
+        for placed in placements:
+            row = rows.get(placed.customer_id)
+            problem = None
+            if row is not None and not self.scope.sees(row.access):
+                problem = Denied(
+                    "This customer exists already and belongs to somebody else.",
+                    "该客户已存在，且归他人负责。",
+                    field="name",
+                )
+            elif row is not None and row.kind != placed.record.kind:
+                problem = BadInput(
+                    f"kind is {placed.record.kind}, but this record is known as {row.kind}.",
+                    f"kind 为 {placed.record.kind}，但该记录此前为 {row.kind}。",
+                    field="kind",
+                )
+            if problem is None:
+                kept.append(placed)
+            else:
+                external_id = placed.record.external_id
+                self.outcomes[external_id] = Rejected(external_id, [problem])
+        return kept
+
+    def _rules(self) -> absorption.Rules:
+        """The rules; a source whose priority became another also asks for a re-election."""
+        priority = self.source.priority
+        if priority is not None and not self.dry_run:
+            if claim_store.set_priority(self.session, self.source.system, priority):
+                reelection_store.request(self.session)
+        found = claim_store.rules(self.session)
+        if priority is not None:
+            found = absorption.Rules(
+                found.orders, {**found.priorities, self.source.system: priority}
+            )
+        return found
+
+    def _take(
+        self,
+        placed: Placement,
+        beliefs: Beliefs,
+        people: People,
+        tags: _Tags,
+        contacts: Mapping[UUID, list[KnownContact]],
+    ) -> tuple[str, ...]:
+        record = placed.record
+        present = beliefs.present_values(placed.customer_id, placed.link_id)
+        changed = beliefs.assert_values(
+            placed.customer_id, placed.link_id, said_by(record, present), record.observed_at
+        )
+        if people.take(placed, contacts.get(placed.link_id, [])):
+            changed = (*changed, CONTACTS)
+        if tags.take(placed):
+            changed = (*changed, TAGS)
+        return changed
+
+    def _write(
+        self,
+        placements: Sequence[Placement],
+        every: set[UUID],
+        beliefs: Beliefs,
+        people: People,
+        tags: _Tags,
+    ) -> None:
+        session, at = self.session, beliefs.at
+        made = {placed.customer_id for placed in placements if placed.new_customer}
+        rows = {id: {"id": id, **customer_store.golden_columns(beliefs.golden[id])} for id in every}
+        kinds = {placed.customer_id: placed.record.kind for placed in placements}
+        customer_store.insert(
+            session,
+            [
+                rows[id]
+                | {
+                    "kind": kinds[id],
+                    "version": 1,
+                    "owner_id": self.ownership.owner_id,
+                    "department_id": self.ownership.department_id,
+                    "collaborators": [],
+                    "created_at": at,
+                    "updated_at": at,
+                }
+                for id in sorted(made)
+            ],
+        )
+        customer_store.update(session, [rows[id] for id in sorted(every - made)])
+        self._write_links(placements, beliefs)
+        claim_store.end(session, beliefs.ended, at)
+        claim_store.insert(session, list(beliefs.made.values()), self.scope.actor.user_id)
+        match_store.replace_keys(session, _keys_now(placements, beliefs))
+        contact_store.insert(session, people.new)
+        contact_store.update(session, people.changed)
+        contact_store.end(session, people.gone, at)
+        ids = tag_store.ensure(session, tags.names())
+        tag_store.replace(
+            session, {link: {ids[name] for name in names} for link, names in tags.changed.items()}
+        )
+        match_store.suspect(
+            session, [(placed.customer_id, s) for placed in placements for s in placed.suspicions]
+        )
+        if every:
+            tell.changed(session, every)
+            tell.audited(session, self.scope, self.source.system, _counted(self.outcomes.values()))
+
+    def _write_links(self, placements: Sequence[Placement], beliefs: Beliefs) -> None:
+        state = [
+            {
+                "id": placed.link_id,
+                "source_record_id": placed.record.id,
+                "fingerprint": placed.record.fingerprint,
+                "observed_at": placed.record.observed_at,
+                "deleted": placed.record.deleted,
+            }
+            for placed in placements
+        ]
+        new = {placed.link_id: placed for placed in placements if placed.new_link}
+        link_store.insert(
+            self.session,
+            [
+                row
+                | {
+                    "system": self.source.system,
+                    "installation": self.source.installation,
+                    "external_id": new[row["id"]].record.external_id,  # type: ignore[index]  # a UUID
+                    "customer_id": new[row["id"]].customer_id,  # type: ignore[index]
+                    "created_at": beliefs.at,
+                }
+                for row in state
+                if row["id"] in new
+            ],
+            beliefs.at,
+        )
+        link_store.update(self.session, [row for row in state if row["id"] not in new])
+
+
+@dataclass
+class _Tags:
+    """The tags each link gave, and the links that give others now."""
+
+    present: dict[UUID, set[str]]
+    changed: dict[UUID, set[str]] = field(default_factory=dict)
+
+    def take(self, placed: Placement) -> bool:
+        record = placed.record
+        before = self.present.get(placed.link_id, set())
+        said = set() if record.deleted else set(record.tags)
+        after = said if record.complete or record.deleted else before | said
+        if after != before:
+            self.changed[placed.link_id] = after
+        return after != before
+
+    def names(self) -> set[str]:
+        return set().union(*self.changed.values())
+
+
+def _contacts_of(session: Session, links: Sequence[UUID]) -> dict[UUID, list[KnownContact]]:
+    found: dict[UUID, list[KnownContact]] = {}
+    for row in contact_store.by_links(session, links).values():
+        content = (row.name, row.title, row.mobile, row.email)
+        known = KnownContact(row.id, row.external_id, content, row.ended_at is not None)
+        found.setdefault(row.link_id, []).append(known)
+    return found
+
+
+def _keys_now(placements: Sequence[Placement], beliefs: Beliefs) -> dict[UUID, frozenset[Key]]:
+    """A deleted record keeps its keys, so that one which returns under another id is recognised."""
+    return {
+        placed.link_id: keys_of(
+            placed.record.kind, beliefs.present_values(placed.customer_id, placed.link_id)
+        )
+        for placed in placements
+        if not placed.record.deleted
+    }
+
+
+def _outcome(placed: Placement, changed: tuple[str, ...]) -> Outcome:
+    external_id, customer_id = placed.record.external_id, placed.customer_id
+    if not placed.new_link:
+        return Updated(external_id, customer_id, changed)
+    if not placed.new_customer:
+        return Matched(external_id, customer_id, changed)
+    if placed.suspicions:
+        candidates = tuple(s.customer_id for s in placed.suspicions)
+        return Ambiguous(external_id, customer_id, candidates, changed)
+    return Created(external_id, customer_id, changed)
+
+
+def _counted(outcomes: Iterable[Outcome]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for outcome in outcomes:
+        counts[outcome.kind.lower()] = counts.get(outcome.kind.lower(), 0) + 1
+    return counts

@@ -1,0 +1,281 @@
+"""Customers as rows: reading them takes a Scope, and an id that was merged away leads to the survivor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    DateTime,
+    Integer,
+    Row,
+    Select,
+    Table,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    column,
+    func,
+    select,
+    table,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Session
+
+from chassis.api.paging import Order, Page, Window, page
+from chassis.db import in_order
+from chassis.policy.guard import RowAccess, RowColumns, Scope
+
+from customers.domain import name as names
+from customers.domain.fields import DEFAULT_LIFECYCLE, FIELDS
+from customers.store import bulk
+from customers.store.metadata import metadata
+
+customer = Table(
+    "customer",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("english_name", Text),
+    Column("unified_social_credit_code", Text),
+    Column("phone", Text),
+    Column("email", Text),
+    Column("website", Text),
+    Column("industry", Text),
+    Column("region", Text),
+    Column("address", Text),
+    Column("size", Text),
+    Column("lifecycle", Text, nullable=False),
+    Column("note", Text),
+    Column("owner_id", Uuid),
+    Column("department_id", Uuid),
+    Column("collaborators", ARRAY(Uuid), nullable=False),
+    Column("merged_into", Uuid),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+    Column("name_key", Text, nullable=False),
+    Column("name_grams", ARRAY(Text), nullable=False),
+)
+CUSTOMER_TAG = table("customer_tag", column("customer_id", Uuid), column("tag_id", Uuid))
+LINK = table("link", column("customer_id", Uuid), column("system", Text))
+ACCESS = RowColumns(customer.c.owner_id, customer.c.department_id, customer.c.collaborators)
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerRow:
+    """One customer as the pool believes it now."""
+
+    id: UUID
+    kind: str
+    version: int
+    name: str
+    english_name: str | None
+    unified_social_credit_code: str | None
+    phone: str | None
+    email: str | None
+    website: str | None
+    industry: str | None
+    region: str | None
+    address: str | None
+    size: str | None
+    lifecycle: str
+    note: str | None
+    owner_id: UUID | None
+    department_id: UUID | None
+    collaborators: tuple[UUID, ...]
+    merged_into: UUID | None
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def access(self) -> RowAccess:
+        return RowAccess(self.owner_id, self.department_id, self.collaborators)
+
+
+SHOWN = [column for column in customer.columns if column.name not in ("name_key", "name_grams")]
+
+
+def row_of(found: Row[Any] | Sequence[Any]) -> CustomerRow:
+    """The dataclass of a row that starts with the columns of `SHOWN`."""
+    values = list(found[: len(SHOWN)])
+    values[17] = tuple(values[17])
+    return CustomerRow(*values)
+
+
+def by_ids(session: Session, scope: Scope, ids: Sequence[UUID]) -> list[CustomerRow | None]:
+    """Customers in the order of the ids, `None` for a gap or one out of scope; redirects followed."""
+    asked = customer.alias("asked")
+    wanted = bindparam("ids", list(ids), type_=ARRAY(Uuid()))
+    statement = (
+        select(*SHOWN, asked.c.id.label("asked_id"))
+        .join(asked, customer.c.id == func.coalesce(asked.c.merged_into, asked.c.id))
+        .where(asked.c.id == any_(wanted), scope.where(ACCESS))
+    )
+    rows = session.execute(statement).all()
+    found = in_order(ids, rows, lambda row: row.asked_id)
+    return [None if row is None else row_of(row) for row in found]
+
+
+def by_ids_unscoped(session: Session, ids: Iterable[UUID]) -> dict[UUID, CustomerRow]:
+    """For commands that have their proof already and must see what they touch, redirects and all."""
+    statement = select(*SHOWN).where(
+        customer.c.id == any_(bindparam("ids", list(ids), type_=ARRAY(Uuid())))
+    )
+    return {row.id: row_of(row) for row in session.execute(statement)}
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a list of customers is narrowed to. Every condition given must hold."""
+
+    text: str | None = None
+    kinds: Sequence[str] = ()
+    lifecycles: Sequence[str] = ()
+    owners: Sequence[UUID] = ()
+    departments: Sequence[UUID] = ()
+    in_pool: bool | None = None
+    tags: Sequence[UUID] = ()
+    sources: Sequence[str] = ()
+    regions: Sequence[str] = ()
+    industries: Sequence[str] = ()
+    updated_after: datetime | None = None
+    ids: Sequence[UUID] = ()
+
+
+SORTS: Mapping[str, Order] = {
+    "UPDATED_AT_DESC": [(customer.c.updated_at, "desc"), (customer.c.id, "desc")],
+    "CREATED_AT_DESC": [(customer.c.created_at, "desc"), (customer.c.id, "desc")],
+    "NAME_ASC": [(customer.c.name_key, "asc"), (customer.c.id, "asc")],
+}
+COUNT_CAP = 10_000
+
+
+def listed(
+    session: Session, scope: Scope, search: Search, sort: str, window: Window
+) -> Page[Row[Any]]:
+    """One page of the customers in scope."""
+    return page(
+        session,
+        select(*SHOWN).where(*_conditions(scope, search)),
+        order=SORTS[sort],
+        window=window,
+    )
+
+
+def count(session: Session, scope: Scope, search: Search) -> int:
+    """How many there are, counted no further than one above the cap."""
+    some = select(customer.c.id).where(*_conditions(scope, search)).limit(COUNT_CAP + 1)
+    return session.execute(select(func.count()).select_from(some.subquery())).scalar_one()
+
+
+def _conditions(scope: Scope, search: Search) -> list[ColumnElement[bool]]:
+    columns = customer.c
+    found: list[ColumnElement[bool]] = [columns.merged_into.is_(None), scope.where(ACCESS)]
+    if search.text is not None:
+        found += _contains(search.text)
+    for text_column, texts in (
+        (columns.kind, search.kinds),
+        (columns.lifecycle, search.lifecycles),
+        (columns.region, search.regions),
+        (columns.industry, search.industries),
+    ):
+        if texts:
+            found.append(text_column == any_(bindparam(None, list(texts), type_=ARRAY(Text()))))
+    for id_column, ids in (
+        (columns.owner_id, search.owners),
+        (columns.department_id, search.departments),
+        (columns.id, search.ids),
+    ):
+        if ids:
+            found.append(id_column == any_(bindparam(None, list(ids), type_=ARRAY(Uuid()))))
+    if search.in_pool is not None:
+        free = columns.owner_id.is_(None)
+        found.append(free if search.in_pool else ~free)
+    if search.tags:
+        found.append(columns.id.in_(_tagged(search.tags)))
+    if search.sources:
+        found.append(columns.id.in_(_from_systems(search.sources)))
+    if search.updated_after is not None:
+        found.append(columns.updated_at > search.updated_after)
+    return found
+
+
+def _contains(wanted: str) -> list[ColumnElement[bool]]:
+    """Full substring recall: the grams find, LIKE makes sure."""
+    key = names.search_key(wanted)
+    if not key:
+        return []
+    grams = bindparam(None, names.wanted_grams(key), type_=ARRAY(Text()))
+    return [
+        customer.c.name_grams.op("@>", is_comparison=True)(grams),
+        customer.c.name_key.contains(key, autoescape=True),
+    ]
+
+
+def _tagged(tags: Sequence[UUID]) -> Select[Any]:
+    wanted = bindparam(None, list(tags), type_=ARRAY(Uuid()))
+    return select(CUSTOMER_TAG.c.customer_id).where(CUSTOMER_TAG.c.tag_id == any_(wanted))
+
+
+def _from_systems(systems: Sequence[str]) -> Select[Any]:
+    return select(LINK.c.customer_id).where(
+        LINK.c.system == any_(bindparam(None, list(systems), type_=ARRAY(Text())))
+    )
+
+
+def golden_columns(values: Mapping[str, str]) -> dict[str, Any]:
+    """The columns that hold a golden record."""
+    columns: dict[str, Any] = {field: values.get(field) for field in FIELDS}
+    columns["lifecycle"] = values.get("lifecycle", DEFAULT_LIFECYCLE)
+    key = names.search_key(values["name"]) or values["name"].casefold()
+    return columns | {"name_key": key, "name_grams": names.grams(key)}
+
+
+def golden_of(row: CustomerRow) -> dict[str, str]:
+    """The golden record that a row holds; the lifecycle nobody claimed is left out."""
+    values = {field: value for field in FIELDS if (value := getattr(row, field)) is not None}
+    if values.get("lifecycle") == DEFAULT_LIFECYCLE:
+        del values["lifecycle"]
+    return values
+
+
+def insert(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    bulk.insert(session, "customer", rows)
+
+
+def update(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Writes these columns by id; each row becomes a new version."""
+    bulk.update(session, "customer", rows, "version = customer.version + 1, updated_at = now()")
+
+
+def touch(session: Session, ids: Iterable[UUID]) -> None:
+    """A new version of customers of which only what hangs on them changed."""
+    session.execute(
+        text("UPDATE customer SET version = version + 1, updated_at = now() WHERE id = ANY(:ids)"),
+        {"ids": sorted(set(ids))},
+    )
+
+
+def access_rows(session: Session, ids: Iterable[UUID]) -> list[dict[str, Any]]:
+    """What other services must know to show things of these customers to the right people."""
+    rows = by_ids_unscoped(session, ids)
+    return [
+        {
+            "id": str(row.id),
+            "owner": str(row.owner_id) if row.owner_id else None,
+            "department": str(row.department_id) if row.department_id else None,
+            "collaborators": [str(id) for id in row.collaborators],
+            "version": row.version,
+            "merged_into": str(row.merged_into) if row.merged_into else None,
+        }
+        for row in sorted(rows.values(), key=lambda row: row.id)
+    ]
