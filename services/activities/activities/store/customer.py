@@ -95,7 +95,9 @@ class Family:
 
     def __init__(self, ids: Sequence[CustomerId]) -> None:
         wanted = literal(list(dict.fromkeys(ids)), ARRAY(Uuid))
-        self.asked = func.unnest(wanted).table_valued(column("id", Uuid), name="asked")
+        self.asked = (
+            func.unnest(wanted).table_valued(column("id", Uuid), name="asked").render_derived()
+        )
         self.of = customer_access.alias("of")
         self.root = customer_access.alias("root")
         self.member = customer_access.alias("member")

@@ -19,7 +19,6 @@ from sqlalchemy import (
     Row,
     Select,
     String,
-    Subquery,
     Text,
     Uuid,
     and_,
@@ -77,14 +76,14 @@ class Ask:
 def of_customers(session: Session, ask: Ask, ids: Sequence[CustomerId]) -> list[Page[Entry]]:
     """The newest entries of each of these customers, in the order of the ids."""
     family = Family(ids)
-    branches: list[Select[Any]] = []
+    kinds: list[Select[Any]] = []
     if ask.follow_ups:
-        branches.append(_follow_ups(family, ask.follow_ups, ask))
+        kinds.append(_follow_ups(family, ask.follow_ups, ask))
     if ask.tasks:
-        branches.append(_task_events(family, ask.tasks, ask))
-    if not branches or not ids:
+        kinds.append(_task_events(family, ask.tasks, ask))
+    if not kinds or not ids:
         return [_cut([], ask.window) for _ in ids]
-    entry = _newest(branches, ask.window.first + 1)
+    entry = _newest(family, kinds, ask.window.first + 1)
     rows = session.execute(
         select(family.asked.c.id.label("asked"), family.root.c.customer_id.label("root"), entry)
         .select_from(family.joined.join(entry, true()))
@@ -102,44 +101,44 @@ def last_contacted(
     """When each of these customers was last talked to."""
     family = Family(ids)
     latest = (
-        select(follow_up.c.occurred_at)
-        .join_from(follow_up, family.member, family.member.c.customer_id == follow_up.c.customer_id)
-        .where(family.same_root)
+        select(follow_up.c.occurred_at.label("value"))
+        .where(follow_up.c.customer_id == family.member.c.customer_id)
         .order_by(follow_up.c.occurred_at.desc())
         .limit(1)
-        .lateral("latest")
+        .lateral()
     )
-    return _one_each(session, family, scope, latest, latest.c.occurred_at, ids)
+    of_family = (
+        select(func.max(latest.c.value).label("value"))
+        .select_from(family.member.join(latest, true()))
+        .where(family.same_root, scope.where(columns(family.root)))
+        .lateral("found")
+    )
+    return _one_each(session, family, of_family, ids)
 
 
 def open_tasks(session: Session, scope: Scope, ids: Sequence[CustomerId]) -> list[int]:
     """How many tasks of each of these customers are open."""
     family = Family(ids)
+    mine = task.c.assignee_id == scope.actor.user_id
     counted = (
-        select(func.count().label("open"))
+        select(func.count().label("value"))
         .select_from(task)
         .join(family.member, family.member.c.customer_id == task.c.customer_id)
         .where(family.same_root, task.c.status == Status.OPEN.value)
-        .lateral("counted")
+        .where(or_(mine, scope.where(columns(family.root))))
+        .lateral("found")
     )
-    return [n or 0 for n in _one_each(session, family, scope, counted, counted.c.open, ids)]
+    return [n or 0 for n in _one_each(session, family, counted, ids)]
 
 
 def _one_each(
-    session: Session,
-    family: Family,
-    scope: Scope,
-    lateral: LateralFromClause,
-    value: ColumnElement[Any],
-    ids: Sequence[CustomerId],
+    session: Session, family: Family, found: LateralFromClause, ids: Sequence[CustomerId]
 ) -> list[Any]:
     rows = session.execute(
-        select(family.asked.c.id, value)
-        .select_from(family.joined.join(lateral, true()))
-        .where(scope.where(columns(family.root)))
+        select(family.asked.c.id, found.c.value).select_from(family.joined.join(found, true()))
     )
-    found: Mapping[UUID, Any] = {row[0]: row[1] for row in rows}
-    return [found.get(id) for id in ids]
+    values: Mapping[UUID, Any] = {row[0]: row[1] for row in rows}
+    return [values.get(id) for id in ids]
 
 
 def _follow_ups(family: Family, scope: Scope, ask: Ask) -> Select[Any]:
@@ -162,13 +161,12 @@ def _follow_ups(family: Family, scope: Scope, ask: Ask) -> Select[Any]:
             cast(null(), Uuid).label("assignee_id"),
             cast(null(), String).label("happening"),
         )
-        .join_from(follow_up, family.member, family.member.c.customer_id == f.customer_id)
         .where(
-            family.same_root, scope.where(columns(family.root)), _within(ask, f.occurred_at, f.id)
+            f.customer_id == family.member.c.customer_id,
+            scope.where(columns(family.root)),
+            _within(ask, f.occurred_at, f.id),
         )
         .order_by(f.occurred_at.desc(), f.id.desc())
-        .limit(ask.window.first + 1)
-        .correlate(family.root)
     )
 
 
@@ -194,16 +192,13 @@ def _task_events(family: Family, scope: Scope, ask: Ask) -> Select[Any]:
             e.assignee_id,
             e.happening,
         )
-        .join_from(task_event, family.member, family.member.c.customer_id == e.customer_id)
-        .join(task, task.c.id == e.task_id)
+        .join_from(task_event, task, task.c.id == e.task_id)
         .where(
-            family.same_root,
+            e.customer_id == family.member.c.customer_id,
             or_(mine, scope.where(columns(family.root))),
             _within(ask, e.occurred_at, e.id),
         )
         .order_by(e.occurred_at.desc(), e.id.desc())
-        .limit(ask.window.first + 1)
-        .correlate(family.root)
     )
 
 
@@ -221,13 +216,24 @@ def _within(
     return and_(true(), *terms)
 
 
-def _newest(branches: Sequence[Select[Any]], limit: int) -> LateralFromClause:
-    merged: Subquery = union_all(*branches).subquery("merged")
+def _newest(family: Family, kinds: Sequence[Select[Any]], limit: int) -> LateralFromClause:
+    """A page of each kind of each member of the family, and of all these the newest."""
+    merged = union_all(*(_of_members(family, kind, limit) for kind in kinds)).subquery("merged")
     return (
         select(merged)
         .order_by(merged.c.occurred_at.desc(), merged.c.id.desc())
         .limit(limit)
         .lateral("entry")
+    )
+
+
+def _of_members(family: Family, kind: Select[Any], limit: int) -> Select[Any]:
+    page = kind.limit(limit).correlate(family.root, family.member).lateral()
+    return (
+        select(page)
+        .select_from(family.member.join(page, true()))
+        .where(family.same_root)
+        .correlate(family.root)
     )
 
 
