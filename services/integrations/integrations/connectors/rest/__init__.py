@@ -1,0 +1,58 @@
+"""Any HTTP source, described by a spec that the integration engineer gives as data: no code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from integrations.connectors.rest.form import CONFIGURATION, CREDENTIALS, EXAMPLE
+from integrations.contract import Access, Connector, Cursor, Page, SourceRecord, Spec, Stream
+from integrations.domain import form, spec
+from integrations.rest import client
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """A source with its spec."""
+
+    spec: Spec
+
+    def pages(self, access: Access, stream: Stream, since: Cursor) -> Iterator[Page]:
+        return client.pages(self.spec, access, stream, since)
+
+    def record(self, stream: Stream, raw: dict[str, Any]) -> SourceRecord:
+        return stream.mapping.record(raw)
+
+
+class RestKind:
+    """Installs a source from its spec."""
+
+    id = "rest"
+    title = ("Any REST source", "通用 REST 接口")
+    description = (
+        "Reads any JSON API: addresses, sign-in, paging, limits and mapping are given as data.",
+        "读取任意 JSON 接口：地址、登录、分页、限流与映射均以数据形式配置，无需编码。",
+    )
+    configuration = CONFIGURATION
+    credentials = CREDENTIALS
+    example = EXAMPLE
+
+    def open(self, configuration: Mapping[str, Any]) -> Connector:
+        form.refuse(form.problems(CONFIGURATION, configuration), "configuration")
+        said = spec.read(configuration["spec"], field="configuration.spec")
+        if said.said["protocol"] != "http":
+            form.refuse(
+                [
+                    form.Problem(
+                        "spec.protocol",
+                        "it must be http for this connector.",
+                        "此连接器的 protocol 应为 http。",
+                    )
+                ],
+                "configuration",
+            )
+        return Rest(said)
+
+
+connector = RestKind()

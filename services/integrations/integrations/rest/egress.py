@@ -1,0 +1,329 @@
+"""The one way out to a source: one host, verified, no private address, no surprise redirect, and
+an answer of bounded size.
+
+An installation names a host; requests go there and nowhere else. The name is resolved here, each
+address is judged, and the socket connects to the very address that was judged, so that a name
+cannot change its mind in between (DNS rebinding).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import orjson
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError, NewConnectionError
+from urllib3.poolmanager import PoolManager
+
+from integrations.contract import Fatal, Retry
+
+MAX_BYTES = 32 * 1024 * 1024
+MAX_REDIRECTS = 3
+_REDIRECTS = frozenset((301, 302, 303, 307, 308))
+_AGENT = "Huichi-Integrations/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+    url: str
+
+    def json(self) -> Any:
+        """The body as JSON; an answer that is none is worth another try, it may be cut short."""
+        try:
+            return orjson.loads(self.content)
+        except orjson.JSONDecodeError as problem:
+            raise Retry(
+                "NOT_JSON",
+                f"The source answered with status {self.status} and something that is not JSON "
+                "(an error page, or an answer cut short).",
+                f"来源返回了状态 {self.status}，但内容不是 JSON（可能是错误页面或被截断）。",
+                fix_en="Check that the address is the API's and not the address of a web page.",
+                fix_zh="请确认填写的是接口地址，而不是网页地址。",
+            ) from problem
+
+    @property
+    def time(self) -> datetime | None:
+        """The source's own clock."""
+        try:
+            return parsedate_to_datetime(self.headers["date"]).astimezone(UTC)
+        except (KeyError, ValueError, TypeError):
+            return None
+
+
+class Egress:
+    """A door to one host. Not shared by threads."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        allow_private_hosts: bool = False,
+        timeout: float = 30.0,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        self._base = base_url.rstrip("/")
+        self._origin = origin(base_url)
+        self._timeout = timeout
+        self._max_bytes = max_bytes
+        self._session = requests.Session()
+        # Proxies and .netrc of the machine would quietly change who is spoken to, and as whom.
+        self._session.trust_env = False
+        adapter = _Adapter(allow_private_hosts)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+
+    def close(self) -> None:
+        self._session.close()
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Any = None,
+        form: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """One request. Raises `Retry` when the network failed, `Fatal` when it must not be done."""
+        url = self._url(path)
+        for _ in range(MAX_REDIRECTS + 1):
+            answer = self._once(method, url, query, headers, body, form)
+            if answer.status not in _REDIRECTS or "location" not in answer.headers:
+                return answer
+            url, query = self._allowed(urljoin(url, answer.headers["location"])), None
+            if method != "GET":
+                raise Fatal(
+                    "REDIRECT",
+                    f"The source redirects a {method} request, which would repeat it elsewhere.",
+                    f"来源重定向了 {method} 请求，可能导致重复提交。",
+                    fix_en="Put the final address into the configuration.",
+                    fix_zh="请在配置中填写最终地址。",
+                )
+        raise Fatal(
+            "REDIRECT",
+            f"The source redirected more than {MAX_REDIRECTS} times.",
+            f"来源重定向超过 {MAX_REDIRECTS} 次。",
+            fix_en="Put the final address into the configuration.",
+            fix_zh="请在配置中填写最终地址。",
+        )
+
+    def _url(self, path: str) -> str:
+        if path.startswith(("http://", "https://")):
+            return self._allowed(path)
+        return self._base + path
+
+    def _allowed(self, url: str) -> str:
+        """A link or redirect may lead to the same scheme, host and port only."""
+        if origin(url) != self._origin:
+            raise Fatal(
+                "OTHER_HOST",
+                f"The source points to another host ({urlsplit(url).hostname}); only "
+                f"{self._origin[1]} is allowed for this installation.",
+                f"来源指向其他主机（{urlsplit(url).hostname}），本连接只允许访问 "
+                f"{self._origin[1]}。",
+                fix_en="Put the final address into the configuration.",
+                fix_zh="请在配置中填写最终地址。",
+            )
+        return url
+
+    def _once(
+        self,
+        method: str,
+        url: str,
+        query: Mapping[str, Any] | None,
+        headers: Mapping[str, str] | None,
+        body: Any,
+        form: Mapping[str, str] | None,
+    ) -> Answer:
+        sent = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": _AGENT}
+        data: Any = form
+        if body is not None:
+            data = orjson.dumps(body)
+            sent["Content-Type"] = "application/json"
+        try:
+            with self._session.request(
+                method,
+                url,
+                params=query,
+                headers=sent | dict(headers or {}),
+                data=data,
+                timeout=(min(self._timeout, 10), self._timeout),
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                return Answer(
+                    response.status_code,
+                    {name.lower(): value for name, value in response.headers.items()},
+                    self._read(response),
+                    url,
+                )
+        except (requests.RequestException, HTTPError, OSError) as problem:
+            raise _network(problem, self._origin[1]) from problem
+
+    def _read(self, response: requests.Response) -> bytes:
+        """The whole body, counted after decompression: a small bomb is a big answer."""
+        parts, size = [], 0
+        for part in response.iter_content(65536):
+            size += len(part)
+            if size > self._max_bytes:
+                raise Fatal(
+                    "TOO_LARGE",
+                    f"The answer is larger than {self._max_bytes // 1048576} MB.",
+                    f"返回内容超过 {self._max_bytes // 1048576} MB。",
+                    fix_en="Ask for smaller pages.",
+                    fix_zh="请减小每页条数。",
+                )
+            parts.append(part)
+        return b"".join(parts)
+
+
+def origin(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port: what must stay the same."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return parts.scheme, (parts.hostname or "").lower(), port
+
+
+def is_public(address: str) -> bool:
+    """Whether an address belongs to the open network and not to a machine or house."""
+    found = ipaddress.ip_address(address.split("%")[0])
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped:
+        found = found.ipv4_mapped
+    return found.is_global and not found.is_multicast
+
+
+class Blocked(OSError):
+    """The host has no address that may be spoken to."""
+
+
+def _network(problem: Exception, host: str) -> Fatal | Retry:
+    cause: BaseException | None = problem
+    while cause is not None:
+        if isinstance(cause, (Fatal, Retry)):
+            return cause
+        if isinstance(cause, Blocked):
+            return Fatal(
+                "PRIVATE_HOST",
+                f"{host} has only private addresses, which are not allowed here.",
+                f"{host} 只有内网地址，当前不允许访问。",
+                fix_en="Use a public address, or have HUICHI_INTEGRATIONS_ALLOW_PRIVATE_HOSTS "
+                "set to true by whoever runs this installation.",
+                fix_zh="请使用公网地址，或由运维人员将 HUICHI_INTEGRATIONS_ALLOW_PRIVATE_HOSTS "
+                "设为 true。",
+            )
+        if isinstance(cause, socket.gaierror):
+            return Retry(
+                "NO_SUCH_HOST",
+                f"The name {host} is not known to the network.",
+                f"无法解析主机名 {host}。",
+                fix_en="Check the address for a typing error.",
+                fix_zh="请检查地址是否有误。",
+            )
+        cause = cause.__cause__ or cause.__context__ or _reason(cause)
+    if isinstance(problem, requests.exceptions.SSLError):
+        return Fatal(
+            "BAD_CERTIFICATE",
+            f"The certificate of {host} could not be verified.",
+            f"无法验证 {host} 的证书。",
+            fix_en="Have the certificate renewed, or its authority trusted on this machine.",
+            fix_zh="请更新证书，或在本机信任其签发机构。",
+        )
+    if isinstance(problem, requests.exceptions.Timeout):
+        return Retry(
+            "TIMEOUT",
+            f"{host} did not answer in time.",
+            f"{host} 响应超时。",
+            fix_en="Try again; if it stays, ask for smaller pages.",
+            fix_zh="请重试；若持续超时，请减小每页条数。",
+        )
+    return Retry(
+        "NO_CONNECTION",
+        f"{host} could not be reached, or broke off ({type(problem).__name__}).",
+        f"无法连接 {host}，或连接中断（{type(problem).__name__}）。",
+        fix_en="Check the address and port, and that the source is running.",
+        fix_zh="请检查地址与端口，并确认来源系统正在运行。",
+    )
+
+
+def _reason(cause: BaseException) -> BaseException | None:
+    """urllib3 keeps the cause in `reason`, requests in its first argument."""
+    for found in (getattr(cause, "reason", None), *cause.args[:1]):
+        if isinstance(found, BaseException):
+            return found
+    return None
+
+
+def _connect(connection: HTTPConnection, allow_private: bool) -> socket.socket:
+    """A socket to the first address of the host that is allowed and answers."""
+    host, port = connection.host, connection.port
+    last: OSError | None = None
+    timeout = connection.timeout if isinstance(connection.timeout, (int, float)) else 10.0
+    for family, kind, protocol, _, where in socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM):
+        if not allow_private and not is_public(str(where[0])):
+            continue
+        found = socket.socket(family, kind, protocol)
+        try:
+            found.settimeout(timeout)
+            found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            found.connect(where)
+        except OSError as problem:
+            last = problem
+            found.close()
+        else:
+            return found
+    raise last or Blocked(f"{host} has no allowed address")
+
+
+def _pools(allow_private: bool) -> dict[str, Any]:
+    class Plain(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            return _opened(self, allow_private)
+
+    class Secure(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            return _opened(self, allow_private)
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = Secure
+
+    return {"http": PlainPool, "https": SecurePool}
+
+
+def _opened(connection: HTTPConnection, allow_private: bool) -> socket.socket:
+    try:
+        return _connect(connection, allow_private)
+    except OSError as problem:
+        raise NewConnectionError(connection, str(problem)) from problem
+
+
+class _Adapter(HTTPAdapter):
+    """Requests' transport with our own way of opening sockets."""
+
+    def __init__(self, allow_private: bool) -> None:
+        self._allow_private = allow_private
+        super().__init__(max_retries=0, pool_connections=2, pool_maxsize=2)
+
+    def init_poolmanager(
+        self, connections: int, maxsize: int, block: bool = False, **_: Any
+    ) -> None:
+        self.poolmanager = PoolManager(num_pools=connections, maxsize=maxsize, block=block)
+        self.poolmanager.pool_classes_by_scheme = _pools(self._allow_private)

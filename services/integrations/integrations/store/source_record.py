@@ -1,0 +1,241 @@
+"""Source records: what an outside system has, sealed as it came, and its link to a customer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Select,
+    Table,
+    Text,
+    Uuid,
+    func,
+    select,
+)
+from sqlalchemy.orm import Session
+
+from chassis.db import in_order
+from chassis.policy.guard import Scope
+from integrations.store.among import among
+from integrations.store.customer_access import ROWS, customer_access
+from integrations.store.installation import installation
+from integrations.store.metadata import metadata
+
+source_record = Table(
+    "source_record",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("installation_id", ForeignKey("installation.id"), nullable=False),
+    Column("stream", Text, nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("payload_hash", LargeBinary, nullable=False),
+    # Nothing until the pool has taken the record: a rejected one is tried again.
+    Column("fingerprint", LargeBinary),
+    Column("observed_at", DateTime(timezone=True), nullable=False),
+    Column("first_seen_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("received_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("revision", Integer, nullable=False),
+    Column("run_id", Uuid, nullable=False),
+    Column("seen_run_id", Uuid, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("deleted", Boolean, nullable=False, server_default="false"),
+    Column("customer_id", Uuid),
+    Column("error_code", Text),
+    Column("error_en", Text),
+    Column("error_zh", Text),
+    Column("attempts", Integer, nullable=False, server_default="1"),
+    Column("trace_id", Text),
+    Index("source_record_identity", "installation_id", "stream", "external_id", unique=True),
+    Index("source_record_customer", "customer_id"),
+    Index("source_record_run", "run_id", "id"),
+)
+
+# A merge moves links; an unmerge moves exactly those back.
+link_moved = Table(
+    "link_moved",
+    metadata,
+    Column("merge_id", Uuid, primary_key=True),
+    Column("source_record_id", ForeignKey("source_record.id"), primary_key=True),
+    Column("from_customer", Uuid, nullable=False),
+    Column("to_customer", Uuid, nullable=False),
+    Column("moved_back_at", DateTime(timezone=True)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecordRow:
+    """A source record without its payload."""
+
+    id: UUID
+    installation_id: UUID
+    stream: str
+    external_id: str
+    kind: str
+    payload_hash: bytes
+    observed_at: datetime
+    first_seen_at: datetime
+    received_at: datetime
+    revision: int
+    run_id: UUID
+    outcome: str
+    deleted: bool
+    customer_id: UUID | None
+    error_code: str | None
+    error_en: str | None
+    error_zh: str | None
+    attempts: int
+    trace_id: str | None
+    system: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the engine remembers of a record."""
+
+    fingerprint: bytes | None
+    payload_hash: bytes
+    customer_id: UUID | None
+    deleted: bool
+
+
+_COLUMNS = [
+    installation.c.system.label("system") if each == "system" else source_record.c[each]
+    for each in SourceRecordRow.__dataclass_fields__
+]
+
+
+def all_rows(scope: Scope) -> Select[Any]:
+    """Records in the scope, to be paged: those of customers the reader may see. A record without
+    a customer is seen by those who see everything."""
+    return (
+        select(*_COLUMNS)
+        .join(installation, installation.c.id == source_record.c.installation_id)
+        .join(
+            customer_access,
+            customer_access.c.customer_id == source_record.c.customer_id,
+            isouter=True,
+        )
+        .where(_seen(scope))
+    )
+
+
+def _seen(scope: Scope) -> Any:
+    if scope.everything:
+        return scope.where(ROWS)
+    # Outside the join a row scope would read missing values as "nobody's": pool rows.
+    return customer_access.c.customer_id.is_not(None) & scope.where(ROWS)
+
+
+def by_ids(session: Session, scope: Scope, ids: Sequence[UUID]) -> list[SourceRecordRow | None]:
+    """In the order of the ids."""
+    found = session.execute(all_rows(scope).where(among(source_record.c.id, ids)))
+    return in_order(ids, (SourceRecordRow(*row) for row in found), lambda row: row.id)
+
+
+def of_customers(
+    session: Session, scope: Scope, ids: Sequence[UUID], most: int
+) -> dict[UUID, list[SourceRecordRow]]:
+    """The newest records of each customer, in one query."""
+    place = func.row_number().over(
+        partition_by=source_record.c.customer_id,
+        order_by=(source_record.c.received_at.desc(), source_record.c.id.desc()),
+    )
+    ranked = (
+        all_rows(scope)
+        .add_columns(place.label("place"))
+        .where(among(source_record.c.customer_id, ids))
+        .subquery()
+    )
+    found = session.execute(
+        select(ranked).where(ranked.c.place <= most).order_by(ranked.c.customer_id, ranked.c.place)
+    )
+    answer: dict[UUID, list[SourceRecordRow]] = {id: [] for id in ids}
+    for *row, _ in found:
+        one = SourceRecordRow(*row)
+        if one.customer_id is not None:
+            answer[one.customer_id].append(one)
+    return answer
+
+
+def payload(session: Session, id: UUID) -> bytes | None:
+    """The sealed payload; who may open it is asked before."""
+    return session.execute(
+        select(source_record.c.payload).where(source_record.c.id == id)
+    ).scalar_one_or_none()
+
+
+def payloads(session: Session, ids: Sequence[UUID]) -> list[bytes | None]:
+    """Sealed payloads in the order of the ids."""
+    found = session.execute(
+        select(source_record.c.id, source_record.c.payload).where(among(source_record.c.id, ids))
+    )
+    rows = {row[0]: row[1] for row in found}
+    return [rows.get(id) for id in ids]
+
+
+def known(
+    session: Session, installation_id: UUID, stream: str, external_ids: Sequence[str]
+) -> dict[str, Known]:
+    """What is remembered of these records, in one query."""
+    table = source_record
+    found = session.execute(
+        select(
+            table.c.external_id,
+            table.c.fingerprint,
+            table.c.payload_hash,
+            table.c.customer_id,
+            table.c.deleted,
+        ).where(
+            table.c.installation_id == installation_id,
+            table.c.stream == stream,
+            among(table.c.external_id, external_ids),
+        )
+    )
+    return {external_id: Known(*rest) for external_id, *rest in found}
+
+
+def counts_of_absent(
+    session: Session, installation_id: UUID, stream: str, run_id: UUID
+) -> tuple[int, int]:
+    """How many records this run did not see again, and how many there are."""
+    table = source_record
+    absent, all_of_them = session.execute(
+        select(func.count().filter(table.c.seen_run_id != run_id), func.count()).where(
+            table.c.installation_id == installation_id,
+            table.c.stream == stream,
+            table.c.deleted.is_(False),
+        )
+    ).one()
+    return int(absent), int(all_of_them)
+
+
+def absent(
+    session: Session, installation_id: UUID, stream: str, run_id: UUID, most: int
+) -> list[tuple[str, str, bytes]]:
+    """Some records this run did not see again: external id, kind, sealed payload."""
+    table = source_record
+    found = session.execute(
+        select(table.c.external_id, table.c.kind, table.c.payload)
+        .where(
+            table.c.installation_id == installation_id,
+            table.c.stream == stream,
+            table.c.seen_run_id != run_id,
+            table.c.deleted.is_(False),
+        )
+        .order_by(table.c.id)
+        .limit(most)
+    )
+    return [(external_id, kind, sealed) for external_id, kind, sealed in found]

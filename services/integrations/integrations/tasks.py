@@ -1,0 +1,89 @@
+"""Two tasks: look who is due, and advance one run by one slice. Neither owns any state."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from typing import Any
+from uuid import UUID
+
+from celery import Celery
+
+from chassis import worker
+from chassis.worker import Work
+from integrations.commands import sync_run as runs
+from integrations.domain.seal import seal
+from integrations.settings import IntegrationsSettings
+from integrations.sync import trace
+from integrations.sync.delivery import HttpDelivery
+from integrations.sync.engine import Surroundings, advance
+
+SERVICE = "integrations"
+ADVANCE = "integrations.advance"
+TICK = "integrations.tick"
+EVERY_SECONDS = 1.0
+
+_made: dict[tuple[int, str], Surroundings] = {}
+_lock = threading.Lock()
+
+
+def surroundings(settings: IntegrationsSettings) -> Surroundings:
+    """What the engine works with, made once in this process."""
+    key = (os.getpid(), settings.database_url)
+    with _lock:
+        if key not in _made:
+            work = Work.of(settings, SERVICE)
+            _made[key] = Surroundings(
+                settings=settings,
+                db=work.db,
+                redis=work.redis,
+                delivery=HttpDelivery(
+                    settings.customers_url,
+                    settings.sign_in_url,
+                    settings.service_username,
+                    settings.service_password,
+                ),
+                seal=seal(settings.credential_key),
+                worker=f"{socket.gethostname()}:{os.getpid()}",
+            )
+        return _made[key]
+
+
+def register(app: Celery, settings: IntegrationsSettings) -> None:
+    """Adds the tasks and the beat entry to a Celery application."""
+
+    @worker.task(app, ADVANCE, untraced=True)
+    def advance_run(run: str) -> None:
+        if advance(surroundings(settings), UUID(run)):
+            send(app, run)
+
+    @worker.task(app, TICK, untraced=True)
+    def tick() -> None:
+        for run in due(surroundings(settings)):
+            send(app, str(run))
+
+    worker.route(app, SERVICE)
+    app.conf.beat_schedule = {
+        **app.conf.beat_schedule,
+        TICK: {
+            "task": TICK,
+            "schedule": EVERY_SECONDS,
+            # A tick that nobody took in time is of no use: the next one sees the same.
+            "options": {"expires": 5},
+        },
+    }
+
+
+def send(app: Any, run: str) -> None:
+    """Rings for a worker; when nobody hears, the next tick rings again."""
+    app.send_task(ADVANCE, args=[run], queue=SERVICE)
+
+
+def due(around: Surroundings) -> list[UUID]:
+    """Starts what the schedules ask for, and names every run that waits for a worker."""
+    if around.db.read(runs.anything_scheduled):
+        around.db.write(runs.schedule_due, trace.new_run)
+    if not around.db.read(runs.anything_waiting):
+        return []
+    return around.db.write(runs.ring)
