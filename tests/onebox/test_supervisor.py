@@ -60,8 +60,10 @@ supervisor = Supervisor(
 with supervisor.signals():
     try:
         supervisor.run({"setup": lambda: (var / "set-up").touch()}, 10)
-        supervisor.start([part("steady", steady)], 10, lambda *_: None)
-        supervisor.start([part("shaky", shaky)], 10, lambda *_: None)
+        supervisor.launch([part("steady", steady)])
+        supervisor.await_ready(10, lambda *_: None)
+        supervisor.launch([part("shaky", shaky)])
+        supervisor.await_ready(10, lambda *_: None)
         print("ready", *(one.pid for one in supervisor.running.values()), flush=True)
         supervisor.watch()
     except Stopped:

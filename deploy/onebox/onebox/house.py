@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +43,11 @@ class House:
         return self.var / "log"
 
     @property
+    def inbox(self) -> Path:
+        """The one folder that spreadsheets are read from by path."""
+        return self.var / "inbox"
+
+    @property
     def postgres(self) -> Postgres:
         return Postgres(
             self.var / "postgres", self.port_of("postgres"), self.secret["postgres_password"]
@@ -65,18 +71,23 @@ class House:
         host = self.admin_url.rpartition("@")[2].partition("/")[0]
         return f"postgresql://{role}:{password}@{host}/{role}"
 
-    def environment(self, part: str) -> dict[str, str]:
-        """Give the HUICHI_* settings of a part; what the user's own environment says wins."""
+    def environment(self) -> dict[str, str]:
+        """Give the HUICHI_* settings of the services; what the user's own environment says wins."""
         ours = {
             "REDIS_URL": self.redis_url,
             "ISSUER_URL": self.url_of("identity"),
             "OTLP_ENDPOINT": self.url_of("traces"),
             "TRACE_URL": self.url_of("traces") + "/traces/{trace_id}",
-            "CUSTOMERS_URL": self.url_of("customers"),
-            "SERVICE_PASSWORD": self.secret["service_password"],
-            "SECRET_KEY": self.secret["secret_key"],
+            "IDENTITY_SECRET": self.secret["identity_secret"],
+            "INTEGRATIONS_CUSTOMERS_URL": self.url_of("customers"),
+            "INTEGRATIONS_SERVICE_USERNAME": "sync",
+            "INTEGRATIONS_SERVICE_PASSWORD": self.secret["service_password"],
+            "INTEGRATIONS_CREDENTIAL_KEY": self.secret["credential_key"],
+            # On one machine the sources are often on it too; elsewhere this stays closed.
+            "INTEGRATIONS_ALLOW_PRIVATE_HOSTS": "true",
+            "INTEGRATIONS_SPREADSHEET_FOLDER": str(self.inbox),
         }
-        for name in DATABASES:
+        for name in SERVICES:
             ours[f"{name.upper()}_DATABASE_URL"] = self.database_url(name)
             ours[f"{name.upper()}_PORT"] = str(self.port_of(name))
         theirs = {k: v for k, v in os.environ.items() if k.startswith("HUICHI_")}
@@ -123,13 +134,7 @@ def check_ports(house: House) -> None:
 
 def _secrets(path: Path) -> dict[str, str]:
     known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
-    names = ["postgres_password", "valkey_password", "service_password", "secret_key"]
-    names += ["company_password", *(f"{name}_database_password" for name in DATABASES)]
-    missing = {name: secrets.token_urlsafe(24) for name in names if name not in known}
-    if "company_password" in missing:  # typed by people, so it is short and without look-alikes
-        letters = "abcdefghjkmnpqrstuvwxyz23456789"
-        groups = ("".join(secrets.choice(letters) for _ in range(4)) for _ in range(3))
-        missing["company_password"] = "-".join(groups)
+    missing = {name: make() for name, make in _MAKERS.items() if name not in known}
     if missing:
         known |= missing
         fresh = path.with_suffix(".new")
@@ -137,3 +142,24 @@ def _secrets(path: Path) -> dict[str, str]:
             json.dump(known, out, indent=1)
         fresh.replace(path)
     return known
+
+
+def _password() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def _typed_password() -> str:
+    # People type this one: short, and without letters that look alike.
+    letters = "abcdefghjkmnpqrstuvwxyz23456789"
+    return "-".join("".join(secrets.choice(letters) for _ in range(4)) for _ in range(3))
+
+
+_MAKERS: dict[str, Callable[[], str]] = {
+    "postgres_password": _password,
+    "valkey_password": _password,
+    "service_password": _password,
+    "company_password": _typed_password,
+    "identity_secret": _password,
+    "credential_key": lambda: base64.b64encode(secrets.token_bytes(32)).decode(),
+    **{f"{name}_database_password": _password for name in DATABASES},
+}

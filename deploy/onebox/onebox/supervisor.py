@@ -68,16 +68,17 @@ class Supervisor:
     _owner: int = field(default_factory=os.getppid)
     _wakeup: tuple[int, int] = (-1, -1)
 
-    def start(
-        self, parts: Sequence[Part], patience: float, done: Callable[[str, float], None]
-    ) -> None:
-        """Start parts side by side and return when all are ready; raise StartFailed otherwise."""
-        begun = time.monotonic()
+    def launch(self, parts: Sequence[Part]) -> None:
+        """Start parts side by side without waiting for them."""
         for part in parts:
             log = BoundedLog(self.logs / f"{part.name}.log")
             self.running[part.name] = Running(part, log)
             self._launch(self.running[part.name])
-        waiting = [self.running[part.name] for part in parts]
+
+    def await_ready(self, patience: float, done: Callable[[str, float], None]) -> None:
+        """Return when all that was started is ready; raise StartFailed otherwise."""
+        begun = time.monotonic()
+        waiting = [one for one in self.running.values() if not one.ready]
         while waiting:
             self._pump(0.03)
             self._restart_what_ended(limit=3)
@@ -159,7 +160,7 @@ class Supervisor:
         finally:
             os.close(writing)
         self._listen(reading, one.log)
-        one.since, one.ready = time.monotonic(), False
+        one.since = time.monotonic()
         self._note()
 
     def _fork(self, work: Callable[[], None], log: BoundedLog) -> int:

@@ -1,0 +1,143 @@
+"""The command line of the one-machine runtime: `onebox up`, `onebox stop`, `onebox status`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+
+from onebox import house as plan, members, processes, setup
+from onebox.house import SERVICES, House
+from onebox.native import StartFailed
+from onebox.screen import Screen
+from onebox.state import State
+from onebox.supervisor import Stopped, Supervisor
+
+PATIENCE = 60.0
+
+
+def main() -> None:
+    """Run a command; exit 0 when it did what was asked, 1 when it could not."""
+    parser = argparse.ArgumentParser(prog="onebox", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    up_parser = commands.add_parser("up", help="run everything until Ctrl-C")
+    up_parser.add_argument("--port", type=int, default=8600, help="the first of eight ports")
+    commands.add_parser("stop", help="stop what runs from this folder")
+    commands.add_parser("status", help="show what runs from this folder")
+    asked = parser.parse_args()
+    _prepare_for_forks()
+    os.umask(0o077)
+    match asked.command:
+        case "up":
+            sys.exit(up(asked.port))
+        case "stop":
+            sys.exit(stop())
+        case _:
+            sys.exit(status())
+
+
+def up(port: int) -> int:
+    """Start the whole house, stay until somebody stops it, and leave nothing behind."""
+    screen = Screen()
+    state = State(plan.folder())
+    try:
+        left = state.take()
+        if left:
+            screen.line(f"  Ended what a killed run had left: {', '.join(left)}")
+        house = plan.open_house(port)
+        plan.check_ports(house)
+    except StartFailed as refused:
+        screen.problem(str(refused))
+        return 1
+    return _run(house, state, screen)
+
+
+def _run(house: House, state: State, screen: Screen) -> int:
+    supervisor = Supervisor(
+        house.logs,
+        lambda text: screen.line(f"  {text}"),
+        lambda pids: state.write(house.port, pids),
+    )
+    status = 0
+    with supervisor.signals():
+        try:
+            _start(house, supervisor, screen)
+            screen.welcome(house)
+            supervisor.watch()
+        except Stopped:
+            pass
+        except StartFailed as failure:
+            screen.problem(str(failure))
+            status = 1
+        finally:
+            begun = time.monotonic()
+            supervisor.stop()
+            state.release()
+            screen.line(f"  Huichi stopped in {time.monotonic() - begun:.1f} s")
+    return status
+
+
+def _start(house: House, supervisor: Supervisor, screen: Screen) -> None:
+    """In order of readiness: servers, databases, traces and identity, the other services, the rest."""
+    house.inbox.mkdir(exist_ok=True)
+    screen.line(f"  Huichi 汇池 starts in {house.var}")
+    supervisor.launch(members.servers(house))
+    begun = time.monotonic()
+    members.preload()
+    screen.done("program", time.monotonic() - begun)
+    supervisor.await_ready(PATIENCE, screen.done)
+
+    begun = time.monotonic()
+    supervisor.run({"databases": lambda: setup.databases(house)}, PATIENCE)
+    supervisor.run(setup.migrations(house), PATIENCE)
+    supervisor.run({"founding the company": lambda: setup.found(house)}, PATIENCE)
+    screen.done("databases", time.monotonic() - begun)
+
+    # The others are ready once identity has published the policy.
+    supervisor.launch([members.traces(house), members.service(house, "identity")])
+    supervisor.await_ready(PATIENCE, screen.done)
+    others = [members.service(house, name) for name in SERVICES if name != "identity"]
+    supervisor.launch([*others, members.gateway(house), members.worker(house)])
+    supervisor.await_ready(PATIENCE, screen.done)
+
+
+def stop() -> int:
+    """Stop the house of this folder and wait until it has ended."""
+    note = State(plan.folder()).read()
+    if note is None or not note.supervisor.alive():
+        print("Huichi does not run from this folder.")
+        return 0
+    begun = time.monotonic()
+    processes.end([note.supervisor], patience=10.0)
+    print(f"Huichi stopped in {time.monotonic() - begun:.1f} s")
+    return 0
+
+
+def status() -> int:
+    """Show what runs and whether it answers."""
+    note = State(plan.folder()).read()
+    if note is None or not note.supervisor.alive():
+        print("Huichi does not run from this folder.")
+        return 1
+    house = plan.open_house(note.port)
+    print(f"Huichi runs on {house.url_of('gateway')} (process {note.supervisor.pid})")
+    for name, known in note.parts.items():
+        web = name in plan.PARTS and name not in ("postgres", "valkey")
+        ready = members.is_ready(house.port_of(name)) if web else known.alive()
+        print(f"  {name:<14}{known.pid:>8}  {'ready' if ready else 'not ready'}")
+    return 0
+
+
+def _prepare_for_forks() -> None:
+    # macOS ends a forked child that touches its frameworks, as looking for a proxy does; the
+    # switch is read when a process begins, so begin again with it.
+    switch = "OBJC_DISABLE_INITIALIZE_FORK_SAFETY"
+    if sys.platform == "darwin" and os.environ.get(switch) != "YES":
+        environment = os.environ | {switch: "YES", "no_proxy": os.environ.get("no_proxy", "*")}
+        again = [sys.executable, "-m", "onebox.app", *sys.argv[1:]]
+        os.execve(sys.executable, again, environment)  # noqa: S606  # ourselves
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,203 @@
+"""What each process of the house runs, and how to see that it is ready."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import http.client
+import importlib
+import logging
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+
+from onebox import processes
+from onebox.house import SERVICES, House
+from onebox.supervisor import Part
+
+FIRST_QUERY = (files("onebox") / "first_query.graphql").read_text()
+_SIGN_IN = """mutation SignIn($username: String!, $password: String!) {
+  signIn(username: $username, password: $password) { accessToken errors { code message } }
+}"""
+ROOT = Path(__file__).resolve().parents[3]
+
+# Dropping one would make `subprocess` wait for its process behind the supervisor's back.
+_servers: list[subprocess.Popen[bytes]] = []
+
+
+def servers(house: House) -> list[Part]:
+    """PostgreSQL and Valkey, unless the user brought their own."""
+    parts = []
+    if not house.external_postgres:
+        database = house.postgres
+        parts.append(
+            Part(
+                "postgres",
+                lambda output: _exec(database.start, output),
+                database.ready,
+                signal.SIGINT,
+                patience=1.5,
+            )
+        )
+    if not house.external_redis:
+        valkey = house.valkey
+        start = lambda output: _exec(valkey.start, output)  # noqa: E731  # as above
+        parts.append(Part("valkey", start, valkey.ready, patience=1.5))
+    return parts
+
+
+def traces(house: House) -> Part:
+    """The receiver and the pages of traces."""
+
+    def run() -> None:
+        from onebox.traces.app import create
+
+        serve(create(house.database_url("traces")), house.port_of("traces"))
+
+    return _web(house, "traces", run)
+
+
+def service(house: House, name: str) -> Part:
+    """One of the four services, as its own composition root makes it."""
+
+    def run() -> None:
+        os.environ.update(house.environment())
+        importlib.import_module(f"{name}.app").main()
+
+    return _web(house, name, run)
+
+
+def gateway(house: House) -> Part:
+    """The gateway over the supergraph that is checked in."""
+
+    def run() -> None:
+        from gateway.app import create
+        from gateway.serving.logs import start_logs
+        from gateway.settings import Settings, SignIn
+
+        start_logs()
+        settings = Settings(
+            supergraph=ROOT / "gateway" / "supergraph.graphql",
+            subgraph_urls={name: house.url_of(name) + "/graphql" for name in SERVICES},
+            title="Huichi 汇池",
+            otlp_endpoint=house.url_of("traces"),
+            trace_url=house.url_of("traces") + "/traces/{trace_id}",
+            sign_in=SignIn(document=_SIGN_IN),  # its answer is where the gateway expects it
+            default_query=FIRST_QUERY,
+        )
+        serve(create(settings), house.port_of("gateway"))
+
+    return _web(house, "gateway", run)
+
+
+def worker(house: House) -> Part:
+    """One Celery worker for all four services, with the scheduler in a thread of it."""
+    ready = house.var / "worker.ready"
+
+    def start(output: int) -> int:
+        ready.unlink(missing_ok=True)
+        return processes.fork(lambda: _work(house, ready), output)
+
+    return Part("worker", start, ready.exists)
+
+
+def preload() -> None:
+    """Import once what every child needs, before the first of them is forked."""
+    for name in ("uvicorn", "uvloop", "httptools", "chassis.web", "chassis.worker"):
+        importlib.import_module(name)
+    for name in SERVICES:
+        importlib.import_module(f"{name}.app")
+        importlib.import_module(f"{name}.worker")
+    importlib.import_module("gateway.app")
+    importlib.import_module("onebox.traces.app")
+    # What is frozen is never visited by the collector again, so its pages stay shared.
+    gc.collect()
+    gc.freeze()
+
+
+def serve(app: object, port: int) -> None:
+    """Serve an application until told to stop."""
+    import uvicorn
+
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    uvicorn.run(
+        app,  # type: ignore[arg-type]  # an ASGI application
+        host="127.0.0.1",
+        port=port,
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
+
+
+def _work(house: House, ready: Path) -> None:
+    from celery.apps.beat import Beat  # noqa: F401  # beat's service is found through it
+    from celery.beat import EmbeddedService
+    from celery.signals import worker_ready
+
+    from chassis import telemetry
+    from chassis.settings import Settings, load
+    from chassis.worker import celery
+
+    os.environ.update(house.environment())
+    common = load(Settings, "identity")
+    telemetry.start("worker", common)
+    app = celery("worker", common)
+    for name in SERVICES:
+        importlib.import_module(f"{name}.worker").register(app, _settings(name))
+
+    @worker_ready.connect(weak=False)
+    def say_so(**_: object) -> None:
+        ready.write_text(str(os.getpid()))
+
+    beat = EmbeddedService(app, thread=True, max_interval=1)
+    beat.start()
+    app.Worker(
+        pool="threads",
+        concurrency=4,
+        queues=["worker", *SERVICES],
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        loglevel="WARNING",
+    ).start()
+    beat.stop()
+    telemetry.stop()
+
+
+def _settings(name: str) -> object:
+    """Read the settings of a service by its own struct."""
+    from chassis.settings import Settings, load
+
+    module = importlib.import_module(f"{name}.settings")
+    own = [kind for kind in vars(module).values() if _is_struct(kind, Settings)]
+    return load(own[0] if own else Settings, name)
+
+
+def _is_struct(kind: object, base: type) -> bool:
+    return isinstance(kind, type) and issubclass(kind, base) and kind is not base
+
+
+def _web(house: House, name: str, run: Callable[[], None]) -> Part:
+    port = house.port_of(name)
+    return Part(name, lambda output: processes.fork(run, output), lambda: is_ready(port))
+
+
+def is_ready(port: int) -> bool:
+    """Ask a process whether it can answer requests now."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    return False
+
+
+def _exec(start: Callable[[int], subprocess.Popen[bytes]], output: int) -> int:
+    process = start(output)
+    _servers.append(process)
+    return process.pid
