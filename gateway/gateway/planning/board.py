@@ -1,0 +1,400 @@
+"""Finds the cheapest stops for the fields of one object.
+
+Fields are placed one by one: those that need no further request first, then those that only one
+subgraph can answer, so that the choices left fall on subgraphs that are visited anyway. Every way to
+place a field is tried on a copy of the board, and the cheapest copy is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.operation import Field
+from gateway.planning.moves import Answer, Moves, Selections
+from gateway.planning.selecting import Selecting
+from gateway.planning.walk import ObjectWalk, Place, Stop, Taken, Walk, depths, measure
+from gateway.supergraph import FieldView
+
+_Supplied = tuple[str, str, str, int, object]
+
+
+class Walker(Protocol):
+    """What a board asks of the planner for the positions below it."""
+
+    moves: Moves
+    selecting: Selecting
+
+    def walk(self, places: tuple[Place, ...], selections: Selections) -> Walk | None:
+        """Return the cheapest walk of a position, None if there is none."""
+
+    def step(self) -> None:
+        """Count one step of work; raise TooComplex when the budget is spent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How far a placement may go: not into these subgraphs, not back to these requirements."""
+
+    avoid: frozenset[str] = frozenset()
+    busy: frozenset[tuple[str, str]] = frozenset()
+    may_enter: bool = True
+
+
+class Board:
+    """The stops of one object while they are being chosen."""
+
+    def __init__(self, walker: Walker, type_name: str, stops: list[Stop]) -> None:
+        self.walker = walker
+        self.moves = walker.moves
+        self.type = type_name
+        self.stops = stops
+        self.supplied: dict[_Supplied, frozenset[int]] = {}
+        self.open: list[str] = []  # names of the fields still to be placed, for ties
+
+    def settle(self, fields: Iterable[Field]) -> ObjectWalk | None:
+        """Place all fields; None when one of them cannot be reached."""
+        wanted = sorted((item for item in fields if item.name != "__typename"), key=self._urgency)
+        self.open = [item.name for item in wanted]
+        for item in wanted:
+            self.open.pop(0)
+            if self.place(item, Effort()) is None:
+                return None
+        return self.result()
+
+    def result(self) -> ObjectWalk:
+        """Return the board as it stands."""
+        return ObjectWalk(self.type, tuple(self.stops), *measure(self.stops))
+
+    def place(self, item: Field, effort: Effort) -> frozenset[int] | None:
+        """Place one field; return the stops that then hold it, None when it cannot be had."""
+        if item.name == "__typename":
+            return frozenset()
+        key = (item.key, item.name, item.arguments, id(item.selections), item.guard)
+        if (known := self.supplied.get(key)) is not None:
+            return known
+        self.walker.step()
+        found = self._at_hand(item)
+        if found is None or found.cost > 0:
+            found = self._best(self._options(item, effort), found)
+        if found is None and item.selections:
+            found = self._split(item, effort)
+        if found is None:
+            return None
+        found.apply(self)
+        self.supplied[key] = found.at
+        return found.at
+
+    def lag(self, items: Iterable[Field]) -> int:
+        """Return how many requests lie below the stops that supply these fields."""
+        wanted = {(item.key, item.name, id(item.selections)) for item in items}
+        return max(
+            (
+                taken.child.depth
+                for stop in self.stops
+                for taken in stop.taken
+                if taken.child is not None
+                and (taken.field.key, taken.field.name, id(taken.field.selections)) in wanted
+            ),
+            default=0,
+        )
+
+    # ------------------------------------------------------------------------------- one subgraph
+
+    def _at_hand(self, item: Field) -> _Option | None:
+        """The cheapest way to take the field at a stop that exists."""
+        best: _Option | None = None
+        deep: list[int] | None = None
+        for index, stop in enumerate(self.stops):
+            view, provided = self.look(stop.place, item.name)
+            if view is None or view.requires:
+                continue
+            if not item.selections:
+                return _Option(0, {index: Taken(item, view)})
+            child = self.walker.walk((self._below(stop.place, view, provided),), item.selections)
+            if child is None:
+                continue
+            deep = deep or depths(self.stops)
+            cost = child.cost + child.fetches * 600 * deep[index] if child.fetches else 0
+            if best is None or cost < best.cost:
+                best = _Option(cost, {index: Taken(item, view, child)})
+            if cost == 0:
+                break
+        return best
+
+    def look(self, place: Place, name: str) -> tuple[FieldView | None, Selections]:
+        """Return the field if this place answers it, and what is provided below it."""
+        seen = self.moves.view(place.graph, place.type)
+        view = seen.fields.get(name) if seen else None
+        if view is None:
+            return None, ()
+        given: Selections = ()
+        known = self.moves.counts(view)
+        if place.provided:
+            for item in self.walker.selecting.fields(self.type, place.provided).values():
+                if item.name == name:
+                    known, given = True, item.selections
+        if known and seen is not None and seen.kind == "INTERFACE":
+            known = self.uniform(place, name)
+        return (view, given) if known else (None, ())
+
+    def uniform(self, place: Place, name: str) -> bool:
+        """Tell whether a subgraph answers an interface's field for every object it can mean."""
+        graph = self.moves.graphs[place.graph]
+        for member in graph.types[place.type].members:
+            view = graph.types[member].fields.get(name)
+            if view is None or not self.moves.counts(view) or view.requires:
+                return False
+        return True
+
+    def _below(self, place: Place, view: FieldView, provided: Selections) -> Place:
+        parts = [provided]
+        if view.provides:
+            parts.append(self.moves.field_set(view.provides))
+        return Place(place.graph, view.named, self.walker.selecting.joined(parts))
+
+    # ---------------------------------------------------------------------------- another subgraph
+
+    def _options(self, item: Field, effort: Effort) -> Iterator[_Option]:
+        answers = self.moves.answers(self.type, item.name)
+        if not effort.may_enter:
+            return
+        for may_go_on in (False, True):
+            any_found = False
+            for answer in answers:
+                option = self._enter_for(item, answer, effort, may_go_on)
+                if option is not None:
+                    any_found = True
+                    yield option
+            if any_found:
+                return
+
+    def _enter_for(
+        self, item: Field, answer: Answer, effort: Effort, may_go_on: bool
+    ) -> _Option | None:
+        there = any(
+            stop.place.graph == answer.graph and stop.place.type == answer.type
+            for stop in self.stops
+        )
+        if there and not answer.field.requires:
+            return None  # already considered at hand
+        if answer.graph in effort.avoid and not there:
+            return None
+        place = Place(answer.graph, answer.type)
+        view = self.moves.view(answer.graph, answer.type)
+        if view is not None and view.kind == "INTERFACE" and not self.uniform(place, item.name):
+            return None
+        child: Walk | None = None
+        if item.selections:
+            child = self.walker.walk((self._below(place, answer.field, ()),), item.selections)
+            if child is None:
+                return None
+        board = self.copy()
+        index = board.visit(place, item.name, answer.field, effort, may_go_on)
+        if index is None:
+            return None
+        board.stops[index].taken.append(Taken(item, answer.field, child))
+        return _Option(measure(board.stops)[0] - measure(self.stops)[0], {index: None}, board)
+
+    def visit(
+        self, place: Place, name: str, view: FieldView | None, effort: Effort, may_go_on: bool
+    ) -> int | None:
+        """Add a stop (or use a fitting one) that can answer the field; return its index."""
+        needs: tuple[Selections, ...] = ()
+        suppliers: frozenset[int] = frozenset()
+        lag = 0
+        if view is not None and view.requires:
+            if (place.graph, name) in effort.busy:
+                return None
+            needs = (self.moves.field_set(view.requires),)
+            busy = effort.busy | {(place.graph, name)}
+            got = self._supply(needs[0], Effort(effort.avoid, busy))
+            if got is None:
+                return None
+            suppliers, lag = got
+            if (fitting := self._fitting(place, needs[0], suppliers)) is not None:
+                stop = self.stops[fitting]
+                if needs[0] not in stop.inputs:
+                    stop.inputs += needs
+                stop.after |= suppliers
+                stop.lag = max(stop.lag, lag)
+                return fitting
+        if place.type in self.moves.roots.values() and not self.stops_given():
+            self.stops.append(Stop(place, entered=True))
+            return len(self.stops) - 1
+        return self._enter_by_key(place, needs, suppliers, lag, effort, may_go_on)
+
+    def stops_given(self) -> bool:
+        """Tell whether this position lies below another one."""
+        return any(not stop.entered for stop in self.stops)
+
+    def _enter_by_key(
+        self,
+        place: Place,
+        needs: tuple[Selections, ...],
+        suppliers: frozenset[int],
+        lag: int,
+        effort: Effort,
+        may_go_on: bool,
+    ) -> int | None:
+        best: tuple[int, Board] | None = None
+        inner = Effort(effort.avoid | {place.graph}, effort.busy, may_go_on)
+        for key in self.moves.keys(place.graph, place.type):
+            board = self.copy()
+            got = board._supply(key.selections, inner)
+            if got is None:
+                continue
+            board.stops.append(
+                Stop(place, True, (key.selections, *needs), suppliers | got[0], max(lag, got[1]))
+            )
+            cost = measure(board.stops)[0]
+            if best is None or cost < best[0]:
+                best = (cost, board)
+        if best is None:
+            return None
+        self.adopt(best[1])
+        return len(self.stops) - 1
+
+    def _supply(self, selections: Selections, effort: Effort) -> tuple[frozenset[int], int] | None:
+        """Place the fields of a field set; return the stops that hold them, and the wait below."""
+        at: frozenset[int] = frozenset()
+        fields = self.walker.selecting.fields(self.type, selections).values()
+        for item in fields:
+            got = self.place(item, effort)
+            if got is None:
+                return None
+            at |= got
+        return at, self.lag(fields)
+
+    def _fitting(self, place: Place, needs: Selections, suppliers: frozenset[int]) -> int | None:
+        """An entered stop in the same subgraph that can wait for the requirement too."""
+        before = self._all_before(suppliers)
+        for index, stop in enumerate(self.stops):
+            waits = stop.entered and stop.inputs and stop.place == place and index not in before
+            if waits and not any(self._clash(needs, other) for other in stop.inputs):
+                return index
+        return None
+
+    def _clash(self, one: Selections, other: Selections) -> bool:
+        """Tell whether two field sets want one field with different arguments."""
+        mine = self.walker.selecting.fields(self.type, one).values()
+        theirs = self.walker.selecting.fields(self.type, other).values()
+        return any(
+            a.name == b.name
+            and (a.arguments != b.arguments or _clashing(a.selections, b.selections))
+            for a in mine
+            for b in theirs
+        )
+
+    def _all_before(self, indexes: frozenset[int]) -> frozenset[int]:
+        seen: set[int] = set()
+        todo = list(indexes)
+        while todo:
+            index = todo.pop()
+            if index not in seen:
+                seen.add(index)
+                todo += self.stops[index].after
+        return frozenset(seen)
+
+    # -------------------------------------------------------------------------- several subgraphs
+
+    def _split(self, item: Field, effort: Effort) -> _Option | None:
+        """Let several subgraphs fill one object, when none can alone."""
+        board = self.copy()
+        parts: list[tuple[int, FieldView, Place]] = []
+        for index, stop in enumerate(board.stops):
+            view, provided = board.look(stop.place, item.name)
+            if view is not None and not view.requires:
+                parts.append((index, view, board._below(stop.place, view, provided)))
+        if effort.may_enter:
+            for answer in self.moves.answers(self.type, item.name):
+                place = Place(answer.graph, answer.type)
+                if answer.graph in effort.avoid or any(
+                    board.stops[index].place.graph == answer.graph for index, _, _ in parts
+                ):
+                    continue
+                entered = board.visit(place, item.name, answer.field, effort, True)
+                if entered is not None:
+                    parts.append((entered, answer.field, board._below(place, answer.field, ())))
+        if len(parts) < 2:
+            return None
+        child = self.walker.walk(tuple(place for _, _, place in parts), item.selections)
+        if child is None:
+            return None
+        for number, (index, view, _) in enumerate(parts):
+            board.stops[index].taken.append(Taken(item, view, child, number, len(parts)))
+        return _Option(0, {index: None for index, _, _ in parts}, board)
+
+    # -------------------------------------------------------------------------------------- small
+
+    def copy(self) -> Board:
+        """Return a board that may be changed without changing this one."""
+        board = Board(self.walker, self.type, [stop.copy() for stop in self.stops])
+        board.supplied = dict(self.supplied)
+        board.open = self.open
+        return board
+
+    def adopt(self, other: Board) -> None:
+        """Become the other board."""
+        self.stops, self.supplied = other.stops, other.supplied
+
+    def _urgency(self, item: Field) -> tuple[int, int]:
+        for stop in self.stops:
+            view, _ = self.look(stop.place, item.name)
+            if view is not None and not view.requires:
+                return (0, 0 if not item.selections else 1)
+        answers = self.moves.answers(self.type, item.name)
+        return (2 if any(answer.field.requires for answer in answers) else 1, len(answers))
+
+    def _best(self, options: Iterator[_Option], known: _Option | None) -> _Option | None:
+        best = known
+        for option in options:
+            if best is None or (option.cost, -self._cover(option)) < (
+                best.cost,
+                -self._cover(best),
+            ):
+                best = option
+        return best
+
+    def _cover(self, option: _Option) -> int:
+        """Count the open fields that the option's subgraph could answer as well."""
+        if option.board is None:
+            return 0
+        graphs = {option.board.stops[index].place.graph for index in option.taken}
+        return sum(
+            any(answer.graph in graphs for answer in self.moves.answers(self.type, name))
+            for name in self.open
+        )
+
+
+@dataclass(slots=True)
+class _Option:
+    cost: int
+    taken: dict[int, Taken | None]
+    board: Board | None = None
+
+    @property
+    def at(self) -> frozenset[int]:
+        return frozenset(self.taken)
+
+    def apply(self, board: Board) -> None:
+        if self.board is not None:
+            board.adopt(self.board)
+            return
+        for index, item in self.taken.items():
+            if item is not None:
+                board.stops[index].taken.append(item)
+
+
+def _clashing(one: Selections, other: Selections) -> bool:
+    for a in one:
+        for b in other:
+            if isinstance(a, Field) and isinstance(b, Field):
+                if a.name == b.name and (
+                    a.arguments != b.arguments or _clashing(a.selections, b.selections)
+                ):
+                    return True
+            elif _clashing(a.selections, b.selections):
+                return True
+    return False
