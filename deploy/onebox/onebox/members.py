@@ -22,6 +22,7 @@ FIRST_QUERY = (files("onebox") / "first_query.graphql").read_text()
 _SIGN_IN = """mutation SignIn($username: String!, $password: String!) {
   signIn(username: $username, password: $password) { accessToken errors { code message } }
 }"""
+_ANSWER_AT = "signIn.accessToken"
 ROOT = Path(__file__).resolve().parents[3]
 
 # Dropping one would make `subprocess` wait for its process behind the supervisor's back.
@@ -85,7 +86,7 @@ def gateway(house: House) -> Part:
             title="Huichi 汇池",
             otlp_endpoint=house.url_of("traces"),
             trace_url=house.url_of("traces") + "/traces/{trace_id}",
-            sign_in=SignIn(document=_SIGN_IN),  # its answer is where the gateway expects it
+            sign_in=SignIn(document=_SIGN_IN, token=_ANSWER_AT, errors="signIn.errors"),
             default_query=FIRST_QUERY,
         )
         serve(create(settings), house.port_of("gateway"))
@@ -136,51 +137,10 @@ def serve(app: object, port: int) -> None:
 
 
 def _work(house: House, ready: Path) -> None:
-    from celery.apps.beat import Beat  # noqa: F401  # beat's service is found through it
-    from celery.beat import EmbeddedService
-    from celery.signals import worker_ready
-
-    from chassis import telemetry
-    from chassis.settings import Settings, load
-    from chassis.worker import celery
+    from onebox.worker import work
 
     os.environ.update(house.environment())
-    common = load(Settings, "identity")
-    telemetry.start("worker", common)
-    app = celery("worker", common)
-    for name in SERVICES:
-        importlib.import_module(f"{name}.worker").register(app, _settings(name))
-
-    @worker_ready.connect(weak=False)
-    def say_so(**_: object) -> None:
-        ready.write_text(str(os.getpid()))
-
-    beat = EmbeddedService(app, thread=True, max_interval=1)
-    beat.start()
-    app.Worker(
-        pool="threads",
-        concurrency=4,
-        queues=["worker", *SERVICES],
-        without_gossip=True,
-        without_mingle=True,
-        without_heartbeat=True,
-        loglevel="WARNING",
-    ).start()
-    beat.stop()
-    telemetry.stop()
-
-
-def _settings(name: str) -> object:
-    """Read the settings of a service by its own struct."""
-    from chassis.settings import Settings, load
-
-    module = importlib.import_module(f"{name}.settings")
-    own = [kind for kind in vars(module).values() if _is_struct(kind, Settings)]
-    return load(own[0] if own else Settings, name)
-
-
-def _is_struct(kind: object, base: type) -> bool:
-    return isinstance(kind, type) and issubclass(kind, base) and kind is not base
+    work(ready, beat=True)
 
 
 def _web(house: House, name: str, run: Callable[[], None]) -> Part:
