@@ -11,7 +11,6 @@ import orjson
 from opentelemetry.trace import Span
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import (
-    ConnectTimeoutError,
     NetworkError,
     PyreqwestError,
     RequestTimeoutError,
@@ -133,9 +132,11 @@ class Sender:
             async with outgoing as response:
                 body = await _read(name, response, self.subgraphs.limits.response_bytes)
                 return _parse(name, response, body)
-        except ConnectTimeoutError as error:
-            raise _unavailable(name, "it does not accept connections", "无法建立连接") from error
         except RequestTimeoutError as error:
+            if _while_connecting(error):
+                raise _unavailable(
+                    name, "it does not accept connections", "无法建立连接"
+                ) from error
             raise _timeout(name) from error
         except NetworkError as error:
             raise _unavailable(name, "the connection failed", "连接失败") from error
@@ -144,6 +145,13 @@ class Sender:
 
     def _seconds_left(self) -> float:
         return min(self.subgraphs.limits.seconds, self.deadline - time.monotonic())
+
+
+def _while_connecting(error: RequestTimeoutError) -> bool:
+    # pyreqwest 0.15 raises ConnectTimeoutError for every timeout before the response's head; only
+    # the chain of causes tells whether there was a connection.
+    causes = (error.details or {}).get("causes") or ()
+    return any("(Connect)" in cause["message"] for cause in causes)
 
 
 async def _read(name: str, response: Response, limit: int) -> bytes | bytearray:
