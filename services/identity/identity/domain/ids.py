@@ -1,0 +1,13 @@
+"""The ids of this service: all are UUIDs, none may be taken for another."""
+
+from __future__ import annotations
+
+from typing import NewType
+from uuid import UUID
+
+AuditEventId = NewType("AuditEventId", UUID)
+DepartmentId = NewType("DepartmentId", UUID)
+RoleId = NewType("RoleId", UUID)
+RuleId = NewType("RuleId", UUID)
+SessionId = NewType("SessionId", UUID)
+UserId = NewType("UserId", UUID)

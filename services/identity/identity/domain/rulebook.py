@@ -1,0 +1,79 @@
+"""What may be permitted at all: every object the services ask the policy about, and how.
+
+A new `right(...)` in any service comes with its line here. A rule that names anything else would
+never be asked for, so it is refused when it is written, not found out when it is missed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chassis.policy.rules import ANY, REDACTIONS, ROWS
+
+EVERY_ROW = ("all",)
+_CUSTOMER_ROWS = ROWS
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One object: what may be done to it, which rows a rule may narrow it to, how it may be hidden."""
+
+    object: str
+    actions: tuple[str, ...]
+    description: str
+    rows: tuple[str, ...] = EVERY_ROW
+    sensitive: bool = False
+
+    @property
+    def redactions(self) -> tuple[str, ...]:
+        """How open a rule may make it; only a sensitive coordinate may be masked."""
+        return REDACTIONS if self.sensitive else ("clear",)
+
+
+def _sensitive(coordinate: str, description: str) -> Entry:
+    return Entry(coordinate, ("read",), description, _CUSTOMER_ROWS, sensitive=True)
+
+
+_CRU = ("read", "create", "update")
+
+RULEBOOK: tuple[Entry, ...] = (
+    Entry(
+        "User",
+        _CRU,
+        "People who work here and service users",
+        ("own", "department", "subtree", "all"),
+    ),
+    Entry(
+        "Department",
+        ("read", "update"),
+        "The tree of departments",
+        ("department", "subtree", "all"),
+    ),
+    Entry("Role", ("read", "update"), "Roles; update also permits giving them to users"),
+    Entry("Rule", ("read", "update"), "The access policy itself"),
+    Entry("AuditEvent", ("read",), "The audit ledger"),
+    Entry(
+        "Customer",
+        (*_CRU, "delete", "merge", "absorb", "import"),
+        "Organisations and persons in the pool",
+        _CUSTOMER_ROWS,
+    ),
+    _sensitive("Customer.unified_social_credit_code", "Unified social credit code"),
+    Entry("Contact", (*_CRU, "delete"), "People at a customer", _CUSTOMER_ROWS),
+    _sensitive("Contact.name", "Name of a contact"),
+    _sensitive("Contact.mobile", "Mobile number of a contact"),
+    _sensitive("Contact.email", "E-mail address of a contact"),
+    Entry("Tag", ("read", "update"), "Labels on customers", _CUSTOMER_ROWS),
+    Entry("FollowUp", _CRU, "What was talked about with a customer", _CUSTOMER_ROWS),
+    Entry("Task", _CRU, "What is to be done for a customer", _CUSTOMER_ROWS),
+    Entry("Installation", _CRU, "Connectors set up with credentials"),
+    Entry("SyncRun", ("read", "start"), "Runs of a connector"),
+    Entry("SourceRecord", ("read",), "Records as an outside system has them", _CUSTOMER_ROWS),
+    _sensitive("SourceRecord.payload", "All an outside system says of a record, as it said it"),
+    Entry("DeadLetter", ("read", "retry"), "Records that could not be taken in"),
+    Entry("Trace", ("read",), "How a request went through the services"),
+)
+
+OBJECTS: dict[str, Entry] = {entry.object: entry for entry in RULEBOOK}
+ACTIONS: tuple[str, ...] = tuple(sorted({action for entry in RULEBOOK for action in entry.actions}))
+EVERYTHING = Entry(ANY, (ANY, *ACTIONS), "Everything", EVERY_ROW)

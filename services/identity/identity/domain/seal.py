@@ -1,0 +1,50 @@
+"""Secrets that must be read back are encrypted with a key that is not in the database.
+
+AES-256-GCM; the key is derived from the secret in the settings, and the name of what is sealed is
+bound to it, so that one sealed value cannot be put in the place of another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+_NONCE = 12
+
+
+class CannotUnseal(Exception):
+    """The secret in the settings is not the one this was sealed with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """Seals and unseals with one secret."""
+
+    secret: str
+
+    @property
+    def name(self) -> str:
+        """Tells secrets apart without telling them."""
+        return hashlib.sha256(b"huichi seal name " + self.secret.encode()).hexdigest()[:12]
+
+    def close(self, text: bytes, name: str) -> bytes:
+        """Encrypt what is called `name`."""
+        nonce = os.urandom(_NONCE)
+        return nonce + AESGCM(self._key()).encrypt(nonce, text, name.encode())
+
+    def open(self, sealed: bytes, name: str) -> bytes:
+        """Decrypt what was sealed under this name."""
+        try:
+            return AESGCM(self._key()).decrypt(sealed[:_NONCE], sealed[_NONCE:], name.encode())
+        except InvalidTag as problem:
+            raise CannotUnseal(name) from problem
+
+    def _key(self) -> bytes:
+        hkdf = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"huichi identity seal")
+        return hkdf.derive(self.secret.encode())

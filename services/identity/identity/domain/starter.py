@@ -1,0 +1,225 @@
+"""The policy a new company begins with: its roles and what each may do.
+
+A role that exists already is left alone, so what an administrator changed is never changed back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from chassis.policy.rules import ANY, Rule
+
+_MOBILE, _EMAIL, _NAME = "Contact.mobile", "Contact.email", "Contact.name"
+_CODE, _PAYLOAD = "Customer.unified_social_credit_code", "SourceRecord.payload"
+# One's own customers, those one helps with, and those nobody has yet.
+_NEAR = "own+collaborating+pool"
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """One allowed object and action of a role."""
+
+    object: str
+    action: str
+    rows: str = "all"
+    redaction: str = "clear"
+
+
+@dataclass(frozen=True, slots=True)
+class StarterRole:
+    """A role with what it may do."""
+
+    name: str
+    description: str
+    allowed: tuple[Allowed, ...]
+    inherits: tuple[str, ...] = ()
+
+    def rules(self) -> Iterator[Rule]:
+        """The role's lines of the policy."""
+        for one in self.allowed:
+            yield Rule(f"role:{self.name}", one.object, one.action, one.rows, one.redaction)
+
+
+def _may(rows: str, **actions: str) -> tuple[Allowed, ...]:
+    """`_may("own", Customer="read update")`: several objects and actions on the same rows."""
+    return tuple(
+        Allowed(object, action, rows) for object, all in actions.items() for action in all.split()
+    )
+
+
+def _shown(rows: str, redaction: str, *coordinates: str) -> tuple[Allowed, ...]:
+    return tuple(Allowed(coordinate, "read", rows, redaction) for coordinate in coordinates)
+
+
+ROLES: tuple[StarterRole, ...] = (
+    StarterRole(
+        "colleague",
+        "Everybody who works here: knows names, departments and roles of the others",
+        _may("all", User="read", Department="read", Role="read"),
+    ),
+    StarterRole(
+        "administrator",
+        "Everything, the access policy included",
+        (Allowed(ANY, ANY),),
+        ("colleague",),
+    ),
+    StarterRole(
+        "data_steward",
+        "Keeps the pool clean: all customers, merging, importing",
+        _may(
+            "all",
+            Customer="read create update delete merge import",
+            Contact="read create update delete",
+            Tag="read update",
+            FollowUp="read create",
+            Task="read create update",
+            Installation="read",
+            SyncRun="read start",
+            SourceRecord="read",
+            DeadLetter="read retry",
+        )
+        + _shown("all", "clear", _CODE, _NAME, _MOBILE, _EMAIL, _PAYLOAD),
+        ("colleague",),
+    ),
+    StarterRole(
+        "sales",
+        "Own, shared and unowned customers; contact channels clear for own ones",
+        _may(
+            _NEAR,
+            Customer="read create update",
+            Contact="read create update",
+            Tag="read update",
+            FollowUp="read create",
+            Task="read create update",
+            SourceRecord="read",
+        )
+        + _may("all", SyncRun="read")
+        + _shown(_NEAR, "clear", _CODE, _NAME)
+        + _shown("own", "clear", _MOBILE, _EMAIL)
+        + _shown(_NEAR, "mask:first3last4", _MOBILE)
+        + _shown(_NEAR, "mask:domain", _EMAIL),
+        ("colleague",),
+    ),
+    StarterRole(
+        "sales_lead",
+        "What sales may, for every customer of the department and those below it",
+        _may(
+            "subtree",
+            Customer="read create update",
+            Contact="read create update",
+            Tag="read update",
+            FollowUp="read create",
+            Task="read create update",
+            SourceRecord="read",
+        )
+        + _shown("subtree", "clear", _CODE, _NAME)
+        + _shown("subtree", "mask:first3last4", _MOBILE)
+        + _shown("subtree", "mask:domain", _EMAIL),
+        ("sales",),
+    ),
+    StarterRole(
+        "service",
+        "All customers to look after them; contact channels clear where one helps",
+        _may(
+            "all",
+            Customer="read",
+            Contact="read",
+            Tag="read",
+            FollowUp="read create",
+            Task="read create update",
+            SyncRun="read",
+        )
+        + _shown("all", "clear", _NAME)
+        + _shown("own+collaborating", "clear", _MOBILE, _EMAIL)
+        + _shown("all", "mask:first3last4", _CODE, _MOBILE)
+        + _shown("all", "mask:domain", _EMAIL),
+        ("colleague",),
+    ),
+    StarterRole(
+        "marketing",
+        "All customers and their tags; people only masked",
+        _may("all", Customer="read import", Contact="read", Tag="read update", SyncRun="read")
+        + _shown("all", "mask:first1", _NAME)
+        + _shown("all", "mask:first3last4", _CODE, _MOBILE)
+        + _shown("all", "mask:domain", _EMAIL),
+        ("colleague",),
+    ),
+    StarterRole(
+        "project_member",
+        "Customers of the own department and those one helps with",
+        _may(
+            "collaborating+department",
+            Customer="read",
+            Contact="read",
+            Tag="read",
+            FollowUp="read create",
+            Task="read create update",
+        )
+        + _may("all", SyncRun="read")
+        + _shown("collaborating+department", "clear", _NAME)
+        + _shown("collaborating", "clear", _MOBILE, _EMAIL)
+        + _shown("collaborating+department", "mask:first3last4", _CODE, _MOBILE)
+        + _shown("collaborating+department", "mask:domain", _EMAIL),
+        ("colleague",),
+    ),
+    StarterRole(
+        "external_collaborator",
+        "Somebody from outside: only the customers they help with, people masked",
+        _may(
+            "collaborating",
+            Customer="read",
+            Contact="read",
+            Tag="read",
+            FollowUp="read create",
+            Task="read",
+        )
+        + _shown("collaborating", "mask:first1", _NAME)
+        + _shown("collaborating", "mask:first3last4", _MOBILE)
+        + _shown("collaborating", "mask:domain", _EMAIL),
+        ("colleague",),
+    ),
+    StarterRole(
+        "auditor",
+        "Reads the audit ledger and the policy, no customers",
+        _may("all", AuditEvent="read", Rule="read"),
+        ("colleague",),
+    ),
+    StarterRole(
+        "integration_engineer",
+        "Sets connectors up and keeps them running; sees records, not what they say of people",
+        _may(
+            "all",
+            Installation="read create update",
+            SyncRun="read start",
+            SourceRecord="read",
+            DeadLetter="read retry",
+            Trace="read",
+        )
+        + _shown("all", "hidden", _PAYLOAD),
+        ("colleague",),
+    ),
+    StarterRole(
+        "sre",
+        "Keeps the system running: traces and runs, no customers",
+        _may("all", Trace="read", SyncRun="read", Installation="read", DeadLetter="read"),
+        ("colleague",),
+    ),
+    StarterRole(
+        "sync",
+        "The service users: bring in what outside systems know",
+        _may(
+            "all",
+            Customer="read absorb",
+            Contact="read",
+            Tag="read",
+            FollowUp="read",
+            Task="read",
+            Installation="read",
+            SyncRun="read",
+            SourceRecord="read",
+            DeadLetter="read",
+        ),
+        ("colleague",),
+    ),
+)

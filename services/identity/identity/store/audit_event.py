@@ -1,0 +1,105 @@
+"""The audit ledger as rows; the database itself refuses to change or delete one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    DateTime,
+    Row,
+    Table,
+    Text,
+    Uuid,
+    func,
+    select,
+)
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.orm import Session
+
+from chassis.api.paging import Page, Window, page
+from chassis.policy.guard import Scope
+from identity.domain.audit_event import AuditEvent, Filter
+from identity.domain.ids import AuditEventId, UserId
+from identity.store.metadata import metadata
+
+audit_event = Table(
+    "audit_event",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("service", Text, nullable=False),
+    Column("actor_id", Uuid),
+    Column("session_id", Uuid),
+    Column("action", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("resource", Text, nullable=False),
+    Column("changes", JSONB, nullable=False),
+    Column("purpose", Text),
+    Column("decision", Text, nullable=False),
+    Column("policy_version", BigInteger),
+    Column("trace_id", Text),
+    Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+
+def append(session: Session, event: AuditEvent) -> None:
+    """Write an event down; one that is there already stays as it is."""
+    values = asdict(event)
+    values["actor_id"], values["session_id"] = values.pop("actor"), values.pop("session")
+    session.execute(insert(audit_event).values(**values).on_conflict_do_nothing())
+
+
+def listed(session: Session, scope: Scope, filter: Filter, window: Window) -> Page[AuditEvent]:
+    """A page of events, the newest first."""
+    assert scope.object == "AuditEvent"
+    found = page(
+        session,
+        select(audit_event).where(*_conditions(filter)),
+        order=[(audit_event.c.at, "desc"), (audit_event.c.id, "desc")],
+        window=window,
+    )
+    return Page([row(r) for r in found.rows], found.cursors, found.has_next, found.has_previous)
+
+
+def _conditions(filter: Filter) -> Iterator[ColumnElement[bool]]:
+    equal = {
+        audit_event.c.actor_id: filter.actor,
+        audit_event.c.service: filter.service,
+        audit_event.c.object: filter.object,
+        audit_event.c.resource: filter.resource,
+        audit_event.c.decision: filter.decision,
+        audit_event.c.trace_id: filter.trace_id,
+    }
+    for column, value in equal.items():
+        if value is not None:
+            yield column == value
+    if filter.actions:
+        yield audit_event.c.action.in_(filter.actions)
+    if filter.since is not None:
+        yield audit_event.c.at >= filter.since
+    if filter.until is not None:
+        yield audit_event.c.at < filter.until
+
+
+def row(found: Row[Any]) -> AuditEvent:
+    """A selected row as a value."""
+    return AuditEvent(
+        id=AuditEventId(found.id),
+        at=found.at,
+        service=found.service,
+        actor=UserId(found.actor_id) if found.actor_id else None,
+        session=found.session_id,
+        action=found.action,
+        object=found.object,
+        resource=found.resource,
+        changes=dict(found.changes),
+        purpose=found.purpose,
+        decision=found.decision,
+        policy_version=found.policy_version,
+        trace_id=found.trace_id,
+    )

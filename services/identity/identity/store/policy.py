@@ -1,0 +1,75 @@
+"""The policy as a whole: its version, and the snapshot that every process follows."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from chassis.policy.rules import Member, Rule, Snapshot
+
+CHANNEL = "policy"
+"""PostgreSQL tells listeners here that a new version was committed."""
+
+_HOLD = text("SELECT version FROM policy FOR UPDATE")
+_VERSION = text("SELECT version FROM policy")
+_BUMP = text("UPDATE policy SET version = version + 1, changed_at = now() RETURNING version")
+_NOTIFY = text("SELECT pg_notify(:channel, :version)")
+# One statement sees one moment: a policy never mixes the rules of one version with the people of
+# another.
+_SNAPSHOT = text(
+    """
+    SELECT
+      (SELECT version FROM policy) AS version,
+      (SELECT coalesce(jsonb_agg(jsonb_build_array(
+          subject, object, action, rows, redaction, effect) ORDER BY id), '[]')
+        FROM rule) AS rules,
+      (SELECT coalesce(jsonb_object_agg(role.name, inherited.names), '{}')
+        FROM role CROSS JOIN LATERAL (
+          SELECT coalesce(jsonb_agg(parent.name ORDER BY parent.name), '[]') AS names
+          FROM role_inherits JOIN role AS parent ON parent.id = inherits_id
+          WHERE role_id = role.id) AS inherited) AS roles,
+      (SELECT coalesce(jsonb_object_agg(person.id, jsonb_build_array(
+          person.department_id, coalesce(has.names, '[]'), person.status = 'active')), '{}')
+        FROM user_account AS person LEFT JOIN (
+          SELECT user_id, jsonb_agg(role.name ORDER BY role.name) AS names
+          FROM user_role JOIN role ON role.id = role_id
+          GROUP BY user_id) AS has ON has.user_id = person.id) AS users,
+      (SELECT coalesce(jsonb_object_agg(id, parent_id), '{}') FROM department) AS departments
+    """
+)
+
+
+def hold(session: Session) -> int:
+    """The present version; nobody else changes the policy until this transaction ends."""
+    return int(session.execute(_HOLD).scalar_one())
+
+
+def version(session: Session) -> int:
+    """The version that was committed last."""
+    return int(session.execute(_VERSION).scalar_one())
+
+
+def bump(session: Session) -> int:
+    """Count one version up and tell those who publish it, once this is committed."""
+    found = int(session.execute(_BUMP).scalar_one())
+    session.execute(_NOTIFY, {"channel": CHANNEL, "version": str(found)})
+    return found
+
+
+def snapshot(session: Session) -> Snapshot:
+    """The whole policy as this transaction sees it."""
+    found = session.execute(_SNAPSHOT).one()
+    return Snapshot(
+        version=int(found.version),
+        rules=tuple(Rule(*line) for line in found.rules),
+        roles={name: tuple(inherited) for name, inherited in found.roles.items()},
+        users={
+            UUID(id): Member(UUID(department) if department else None, tuple(roles), active)
+            for id, (department, roles, active) in found.users.items()
+        },
+        departments={
+            UUID(id): UUID(parent) if parent else None for id, parent in found.departments.items()
+        },
+    )
