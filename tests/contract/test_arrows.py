@@ -1,0 +1,104 @@
+"""Every import contract holds, and each one has been seen to catch a planted sin."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = {
+    "chassis": "chassis/chassis",
+    "gateway": "gateway/gateway",
+    "onebox": "deploy/onebox/onebox",
+    "identity": "services/identity/identity",
+    "customers": "services/customers/customers",
+    "activities": "services/activities/activities",
+    "integrations": "services/integrations/integrations",
+}
+
+
+@dataclass(frozen=True)
+class Sin:
+    """One import that must not be, at the end of one file."""
+
+    file: str
+    line: str
+
+
+# One for every arrow of docs/architecture.md; some contracts have several arms. An import of an
+# empty package face is as much a sin as any, and drags in nothing that breaks a second contract.
+SINS: list[tuple[str, Sin]] = [
+    ("members", Sin("gateway/app.py", "import identity")),
+    ("members", Sin("identity/app.py", "import customers")),
+    ("members", Sin("activities/app.py", "from customers.domain import phone")),
+    ("chassis-below", Sin("chassis/web.py", "import activities")),
+    ("onebox-above", Sin("customers/app.py", "import onebox")),
+    ("service-floors", Sin("activities/store/task.py", "from activities.commands import customer")),
+    ("service-floors", Sin("activities/commands/task.py", "import activities.api")),
+    ("service-floors", Sin("activities/api/task.py", "from activities import tasks")),
+    ("service-floors", Sin("activities/tasks.py", "from activities import worker")),
+    ("service-floors", Sin("integrations/commands/page.py", "import integrations.sync")),
+    ("pure-domain", Sin("activities/domain/task.py", "import sqlalchemy")),
+    ("pure-domain", Sin("customers/domain/phone.py", "from chassis import outbox")),
+    ("pure-domain", Sin("identity/domain/user.py", "import casbin")),
+    ("connector-strangers", Sin("integrations/connectors/rest/__init__.py", "import integrations.connectors.tryton")),
+    ("connector-outsiders", Sin("integrations/connectors/tryton/mapping.py", "import integrations.sync")),
+    ("connector-outsiders", Sin("integrations/connectors/tryton/client.py", "import sqlalchemy")),
+    ("sync-outsider", Sin("integrations/sync/place.py", "import integrations.connectors.tryton.mapping")),
+    ("gateway-floors", Sin("gateway/plan.py", "import gateway.execution")),
+    ("gateway-floors", Sin("gateway/execution/fetch.py", "import gateway.planning")),
+    ("gateway-pure", Sin("gateway/planning/walk.py", "import asyncio")),
+    ("gateway-pure", Sin("gateway/composition/__init__.py", "from chassis import errors")),
+    ("chassis-floors", Sin("chassis/db.py", "from chassis import outbox")),
+    ("chassis-floors", Sin("chassis/errors.py", "from chassis import settings")),
+    ("chassis-floors", Sin("chassis/telemetry.py", "from chassis.api import limits")),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def verdicts(tmp_path_factory: pytest.TempPathFactory) -> list[list[str]]:
+    """What the linter says of a copy of the house: innocent, then with one sin after the other."""
+    copy = tmp_path_factory.mktemp("house")
+    ignore = shutil.ignore_patterns("__pycache__", "*.html", "*.js", "*.css")
+    for package, folder in PACKAGES.items():
+        shutil.copytree(ROOT / folder, copy / package, ignore=ignore)
+    shutil.copy(ROOT / ".importlinter", copy)
+    done = subprocess.run(
+        [sys.executable, "-P", str(Path(__file__).with_name("linted.py"))],
+        input=json.dumps([asdict(sin) for _, sin in SINS]),
+        env=os.environ | {"PYTHONPATH": str(copy)},
+        cwd=copy,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answers: list[list[str]] = json.loads(done.stdout)
+    return answers
+
+
+def test_the_house_keeps_its_contracts(verdicts: list[list[str]]) -> None:
+    assert verdicts[0] == []
+
+
+@pytest.mark.parametrize("i", range(len(SINS)), ids=[f"{c}: {s.file}" for c, s in SINS])
+def test_a_sin_breaks_its_contract_and_no_other(verdicts: list[list[str]], i: int) -> None:
+    contract, _ = SINS[i]
+
+    assert verdicts[i + 1] == sorted({*verdicts[0], contract})
+
+
+def test_every_contract_has_been_seen_to_catch_one() -> None:
+    config = configparser.ConfigParser()
+    config.read(ROOT / ".importlinter")
+    contracts = {s.rpartition(":")[2] for s in config.sections() if ":contract:" in s}
+
+    assert contracts == {contract for contract, _ in SINS}
