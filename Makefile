@@ -37,7 +37,7 @@ schemas: dev ## print the subgraphs' schemas and compose the supergraph
 	@$(BIN)/python -m onebox.schemas
 
 bench: dev ## measure every published number again
-	@$(BIN)/python -m benchmarks
+	@set -e; for one in benchmarks/*/__main__.py; do $(BIN)/python -m $$(dirname $$one | tr / .); done
 
 compose-env: runtime ## write .env with generated secrets for docker compose
 	@$(BIN)/python -m onebox.compose env

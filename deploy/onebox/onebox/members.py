@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -31,23 +32,13 @@ _servers: list[subprocess.Popen[bytes]] = []
 
 def servers(house: House) -> list[Part]:
     """PostgreSQL and Valkey, unless the user brought their own."""
-    parts = []
-    if not house.external_postgres:
-        database = house.postgres
-        parts.append(
-            Part(
-                "postgres",
-                lambda output: _exec(database.start, output),
-                database.ready,
-                signal.SIGINT,
-                patience=1.5,
-            )
-        )
-    if not house.external_redis:
-        valkey = house.valkey
-        start = lambda output: _exec(valkey.start, output)  # noqa: E731  # as above
-        parts.append(Part("valkey", start, valkey.ready, patience=1.5))
-    return parts
+    brought = {"postgres": house.external_postgres, "valkey": house.external_redis}
+    database, valkey = house.postgres, house.valkey
+    ours = [
+        _server("postgres", database.start, database.ready, signal.SIGINT),
+        _server("valkey", valkey.start, valkey.ready, signal.SIGTERM),
+    ]
+    return [part for part in ours if not brought[part.name]]
 
 
 def traces(house: House) -> Part:
@@ -58,7 +49,8 @@ def traces(house: House) -> Part:
 
         serve(create(house.database_url("traces")), house.port_of("traces"))
 
-    return _web(house, "traces", run)
+    # The others send their last spans while they end.
+    return _web(house, "traces", run, leans=1)
 
 
 def service(house: House, name: str) -> Part:
@@ -143,9 +135,10 @@ def _work(house: House, ready: Path) -> None:
     work(ready, beat=True)
 
 
-def _web(house: House, name: str, run: Callable[[], None]) -> Part:
+def _web(house: House, name: str, run: Callable[[], None], leans: int = 0) -> Part:
     port = house.port_of(name)
-    return Part(name, lambda output: processes.fork(run, output), lambda: is_ready(port))
+    start = partial(processes.fork, run)
+    return Part(name, start, lambda: is_ready(port), leans=leans)
 
 
 def is_ready(port: int) -> bool:
@@ -157,7 +150,15 @@ def is_ready(port: int) -> bool:
     return False
 
 
-def _exec(start: Callable[[int], subprocess.Popen[bytes]], output: int) -> int:
-    process = start(output)
-    _servers.append(process)
-    return process.pid
+def _server(
+    name: str,
+    start: Callable[[int], subprocess.Popen[bytes]],
+    ready: Callable[[], bool],
+    stop_with: signal.Signals,
+) -> Part:
+    def launch(output: int) -> int:
+        process = start(output)
+        _servers.append(process)
+        return process.pid
+
+    return Part(name, launch, ready, stop_with, patience=1.5, leans=2)

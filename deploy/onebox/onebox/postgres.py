@@ -44,6 +44,7 @@ SETTINGS = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "log_min_messages": "warning",
+    "log_checkpoints": "off",
     "log_line_prefix": "%m [%p] %d %a ",
     # A failing statement's text holds customers' data; the log must not.
     "log_min_error_statement": "panic",

@@ -39,6 +39,8 @@ class Part:
     stop_with: signal.Signals = signal.SIGTERM
     patience: float = 2.0
     """Seconds it gets for an orderly end."""
+    leans: int = 0
+    """How many waves of others lean on it: those with the fewest are stopped first."""
 
 
 @dataclass
@@ -117,7 +119,7 @@ class Supervisor:
                 self._restart_what_ended(limit=None)
 
     def stop(self) -> None:
-        """Stop the parts in waves, the last started first, and insist where asking did not help."""
+        """Stop the parts in waves, what others lean on last, and insist where asking did not help."""
         self._asked = max(self._asked, 1)
         for wave in self._waves():
             for one in wave:
@@ -231,9 +233,8 @@ class Supervisor:
         return StartFailed(f"{one.part.name} {what}. The end of {one.log.path}:\n{one.log.tail()}")
 
     def _waves(self) -> Iterator[list[Running]]:
-        # Servers are exec'd first and everything leans on them: they go last, together.
-        servers = [one for one in self.running.values() if one.part.name in ("postgres", "valkey")]
-        yield from filter(None, ([o for o in self.running.values() if o not in servers], servers))
+        for leans in sorted({one.part.leans for one in self.running.values()}):
+            yield [one for one in self.running.values() if one.part.leans == leans]
 
     def _signal(self, one: Running, how: signal.Signals) -> None:
         if one.pid is not None:

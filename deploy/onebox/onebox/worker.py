@@ -12,6 +12,7 @@ import sys
 import threading
 from pathlib import Path
 from types import FrameType
+from typing import TypeGuard
 
 from celery import Celery
 from celery.beat import EmbeddedService
@@ -42,6 +43,7 @@ def work(ready: Path, *, beat: bool) -> None:
         without_mingle=True,
         without_heartbeat=True,
         loglevel="WARNING",
+        quiet=True,
     ).start()
     if beat:
         scheduler.stop()
@@ -78,11 +80,11 @@ def make(name: str) -> Celery:
 def settings_of(service: str) -> Settings:
     """Read the settings of a service by its own struct."""
     module = importlib.import_module(f"{service}.settings")
-    kinds = [kind for kind in vars(module).values() if _is_settings(kind)]
+    kinds: list[type[Settings]] = [kind for kind in vars(module).values() if _is_settings(kind)]
     return load(kinds[0] if kinds else Settings, service)
 
 
-def _is_settings(kind: object) -> bool:
+def _is_settings(kind: object) -> TypeGuard[type[Settings]]:
     return isinstance(kind, type) and issubclass(kind, Settings) and kind is not Settings
 
 

@@ -1,0 +1,121 @@
+"""How long the house takes to start and stop, and how much memory it needs: `python -m benchmarks.onebox`.
+
+Clones this checkout into an empty folder and does what a newcomer does: `make up`, from nothing and a
+second time. Memory is the sum of PSS (what a process alone uses plus its share of what it shares)
+over every process of the house, half a minute after the first query.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+QUERY = json.dumps({"query": "{ __typename }"}).encode()
+
+
+def main() -> None:
+    """Measure, print one line a figure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=28600)
+    parser.add_argument("--settle", type=float, default=30, help="seconds before memory is read")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="huichi-bench-") as folder:
+        clone = Path(folder) / "huichi"
+        subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
+        with house(clone, asked.port) as (process, seconds):
+            show("from nothing to the first answer", seconds, "s")
+            time.sleep(asked.settle)
+            show("memory with everything running", memory(process.pid), "MB")
+        with house(clone, asked.port) as (process, seconds):
+            show("second start to the first answer", seconds, "s")
+            begun = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            process.wait(20)
+            show("stopped after", time.monotonic() - begun, "s")
+
+
+@contextmanager
+def house(clone: Path, port: int) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
+    """`make up` until the gateway answers."""
+    begun = time.monotonic()
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("HUICHI_", "MAKE"))}
+    process = subprocess.Popen(
+        ["make", "up", f"PORT={port}"],
+        cwd=clone,
+        env=environment,
+        stdout=sys.stderr,
+        start_new_session=True,
+    )
+    try:
+        while not answers(port):
+            if process.poll() is not None:
+                sys.exit("make up ended")
+            time.sleep(0.05)
+        yield process, time.monotonic() - begun
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGINT)
+            process.wait(20)
+
+
+def answers(port: int) -> bool:
+    """Ask the gateway one query."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/graphql", QUERY, {"content-type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return "data" in json.load(answer)
+    except (OSError, ValueError, urllib.error.URLError):
+        return False
+
+
+def memory(root: int) -> float:
+    """Sum PSS over a process and everything below it, in MB; one line each to stderr."""
+    total = 0.0
+    for pid in below(root):
+        try:
+            text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            name = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()[:70]
+        except OSError:
+            continue
+        own = next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
+        print(f"  {own / 1024:7.1f} MB  {pid} {name}", file=sys.stderr)
+        total += own / 1024
+    return total
+
+
+def below(root: int) -> list[int]:
+    """Give a process and all its descendants."""
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = entry.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents.setdefault(int(fields[1]), []).append(int(entry.parent.name))
+    found = [root]
+    for pid in found:
+        found += parents.get(pid, [])
+    return found
+
+
+def show(what: str, value: float, unit: str) -> None:
+    """Print one figure."""
+    print(f"{what:<36}{value:8.1f} {unit}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
