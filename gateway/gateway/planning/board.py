@@ -152,7 +152,25 @@ class Board:
         parts = [provided]
         if view.provides:
             parts.append(self.moves.field_set(view.provides))
-        return Place(place.graph, view.named, self.walker.selecting.joined(parts))
+        return Place(
+            place.graph,
+            view.named,
+            self.walker.selecting.joined(parts),
+            self._peers(place, view.name),
+        )
+
+    def _peers(self, place: Place, name: str) -> frozenset[tuple[str, str]]:
+        """Return who else could have answered a shared field for this very object."""
+        answers = self.moves.answers(self.type, name)
+        if len(answers) < 2:
+            return frozenset()
+        holders = {graph for graph, _ in place.peers}
+        return frozenset(
+            (answer.graph, answer.field.named)
+            for answer in answers
+            if answer.graph != place.graph
+            and (answer.graph in holders or self.moves.can_enter(answer.graph, answer.type))
+        )
 
     # ---------------------------------------------------------------------------- another subgraph
 

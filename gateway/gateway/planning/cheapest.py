@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from gateway.errors import TooComplex
 from gateway.operation import Field
 from gateway.planning.board import Board, Effort
 from gateway.planning.moves import Moves, Selections
 from gateway.planning.selecting import Selecting, has_typename
-from gateway.planning.walk import AbstractWalk, ObjectWalk, Place, Stop, Taken, Walk, measure
+from gateway.planning.walk import (
+    AbstractWalk,
+    ObjectWalk,
+    Place,
+    PlaceKey,
+    Stop,
+    Taken,
+    Walk,
+    measure,
+)
 
 BUDGET = 100_000  # placements; the largest operation of the benchmarks needs a few hundred
 
-_Memo = tuple[tuple[tuple[str, str, int], ...], int]
+_Memo = tuple[tuple[PlaceKey, ...], int]
 
 
 class Cheapest:
@@ -80,8 +90,22 @@ class Cheapest:
     ) -> Walk | None:
         name = next(place.type for place in places if not self._is_interface_object(place))
         base = Board(self, name, [Stop(place) for place in places])
+        if not candidates:  # nobody implements it here: only what all types share can be asked
+            walk = base.settle(self.selecting.fields(name, selections).values())
+            return walk and AbstractWalk(name, walk, {}, walk.cost, walk.fetches, walk.depth)
+        if len(places) > 1 and not self._each_alone(places, selections):
+            return None
         shared = self._take_shared(base, selections) if len(places) == 1 else frozenset()
         return self._by_type(base, selections, candidates, shared)
+
+    def _each_alone(self, places: tuple[Place, ...], selections: Selections) -> bool:
+        """Tell whether each selection has one subgraph that can answer it for all runtime types.
+
+        Subgraphs that share a field may look up different objects; mixing them by runtime type
+        would make one answer out of two.
+        """
+        singles = [self.selecting.single(item) for item in selections]
+        return all(any(self.walk((place,), one) for place in places) for one in singles)
 
     def _take_shared(self, base: Board, selections: Selections) -> frozenset[str]:
         """Take at once what an interface's subgraph answers for all types; return the keys."""
@@ -138,15 +162,17 @@ class Cheapest:
         )
 
     def _as(self, place: Place, name: str) -> Place:
-        return (
-            place if self._is_interface_object(place) else Place(place.graph, name, place.provided)
-        )
+        return place if self._is_interface_object(place) else replace(place, type=name)
 
     def _candidates(self, real: list[Place]) -> frozenset[str]:
         first = self.moves.possible_in(real[0].graph, real[0].type)
         common = first
         for place in real[1:]:
             common &= self.moves.possible_in(place.graph, place.type)
+        view = self.moves.view(real[0].graph, real[0].type)
+        if view is not None and view.kind == "UNION":
+            for graph, name in real[0].peers:
+                common &= self.moves.possible_in(graph, name)
         return common or first
 
     # --------------------------------------------------------------------------- @interfaceObject

@@ -20,6 +20,7 @@ class Selecting:
         self.moves = moves
         self._flat: dict[tuple[str, int], dict[str, Field]] = {}
         self._merged: dict[tuple[int, ...], Selections] = {}
+        self._singles: dict[int, Selections] = {}
         self._kept: list[object] = []  # holds what `id` was taken of
 
     def fields(self, type_name: str, selections: Selections) -> dict[str, Field]:
@@ -58,6 +59,10 @@ class Selecting:
             self._merged[key] = known
             self._kept += unique
         return known
+
+    def single(self, item: Selection) -> Selections:
+        """Return one selection alone, the same tuple every time."""
+        return self._singles.setdefault(id(item), (item,))
 
     def _collect(
         self,

@@ -18,18 +18,26 @@ DEPTH = 600  # … and what it costs that it waits for another one
 FIELD = 1
 
 
+PlaceKey = tuple[str, str, int, frozenset[tuple[str, str]]]
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A subgraph that holds the object of a position, the type it sees, what a @provides adds."""
+    """A subgraph that holds the object of a position, the type it sees, what a @provides adds.
+
+    `peers` are the subgraphs that could hold it too, each with the type it sees: what one of them
+    does not know as a member of a union, no client may count on.
+    """
 
     graph: str
     type: str
     provided: Selections = ()
+    peers: frozenset[tuple[str, str]] = frozenset()
 
     @property
-    def key(self) -> tuple[str, str, int]:
+    def key(self) -> PlaceKey:
         """Identity for memory: `provided` is compared by identity."""
-        return (self.graph, self.type, id(self.provided) if self.provided else 0)
+        return (self.graph, self.type, id(self.provided) if self.provided else 0, self.peers)
 
 
 @dataclass(frozen=True, slots=True)
