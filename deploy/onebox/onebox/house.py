@@ -134,7 +134,7 @@ def check_ports(house: House) -> None:
 
 def _secrets(path: Path) -> dict[str, str]:
     known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
-    missing = {name: make() for name, make in _MAKERS.items() if name not in known}
+    missing = {name: one for name, one in new_secrets().items() if name not in known}
     if missing:
         known |= missing
         fresh = path.with_suffix(".new")
@@ -142,6 +142,11 @@ def _secrets(path: Path) -> dict[str, str]:
             json.dump(known, out, indent=1)
         fresh.replace(path)
     return known
+
+
+def new_secrets() -> dict[str, str]:
+    """Make one of every secret a house has."""
+    return {name: make() for name, make in _MAKERS.items()}
 
 
 def _password() -> str:

@@ -1,4 +1,7 @@
-"""What has to be there before the services start: databases, their newest shape, the first company."""
+"""What has to be there before the services start: databases, their newest shape, the first company.
+
+Containers run it as `python -m onebox.setup`: migrations, then the company, from HUICHI_* settings.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +38,25 @@ def migrations(house: House) -> dict[str, Callable[[], None]]:
 def found(house: House) -> None:
     """Found the demonstration company, unless there is a company already."""
     os.environ.update(house.environment())
+    _found(house.secret["company_password"], house.secret["service_password"])
+
+
+def main() -> None:
+    """Do all of it but the databases, which the PostgreSQL container makes itself."""
+    from chassis import migrate
+
+    for name in SERVICES:
+        migrate.upgrade(os.environ[f"HUICHI_{name.upper()}_DATABASE_URL"], name)
+        print(f"{name} has its newest shape", flush=True)
+    _found(
+        os.environ["HUICHI_COMPANY_PASSWORD"], os.environ["HUICHI_INTEGRATIONS_SERVICE_PASSWORD"]
+    )
+
+
+def _found(password: str, service_password: str) -> None:
     commands = importlib.import_module("identity.found")
-    plan = company.demonstration(house.secret["company_password"], house.secret["service_password"])
-    commands.found(plan)
+    commands.found(company.demonstration(password, service_password))
+
+
+if __name__ == "__main__":
+    main()
