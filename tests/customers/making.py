@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 from chassis.actor import Actor
 from chassis.policy.guard import Guard, Scope
 from chassis.policy.rules import Member, Rule, Snapshot
-
 from customers.domain.credit_code import check_digit
 from customers.domain.record import ContactRecord, Source, SourceRecord
 

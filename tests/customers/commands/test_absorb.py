@@ -11,7 +11,6 @@ from sqlalchemy import event, text
 
 from chassis.db import SyncDatabase
 from chassis.errors import BadInput
-
 from customers.commands.absorb import absorb
 from customers.domain.outcome import (
     Ambiguous,
@@ -179,7 +178,8 @@ def test_records_of_one_batch_see_each_other(db: SyncDatabase) -> None:
         a_record("2", name="华宁", unified_social_credit_code=a_code(3)),
     )
 
-    assert isinstance(first, Created) and isinstance(second, Matched)
+    assert isinstance(first, Created)
+    assert isinstance(second, Matched)
     assert first.customer_id == second.customer_id
 
 
@@ -192,7 +192,8 @@ def test_a_wrong_record_is_rejected_and_the_right_ones_enter(db: SyncDatabase) -
         a_record("2", name="恒通物流"),
     )
 
-    assert isinstance(bad, Rejected) and isinstance(good, Created)
+    assert isinstance(bad, Rejected)
+    assert isinstance(good, Created)
     assert [problem.field for problem in bad.errors] == ["unified_social_credit_code", "phone"]
     assert a_code(5)[-1] in bad.errors[0].message("zh")
     assert db.read(count, "customer") == 1

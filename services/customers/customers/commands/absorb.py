@@ -14,11 +14,9 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from chassis import telemetry
-from chassis.errors import BadInput, Denied
+from chassis.errors import BadInput, Denied, HuichiError
 from chassis.policy.guard import Scope
-
 from customers.commands import tell
-from customers.domain import absorption
 from customers.domain.absorption import (
     CONTACTS,
     TAGS,
@@ -28,6 +26,7 @@ from customers.domain.absorption import (
     Placement,
     said_by,
 )
+from customers.domain.golden import Rules
 from customers.domain.ids import new_id
 from customers.domain.match import Key, Match, Pool, decide, suspicions
 from customers.domain.outcome import (
@@ -40,14 +39,16 @@ from customers.domain.outcome import (
     Updated,
 )
 from customers.domain.record import MANUAL, Prepared, Source, SourceRecord, fold, keys_of, prepare
-from customers.store import claim as claim_store
-from customers.store import contact as contact_store
-from customers.store import customer as customer_store
-from customers.store import link as link_store
-from customers.store import locks
-from customers.store import match as match_store
-from customers.store import reelection as reelection_store
-from customers.store import tag as tag_store
+from customers.store import (
+    claim as claim_store,
+    contact as contact_store,
+    customer as customer_store,
+    link as link_store,
+    locks,
+    match as match_store,
+    reelection as reelection_store,
+    tag as tag_store,
+)
 from customers.store.customer import CustomerRow
 from customers.store.link import LinkRow
 
@@ -223,7 +224,7 @@ class _Work:
         kept: list[Placement] = []
         for placed in placements:
             row = rows.get(placed.customer_id)
-            problem = None
+            problem: HuichiError | None = None
             if row is not None and not self.scope.sees(row.access):
                 problem = Denied(
                     "This customer exists already and belongs to somebody else.",
@@ -243,17 +244,15 @@ class _Work:
                 self.outcomes[external_id] = Rejected(external_id, [problem])
         return kept
 
-    def _rules(self) -> absorption.Rules:
+    def _rules(self) -> Rules:
         """The rules; a source whose priority became another also asks for a re-election."""
         priority = self.source.priority
-        if priority is not None and not self.dry_run:
-            if claim_store.set_priority(self.session, self.source.system, priority):
-                reelection_store.request(self.session)
+        given = priority is not None and not self.dry_run
+        if given and claim_store.set_priority(self.session, self.source.system, priority or 0):
+            reelection_store.request(self.session)
         found = claim_store.rules(self.session)
         if priority is not None:
-            found = absorption.Rules(
-                found.orders, {**found.priorities, self.source.system: priority}
-            )
+            found = Rules(found.orders, {**found.priorities, self.source.system: priority})
         return found
 
     def _take(

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from chassis import audit
 from chassis.outbox import Fact, record
 from chassis.policy.guard import Scope, redact
-
 from customers.domain.fields import FIELDS
 from customers.store import customer as store
 

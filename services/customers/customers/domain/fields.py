@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from chassis.errors import BadInput
-
 from customers.domain import credit_code, email, phone
 
 ORGANIZATION = "ORGANIZATION"

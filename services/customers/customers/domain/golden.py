@@ -83,12 +83,11 @@ def elect(claims: Iterable[Claim], rules: Rules, at: datetime) -> dict[str, Elec
     by_field: dict[str, dict[UUID, Claim]] = {}
     for claim in claims:
         by_field.setdefault(claim.field, {})[claim.id] = claim
-    elections = {
+    return {
         name: election
         for name, known in by_field.items()
         if (election := _elect_field(name, known.values(), rules, at)) is not None
     }
-    return elections
 
 
 def values(elections: Mapping[str, Election]) -> dict[str, str]:

@@ -13,7 +13,7 @@ _last = 0
 
 def new_id() -> UUID:
     """48 bits of milliseconds, 12 bits that count within one, 62 random bits."""
-    global _last  # noqa: PLW0603  # the counter must outlive the call, that is what it is for
+    global _last  # the counter must outlive the call, that is what it is for
     with _lock:
         stamp = max(time.time_ns() // 1_000_000 << 12, _last + 1)
         _last = stamp

@@ -19,7 +19,7 @@ _CHINESE_FORMS = (
     "公司",
 )
 _LATIN_FORM = re.compile(
-    r"(?:\b(?:company limited|co limited|co ltd|private limited|pte ltd|pty ltd|limited|ltd|"
+    r"(?:(?<![a-z0-9])(?:company limited|co limited|co ltd|private limited|pte ltd|pty ltd|limited|ltd|"
     r"incorporated|inc|llc|llp|corporation|corp|company|co|gmbh|plc|ag|sa|bv)\s*)+$"
 )
 _VARIANTS = str.maketrans({"臺": "台", "〇": "零"})

@@ -12,7 +12,6 @@ from uuid import UUID
 import orjson
 
 from chassis.errors import BadInput, HuichiError
-
 from customers.domain import email, name, phone
 from customers.domain.fields import FIELDS, KINDS, PERSON, field_called, text
 from customers.domain.match import CODE, EMAIL, NAME, PHONE, Key

@@ -19,12 +19,12 @@ _COLUMNS = (
 )
 # An ended claim matters for a pin on it, and for the last name of a customer without any other.
 _OF_CUSTOMERS = text(
-    f"SELECT l.customer_id, {_COLUMNS} FROM link l JOIN claim c ON c.link_id = l.id "
+    f"SELECT l.customer_id, {_COLUMNS} FROM link l JOIN claim c ON c.link_id = l.id "  # noqa: S608  # names from our code, values bound
     "WHERE l.customer_id = ANY(:ids) AND (c.ended_at IS NULL OR c.pinned_from IS NOT NULL "
     "OR c.field = 'name')"
 )
 _AT = text(
-    f"SELECT h.customer_id, {_COLUMNS} FROM holding h JOIN link l ON l.id = h.link_id "
+    f"SELECT h.customer_id, {_COLUMNS} FROM holding h JOIN link l ON l.id = h.link_id "  # noqa: S608  # names from our code, values bound
     "JOIN claim c ON c.link_id = h.link_id "
     "WHERE h.customer_id = ANY(:ids) AND h.since <= :at AND (h.until IS NULL OR h.until > :at) "
     "AND c.recorded_at <= :at"

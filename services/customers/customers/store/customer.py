@@ -32,7 +32,6 @@ from sqlalchemy.orm import Session
 from chassis.api.paging import Order, Page, Window, page
 from chassis.db import in_order
 from chassis.policy.guard import RowAccess, RowColumns, Scope
-
 from customers.domain import name as names
 from customers.domain.fields import DEFAULT_LIFECYCLE, FIELDS
 from customers.store import bulk

@@ -28,7 +28,6 @@ from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
 from chassis.policy.guard import RowColumns, Scope
-
 from customers.domain.ids import new_id
 from customers.domain.match import Evidence, Key, Known, Suspicion
 from customers.store import bulk
@@ -155,7 +154,17 @@ class CandidateRow:
 
 def candidate_of(row: Row[Any]) -> CandidateRow:
     return CandidateRow(
-        *row[:4], tuple(Evidence(**one) for one in row.evidence), *row[5 : len(candidate.columns)]
+        id=row.id,
+        left_id=row.left_id,
+        right_id=row.right_id,
+        score=row.score,
+        evidence=tuple(Evidence(**one) for one in row.evidence),
+        status=row.status,
+        reason=row.reason,
+        version=row.version,
+        created_at=row.created_at,
+        decided_by=row.decided_by,
+        decided_at=row.decided_at,
     )
 
 
@@ -226,7 +235,7 @@ def settle(
 
 def count_duplicate_check(session: Session, actor_id: UUID) -> int:
     """How many times this person asked today, this time included."""
-    return session.execute(
+    asked: int = session.execute(
         text(
             "INSERT INTO duplicate_check (actor_id, day, asked) VALUES (:id, current_date, 1) "
             "ON CONFLICT (actor_id, day) DO UPDATE SET asked = duplicate_check.asked + 1 "
@@ -234,3 +243,4 @@ def count_duplicate_check(session: Session, actor_id: UUID) -> int:
         ),
         {"id": actor_id},
     ).scalar_one()
+    return asked

@@ -10,7 +10,6 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from chassis.db import in_order
-
 from customers.store import bulk
 
 GENERAL = "general"

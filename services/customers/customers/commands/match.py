@@ -1,0 +1,97 @@
+"""What a steward and a careful rep do about duplicates: say "not the same", and ask before creating."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from chassis import audit
+from chassis.errors import Conflict, NotFound, Throttled
+from chassis.policy.guard import Scope
+from customers.commands import tell
+from customers.commands.customer import checked
+from customers.commands.hold import refuse_stale
+from customers.domain.fields import text
+from customers.domain.match import Evidence, Match, Pool, Suspicion, decide, score
+from customers.domain.record import keys_of
+from customers.store import customer as customer_store, match as match_store
+from customers.store.customer import CustomerRow
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A customer that may be the one asked about. Out of scope only its owner is known."""
+
+    row: CustomerRow | None
+    owner_id: UUID | None
+    certain: bool
+    score: float | None
+    evidence: tuple[Evidence, ...]
+
+
+def dismiss(
+    session: Session, scope: Scope, id: UUID, reason: str | None, expected_version: int | None
+) -> UUID:
+    """These two are not one; nobody is asked again."""
+    found = match_store.candidate_by_id(session, id, locked=True)
+    rows = customer_store.by_ids_unscoped(session, [found.left_id, found.right_id]) if found else {}
+    if found is None or not all(scope.sees(row.access) for row in rows.values()):
+        raise NotFound(
+            f"There is no match candidate {id}, or it is not yours to see.",
+            f"没有疑似重复 {id}，或您无权查看。",
+            field="id",
+        )
+    refuse_stale(found.version, expected_version)
+    if found.status == match_store.MERGED:
+        raise Conflict(
+            "These two were merged; undo the merge instead.",
+            "二者已合并，请改用 unmerge。",
+            field="id",
+            version=found.version,
+        )
+    why = text("reason", 500)(reason or "")
+    pair = (found.left_id, found.right_id)
+    match_store.settle(session, [pair], match_store.DISMISSED, scope.actor.user_id, why)
+    tell.audited(session, scope, str(id), {"status": [found.status, match_store.DISMISSED]})
+    return id
+
+
+def check_duplicate(
+    session: Session, scope: Scope, kind: str, fields: Mapping[str, Any], a_day: int
+) -> list[Duplicate]:
+    """Who the pool knows like this. Every question is audited and a day has only so many, so that
+    nobody finds out who is in the pool by asking for everybody."""
+    said = {name: value for name, value in checked(fields).items() if value is not None}
+    keys = keys_of(kind, said)
+    if match_store.count_duplicate_check(session, scope.actor.user_id) > a_day:
+        raise Throttled(
+            f"You have asked {a_day} times today; ask again tomorrow.",
+            f"您今天已查重 {a_day} 次，请明天再试。",
+            retry_after=86_400,
+        )
+    audit.record(
+        session,
+        scope.actor,
+        "duplicateCheck",
+        scope.object,
+        "",
+        changes={"asked": sorted(said)},
+        policy_version=scope.version,
+    )
+    verdict = decide(kind, keys, Pool.of(match_store.known_by(session, keys)))
+    certain: tuple[Suspicion, ...] = ()
+    if isinstance(verdict, Match):
+        certain = (Suspicion(verdict.customer_id, score(verdict.evidence), verdict.evidence),)
+    found = (*certain, *verdict.suspicions)
+    rows = customer_store.by_ids_unscoped(session, [one.customer_id for one in found])
+    return [_seen(scope, rows[one.customer_id], one, one in certain) for one in found]
+
+
+def _seen(scope: Scope, row: CustomerRow, found: Suspicion, certain: bool) -> Duplicate:
+    if not scope.sees(row.access):
+        return Duplicate(None, row.owner_id, certain, None, ())
+    return Duplicate(row, row.owner_id, certain, found.score, found.evidence)
