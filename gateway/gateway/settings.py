@@ -25,7 +25,7 @@ class Limits:
     body_bytes: int = 1_000_000
     tokens: int = 15_000
     depth: int = 25
-    aliases: int = 200
+    aliases: int = 100
     fields: int = 5_000
     directives: int = 200
     variables_depth: int = 32

@@ -167,7 +167,9 @@ async def _body(headers: Mapping[str, str], receive: Receive, limit: int) -> byt
         body = bytearray(body) if isinstance(body, bytes) else body
         body += message.get("body", b"")
         if len(body) > limit:
-            raise _too_large(limit)
+            break
+    if len(body) > limit:
+        raise _too_large(limit)
     return body
 
 
