@@ -1,0 +1,67 @@
+"""What signing people in needs beside a request: settings, the seal, the present signing key."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from joserfc.jwk import KeySetSerialization, OKPKey
+
+from chassis.db import Database
+from identity.api.passwords import Passwords
+from identity.commands import signing_key as commands
+from identity.commands.session import Lifetimes
+from identity.domain.ids import SessionId, UserId
+from identity.domain.seal import Seal
+from identity.domain.token import access_token
+from identity.settings import IdentitySettings
+from identity.store import signing_key as store
+
+# Below PUBLISHED_AHEAD: a process learns of a new key before the old one is withdrawn.
+_KEY_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """A signed token and when it ends."""
+
+    text: str
+    expires_at: datetime
+
+
+class Office:
+    """One a process."""
+
+    def __init__(self, settings: IdentitySettings) -> None:
+        self.settings = settings
+        self.passwords = Passwords()
+        self.lifetimes = Lifetimes(
+            unused=timedelta(seconds=settings.refresh_token_seconds),
+            at_most=timedelta(seconds=settings.session_seconds),
+        )
+        self._seal = Seal(settings.secret)
+        self._key: tuple[float, OKPKey] | None = None
+
+    async def access_token(self, db: Database, user: UserId, session: SessionId) -> AccessToken:
+        """A token for one session, signed with the present key."""
+        key, now = await self._present(db), time.time()
+        seconds = self.settings.access_token_seconds
+        text = access_token(key, user, session, now=now, seconds=seconds)
+        return AccessToken(text, datetime.fromtimestamp(int(now) + seconds, UTC))
+
+    async def published(self, db: Database) -> KeySetSerialization:
+        """The public keys, as `/.well-known/jwks.json` shows them."""
+        return {"keys": await db.read(store.published)}
+
+    async def _present(self, db: Database) -> OKPKey:
+        if self._key is not None and time.monotonic() - self._key[0] < _KEY_SECONDS:
+            return self._key[1]
+        key = await db.read(commands.present_key, self._seal)
+        if key is None:
+            lifetime = timedelta(seconds=self.settings.access_token_seconds)
+            await db.write(commands.first_key, self._seal, lifetime)
+            key = await db.read(commands.present_key, self._seal)
+            assert key is not None
+        self._key = (time.monotonic(), key)
+        return key

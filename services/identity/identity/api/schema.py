@@ -1,0 +1,27 @@
+"""The subgraph of identity, put together from its entities."""
+
+from __future__ import annotations
+
+import strawberry
+from strawberry.federation import Schema
+
+from chassis.api.schema import build
+from identity.api.audit_event import AuditEventQuery
+from identity.api.department import Department, DepartmentMutation, DepartmentQuery
+from identity.api.role import RoleMutation, RoleQuery
+from identity.api.rule import RuleMutation, RuleQuery
+from identity.api.session import SessionMutation, SessionQuery
+from identity.api.user import User, UserMutation, UserQuery
+
+
+@strawberry.type(description="What can be asked.")
+class Query(UserQuery, DepartmentQuery, RoleQuery, RuleQuery, SessionQuery, AuditEventQuery):
+    pass
+
+
+@strawberry.type(description="What can be done.")
+class Mutation(SessionMutation, UserMutation, DepartmentMutation, RoleMutation, RuleMutation):
+    pass
+
+
+schema: Schema = build(query=Query, mutation=Mutation, types=(User, Department))

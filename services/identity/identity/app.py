@@ -1,0 +1,48 @@
+"""The composition root of identity: its schema, its loaders, its keys, and the policy it publishes."""
+
+from __future__ import annotations
+
+from joserfc.jwk import KeySetSerialization
+from starlette.applications import Starlette
+
+from chassis.settings import load
+from chassis.web import Runtime, Service, application, serve
+from identity.api import keys
+from identity.api.loaders import Loaders
+from identity.api.office import Office
+from identity.api.schema import schema
+from identity.facts import HANDLERS, LISTENS_TO
+from identity.facts.policy import publish_policy
+from identity.settings import IdentitySettings
+
+
+def create(settings: IdentitySettings) -> Starlette:
+    """The web application."""
+    office = Office(settings)
+
+    async def published(runtime: Runtime) -> KeySetSerialization:
+        return await office.published(runtime.db)
+
+    return application(
+        Service(
+            name="identity",
+            settings=settings,
+            schema=schema,
+            loaders=lambda context: Loaders(context, office),
+            handlers=HANDLERS,
+            listens_to=LISTENS_TO,
+            routes=[keys.route(office)],
+            background=[publish_policy],
+            keys=published,
+        )
+    )
+
+
+def main() -> None:
+    """Serves identity with the settings of the environment."""
+    settings = load(IdentitySettings, "identity")
+    serve(create(settings), settings)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,12 @@
+"""What arrives from all services, and what leaves beside the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from chassis.audit import FACT
+from chassis.stream import Handler
+from identity.facts.audit_event import audit_recorded
+
+LISTENS_TO = ("identity", "customers", "activities", "integrations")
+HANDLERS: Mapping[str, Handler] = {FACT: audit_recorded}
