@@ -32,7 +32,9 @@ def work(ready: Path, *, beat: bool) -> None:
     def say_so(**_: object) -> None:
         ready.touch()
 
-    scheduler = EmbeddedService(app, thread=True, max_interval=1)
+    scheduler = EmbeddedService(
+        app, thread=True, max_interval=1, scheduler_cls=app.conf.beat_scheduler
+    )
     if beat:
         scheduler.start()
     app.Worker(
@@ -52,7 +54,10 @@ def work(ready: Path, *, beat: bool) -> None:
 
 def tick(ready: Path) -> None:
     """Only schedule, until SIGTERM."""
-    scheduler = EmbeddedService(make("beat"), thread=True, max_interval=1)
+    app = make("beat")
+    scheduler = EmbeddedService(
+        app, thread=True, max_interval=1, scheduler_cls=app.conf.beat_scheduler
+    )
     ended = threading.Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:
