@@ -2,52 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import threading
 from typing import Any
 from uuid import UUID
 
 from celery import Celery
 
 from chassis import worker
-from chassis.worker import Work
 from integrations.commands import sync_run as runs
-from integrations.domain.seal import seal
 from integrations.settings import IntegrationsSettings
 from integrations.sync import trace
-from integrations.sync.delivery import HttpDelivery
-from integrations.sync.engine import Surroundings, advance
+from integrations.sync.engine import advance
+from integrations.sync.surroundings import Surroundings, surroundings
 
 SERVICE = "integrations"
 ADVANCE = "integrations.advance"
 TICK = "integrations.tick"
 EVERY_SECONDS = 1.0
-
-_made: dict[tuple[int, str], Surroundings] = {}
-_lock = threading.Lock()
-
-
-def surroundings(settings: IntegrationsSettings) -> Surroundings:
-    """What the engine works with, made once in this process."""
-    key = (os.getpid(), settings.database_url)
-    with _lock:
-        if key not in _made:
-            work = Work.of(settings, SERVICE)
-            _made[key] = Surroundings(
-                settings=settings,
-                db=work.db,
-                redis=work.redis,
-                delivery=HttpDelivery(
-                    settings.customers_url,
-                    settings.sign_in_url,
-                    settings.service_username,
-                    settings.service_password,
-                ),
-                seal=seal(settings.credential_key),
-                worker=f"{socket.gethostname()}:{os.getpid()}",
-            )
-        return _made[key]
 
 
 def register(app: Celery, settings: IntegrationsSettings) -> None:

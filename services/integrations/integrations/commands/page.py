@@ -145,6 +145,17 @@ def _keep_records(session: Session, run: SyncRunRow, done: Done) -> None:
             "trace": run.trace_id,
         },
     )
+    # A merge may have been told of between the delivery and this commit.
+    session.execute(_FOLLOW, {"ids": columns["id"]})
+
+
+_FOLLOW = text(
+    """
+    UPDATE source_record s SET customer_id = a.merged_into FROM customer_access a
+    WHERE s.id = ANY(CAST(:ids AS uuid[])) AND a.customer_id = s.customer_id
+      AND a.merged_into IS NOT NULL
+    """
+)
 
 
 def _note_seen(session: Session, run: SyncRunRow, done: Done) -> None:

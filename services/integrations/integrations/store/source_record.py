@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from chassis.api.paging import Order, Page, Window, beyond, decode, encode
 from chassis.db import in_order
 from chassis.policy.guard import Scope
 from integrations.store.among import among
@@ -99,6 +100,9 @@ class SourceRecordRow:
     attempts: int
     trace_id: str | None
     system: str
+    owner_id: UUID | None
+    department_id: UUID | None
+    collaborators: list[UUID] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +115,18 @@ class Known:
     deleted: bool
 
 
+_ELSEWHERE = {
+    "system": installation.c.system,
+    "owner_id": customer_access.c.owner_id,
+    "department_id": customer_access.c.department_id,
+    "collaborators": customer_access.c.collaborators,
+}
 _COLUMNS = [
-    installation.c.system.label("system") if each == "system" else source_record.c[each]
+    _ELSEWHERE[each] if each in _ELSEWHERE else source_record.c[each]
     for each in SourceRecordRow.__dataclass_fields__
 ]
+ORDER: Order = ((source_record.c.received_at, "desc"), (source_record.c.id, "desc"))
+"""The newest first."""
 
 
 def all_rows(scope: Scope) -> Select[Any]:
@@ -146,28 +158,40 @@ def by_ids(session: Session, scope: Scope, ids: Sequence[UUID]) -> list[SourceRe
 
 
 def of_customers(
-    session: Session, scope: Scope, ids: Sequence[UUID], most: int
-) -> dict[UUID, list[SourceRecordRow]]:
-    """The newest records of each customer, in one query."""
-    place = func.row_number().over(
-        partition_by=source_record.c.customer_id,
-        order_by=(source_record.c.received_at.desc(), source_record.c.id.desc()),
-    )
-    ranked = (
+    session: Session, scope: Scope, window: Window, ids: Sequence[UUID]
+) -> list[Page[SourceRecordRow]]:
+    """The same page of each customer's records, in one query and in the order of the ids."""
+    newest = (source_record.c.received_at.desc(), source_record.c.id.desc())
+    place = func.row_number().over(partition_by=source_record.c.customer_id, order_by=newest)
+    found = (
         all_rows(scope)
         .add_columns(place.label("place"))
         .where(among(source_record.c.customer_id, ids))
-        .subquery()
     )
-    found = session.execute(
-        select(ranked).where(ranked.c.place <= most).order_by(ranked.c.customer_id, ranked.c.place)
+    if window.after is not None:
+        found = found.where(beyond(ORDER, decode(window.after, ORDER)))
+    ranked = found.subquery()
+    rows = session.execute(
+        select(ranked)
+        .where(ranked.c.place <= window.first + 1)
+        .order_by(ranked.c.customer_id, ranked.c.place)
     )
-    answer: dict[UUID, list[SourceRecordRow]] = {id: [] for id in ids}
-    for *row, _ in found:
+    each: dict[UUID, list[SourceRecordRow]] = {id: [] for id in ids}
+    for *row, _ in rows:
         one = SourceRecordRow(*row)
-        if one.customer_id is not None:
-            answer[one.customer_id].append(one)
-    return answer
+        assert one.customer_id is not None, "the query asked by it"
+        each[one.customer_id].append(one)
+    return [_page(each[id], window) for id in ids]
+
+
+def _page(rows: list[SourceRecordRow], window: Window) -> Page[SourceRecordRow]:
+    shown = rows[: window.first]
+    return Page(
+        rows=shown,
+        cursors=[encode([row.received_at, row.id]) for row in shown],
+        has_next=len(rows) > window.first,
+        has_previous=window.after is not None,
+    )
 
 
 def payload(session: Session, id: UUID) -> bytes | None:

@@ -15,12 +15,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import redis
-
 from chassis import telemetry
-from chassis.db import SyncDatabase
 from chassis.errors import HuichiError
-from integrations.commands import installation as installations, sync_run as runs
+from integrations.commands import sync_run as runs
 from integrations.commands.page import Done, Kept, commit_page
 from integrations.commands.sync_run import Lost
 from integrations.connectors import installed
@@ -45,36 +42,22 @@ from integrations.domain.run import (
     after_failure,
     final_status,
 )
-from integrations.domain.seal import Broken, Seal
 from integrations.domain.source_record import fingerprint, payload_hash
-from integrations.rest.limits import SharedBudget
-from integrations.settings import IntegrationsSettings
 from integrations.store import installation, source_record
 from integrations.store.installation import InstallationRow
 from integrations.store.sync_run import SyncRunRow, read as read_run
-from integrations.sync.delivery import Delivery, Parcel, PoolDown, Receipt, Source, deliver
+from integrations.sync.delivery import Parcel, PoolDown, Receipt, Source, deliver
 from integrations.sync.heartbeat import Heartbeat
 from integrations.sync.page import parcel, work
 from integrations.sync.place import record_place
 from integrations.sync.replay import from_dead_letters
+from integrations.sync.surroundings import Surroundings, access
 
 log = logging.getLogger("huichi.integrations.sync")
 
 ABSENT_PAGE = 500
 # After so many failures in a row one record that fails alone is taken for the poison.
 LAST_CHANCE = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What the engine works with; made once per process."""
-
-    settings: IntegrationsSettings
-    db: SyncDatabase
-    redis: redis.Redis
-    delivery: Delivery
-    seal: Seal
-    worker: str
 
 
 @dataclass(slots=True)
@@ -137,7 +120,7 @@ def _slice(around: Surroundings, run: SyncRunRow, heart: Heartbeat) -> _Slice:
         heart=heart,
         installation=found,
         connector=connector,
-        access=access(around, found.id, connector),
+        access=access(around, found.id, connector.spec),
         until=time.monotonic() + around.settings.slice_seconds,
     )
 
@@ -154,26 +137,6 @@ def _opened(kind: str, configuration: dict[str, Any]) -> Connector:
         ) from problem
     except HuichiError as problem:
         raise Fatal("BAD_CONFIGURATION", problem.en, problem.zh) from problem
-
-
-def access(around: Surroundings, id: UUID, connector: Connector) -> Access:
-    """What the connector of an installation may use."""
-    try:
-        credentials = around.db.read(installations.credentials, around.seal, id)
-    except Broken as problem:
-        raise Fatal(
-            "CREDENTIALS_UNREADABLE",
-            "The stored credentials do not open with the present key.",
-            "已保存的凭证无法用当前密钥解开。",
-            fix_en="Enter the credentials again, or restore HUICHI_INTEGRATIONS_CREDENTIAL_KEY.",
-            fix_zh="请重新填写凭证，或恢复 HUICHI_INTEGRATIONS_CREDENTIAL_KEY。",
-        ) from problem
-    return Access(
-        credentials=credentials,
-        budget=SharedBudget(around.redis, str(id), connector.spec.limits),
-        allow_private_hosts=around.settings.allow_private_hosts,
-        spreadsheet_folder=around.settings.spreadsheet_folder,
-    )
 
 
 def _read_streams(one: _Slice) -> bool:

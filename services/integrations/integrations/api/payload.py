@@ -1,0 +1,59 @@
+"""Opens sealed records for those who may see them; the others get their shape, or nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from chassis.policy.guard import RowAccess, Scope, Visibility
+from integrations.api.words import IntegrationsInfo, ProtectedJson
+from integrations.domain.seal import Broken, seal
+
+COORDINATE = "SourceRecord.payload"
+# A record without a customer is in nobody's hands, and not in the pool either.
+_NOBODY = UUID(int=0)
+
+
+def access(
+    customer: UUID | None,
+    owner: UUID | None,
+    department: UUID | None,
+    collaborators: Sequence[UUID] | None,
+) -> RowAccess:
+    """Whose record it is, as far as row scopes go."""
+    if customer is None:
+        return RowAccess(_NOBODY, _NOBODY, ())
+    return RowAccess(owner, department, tuple(collaborators or ()))
+
+
+def opened(
+    info: IntegrationsInfo, scope: Scope, row: RowAccess, sealed: bytes | None, place: str
+) -> ProtectedJson:
+    """A sealed payload as this reader may see it."""
+    visibility = scope.redactor(COORDINATE)(row, "").visibility
+    if visibility is Visibility.HIDDEN or sealed is None:
+        return ProtectedJson(value=None, visibility=visibility)
+    try:
+        value = seal(info.context.runtime.settings.credential_key).open(sealed, place)
+    except Broken:
+        return ProtectedJson(value=None, visibility=Visibility.HIDDEN)
+    return shown(value, visibility)
+
+
+def shown(value: Any, visibility: Visibility) -> ProtectedJson:
+    """A value in clear, masked, or not at all."""
+    if visibility is Visibility.HIDDEN:
+        return ProtectedJson(value=None, visibility=visibility)
+    said = value if visibility is Visibility.CLEAR else masked(value)
+    return ProtectedJson(value=json.loads(json.dumps(said, default=str)), visibility=visibility)
+
+
+def masked(value: Any) -> Any:
+    """The names and the shape, without the values."""
+    if isinstance(value, dict):
+        return {name: masked(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [masked(each) for each in value]
+    return None if value is None else "***"

@@ -1,0 +1,44 @@
+"""Keeps the projection of who may see which customer; only a newer version replaces an older."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a row scope must know of one customer."""
+
+    id: UUID
+    owner: UUID | None
+    department: UUID | None
+    collaborators: list[UUID]
+    merged_into: UUID | None
+    version: int
+
+
+_UPSERT = text(
+    """
+    INSERT INTO customer_access AS present
+      (customer_id, owner_id, department_id, collaborators, merged_into, version)
+    VALUES (:id, :owner, :department, CAST(:collaborators AS uuid[]), :merged_into, :version)
+    ON CONFLICT (customer_id) DO UPDATE SET
+      owner_id = excluded.owner_id, department_id = excluded.department_id,
+      collaborators = excluded.collaborators, merged_into = excluded.merged_into,
+      version = excluded.version
+    WHERE present.version < excluded.version
+    """
+)
+
+
+def project(session: Session, rows: Sequence[Access]) -> None:
+    """Facts may come twice and out of order."""
+    if rows:
+        # One order of locks, whoever projects beside us.
+        ordered = sorted(rows, key=lambda row: row.id)
+        session.execute(_UPSERT, [asdict(row) for row in ordered])
