@@ -21,7 +21,7 @@ def entities(schema: str) -> set[str]:
     found = set()
     for node in parse(schema).definitions:
         if isinstance(node, ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode):
-            keys = [d for d in node.directives if d.name.value == "key"]
+            keys = [d for d in node.directives or () if d.name.value == "key"]
             if keys and node.name.value not in PLUMBING:
                 found.add(node.name.value)
     return found

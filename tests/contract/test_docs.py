@@ -1,0 +1,93 @@
+"""What the documentation says is true: its queries run, its commands exist, its links lead somewhere."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+import msgspec
+import pytest
+from graphql import GraphQLSchema, parse, validate
+
+from chassis.settings import Settings
+from gateway.supergraph import load
+
+ROOT = Path(__file__).resolve().parents[2]
+SUPERGRAPH = ROOT / "gateway" / "supergraph.graphql"
+PAGES = sorted([*ROOT.glob("README*.md"), *(ROOT / "docs").rglob("*.md")])
+TARGETS = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+_BLOCK = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)|(?:src|srcset|href)=\"([^\"#]+)\"")
+_HTML = re.compile(r"https?:|mailto:")
+
+
+def blocks(language: str) -> Iterator[tuple[str, str]]:
+    for page in PAGES:
+        for i, (found, text) in enumerate(_BLOCK.findall(page.read_text()), 1):
+            if found == language:
+                yield f"{page.relative_to(ROOT)} block {i}", text
+
+
+def named(found: Iterator[tuple[str, str]]) -> list[object]:
+    return [pytest.param(text, id=name) for name, text in found]
+
+
+@cache
+def api() -> GraphQLSchema:
+    """The schema clients see."""
+    return load(SUPERGRAPH.read_text()).schema
+
+
+@pytest.mark.parametrize("text", named(blocks("graphql")))
+def test_a_query_on_a_page_is_one_the_gateway_answers(text: str) -> None:
+    assert validate(api(), parse(text)) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_command_on_a_page_exists(page: Path) -> None:
+    said = set(re.findall(r"(?<![\w-])make ([a-z][a-z-]*)", _code(page.read_text())))
+
+    assert said - TARGETS == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_link_on_a_page_leads_somewhere(page: Path) -> None:
+    links = [a or b for a, b in _LINK.findall(page.read_text())]
+    local = [link for link in links if not _HTML.match(link)]
+
+    assert [link for link in local if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("text", named(blocks("json")))
+def test_a_spec_on_a_page_installs(text: str) -> None:
+    from integrations.domain import spec
+
+    assert spec.read(json.loads(text)).streams
+
+
+def test_a_setting_on_a_page_is_one_that_is_read() -> None:
+    said = set()
+    for page in PAGES:
+        said |= set(re.findall(r"\bHUICHI_[A-Z][A-Z0-9_]*[A-Z0-9]\b", page.read_text()))
+
+    assert said - set(_settings()) == set()
+
+
+def _settings() -> Iterator[str]:
+    yield from ("HUICHI_VAR", "HUICHI_TEST_DATABASE_URL", "HUICHI_TEST_REDIS_URL")
+    for service in ("identity", "customers", "activities", "integrations"):
+        for kind in vars(import_module(f"{service}.settings")).values():
+            if isinstance(kind, type) and issubclass(kind, Settings):
+                for field in msgspec.structs.fields(kind):
+                    yield f"HUICHI_{field.name.upper()}"
+                    yield f"HUICHI_{service.upper()}_{field.name.upper()}"
+
+
+def _code(markdown: str) -> str:
+    """What is set as code: fenced blocks and `inline`."""
+    fenced = "\n".join(text for _, text in _BLOCK.findall(markdown))
+    return fenced + "\n" + "\n".join(re.findall(r"`([^`\n]+)`", markdown))
