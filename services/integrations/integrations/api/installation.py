@@ -76,7 +76,7 @@ class Installation:
     )
     state: InstallationState = strawberry.field(description="Whether it runs.")
     priority: int = strawberry.field(
-        description="Which source wins where several say something about one field; higher wins."
+        description="Which source wins where several say something about one field; smaller wins."
     )
     interval_seconds: int | None = strawberry.field(
         description="How often it runs; null: only when asked."
@@ -168,7 +168,7 @@ class InstallConnectorInput:
         default=None, description="How often it runs, 10 to 2678400; null: only when asked."
     )
     priority: int = strawberry.field(
-        default=50, description="0 to 100; the higher source wins a field."
+        default=100, description="0 to 1000; of several sources the smaller number wins a field."
     )
     idempotency_key: str | None = strawberry.field(
         default=None, description="Sent again with the same key, it is not done again (7 days)."
@@ -194,7 +194,7 @@ class UpdateInstallationInput:
         default=strawberry.UNSET, description="Another schedule; null: only when asked."
     )
     priority: int | None = strawberry.field(
-        default=strawberry.UNSET, description="Another priority, 0 to 100."
+        default=strawberry.UNSET, description="Another priority, 0 to 1000."
     )
     idempotency_key: str | None = strawberry.field(
         default=None, description="Sent again with the same key, it is not done again (7 days)."

@@ -20,6 +20,7 @@ from integrations.store.installation import InstallationRow, installation, insta
 
 SHORTEST_INTERVAL = 10
 LONGEST_INTERVAL = 31 * 86400
+LOWEST_PRIORITY = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +55,10 @@ def check(name: str, interval_seconds: int | None, priority: int) -> None:
             f"{LONGEST_INTERVAL} 之间；不需要定时同步时填 null。",
             field="intervalSeconds",
         )
-    if not 0 <= priority <= 100:
+    if not 0 <= priority <= LOWEST_PRIORITY:
         raise BadInput(
-            f"priority is {priority}; it must be 0 to 100.",
-            f"priority 为 {priority}，应在 0 到 100 之间。",
+            f"priority is {priority}; it must be 0 to {LOWEST_PRIORITY}.",
+            f"priority 为 {priority}，应在 0 到 {LOWEST_PRIORITY} 之间。",
             field="priority",
         )
 

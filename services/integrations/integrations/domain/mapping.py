@@ -24,7 +24,7 @@ FIELDS = (
     "address",
 )
 CONTACT_FIELDS = ("external_id", "name", "title", "mobile", "email")
-MAX_CONTACTS = 200
+MAX_CONTACTS = 100
 MAX_TAGS = 50
 
 

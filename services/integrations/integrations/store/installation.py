@@ -47,7 +47,7 @@ installation = Table(
     Column("credentials_changed_at", DateTime(timezone=True)),
     Column("revision", Integer, nullable=False, server_default="1"),
     Column("state", Text, nullable=False, server_default="ACTIVE"),
-    Column("priority", Integer, nullable=False, server_default="50"),
+    Column("priority", Integer, nullable=False, server_default="100"),
     Column("interval_seconds", Integer),
     Column("next_due_at", DateTime(timezone=True)),
     Column("created_by", Uuid, nullable=False),

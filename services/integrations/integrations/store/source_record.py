@@ -113,6 +113,7 @@ class Known:
     payload_hash: bytes
     customer_id: UUID | None
     deleted: bool
+    observed_at: datetime
 
 
 _ELSEWHERE = {
@@ -222,6 +223,7 @@ def known(
             table.c.payload_hash,
             table.c.customer_id,
             table.c.deleted,
+            table.c.observed_at,
         ).where(
             table.c.installation_id == installation_id,
             table.c.stream == stream,

@@ -41,6 +41,7 @@ class Parcel:
     """A record with the id it has with us and when it was seen."""
 
     id: UUID
+    external_id: str
     record: SourceRecord
     observed_at: datetime
 
@@ -122,7 +123,7 @@ def _halve(
         search.bad += 1
         if search.bad >= SICK_AFTER and not search.good and not last_chance:
             raise _sick(problem.code) from problem
-        search.receipts[parcels[0].record.external_id] = Receipt(
+        search.receipts[parcels[0].external_id] = Receipt(
             Outcome.REJECTED, code=problem.code, message=problem.message
         )
         return
@@ -148,7 +149,7 @@ mutation Deliver($source: SourceInput!, $records: [SourceRecordInput!]!, $dryRun
 SIGN_IN = """
 mutation SignIn($username: String!, $password: String!) {
   signIn(username: $username, password: $password) {
-    session { accessToken }
+    accessToken
     errors { code message }
   }
 }
@@ -191,7 +192,7 @@ class HttpDelivery:
         with telemetry.span("deliver", kind=SpanKind.CLIENT, records=len(parcels)):
             said = self._asked(ABSORB, variables)
         outcomes = {each["externalId"]: _receipt(each) for each in said["absorb"]["outcomes"]}
-        silent = [p.record.external_id for p in parcels if p.record.external_id not in outcomes]
+        silent = [each for each in parcels if each.external_id not in outcomes]
         if silent:
             raise Refused("NO_OUTCOME", f"{len(silent)} records came back without an outcome.")
         return outcomes
@@ -223,7 +224,7 @@ class HttpDelivery:
         if answer.get("errors"):
             raise _down("identity", str(answer["errors"][0].get("extensions", {}).get("code")))
         said = answer["data"]["signIn"]
-        if said["errors"] or not said["session"]:
+        if said["errors"] or not said["accessToken"]:
             code = said["errors"][0]["code"] if said["errors"] else "UNAUTHENTICATED"
             if code == "RATE_LIMITED":
                 raise _down("identity", code)
@@ -234,7 +235,7 @@ class HttpDelivery:
                 fix_en="Check HUICHI_INTEGRATIONS_SERVICE_USERNAME and …_SERVICE_PASSWORD.",
                 fix_zh="请检查 HUICHI_INTEGRATIONS_SERVICE_USERNAME 与 …_SERVICE_PASSWORD。",
             )
-        token: str = said["session"]["accessToken"]
+        token: str = said["accessToken"]
         return token
 
     def _post(
@@ -291,7 +292,7 @@ def _record(parcel: Parcel) -> dict[str, Any]:
     record = parcel.record
     return {
         "id": str(parcel.id),
-        "externalId": record.external_id,
+        "externalId": parcel.external_id,
         "kind": record.kind.value,
         "observedAt": parcel.observed_at.isoformat(),
         "deleted": record.deleted,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -246,7 +246,7 @@ def _commit(one: _Slice, done: Done) -> None:
     one.access.calls = one.access.retries = 0
 
 
-def _deliver(one: _Slice, parcels: list[Parcel] | Any) -> dict[str, Receipt]:
+def _deliver(one: _Slice, parcels: Sequence[Parcel]) -> dict[str, Receipt]:
     return deliver(
         one.around.delivery,
         _source(one.installation),
@@ -301,7 +301,7 @@ def _sweep_page(
     kept = []
     for sent, (external_id, kind, sealed) in zip(parcels, found, strict=True):
         raw = seal.open(sealed, record_place(sent.id))
-        receipt = receipts[external_id]
+        receipt = receipts[sent.external_id]
         kept.append(
             Kept(
                 id=sent.id,

@@ -12,7 +12,7 @@ from typing import Any
 from chassis import telemetry
 from integrations.commands.page import Kept, LeftAside
 from integrations.contract import Connector, Skip, SourceRecord, Stream
-from integrations.domain.run import Counters, Outcome, Stage
+from integrations.domain.run import Counters, Outcome, Stage, SyncMode
 from integrations.domain.seal import Seal
 from integrations.domain.source_record import fingerprint, payload_hash, record_id
 from integrations.store.source_record import Known
@@ -64,12 +64,14 @@ def work(
     with telemetry.span("map", records=len(raws)):
         mapped, unusable = map_all(run, connector, stream, raws, seal)
     known = remember([each.record.external_id for each in mapped]) if mapped else {}
-    fresh = [each for each in mapped if _is_news(each.record, known)]
+    fresh = [each for each in mapped if _is_news(run, each.record, known)]
     mapped_at = time.monotonic()
-    parcels = [parcel(run, stream, each.record) for each in fresh]
+    parcels = [
+        parcel(run, stream, each.record, known.get(each.record.external_id)) for each in fresh
+    ]
     receipts = deliver(parcels) if parcels else {}
     delivered_at = time.monotonic()
-    kept, rejected = _keep(run, stream, fresh, receipts, seal)
+    kept, rejected = _keep(run, stream, fresh, parcels, receipts, seal)
     left_aside = (*unusable, *rejected)
     return Worked(
         counters=_count(len(raws), len(mapped) - len(fresh), kept, left_aside),
@@ -110,21 +112,38 @@ def map_all(
     return list(mapped.values()), tuple(unusable)
 
 
-def parcel(run: SyncRunRow, stream: Stream, record: SourceRecord) -> Parcel:
-    """The record as it is sent. Where the source does not say when it saw it, the run's own start
-    is taken: it is the same when the page is sent again."""
+def parcel(
+    run: SyncRunRow, stream: Stream, record: SourceRecord, before: Known | None = None
+) -> Parcel:
+    """The record as it is sent. Where the source does not say when it changed, or says it changed
+    before what we knew already (something was taken away), the run's own start is taken: it is the
+    same when the page is sent again. A replay never claims to be newer than it is."""
+    observed_at = record.observed_at
+    replayed = run.mode == SyncMode.REPLAY.value
+    if observed_at is None or (before and observed_at < before.observed_at and not replayed):
+        observed_at = run.queued_at
     return Parcel(
         id=record_id(run.installation_id, stream.name, record.external_id),
+        external_id=delivered_id(stream, record.external_id),
         record=record,
-        observed_at=record.observed_at or run.queued_at,
+        observed_at=observed_at,
     )
 
 
-def _is_news(record: SourceRecord, known: dict[str, Known]) -> bool:
+def delivered_id(stream: Stream, external_id: str) -> str:
+    """Two lists of one source may use the same ids for different things."""
+    return f"{stream.name}/{external_id}"
+
+
+def _is_news(run: SyncRunRow, record: SourceRecord, known: dict[str, Known]) -> bool:
     before = known.get(record.external_id)
     if before is None:
         # What is gone before we ever saw it has nothing to take back.
         return not record.deleted
+    if run.mode == SyncMode.REPLAY.value and before.fingerprint is not None:
+        # The source has told something newer since the letter was laid aside.
+        if (record.observed_at or run.queued_at) < before.observed_at:
+            return False
     return before.fingerprint != fingerprint(record)
 
 
@@ -132,31 +151,31 @@ def _keep(
     run: SyncRunRow,
     stream: Stream,
     fresh: Sequence[Mapped],
+    parcels: Sequence[Parcel],
     receipts: dict[str, Receipt],
     seal: Seal,
 ) -> tuple[tuple[Kept, ...], tuple[LeftAside, ...]]:
     kept: list[Kept] = []
     rejected: list[LeftAside] = []
-    for each in fresh:
-        receipt = receipts[each.record.external_id]
-        kept.append(_kept(run, stream, each, receipt, seal))
+    for each, sent in zip(fresh, parcels, strict=True):
+        receipt = receipts[sent.external_id]
+        kept.append(_kept(each, sent, receipt, seal))
         if receipt.outcome is Outcome.REJECTED:
             rejected.append(_returned(run, stream, each, receipt, seal))
     return tuple(kept), tuple(rejected)
 
 
-def _kept(run: SyncRunRow, stream: Stream, each: Mapped, receipt: Receipt, seal: Seal) -> Kept:
+def _kept(each: Mapped, sent: Parcel, receipt: Receipt, seal: Seal) -> Kept:
     record = each.record
-    id = record_id(run.installation_id, stream.name, record.external_id)
     refused = receipt.outcome is Outcome.REJECTED
     return Kept(
-        id=id,
+        id=sent.id,
         external_id=record.external_id,
         kind=record.kind.value,
-        payload=seal.close(each.raw, record_place(id)),
+        payload=seal.close(each.raw, record_place(sent.id)),
         payload_hash=payload_hash(each.raw),
         fingerprint=None if refused else fingerprint(record),
-        observed_at=record.observed_at or run.queued_at,
+        observed_at=sent.observed_at,
         outcome=receipt.outcome.value,
         deleted=record.deleted,
         customer_id=receipt.customer_id,

@@ -25,6 +25,7 @@ from integrations.contract import (
 )
 from integrations.domain.source_record import record_id
 from integrations.sync.delivery import Delivery, Parcel, Receipt, Refused, Source
+from integrations.sync.page import delivered_id
 from integrations.sync.surroundings import Surroundings
 
 MOST_PAGES = 3
@@ -60,7 +61,7 @@ class Tried:
     id: UUID | None
     connector: Connector
     credentials: Mapping[str, str]
-    priority: int = 50
+    priority: int = 100
 
 
 def stream_of(connector: Connector, name: str | None) -> Stream:
@@ -140,6 +141,7 @@ def _predicted(
     parcels = [
         Parcel(
             record_id(id, stream.name, each.record.external_id),
+            delivered_id(stream, each.record.external_id),
             each.record,
             each.record.observed_at or now,
         )
@@ -158,7 +160,7 @@ def _predicted(
         Sample(
             each.raw,
             each.record,
-            receipts.get(each.record.external_id) if each.record else None,
+            receipts.get(delivered_id(stream, each.record.external_id)) if each.record else None,
             each.problem,
         )
         for each in samples

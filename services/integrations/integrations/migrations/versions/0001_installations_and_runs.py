@@ -32,7 +32,7 @@ _UP = (
       credentials_changed_at timestamptz,
       revision integer DEFAULT 1 NOT NULL,
       state text DEFAULT 'ACTIVE' NOT NULL,
-      priority integer DEFAULT 50 NOT NULL,
+      priority integer DEFAULT 100 NOT NULL,
       interval_seconds integer,
       next_due_at timestamptz,
       created_by uuid NOT NULL,

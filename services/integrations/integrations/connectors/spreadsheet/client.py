@@ -1,0 +1,129 @@
+"""Fetches the file, from the one allowed folder or over the one allowed way out, and pages it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from chassis import sheet
+from chassis.errors import HuichiError
+from integrations.connectors.spreadsheet.form import headers_of
+from integrations.connectors.spreadsheet.mapping import records
+from integrations.contract import Access, Cursor, Fatal, Page
+from integrations.rest.egress import Egress
+from integrations.rest.envelope import by_status, failure, retry_after
+from integrations.rest.patience import patiently
+
+PAGE = 500
+MAX_BYTES = sheet.Limits().size
+
+
+def pages(access: Access, since: Cursor, configuration: Mapping[str, Any]) -> Iterator[Page]:
+    """Every record of the file from the cursor on."""
+    content = _content(access, configuration)
+    digest = hashlib.sha256(content).hexdigest()
+    position = since.position or {"at": 0, "file": digest}
+    if position["file"] != digest:
+        raise Fatal(
+            "FILE_CHANGED",
+            "The file was changed while it was read; the next run reads the new one.",
+            "文件在读取过程中被修改，下次同步将读取新文件。",
+        )
+    found = _read(content, configuration)
+    at = int(position["at"])
+    while True:
+        following = {"at": at + PAGE, "file": digest} if at + PAGE < len(found) else None
+        yield Page(records=tuple(found[at : at + PAGE]), next=following, total=len(found))
+        if following is None:
+            return
+        at += PAGE
+
+
+def _read(content: bytes, configuration: Mapping[str, Any]) -> list[dict[str, Any]]:
+    wanted = headers_of(configuration)
+    try:
+        found = sheet.read(content, is_header=lambda text: text in wanted)
+        lacking = [header for header in wanted if header not in found.headers]
+        if lacking:
+            raise Fatal(
+                "NO_COLUMN",
+                f"The sheet has no column {', '.join(map(repr, lacking))}; it has: "
+                f"{', '.join(found.headers[:30])}.",
+                f"表格中没有列 {'、'.join(lacking)}；现有列：{'、'.join(found.headers[:30])}。",
+                fix_en="Correct `columns` and `key`, or the header row of the sheet.",
+                fix_zh="请修正 `columns` 与 `key`，或修改表头。",
+            )
+        return records(found, configuration)
+    except HuichiError as problem:
+        raise Fatal("BAD_FILE", problem.en, problem.zh) from problem
+
+
+def _content(access: Access, configuration: Mapping[str, Any]) -> bytes:
+    if "file" in configuration:
+        return _from_folder(access.spreadsheet_folder, configuration["file"])
+    return patiently(access, lambda: _from_url(access, configuration["url"]))
+
+
+def _from_folder(folder: str | None, name: str) -> bytes:
+    """A file of the allowed folder; a path or link that leads out of it does not exist for us."""
+    if folder is None:
+        raise Fatal(
+            "NO_FOLDER",
+            "No folder is allowed for spreadsheets here.",
+            "当前未配置允许读取表格的文件夹。",
+            fix_en="Use a url, or have HUICHI_INTEGRATIONS_SPREADSHEET_FOLDER set.",
+            fix_zh="请改用 url，或由运维人员设置 HUICHI_INTEGRATIONS_SPREADSHEET_FOLDER。",
+        )
+    base = Path(folder).resolve()
+    path = (base / name).resolve()
+    if not path.is_relative_to(base) or not path.is_file():
+        raise Fatal(
+            "NO_FILE",
+            f"There is no file {name!r} in the allowed folder.",
+            f"允许的文件夹中没有文件 {name!r}。",
+            fix_en="Put the file there, or correct `file`; paths that lead out do not work.",
+            fix_zh="请将文件放入该文件夹，或修正 `file`；不允许使用跳出文件夹的路径。",
+        )
+    if path.stat().st_size > MAX_BYTES:
+        raise Fatal(
+            "TOO_LARGE",
+            f"The file is larger than {MAX_BYTES // 1048576} MB.",
+            f"文件超过 {MAX_BYTES // 1048576} MB。",
+            fix_en="Split the file.",
+            fix_zh="请拆分文件。",
+        )
+    return path.read_bytes()
+
+
+def _from_url(access: Access, url: str) -> bytes:
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not access.allow_private_hosts:
+        raise Fatal(
+            "NOT_HTTPS",
+            "The address does not begin with https://.",
+            "地址未使用 https://。",
+            fix_en="Use an https address: the file holds personal data.",
+            fix_zh="文件包含个人信息，请使用 https 地址。",
+        )
+    egress = Egress(
+        f"{parts.scheme}://{parts.netloc}",
+        allow_private_hosts=access.allow_private_hosts,
+        timeout=access.timeout,
+        max_bytes=MAX_BYTES,
+    )
+    said = access.credentials.get("authorization")
+    headers = {"Accept": "*/*"} | ({"Authorization": said} if said else {})
+    try:
+        access.budget.spend()
+        access.calls += 1
+        path = parts.path + (f"?{parts.query}" if parts.query else "")
+        answer = egress.send("GET", path, headers=headers)
+    finally:
+        egress.close()
+    if answer.status != 200:
+        kind = "permanent" if answer.status == 401 else by_status(answer.status)
+        raise failure(kind, f"status {answer.status}", retry_after(answer.headers))
+    return answer.content
