@@ -34,6 +34,7 @@ class Executable:
         self._step = _compile(plan.root) if plan.root is not None else None
         self._completion = Completion(plan.shape)
         self._paths = ClientPaths(plan.shape)
+        self._schema_answer: dict[str, Any] | None = None
 
     async def run(self, variables: Mapping[str, Any], send: Send, locale: str = "en") -> Response:
         """Fetch everything, then complete the answer; faults are part of it, nothing is raised.
@@ -44,10 +45,18 @@ class Executable:
         run = Run({}, variables, send, faults, self._paths)
         if self._step is not None:
             await self._step(run)
+        if self.plan.introspection is not None:
+            run.tree |= self._introspect(variables, faults)
         data = self._completion.complete(run.tree, faults, variables)
-        if data is not None and self.plan.introspection is not None:
-            data |= introspect(self.plan, self.schema, variables, faults)
         return Response(data, tuple(faults.found))
+
+    def _introspect(self, variables: Mapping[str, Any], faults: Faults) -> dict[str, Any]:
+        """The schema does not change, so neither does an answer without variables."""
+        if self.plan.introspection_variables:
+            return introspect(self.plan, self.schema, variables, faults)
+        if self._schema_answer is None:
+            self._schema_answer = introspect(self.plan, self.schema, variables, faults)
+        return self._schema_answer
 
 
 def _compile(node: Node) -> Step:

@@ -436,7 +436,7 @@ async def test_introspection_asks_no_subgraph() -> None:
     shop = Shop()
     plan = a_plan(
         None,
-        shape("Query"),
+        shape("Query", Slot("__type", "__type", MAYBE, "Query.__type")),
         introspection="query($name:String!){__type(name:$name){kind}}",
         introspection_variables=("name",),
     )

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from graphql import build_client_schema, get_introspection_query
 
 from tests.gateway.serving import shop
 from tests.gateway.serving.conftest import House, Running
@@ -158,3 +159,24 @@ def test_the_whole_request_has_a_deadline(start: Any, house: House) -> None:
 
     assert answer.elapsed.total_seconds() < 1
     assert answer.json()["errors"][0]["extensions"]["code"] == "SUBGRAPH_TIMEOUT"
+
+
+def test_a_tool_can_read_the_whole_schema(gateway: Running, house: House) -> None:
+    query = get_introspection_query(
+        specified_by_url=True,
+        directive_is_repeatable=True,
+        schema_description=True,
+        input_value_deprecation=True,
+    )
+
+    first, again = gateway.ask(query), gateway.ask(query)
+
+    assert first == again
+    schema = build_client_schema(first["data"])
+    assert {"User", "Product", "Review"} <= set(schema.type_map)
+    assert not any(
+        name.startswith(("join__", "link__", "_"))
+        for name in schema.type_map
+        if not name.startswith("__")
+    )
+    assert not any(part.requests for part in house.all())
