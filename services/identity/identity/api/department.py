@@ -183,6 +183,6 @@ def _id(text: strawberry.ID | None) -> DepartmentId | None:
 
 async def _answer(info: IdentityInfo, id: DepartmentId) -> DepartmentPayload:
     loaders = info.context.loaders
-    loaders.department.clear(id)  # a mutation before this one may have looked already
+    loaders.department.clear_all()  # a mutation before this one may have looked already
     loaders.path.clear_all()
     return DepartmentPayload(department=await department_of(info, id))

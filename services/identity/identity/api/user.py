@@ -318,5 +318,5 @@ async def _hashed(info: IdentityInfo, password: str | None, username: str) -> st
 
 
 async def _answer(info: IdentityInfo, id: UserId) -> UserPayload:
-    info.context.loaders.user.clear(id)  # a mutation before this one may have looked already
+    info.context.loaders.user.clear_all()  # a mutation before this one may have looked already
     return UserPayload(user=await user_of(info, id))

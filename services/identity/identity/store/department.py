@@ -29,6 +29,7 @@ from sqlalchemy import (
     literal,
     null,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -205,9 +206,9 @@ def _hang(session: Session, id: DepartmentId, parent: DepartmentId) -> None:
     session.execute(
         insert(department_path).from_select(
             ["ancestor_id", "descendant_id", "depth"],
-            select(
-                up.c.ancestor_id, down.c.descendant_id, up.c.depth + down.c.depth + literal(1)
-            ).where(up.c.descendant_id == parent, down.c.ancestor_id == id),
+            select(up.c.ancestor_id, down.c.descendant_id, up.c.depth + down.c.depth + literal(1))
+            .select_from(up.join(down, true()))
+            .where(up.c.descendant_id == parent, down.c.ancestor_id == id),
         )
     )
 

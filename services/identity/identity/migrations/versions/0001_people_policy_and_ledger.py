@@ -74,7 +74,7 @@ _UP = (
     # One row: whoever changes anything the policy depends on holds it until they commit.
     """
     CREATE TABLE policy (
-      only boolean PRIMARY KEY DEFAULT true CHECK (only),
+      single boolean PRIMARY KEY DEFAULT true CHECK (single),
       version bigint NOT NULL,
       changed_at timestamptz NOT NULL DEFAULT now()
     )

@@ -1,0 +1,369 @@
+"""Signing in, staying signed in, and ending it, over HTTP against real PostgreSQL and Valkey."""
+
+from __future__ import annotations
+
+import threading
+import time
+from statistics import median
+from typing import Any
+
+import pytest
+
+from tests.identity.conftest import PASSWORD, Client, House
+
+REFRESH = """
+mutation($t: String!) {
+  refresh(refreshToken: $t) { accessToken refreshToken sessionId errors { code message path } }
+}
+"""
+SIGN_OUT = "mutation($t: String) { signOut(refreshToken: $t) { done errors { code path } } }"
+CHANGE = """
+mutation($c: String!, $n: String!) {
+  changePassword(currentPassword: $c, newPassword: $n) { done errors { code path message } }
+}
+"""
+ADD = (
+    """
+mutation($u: String!) {
+  createUser(input: {username: $u, displayName: "Someone", roles: ["sales"], password: "%s"}) {
+    user { id } errors { code message }
+  }
+}
+"""
+    % PASSWORD
+)
+
+
+def someone(house: House, username: str) -> str:
+    """The id of a new user with the usual password."""
+    payload = house.as_("admin").data(ADD, u=username)
+    assert payload["errors"] == []
+    house.follow()
+    return str(payload["user"]["id"])
+
+
+def alive(house: House, session: str) -> bool:
+    return bool(house.one("SELECT ended_at IS NULL FROM session WHERE id = %(id)s", id=session))
+
+
+def test_signs_in_and_knows_the_viewer(house: House) -> None:
+    signed = house.nobody().sign_in("seller")
+
+    viewer = Client(house.url, signed["accessToken"]).data(
+        "{ viewer { displayName roles { name } department { name path { name } } } }"
+    )
+
+    assert viewer == {
+        "displayName": "Sun Seller",
+        "roles": [{"name": "sales"}],
+        "department": {
+            "name": "One",
+            "path": [{"name": "Sales"}, {"name": "East"}, {"name": "One"}],
+        },
+    }
+    assert signed["userId"] == house.user("seller")
+
+
+def test_accepts_a_user_name_in_any_case_and_with_spaces_around(house: House) -> None:
+    assert house.nobody().sign_in(" Seller ")["errors"] == []
+
+
+@pytest.mark.parametrize("username", ["seller", "no.such.user", "", "\u0000", "x" * 500])
+def test_refuses_in_the_same_words_whoever_it_was(house: House, username: str) -> None:
+    before = house.one("SELECT count(*) FROM session")
+
+    refused = house.nobody().sign_in(username, "not the password")
+
+    assert refused["errors"] == [
+        {
+            "code": "UNAUTHENTICATED",
+            "message": "The user name or the password is wrong.",
+            "path": [],
+        }
+    ]
+    assert (refused["accessToken"], refused["refreshToken"], refused["userId"]) == (None,) * 3
+    assert house.one("SELECT count(*) FROM session") == before
+
+
+def test_refuses_in_the_reader_s_language(house: House) -> None:
+    client = Client(house.url, language="zh-CN")
+
+    assert client.sign_in("nobody.zh", "x")["errors"][0]["message"] == "用户名或密码错误。"
+
+
+def test_takes_as_long_for_nobody_as_for_a_wrong_password(house: House) -> None:
+    def seconds(username: str) -> float:
+        started = time.perf_counter()
+        house.nobody().sign_in(username, "not the password")
+        return time.perf_counter() - started
+
+    seconds("warm.up")
+    known, unknown = [], []
+    for name in ("timed.one", "timed.two"):
+        someone(house, name)
+    for turn in range(4):
+        known.append(seconds(("timed.one", "timed.two")[turn % 2]))
+        unknown.append(seconds(f"timed.unknown{turn % 2}"))
+
+    # Hashing takes some 20 ms; without it an unknown name would be answered in a tenth of that.
+    assert median(unknown) > 0.5 * median(known)
+
+
+def test_makes_one_who_guesses_wait_and_then_lets_the_right_one_in(house: House) -> None:
+    someone(house, "guessed")
+    for _ in range(5):
+        house.nobody().sign_in("guessed", "a wrong guess")
+
+    throttled = house.nobody().sign_in("guessed")
+    other = house.nobody().sign_in("seller")
+    time.sleep(house.settings.sign_in_window_seconds + 0.2)  # the window is what is tested
+    later = house.nobody().sign_in("guessed")
+
+    assert throttled["errors"][0]["code"] == "RATE_LIMITED"
+    assert "try again in" in throttled["errors"][0]["message"]
+    assert throttled["accessToken"] is None
+    assert other["errors"] == []
+    assert later["errors"] == []
+
+
+def test_guessing_at_once_gains_no_guess(house: House) -> None:
+    someone(house, "stormed")
+    codes: list[str] = []
+
+    def guess() -> None:
+        codes.append(house.nobody().sign_in("stormed", "wrong")["errors"][0]["code"])
+
+    threads = [threading.Thread(target=guess) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(codes) == ["RATE_LIMITED"] * 7 + ["UNAUTHENTICATED"] * 5
+
+
+def test_a_user_without_a_password_cannot_sign_in(house: House) -> None:
+    house.as_("admin").data(
+        'mutation { createUser(input: {username: "mute", displayName: "M"}) { errors { code } } }'
+    )
+
+    assert house.nobody().sign_in("mute", "")["errors"][0]["code"] == "UNAUTHENTICATED"
+
+
+def test_a_suspended_user_is_refused_like_a_wrong_password(house: House) -> None:
+    id = someone(house, "leaver")
+    signed = house.nobody().sign_in("leaver")
+    client = Client(house.url, signed["accessToken"])
+    assert client.data("{ viewer { displayName } }") == {"displayName": "Someone"}
+
+    house.as_("admin").data(
+        "mutation($id: ID!) { suspendUser(id: $id) { user { status } errors { code } } }", id=id
+    )
+    house.follow()
+
+    assert house.nobody().sign_in("leaver")["errors"][0]["code"] == "UNAUTHENTICATED"
+    assert client.code("{ viewer { displayName } }") == "FORBIDDEN"
+    assert house.nobody().data(REFRESH, t=signed["refreshToken"])["accessToken"] is None
+    assert not alive(house, signed["sessionId"])
+
+
+def test_renews_a_session_with_new_tokens(house: House) -> None:
+    signed = house.nobody().sign_in("lead")
+
+    renewed = house.nobody().data(REFRESH, t=signed["refreshToken"])
+
+    assert renewed["errors"] == []
+    assert renewed["sessionId"] == signed["sessionId"]
+    assert renewed["refreshToken"] != signed["refreshToken"]
+    viewer = Client(house.url, renewed["accessToken"]).data("{ viewer { displayName } }")
+    assert viewer == {"displayName": "Lin Lead"}
+
+
+def test_a_refresh_token_shown_twice_ends_the_whole_family(house: House) -> None:
+    first = house.nobody().sign_in("lead")
+    second = house.nobody().data(REFRESH, t=first["refreshToken"])
+
+    reused = house.nobody().data(REFRESH, t=first["refreshToken"])
+    heir = house.nobody().data(REFRESH, t=second["refreshToken"])
+
+    assert reused["errors"][0] == {
+        "code": "UNAUTHENTICATED",
+        "message": "The refresh token is not good any more; sign in again.",
+        "path": ["refreshToken"],
+    }
+    assert heir["accessToken"] is None
+    assert not alive(house, first["sessionId"])
+    ending = "SELECT ending FROM session WHERE id = %(id)s"
+    assert house.one(ending, id=first["sessionId"]) == "token_reused"
+
+
+def test_two_who_show_a_token_at_once_get_one_pair(house: House) -> None:
+    signed = house.nobody().sign_in("lead")
+    answers: list[Any] = []
+    threads = [
+        threading.Thread(
+            target=lambda: answers.append(house.nobody().data(REFRESH, t=signed["refreshToken"]))
+        )
+        for _ in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sum(one["accessToken"] is not None for one in answers) == 1
+    assert not alive(house, signed["sessionId"])
+
+
+@pytest.mark.parametrize("shown", ["", "made-up", "\u0000", "x" * 10_000])
+def test_refuses_a_refresh_token_that_is_none(house: House, shown: str) -> None:
+    refused = house.nobody().data(REFRESH, t=shown)
+
+    assert refused["errors"][0]["code"] == "UNAUTHENTICATED"
+    assert refused["accessToken"] is None
+
+
+def test_refuses_an_expired_refresh_token(house: House) -> None:
+    signed = house.nobody().sign_in("lead")
+    house.one(
+        "UPDATE refresh_token SET expires_at = now() - interval '1 second' "
+        "WHERE session_id = %(id)s RETURNING 1",
+        id=signed["sessionId"],
+    )
+
+    refused = house.nobody().data(REFRESH, t=signed["refreshToken"])
+
+    assert refused["errors"][0]["code"] == "UNAUTHENTICATED"
+    assert (
+        house.one(
+            "SELECT count(*) FROM refresh_token WHERE session_id = %(id)s", id=signed["sessionId"]
+        )
+        == 1
+    )
+
+
+def test_keeps_no_token_in_clear(house: House) -> None:
+    signed = house.nobody().sign_in("lead")
+
+    found = house.one(
+        "SELECT string_agg(to_jsonb(t)::text, '') || (SELECT string_agg(to_jsonb(s)::text, '') "
+        "FROM session s) || (SELECT string_agg(body::text, '') FROM outbox) FROM refresh_token t"
+    )
+
+    assert signed["refreshToken"] not in found
+    assert signed["refreshToken"].encode().hex() not in found
+    assert PASSWORD not in house.one("SELECT string_agg(to_jsonb(u)::text, '') FROM user_account u")
+
+
+@pytest.mark.parametrize("by", ["refresh token", "access token"])
+def test_signs_out(house: House, by: str) -> None:
+    signed = house.nobody().sign_in("lead")
+    client = Client(house.url, signed["accessToken"] if by == "access token" else None)
+    token = signed["refreshToken"] if by == "refresh token" else None
+
+    first, again = client.data(SIGN_OUT, t=token), client.data(SIGN_OUT, t=token)
+
+    assert (first["done"], again["done"]) == (True, True)
+    assert not alive(house, signed["sessionId"])
+    assert house.nobody().data(REFRESH, t=signed["refreshToken"])["accessToken"] is None
+
+
+def test_signing_out_must_say_of_what(house: House) -> None:
+    answer = house.nobody().data(SIGN_OUT, t=None)
+
+    assert answer == {"done": False, "errors": [{"code": "BAD_INPUT", "path": ["refreshToken"]}]}
+
+
+def test_changes_a_password_and_ends_the_other_sessions(house: House) -> None:
+    someone(house, "changer")
+    here, elsewhere = house.nobody().sign_in("changer"), house.nobody().sign_in("changer")
+    client = Client(house.url, here["accessToken"])
+
+    changed = client.data(CHANGE, c=PASSWORD, n="quite another sentence")
+
+    assert changed == {"done": True, "errors": []}
+    assert alive(house, here["sessionId"])
+    assert not alive(house, elsewhere["sessionId"])
+    assert house.nobody().sign_in("changer")["accessToken"] is None
+    assert house.nobody().sign_in("changer", "quite another sentence")["errors"] == []
+
+
+@pytest.mark.parametrize(
+    ("current", "new", "path"),
+    [
+        ("wrong", "quite another sentence", ["currentPassword"]),
+        (PASSWORD, "short", ["newPassword"]),
+        (PASSWORD, "1234567890", ["newPassword"]),
+        (PASSWORD, "I am careful.one", ["newPassword"]),
+    ],
+)
+def test_refuses_a_new_password(house: House, current: str, new: str, path: list[str]) -> None:
+    if not house.one("SELECT 1 FROM user_account WHERE username = 'careful.one'"):
+        someone(house, "careful.one")
+    client = Client(house.url, house.nobody().sign_in("careful.one")["accessToken"])
+
+    refused = client.data(CHANGE, c=current, n=new)
+
+    assert (refused["errors"][0]["code"], refused["errors"][0]["path"]) == ("BAD_INPUT", path)
+    assert house.nobody().sign_in("careful.one")["errors"] == []
+
+
+def test_a_stolen_access_token_changes_no_password_after_sign_out(house: House) -> None:
+    someone(house, "robbed")
+    signed = house.nobody().sign_in("robbed")
+    house.nobody().data(SIGN_OUT, t=signed["refreshToken"])
+
+    answer = Client(house.url, signed["accessToken"]).ask(
+        CHANGE, c=PASSWORD, n="quite another sentence"
+    )
+
+    assert answer["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+    assert house.nobody().sign_in("robbed")["errors"] == []
+
+
+SESSIONS = """
+query($u: ID) { sessions(userId: $u) { edges { node { id current ending address } } } }
+"""
+END = "mutation($id: ID!) { endSession(id: $id) { session { ending } errors { code } } }"
+
+
+def test_lists_and_ends_one_s_own_sessions(house: House) -> None:
+    someone(house, "tidy")
+    here, there = house.nobody().sign_in("tidy"), house.nobody().sign_in("tidy")
+    client = Client(house.url, here["accessToken"])
+
+    listed = client.data(SESSIONS, u=None)["edges"]
+    ended = client.data(END, id=there["sessionId"])
+    left = client.data(SESSIONS, u=None)["edges"]
+
+    assert [(e["node"]["id"], e["node"]["current"]) for e in listed] == [
+        (there["sessionId"], False),
+        (here["sessionId"], True),
+    ]
+    assert listed[0]["node"]["address"] == "127.0.0.1"
+    assert ended == {"session": {"ending": "ENDED_BY_OWNER"}, "errors": []}
+    assert [e["node"]["id"] for e in left] == [here["sessionId"]]
+
+
+def test_sees_and_ends_sessions_of_others_only_as_an_administrator(house: House) -> None:
+    someone(house, "watched")
+    signed = house.nobody().sign_in("watched")
+    id = signed["userId"]
+
+    assert house.as_("seller").code(SESSIONS, u=id) == "FORBIDDEN"
+    assert house.as_("seller").data(END, id=signed["sessionId"])["errors"] == [
+        {"code": "NOT_FOUND"}
+    ]
+    assert alive(house, signed["sessionId"])
+    assert len(house.as_("admin").data(SESSIONS, u=id)["edges"]) == 1
+    ended = house.as_("admin").data(END, id=signed["sessionId"])
+    assert ended["session"] == {"ending": "ENDED_BY_ADMINISTRATOR"}
+
+
+def test_nobody_is_answered_but_signing_in(house: House) -> None:
+    client = house.nobody()
+
+    assert client.code("{ viewer { id } }") == "UNAUTHENTICATED"
+    assert client.code("{ sessions { edges { cursor } } }") == "UNAUTHENTICATED"
+    assert client.code(CHANGE, c="a", n="b") == "UNAUTHENTICATED"
+    assert client.code('mutation { endSession(id: "x") { errors { code } } }') == "UNAUTHENTICATED"
