@@ -190,7 +190,7 @@ def _field_view(node: FieldDefinitionNode, row: _Row) -> FieldView:
         external=bool(row.get("external")),
         requires=row.get("requires"),
         provides=row.get("provides"),
-        overridden=bool(row.get("usedOverridden")),
+        overridden=bool(row.get("usedOverridden") or (label and not row.get("override"))),
         override_label=str(label) if label else None,
         context=tuple(
             (str(item["context"]), str(item["name"]), str(item["type"]), str(item["selection"]))

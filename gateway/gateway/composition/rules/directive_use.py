@@ -1,0 +1,68 @@
+"""Federation's directives stand only where they mean something."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gateway.composition.across import Across
+from gateway.composition.parts import Graph, Output, Type
+from gateway.errors import Problem
+
+
+def check(across: Across) -> Iterator[Problem]:
+    """Yield a problem for every directive on an interface field or root that cannot be there."""
+    for graph in across.graphs:
+        for kind, field in graph.outputs():
+            if kind.kind == "INTERFACE":
+                yield from _on_interface(graph, kind, field)
+            elif kind.name == "Subscription" and field.has("shareable"):
+                yield _problem(
+                    graph,
+                    kind,
+                    field,
+                    "INVALID_SHAREABLE_USAGE",
+                    "Fields of Subscription cannot be shared: one subgraph sends the events.",
+                    "Remove @shareable and keep the field in one subgraph.",
+                )
+        yield from _unsupported(graph)
+
+
+def _on_interface(graph: Graph, kind: Type, field: Output) -> Iterator[Problem]:
+    cases = {
+        "external": ("EXTERNAL_ON_INTERFACE", graph.federation >= (2, 0)),
+        "requires": ("REQUIRES_UNSUPPORTED_ON_INTERFACE", True),
+        "provides": ("PROVIDES_UNSUPPORTED_ON_INTERFACE", True),
+        "override": ("OVERRIDE_ON_INTERFACE", True),
+        "shareable": ("INVALID_SHAREABLE_USAGE", True),
+    }
+    for name, (code, applies) in cases.items():
+        if applies and field.has(name):
+            yield _problem(
+                graph,
+                kind,
+                field,
+                code,
+                f"@{name} means nothing on the field of an interface.",
+                f"Put @{name} on the field of the objects that implement {kind.name}.",
+            )
+
+
+def _unsupported(graph: Graph) -> Iterator[Problem]:
+    for kind in graph.types.values():
+        for field in kind.fields.values():
+            for argument in field.arguments.values():
+                if argument.has("fromContext"):
+                    yield Problem(
+                        "UNSUPPORTED_FEATURE",
+                        "@fromContext is not planned by this gateway yet, so the argument would stay "
+                        "empty.",
+                        "Take the value with @requires, or pass it as an argument of the operation.",
+                        (graph.name,),
+                        f"{kind.name}.{field.name}({argument.name}:)",
+                    )
+
+
+def _problem(
+    graph: Graph, kind: Type, field: Output, code: str, message: str, mend: str
+) -> Problem:
+    return Problem(code, message, mend, (graph.name,), f"{kind.name}.{field.name}")

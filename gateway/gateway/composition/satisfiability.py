@@ -1,0 +1,218 @@
+"""Walks every path that a client can take, and reports those that no subgraph can go on with.
+
+A position is a type together with the subgraphs that can hold the object there. From these, others
+are entered by keys until nothing new is found; then every field must be answered by one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from graphql import GraphQLObjectType
+
+from gateway.errors import Problem
+from gateway.operation import Field, Selection, parse_field_set
+from gateway.supergraph import FieldView, GraphView, Supergraph
+
+_MOST_PROBLEMS = 25  # one mistake shows up on many paths; more would only hide it
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A subgraph that holds an object, as the type it sees, with what a @provides adds."""
+
+    graph: str
+    type: str
+    provided: tuple[Selection, ...] = ()
+
+
+Held = frozenset[Holder]
+
+
+def unreachable(supergraph: Supergraph) -> list[Problem]:
+    """Return a problem for every field that cannot be reached on some path."""
+    return _Walker(supergraph).problems()
+
+
+class _Walker:
+    def __init__(self, supergraph: Supergraph) -> None:
+        self.schema = supergraph.schema
+        self.graphs = supergraph.graphs
+        self.seen: set[tuple[str, Held]] = set()
+        self.found: dict[str, Problem] = {}
+        self.field_sets: dict[str, tuple[Selection, ...]] = {}
+
+    def problems(self) -> list[Problem]:
+        schema = self.schema
+        todo: list[tuple[str, Held, tuple[str, ...]]] = []
+        for root in (schema.query_type, schema.mutation_type, schema.subscription_type):
+            if root is not None:
+                holders = (
+                    Holder(n, root.name) for n, g in self.graphs.items() if root.name in g.types
+                )
+                todo.append((root.name, frozenset(holders), (root.name,)))
+        while todo and len(self.found) < _MOST_PROBLEMS:
+            name, held, path = todo.pop()
+            if (name, held) in self.seen:
+                continue
+            self.seen.add((name, held))
+            todo += self.check(name, held, path)
+        return list(self.found.values())
+
+    def check(
+        self, name: str, held: Held, path: tuple[str, ...]
+    ) -> Iterator[tuple[str, Held, tuple[str, ...]]]:
+        kind = self.schema.type_map.get(name)
+        if not isinstance(kind, GraphQLObjectType):
+            return
+        reached = self.reach(name, held)
+        for field in kind.fields:
+            answers = self.answers(name, reached, field, frozenset())
+            step = (*path, f"{name}.{field}")
+            if not answers:
+                self.report(name, field, step, held)
+                continue
+            for below, holders in self.below(answers):
+                yield below, holders, step
+
+    def report(self, name: str, field: str, path: tuple[str, ...], held: Held) -> None:
+        owners = tuple(
+            graph.endpoint.name
+            for graph in self.graphs.values()
+            if name in graph.types and field in graph.types[name].fields
+        )
+        coordinate = f"{name}.{field}"
+        here = ", ".join(sorted({holder.graph for holder in held})) or "no subgraph"
+        if coordinate not in self.found:
+            self.found[coordinate] = Problem(
+                "SATISFIABILITY_ERROR",
+                f"The field can be asked for on this path, but from {here} nobody who answers it "
+                "can be reached.",
+                f"Give {name} a resolvable @key that {here} can supply in a subgraph that answers "
+                f"{field}, or let {here} answer {field} itself with @shareable.",
+                owners,
+                coordinate,
+                path,
+            )
+
+    # ----------------------------------------------------------------------------------- reaching
+
+    def reach(self, name: str, held: Held, busy: frozenset[str] = frozenset()) -> Held:
+        """Return everybody who can be entered from here."""
+        reached = held
+        grown = True
+        while grown:
+            grown = False
+            for graph in self.graphs.values():
+                for seen_as in self.seen_as(graph, name):
+                    holder = Holder(graph.endpoint.name, seen_as)
+                    if any((h.graph, h.type) == (holder.graph, seen_as) for h in reached):
+                        continue
+                    keys = [key for key in graph.types[seen_as].keys if key.resolvable]
+                    if any(self.has(name, reached, self.field_set(k.fields), busy) for k in keys):
+                        reached |= {holder}
+                        grown = True
+        return reached
+
+    def seen_as(self, graph: GraphView, name: str) -> Iterator[str]:
+        if name in graph.types:
+            yield name
+        for other, view in graph.types.items():
+            if view.interface_object and other != name and name in self.members(other):
+                yield other
+
+    def members(self, name: str) -> set[str]:
+        return {
+            m
+            for graph in self.graphs.values()
+            if name in graph.types
+            for m in graph.types[name].members
+        }
+
+    def has(
+        self, name: str, held: Held, selections: tuple[Selection, ...], busy: frozenset[str]
+    ) -> bool:
+        """Tell whether a field set can be had from those who hold the object."""
+        for item in selections:
+            if not isinstance(item, Field):
+                if item.type in (None, name) and not self.has(name, held, item.selections, busy):
+                    return False
+                continue
+            if item.name == "__typename":
+                continue
+            answers = self.answers(name, held, item.name, busy)
+            if not answers:
+                return False
+            if item.selections:
+                for below, holders in self.below(answers):
+                    reached = self.reach(below, holders, busy)
+                    if not self.has(below, reached, item.selections, busy):
+                        return False
+        return True
+
+    def answers(
+        self, name: str, held: Held, field: str, busy: frozenset[str]
+    ) -> list[tuple[Holder, FieldView, tuple[Selection, ...]]]:
+        """Return who of those answers a field, and what is provided below it."""
+        found = []
+        for holder in held:
+            view = self.graphs[holder.graph].types[holder.type].fields.get(field)
+            if view is None:
+                continue
+            given = self.given(name, holder.provided, field)
+            counts = not (view.external or view.overridden) or view.override_label is not None
+            if not counts and given is None:
+                continue
+            if view.requires:
+                place = f"{holder.graph}:{name}.{field}"
+                if place in busy or not self.required(name, held, view.requires, busy | {place}):
+                    continue
+            found.append((holder, view, given or ()))
+        return found
+
+    def required(self, name: str, held: Held, requires: str, busy: frozenset[str]) -> bool:
+        reached = self.reach(name, held, busy)
+        return self.has(name, reached, self.field_set(requires), busy)
+
+    def given(
+        self, name: str, provided: tuple[Selection, ...], field: str
+    ) -> tuple[Selection, ...] | None:
+        found: tuple[Selection, ...] | None = None
+        for item in provided:
+            if isinstance(item, Field):
+                if item.name == field:
+                    found = (found or ()) + item.selections
+            elif item.type is None or item.type == name or name in self.members(item.type):
+                inner = self.given(name, item.selections, field)
+                if inner is not None:
+                    found = (found or ()) + inner
+        return found
+
+    def below(
+        self, answers: list[tuple[Holder, FieldView, tuple[Selection, ...]]]
+    ) -> Iterator[tuple[str, Held]]:
+        """Yield the runtime types below a field, each with those who can hold it."""
+        by_type: dict[str, set[Holder]] = {}
+        for holder, view, given in answers:
+            types = self.graphs[holder.graph].types
+            kind = types.get(view.named)
+            if kind is None or kind.kind in ("SCALAR", "ENUM"):
+                continue
+            provided = given + (self.field_set(view.provides) if view.provides else ())
+            if kind.interface_object:
+                for member in self.members(view.named):
+                    place = Holder(holder.graph, view.named, provided)
+                    by_type.setdefault(member, set()).add(place)
+                continue
+            names = kind.members if kind.kind in ("INTERFACE", "UNION") else {view.named}
+            for name in names:
+                by_type.setdefault(name, set()).add(Holder(holder.graph, name, provided))
+        for name, holders in by_type.items():
+            yield name, frozenset(holders)
+
+    def field_set(self, text: str) -> tuple[Selection, ...]:
+        known = self.field_sets.get(text)
+        if known is None:
+            known = self.field_sets[text] = parse_field_set(text)
+        return known
