@@ -41,6 +41,11 @@ class Across:
         """The names of the root types."""
         return frozenset({"Query", "Mutation", "Subscription"})
 
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names of the subgraphs."""
+        return frozenset(graph.name for graph in self.graphs)
+
     def kind(self, name: str) -> Kind:
         """Return the kind of the merged type; an @interfaceObject is an interface."""
         kinds = [kind for _, kind in self.sides[name]]
@@ -69,12 +74,11 @@ class Across:
     @cached_property
     def overridden(self) -> dict[tuple[str, str, str], Taken]:
         """Which (subgraph, type, field) another subgraph took over."""
-        names = {graph.name for graph in self.graphs}
         found: dict[tuple[str, str, str], Taken] = {}
         for graph in self.graphs:
             for kind, item in graph.outputs():
                 source = item.override
-                if source is not None and source in names and source != graph.name:
+                if source is not None and source in self.names and source != graph.name:
                     label = item.text("override", "label")
                     found[source, kind.name, item.name] = Taken(graph, label)
         return found

@@ -98,7 +98,8 @@ def _type(across: Across, name: str) -> MergedType:
 
 def _type_joins(sides: _Sides) -> Iterator[str]:
     for graph, side in sides:
-        extension = ", extension: true" if side.extension and side.keys else ""
+        second = graph.federation >= (2, 0)  # in Federation 1 everybody wrote `extend`
+        extension = ", extension: true" if second and side.extension and side.keys else ""
         stands_in = ", isInterfaceObject: true" if side.interface_object else ""
         keys = side.keys
         if side.kind == "INTERFACE" and graph.federation < (2, 3):
@@ -140,7 +141,8 @@ def _output(
     answering = across.answering(name, field) or sides
     types = [item.type for _, item in answering]
     merged = merge_all(types, lambda a, b: merge_output(a, b, across.is_subtype)) or types[0]
-    joins = [_field_join(across, name, graph, item, merged) for graph, item in sides]
+    differ = any(item.type != merged for _, item in sides)
+    joins = [_field_join(across, name, graph, item, differ) for graph, item in sides]
     plain = all(
         join == f"@join__field(graph: {g.id})" for join, (g, _) in zip(joins, sides, strict=True)
     )
@@ -155,22 +157,22 @@ def _output(
     )
 
 
-def _field_join(across: Across, name: str, graph: Graph, item: Output, merged: str) -> str:
+def _field_join(across: Across, name: str, graph: Graph, item: Output, differ: bool) -> str:
     parts = [f"graph: {graph.id}"]
     if item.requires:
         parts.append(f"requires: {_quoted(item.requires)}")
     if item.provides:
         parts.append(f"provides: {_quoted(item.provides)}")
-    if item.type != merged:
+    if differ:
         parts.append(f'type: "{item.type}"')
     if item.external:
         parts.append("external: true")
-    if item.override is not None:
-        parts.append(f"override: {_quoted(item.override)}")
+    if item.override in across.names:
+        parts.append(f"override: {_quoted(item.override or '')}")
         if (label := item.text("override", "label")) is not None:
             parts.append(f"overrideLabel: {_quoted(label)}")
     taken = across.overridden.get((graph.name, name, item.name))
-    if taken is not None:
+    if taken is not None and not item.external:
         if taken.label is None or across.is_used(graph, name, item.name):
             parts.append("usedOverridden: true")
         if taken.label is not None:
@@ -219,12 +221,11 @@ def _input_fields(sides: _Sides) -> Iterator[MergedInput]:
         if len(present) < len(sides):
             continue
         merged = _input(name, present)
+        differ = any(item.type != merged.type for _, item in present)
         joins = [
-            f"@join__field(graph: {graph.id}"
-            + (f', type: "{item.type}")' if item.type != merged.type else ")")
+            f"@join__field(graph: {graph.id}" + (f', type: "{item.type}")' if differ else ")")
             for graph, item in present
         ]
-        differ = any(item.type != merged.type for _, item in present)
         yield replace(merged, joins=tuple(joins) if differ else ())
 
 
