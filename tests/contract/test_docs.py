@@ -15,6 +15,8 @@ from graphql import GraphQLSchema, parse, validate
 
 from chassis.settings import Settings
 from gateway.supergraph import load
+from onebox import errors_page
+from onebox.company import PEOPLE
 
 ROOT = Path(__file__).resolve().parents[2]
 SUPERGRAPH = ROOT / "gateway" / "supergraph.graphql"
@@ -22,6 +24,8 @@ PAGES = sorted([*ROOT.glob("README*.md"), *(ROOT / "docs").rglob("*.md")])
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 _BLOCK = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)|(?:src|srcset|href)=\"([^\"#]+)\"")
+_LINK_TARGET = re.compile(r"\]\((docs/[^)]+)\)")
+_CODE_BUT_COMMENTS = re.compile(r"^(make \w+|query .*|  .*[{}].*)", re.MULTILINE)
 _HTML = re.compile(r"https?:|mailto:")
 
 
@@ -67,6 +71,24 @@ def test_a_spec_on_a_page_installs(text: str) -> None:
     from integrations.domain import spec
 
     assert spec.read(json.loads(text)).streams
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_a_readme_names_everybody_who_can_sign_in(readme: str) -> None:
+    text = (ROOT / readme).read_text()
+
+    assert [one for one in PEOPLE if f"`{one.username}`" not in text or one.role not in text] == []
+
+
+def test_the_readmes_are_twins() -> None:
+    english, chinese = ((ROOT / name).read_text() for name in ("README.md", "README.zh-CN.md"))
+
+    for pattern in (_CODE_BUT_COMMENTS, _LINK_TARGET):
+        assert pattern.findall(english) == pattern.findall(chinese)
+
+
+def test_the_error_codes_are_those_of_the_code() -> None:
+    assert (ROOT / "docs" / "errors.md").read_text() == errors_page.text()
 
 
 def test_a_setting_on_a_page_is_one_that_is_read() -> None:
