@@ -23,7 +23,8 @@ def patiently(access: Access, call: Callable[[], T]) -> T:
         retry=retry_if_exception(_worth_repeating),
         stop=lambda state: stop_after_attempt(ATTEMPTS)(state) or _too_late(state, access.deadline),
         wait=lambda state: wait_for(state) + _jitter(state),
-        before_sleep=lambda state: _tell(state, access),
+        after=lambda state: _hold(state, access),
+        before_sleep=lambda _: _count(access),
         reraise=True,
     )
     return retrying(call)
@@ -47,8 +48,12 @@ def _too_late(state: RetryCallState, deadline: float) -> bool:
     return (state.seconds_since_start or 0.0) + wait_for(state) > deadline
 
 
-def _tell(state: RetryCallState, access: Access) -> None:
-    access.retries += 1
+def _hold(state: RetryCallState, access: Access) -> None:
+    """What the source asks of one caller it asks of all, also when this one gives up waiting."""
     failed = state.outcome.exception() if state.outcome else None
     if isinstance(failed, Retry) and failed.code in ("THROTTLED", "QUOTA_SPENT"):
         access.budget.hold(wait_for(state))
+
+
+def _count(access: Access) -> None:
+    access.retries += 1

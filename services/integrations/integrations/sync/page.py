@@ -140,10 +140,11 @@ def _is_news(run: SyncRunRow, record: SourceRecord, known: dict[str, Known]) -> 
     if before is None:
         # What is gone before we ever saw it has nothing to take back.
         return not record.deleted
-    if run.mode == SyncMode.REPLAY.value and before.fingerprint is not None:
+    seen_at = record.observed_at or run.queued_at
+    replayed = run.mode == SyncMode.REPLAY.value and before.fingerprint is not None
+    if replayed and seen_at < before.observed_at:
         # The source has told something newer since the letter was laid aside.
-        if (record.observed_at or run.queued_at) < before.observed_at:
-            return False
+        return False
     return before.fingerprint != fingerprint(record)
 
 
