@@ -40,8 +40,8 @@ def main() -> None:
 def up(port: int) -> int:
     """Start the whole house, stay until somebody stops it, and leave nothing behind."""
     screen = Screen()
-    state = State(plan.folder())
     try:
+        state = State(plan.folder())
         left = state.take()
         if left:
             screen.line(f"  Ended what a killed run had left: {', '.join(left)}")
@@ -49,6 +49,12 @@ def up(port: int) -> int:
         plan.check_ports(house)
     except StartFailed as refused:
         screen.problem(str(refused))
+        return 1
+    except PermissionError as refused:
+        screen.problem(
+            f"{refused.filename} belongs to another user, perhaps from a run as root. Give it to "
+            "yourself with chown, or keep the data elsewhere: HUICHI_VAR=~/huichi make up"
+        )
         return 1
     return _run(house, state, screen)
 

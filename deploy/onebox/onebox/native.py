@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import pwd
 import signal
 import socket
 import subprocess
@@ -64,14 +65,26 @@ def die_with_parent(parent: int, how: signal.Signals) -> None:
 
 
 def enter_user_namespace() -> None:
-    """Become uid 1000 in a namespace where our files are uid 1000's: programs that refuse root run."""
+    """Become an ordinary user in a namespace where our files are that user's: programs that refuse
+    root, or a user without a name, run."""
     assert _libc is not None
     uid, gid = os.geteuid(), os.getegid()
     if _libc.unshare(_CLONE_NEWUSER) != 0:
         raise OSError(ctypes.get_errno(), "unshare")
     Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"1000 {uid} 1")
-    Path("/proc/self/gid_map").write_text(f"1000 {gid} 1")
+    Path("/proc/self/uid_map").write_text(f"{_ORDINARY} {uid} 1")
+    Path("/proc/self/gid_map").write_text(f"{_ORDINARY} {gid} 1")
+
+
+def _ordinary_user() -> int:
+    # initdb wants its user to have a name, and a small container may have no uid 1000. Not the
+    # overflow uid either: everybody else's files look like its own.
+    known = sorted(one.pw_uid for one in pwd.getpwall() if one.pw_uid not in (0, 65534))
+    return 1000 if 1000 in known or not known else known[0]
+
+
+# Looked up here: between fork and exec only plain system calls are safe.
+_ORDINARY = _ordinary_user()
 
 
 def user_namespaces() -> bool:

@@ -193,14 +193,25 @@ class Installation:
     """The user they run as, where that is not us."""
 
 
-def installation(data: Path, *, namespaces: bool | None = None) -> Installation:
+def installation(data: Path) -> Installation:
     """Decide how this user runs PostgreSQL here: as itself, in a user namespace, or as `nobody`."""
     binaries = find_binaries()
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 and _has_a_name():
         return Installation(binaries, data)
-    if native.user_namespaces() if namespaces is None else namespaces:
+    if native.user_namespaces():
         return Installation(binaries, data, native.enter_user_namespace)
-    return _as_nobody(binaries, data)
+    if os.geteuid() == 0:
+        return _as_nobody(binaries, data)
+    raise native.StartFailed(
+        f"PostgreSQL does not run as user {os.geteuid()}, who has no name on this machine; "
+        "add the user to /etc/passwd, or name a server in HUICHI_DATABASE_URL."
+    )
+
+
+def _has_a_name() -> bool:
+    with contextlib.suppress(KeyError):
+        return bool(pwd.getpwuid(os.geteuid()))
+    return False
 
 
 def find_binaries() -> Path:
