@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +18,9 @@ import pytest
 import requests
 import strawberry
 from starlette.applications import Starlette
+from starlette.responses import JSONResponse
 from starlette.routing import Mount
+from starlette.types import Receive, Scope, Send
 from strawberry.asgi import GraphQL
 
 from gateway.app import main
@@ -206,27 +210,21 @@ def wait_until_ready(url: str) -> None:
             return
 
 
+async def slow_ann(scope: Scope, receive: Receive, send: Send) -> None:
+    """A subgraph that takes a second."""
+    if scope["type"] == "lifespan":
+        for step in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{step}.complete"})
+        return
+    await asyncio.sleep(1)
+    await JSONResponse({"data": {"me": {"name": "Ann"}}})(scope, receive, send)
+
+
 def test_serves_and_finishes_what_is_under_way_when_told_to_stop(files: Path) -> None:
-    import threading
-
-    class Slow:
-        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-            import asyncio
-
-            from starlette.responses import JSONResponse
-
-            if scope["type"] == "lifespan":
-                await receive()
-                await send({"type": "lifespan.startup.complete"})
-                await receive()
-                await send({"type": "lifespan.shutdown.complete"})
-                return
-            await asyncio.sleep(1)
-            await JSONResponse({"data": {"me": {"name": "Ann"}}})(scope, receive, send)
-
     answers: list[Any] = []
     with (
-        served(Slow()) as slow,
+        served(slow_ann) as slow,
         serving("--supergraph", composed(files), "--subgraph-url", f"users={slow}") as (
             process,
             url,

@@ -201,7 +201,7 @@ async def silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter, number: 
 
 async def drips(_: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
     writer.write(http(b"", length=5_000))
-    for _ in range(100):
+    for _beat in range(100):
         writer.write(b" ")
         await writer.drain()
         await asyncio.sleep(0.05)

@@ -6,6 +6,7 @@ from typing import Any
 
 import strawberry
 from strawberry.federation.schema_directives import Key
+from strawberry.federation.types import FieldSet
 from strawberry.types import Info
 
 USERS = {"u1": "Ann", "u2": "Bo"}
@@ -71,7 +72,7 @@ accounts = strawberry.federation.Schema(query=AccountQuery, mutation=AccountMuta
 # ------------------------------------------------------------------------------------- products
 
 
-@strawberry.federation.type(name="User", keys=[Key(fields="id", resolvable=False)])
+@strawberry.federation.type(name="User", keys=[Key(fields=FieldSet("id"), resolvable=False)])
 class ProductUser:
     id: strawberry.ID
 
