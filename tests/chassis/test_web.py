@@ -27,7 +27,7 @@ from chassis.policy import feed
 from chassis.policy.rules import Member, Rule, Snapshot
 from chassis.settings import Settings
 from chassis.web import Runtime, Service, application
-from tests.support.serve import serve
+from tests.support.serve import served
 
 ME = UUID(int=1)
 KEY = OKPKey.generate_key("Ed25519", {"kid": "k"})
@@ -116,7 +116,7 @@ def client(database: Callable[..., str], empty_redis: str) -> Iterator[Client]:
         schema=build(query=Query, mutation=Mutation),
         keys=keys,
     )
-    with serve(application(service)) as base, redis.Redis.from_url(empty_redis) as store:
+    with served(application(service)) as base, redis.Redis.from_url(empty_redis) as store:
         yield Client(base, store)
 
 

@@ -91,7 +91,7 @@ class Running:
         role = f"huichi_{database}"
         url = f"postgresql://{role}:{password}@127.0.0.1:{port}/{role}"
         with psycopg.connect(url, autocommit=True) as connection:
-            return connection.execute(query, args).fetchall()  # type: ignore[arg-type]
+            return connection.execute(query, args).fetchall()
 
 
 def wait_for(question: Callable[[], Any], seconds: float = 20, every: float = 0.02) -> Any:

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from tests.e2e.conftest import Running, wait_for
-from tests.support.serve import serve
+from tests.support.serve import served
 
 COUNT = 10_000
 ENGINEER = "liang.yu"
@@ -92,7 +92,7 @@ class Erp:
 @pytest.fixture
 def erp() -> Iterator[tuple[Erp, str]]:
     source = Erp()
-    with serve(source.app) as url:
+    with served(source.app) as url:
         yield source, url
 
 
