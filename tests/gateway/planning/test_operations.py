@@ -1,0 +1,266 @@
+"""Plans of what an operation can contain: aliases, variables, conditions, mutations, introspection."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.errors import TooComplex
+from gateway.operation import read
+from gateway.plan import Condition, Subscribe
+from gateway.planning import plan
+from tests.gateway.graphs import a_supergraph, planned
+
+GRAPH = a_supergraph(
+    a="""
+      type Query { user(id: ID!): User users(first: Int! = 10): [User!]! }
+      type Mutation { rename(id: ID!, name: String!): User! }
+      type Subscription { renamed: User! }
+      type User @key(fields: "id") { id: ID! name: String! friends(first: Int): [User!]! }
+    """,
+    b="""
+      type Mutation { rate(id: ID!, points: Int!): User! }
+      type User @key(fields: "id") { id: ID! rating(scale: Int): Int! }
+    """,
+)
+
+
+def test_keeps_aliases_and_the_arguments_behind_them() -> None:
+    assert (
+        planned(
+            GRAPH,
+            '{ x: user(id: "1") { n: name few: friends(first: 1) { id } } y: user(id: "2") { id } }',
+        )
+        == """\
+Fetch a
+  {
+    x: user(id: "1") {
+      n: name
+      few: friends(first: 1) {
+        id
+      }
+    }
+    y: user(id: "2") {
+      id
+    }
+  }
+"""
+    )
+
+
+def test_keeps_a_key_apart_from_an_alias_of_the_same_name() -> None:
+    assert (
+        planned(GRAPH, '{ user(id: "1") { id: name rating } }')
+        == """\
+Sequence
+  Fetch a
+    {
+      user(id: "1") {
+        id: name
+        _id: id
+      }
+    }
+  Fetch b
+    entities at user
+      User { id<-_id }
+    {
+      ... on User {
+        rating
+      }
+    }
+"""
+    )
+
+
+def test_passes_only_the_variables_that_a_subgraph_needs() -> None:
+    operation = read(
+        "query Page($id: ID!, $scale: Int = 5) { user(id: $id) { name rating(scale: $scale) } }"
+    )
+
+    fetches = list(plan(GRAPH, operation).fetches())
+
+    assert [(fetch.subgraph, fetch.variables) for fetch in fetches] == [
+        ("a", ("id",)),
+        ("b", ("scale",)),
+    ]
+    assert fetches[1].document == (
+        "query Page__b__1($representations: [_Any!]!, $scale: Int = 5) "
+        "{_entities(representations: $representations) "
+        "{... on User {rating(scale: $scale)}}}"
+    )
+
+
+def test_skips_a_whole_request_when_its_condition_fails() -> None:
+    query = "query($more: Boolean!) { users { name rating @include(if: $more) } }"
+
+    assert (
+        planned(GRAPH, query)
+        == """\
+Sequence
+  Fetch a
+    {
+      users {
+        name
+        id
+      }
+    }
+  When $more
+    Fetch b
+      entities at users.@ when $more
+        User { id }
+      {
+        ... on User {
+          rating @include(if: $more)
+        }
+      }
+"""
+    )
+    root = plan(GRAPH, read(query)).root
+    assert any(isinstance(node, Condition) for node in getattr(root, "nodes", ()))
+
+
+def test_keeps_conditions_of_equal_fields_apart() -> None:
+    assert (
+        planned(
+            GRAPH,
+            "query($a: Boolean!, $b: Boolean!) "
+            "{ users { id @include(if: $a) id @skip(if: $b) name @include(if: true) } }",
+        )
+        == """\
+Fetch a
+  {
+    users {
+      id @include(if: $a)
+      id @skip(if: $b)
+      name
+    }
+  }
+"""
+    )
+
+
+def test_runs_mutations_in_order_and_finishes_each() -> None:
+    assert (
+        planned(
+            GRAPH,
+            'mutation { a: rename(id: "1", name: "x") { rating } b: rate(id: "1", points: 2) { name } '
+            'c: rename(id: "1", name: "y") { name } }',
+        )
+        == """\
+Sequence
+  Fetch a mutation
+    {
+      a: rename(id: "1", name: "x") {
+        id
+      }
+    }
+  Fetch b
+    entities at a
+      User { id }
+    {
+      ... on User {
+        rating
+      }
+    }
+  Fetch b mutation
+    {
+      b: rate(id: "1", points: 2) {
+        id
+      }
+    }
+  Fetch a
+    entities at b
+      User { id }
+    {
+      ... on User {
+        name
+      }
+    }
+  Fetch a mutation
+    {
+      c: rename(id: "1", name: "y") {
+        name
+      }
+    }
+"""
+    )
+
+
+def test_lets_neighbouring_mutations_of_one_subgraph_travel_together() -> None:
+    assert (
+        planned(
+            GRAPH,
+            'mutation { a: rename(id: "1", name: "x") { id } b: rename(id: "2", name: "y") { id } }',
+        )
+        == """\
+Fetch a mutation
+  {
+    a: rename(id: "1", name: "x") {
+      id
+    }
+    b: rename(id: "2", name: "y") {
+      id
+    }
+  }
+"""
+    )
+
+
+def test_completes_every_event_of_a_subscription() -> None:
+    found = plan(GRAPH, read("subscription { renamed { name rating } }"))
+
+    assert isinstance(found.root, Subscribe)
+    assert (
+        planned(GRAPH, "subscription { renamed { name rating } }")
+        == """\
+Subscribe
+  Fetch a subscription
+    {
+      renamed {
+        name
+        id
+      }
+    }
+  Fetch b
+    entities at renamed
+      User { id }
+    {
+      ... on User {
+        rating
+      }
+    }
+"""
+    )
+
+
+def test_answers_introspection_and_typename_without_a_request() -> None:
+    found = plan(GRAPH, read("query($n: String!) { __typename __type(name: $n) { name } }"))
+
+    assert found.root is None
+    assert found.introspection_variables == ("n",)
+    assert (
+        planned(GRAPH, "{ __schema { types { name } } }")
+        == """\
+nothing to fetch
++ introspection, answered here
+"""
+    )
+
+
+def test_refuses_fragments_that_explode() -> None:
+    levels = "".join(
+        f"fragment F{n} on User {{ a: friends {{ ...F{n + 1} }} b: friends {{ ...F{n + 1} }} }}\n"
+        for n in range(20)
+    )
+    text = f"{{ users {{ ...F0 }} }}\n{levels}\nfragment F20 on User {{ id }}"
+
+    with pytest.raises(TooComplex, match="20000 fields"):
+        read(text)
+
+
+def test_gives_equal_operations_one_key() -> None:
+    one = read("query A { users(first: 2) { ...F } } fragment F on User { id }")
+    same = read("query A {\n  users(first: 2) { ... on User { id } }\n}")
+    other = read("query A { users(first: 3) { id } }")
+
+    assert one.key == same.key
+    assert one.key != other.key
