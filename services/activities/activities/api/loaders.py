@@ -12,7 +12,7 @@ from strawberry.dataloader import DataLoader
 
 from activities.domain.ids import CustomerId, FollowUpId, TaskId
 from activities.domain.task import Status
-from activities.store import follow_up, task, timeline
+from activities.store import follow_up, task, task_list, timeline
 from activities.store.follow_up import FollowUpRow
 from activities.store.task import TaskRow
 from activities.store.timeline import Entry
@@ -86,7 +86,7 @@ class Loaders:
     async def _tasks_of_customers(self, keys: list[TasksKey]) -> list[Page[TaskRow]]:
         async def part(ask: TasksKey, ids: Sequence[CustomerId]) -> list[Page[TaskRow]]:
             scope = self._ctx.scope("Task")
-            return await self._ctx.read(task.of_customers, scope, ask.status, ask.window, ids)
+            return await self._ctx.read(task_list.of_customers, scope, ask.status, ask.window, ids)
 
         return await _each_part(keys, part)
 

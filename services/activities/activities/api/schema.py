@@ -8,7 +8,8 @@ from strawberry.federation import Schema
 from activities.api.activity import TaskEvent
 from activities.api.customer import Customer
 from activities.api.follow_up import FollowUp, FollowUpMutation, FollowUpQuery
-from activities.api.task import Task, TaskMutation, TaskQuery
+from activities.api.task import Task, TaskMutation
+from activities.api.task_list import TaskQuery
 from chassis.api.schema import build
 
 

@@ -1,4 +1,4 @@
-"""Tasks: lists of them, and everything that is done to one."""
+"""Tasks, and everything that is done to one."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ from activities.api.enums import Due, Status
 from activities.api.ids import uuid
 from activities.api.user import User
 from activities.commands import task as commands
-from activities.domain.due import span, zone
 from activities.domain.ids import CustomerId, FollowUpId, TaskId, UserId
 from activities.domain.task import LONGEST_TITLE
 from activities.store import task as store
 from activities.store.task import TaskRow
 from chassis.actor import Actor
-from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from chassis.errors import BadInput
@@ -117,33 +115,6 @@ class TaskPayload:
     )
 
 
-@strawberry.input(description="Which tasks; what is left out does not matter.")
-class TaskFilter:
-    customer_id: strawberry.ID | None = strawberry.field(
-        default=None, description="Of this customer, its merged ones included."
-    )
-    assignee_id: strawberry.ID | None = strawberry.field(
-        default=None, description="To be done by this user."
-    )
-    status: list[Status] | None = strawberry.field(default=None, description="In one of these.")
-    due: Due | None = strawberry.field(default=None, description="Due in this window of time.")
-    time_zone: str = strawberry.field(
-        default="Asia/Shanghai", description="IANA name of the zone whose calendar `due` means."
-    )
-
-    def resolved(self, now: datetime) -> store.Filter:
-        return store.Filter(
-            customer=CustomerId(uuid(self.customer_id, "filter.customerId"))
-            if self.customer_id
-            else None,
-            assignee=UserId(uuid(self.assignee_id, "filter.assigneeId"))
-            if self.assignee_id
-            else None,
-            status=tuple(self.status or ()),
-            due=span(self.due, now, zone(self.time_zone)) if self.due else None,
-        )
-
-
 @strawberry.input(description="A task to write down.")
 class CreateTaskInput:
     customer_id: strawberry.ID = strawberry.field(description="For which customer.")
@@ -159,61 +130,6 @@ class CreateTaskInput:
     idempotency_key: str | None = strawberry.field(
         default=None, description="Sent again with the same key, it is not done again (7 days)."
     )
-
-
-@strawberry.type
-class TaskQuery:
-    @strawberry.field(description="One task.", metadata=right("Task"))
-    async def task(self, info: ActivitiesInfo, id: TaskIdArgument) -> Task | None:
-        return await Task.resolve_reference(info, id)
-
-    @strawberry.field(
-        description="Tasks you may see, the most urgent first and those without a due time last.",
-        metadata=right("Task"),
-    )
-    async def tasks(
-        self,
-        info: ActivitiesInfo,
-        filter: Annotated[
-            TaskFilter | None, strawberry.argument(description="Which tasks; left out: all.")
-        ] = None,
-        first: First = DEFAULT_FIRST,
-        after: After = None,
-    ) -> Connection[Task]:
-        wanted = (filter or TaskFilter()).resolved(datetime.now(UTC))
-        return await _listed(info, wanted, Window(first, after))
-
-    @strawberry.field(
-        description="What you are to do, the most urgent first.", metadata=right("Task")
-    )
-    async def my_tasks(
-        self,
-        info: ActivitiesInfo,
-        due: Annotated[
-            Due | None, strawberry.argument(description="Due in this window of time only.")
-        ] = None,
-        time_zone: Annotated[
-            str,
-            strawberry.argument(description="IANA name of the zone whose calendar `due` means."),
-        ] = "Asia/Shanghai",
-        status: Annotated[
-            list[Status] | None, strawberry.argument(description="Left out: what is still open.")
-        ] = None,
-        first: First = DEFAULT_FIRST,
-        after: After = None,
-    ) -> Connection[Task]:
-        mine = store.Filter(
-            assignee=UserId(info.context.actor.user_id),
-            status=(Status.OPEN,) if status is None else tuple(status),
-            due=span(due, datetime.now(UTC), zone(time_zone)) if due else None,
-        )
-        return await _listed(info, mine, Window(first, after))
-
-
-async def _listed(info: ActivitiesInfo, filter: store.Filter, window: Window) -> Connection[Task]:
-    found = await info.context.read(store.listed, info.context.scope("Task"), filter, window)
-    answer: Connection[Task] = connect(found, Task.of)
-    return answer
 
 
 @strawberry.type

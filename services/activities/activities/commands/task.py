@@ -29,7 +29,7 @@ from activities.domain.task import (
     reopen,
 )
 from activities.domain.version import refuse_stale
-from activities.store import task as store
+from activities.store import task as store, task_event
 from activities.store.task import TaskRow
 from chassis import audit, telemetry
 from chassis.errors import NotFound
@@ -133,7 +133,7 @@ def remind(session: Session, limit: int = REMINDED_AT_ONCE) -> int:
     if not due:
         return 0
     with telemetry.span("tasks due", tasks=len(due)):
-        store.happened(session, [task.id for task in due], Happening.DUE, actor=None)
+        task_event.happened(session, [task.id for task in due], Happening.DUE, actor=None)
         for task in due:
             body = {
                 "customer": str(task.customer),
@@ -163,6 +163,7 @@ def write_down(
         draft=draft,
         follow_up=follow_up,
     )
+    task_event.happened(session, [id], Happening.CREATED, actor=creator)
     body = {"customer": str(customer), "assignee": str(assignee)}
     record(session, Fact("tasks.created", str(id), body))
     audit.record(session, scope.actor, "create", "Task", str(id), policy_version=scope.version)
@@ -233,7 +234,7 @@ def _tell(
     changes: Mapping[str, Sequence[str | None]],
 ) -> None:
     actor = UserId(scope.actor.user_id)
-    store.happened(session, [present.id], happening, actor=actor)
+    task_event.happened(session, [present.id], happening, actor=actor)
     body = {"customer": str(present.customer), "fields": [*changes]}
     record(session, Fact(f"tasks.{happening.value}", str(present.id), body))
     audit.record(

@@ -1,19 +1,17 @@
-"""Tasks and what happened to them, as rows.
+"""Tasks as rows.
 
 A task is seen by those whose scope reaches its customer, and always by the person who is to do it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import (
     Column,
-    ColumnElement,
     Computed,
     DateTime,
     Integer,
@@ -23,20 +21,16 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
-    cast,
     func,
     or_,
     select,
-    true,
 )
 from sqlalchemy.orm import Session
 
-from activities.domain.due import Span
 from activities.domain.ids import CustomerId, FollowUpId, TaskId, UserId
-from activities.domain.task import Draft, Happening, Status
-from activities.store.customer import Family, among, columns, customer_access
+from activities.domain.task import Draft, Status
+from activities.store.customer import among, columns, customer_access
 from activities.store.metadata import metadata
-from chassis.api.paging import Order, Page, Window, beyond, decode, encode, page
 from chassis.db import in_order
 from chassis.policy.guard import Scope
 
@@ -64,23 +58,6 @@ task = Table(
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 
-task_event = Table(
-    "task_event",
-    metadata,
-    Column("id", Uuid, primary_key=True, server_default=func.uuidv7()),
-    Column("task_id", Uuid, nullable=False),
-    Column("customer_id", Uuid, nullable=False),
-    Column("happening", String, nullable=False),
-    Column("actor_id", Uuid),
-    Column("assignee_id", Uuid, nullable=False),
-    Column(
-        "occurred_at",
-        DateTime(timezone=True),
-        nullable=False,
-        server_default=func.clock_timestamp(),
-    ),
-)
-
 
 @dataclass(frozen=True, slots=True)
 class TaskRow:
@@ -100,10 +77,6 @@ class TaskRow:
     version: int
     created_at: datetime
     updated_at: datetime
-
-
-_of = customer_access.alias("of")
-_root = customer_access.alias("root")
 
 
 def by_ids(session: Session, scope: Scope, ids: Sequence[TaskId]) -> list[TaskRow | None]:
@@ -131,103 +104,15 @@ def locked(session: Session, scope: Scope, id: TaskId) -> TaskRow | None:
 
 def visible(scope: Scope) -> Select[Any]:
     """All tasks that this scope may see."""
+    of = customer_access.alias("of")
+    root = customer_access.alias("root")
     mine = task.c.assignee_id == scope.actor.user_id
     return (
-        select(task, _root.c.customer_id.label("root_id"))
-        .join_from(task, _of, _of.c.customer_id == task.c.customer_id)
-        .join(_root, _root.c.customer_id == _of.c.root_id)
-        .where(or_(mine, scope.where(columns(_root))))
+        select(task, root.c.customer_id.label("root_id"))
+        .join_from(task, of, of.c.customer_id == task.c.customer_id)
+        .join(root, root.c.customer_id == of.c.root_id)
+        .where(or_(mine, scope.where(columns(root))))
     )
-
-
-BY_DUE: Order = [(task.c.due_or_never, "asc"), (task.c.id, "asc")]
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which tasks a list is about; what is left out does not matter."""
-
-    customer: CustomerId | None = None
-    assignee: UserId | None = None
-    status: tuple[Status, ...] = ()
-    due: Span | None = None
-
-
-def listed(session: Session, scope: Scope, filter: Filter, window: Window) -> Page[TaskRow]:
-    """A page of the tasks that may be seen, the most urgent first."""
-    statement = visible(scope).where(*_conditions(filter))
-    found = page(session, statement, order=BY_DUE, window=window)
-    return Page([row(r) for r in found.rows], found.cursors, found.has_next, found.has_previous)
-
-
-def _conditions(filter: Filter) -> Iterator[ColumnElement[bool]]:
-    if filter.customer:
-        yield of_customer(filter.customer)
-    if filter.assignee:
-        yield task.c.assignee_id == filter.assignee
-    if filter.status:
-        yield task.c.status.in_([status.value for status in filter.status])
-    if filter.due:
-        yield from _due(filter.due)
-
-
-def _due(span: Span) -> Iterator[ColumnElement[bool]]:
-    if span.undated:
-        yield task.c.due_at.is_(None)
-    if span.start:
-        yield task.c.due_at >= span.start
-    if span.end:
-        yield task.c.due_at < span.end
-
-
-def of_customers(
-    session: Session,
-    scope: Scope,
-    status: Sequence[Status],
-    window: Window,
-    ids: Sequence[CustomerId],
-) -> list[Page[TaskRow]]:
-    """A page of the tasks of each of these customers, in the order of the ids, in one query."""
-    family = Family(ids)
-    mine = task.c.assignee_id == scope.actor.user_id
-    first = (
-        select(task)
-        .join_from(task, family.member, family.member.c.customer_id == task.c.customer_id)
-        .where(family.same_root, or_(mine, scope.where(columns(family.root))))
-        .order_by(task.c.due_or_never, task.c.id)
-        .limit(window.first + 1)
-    )
-    if status:
-        first = first.where(task.c.status.in_([one.value for one in status]))
-    if window.after is not None:
-        first = first.where(beyond(BY_DUE, decode(window.after, BY_DUE)))
-    each = first.lateral("each")
-    rows = session.execute(
-        select(family.asked.c.id.label("asked"), family.root.c.customer_id.label("root_id"), each)
-        .select_from(family.joined.join(each, true()))
-        .order_by(family.asked.c.id, each.c.due_or_never, each.c.id)
-    )
-    found: dict[UUID, list[Row[Any]]] = {}
-    for one in rows:
-        found.setdefault(one.asked, []).append(one)
-    return [_cut(found.get(id, []), window) for id in ids]
-
-
-def _cut(rows: Sequence[Row[Any]], window: Window) -> Page[TaskRow]:
-    shown = rows[: window.first]
-    return Page(
-        rows=[row(one) for one in shown],
-        cursors=[encode([one.due_or_never, one.id]) for one in shown],
-        has_next=len(rows) > window.first,
-        has_previous=window.after is not None,
-    )
-
-
-def of_customer(id: CustomerId) -> ColumnElement[bool]:
-    """Tasks that count as this customer's now, whichever of the merged ids it is asked by."""
-    asked = customer_access.alias("asked")
-    root = select(asked.c.root_id).where(asked.c.customer_id == id).scalar_subquery()
-    return _of.c.root_id == root
 
 
 def add(
@@ -239,23 +124,16 @@ def add(
     draft: Draft,
     follow_up: FollowUpId | None = None,
 ) -> TaskId:
-    """Write a new task down, and that it came to be."""
-    id = TaskId(
-        session.execute(
-            task.insert()
-            .values(
-                customer_id=customer,
-                assignee_id=assignee,
-                creator_id=creator,
-                follow_up_id=follow_up,
-                title=draft.title,
-                due_at=draft.due_at,
-            )
-            .returning(task.c.id)
-        ).scalar_one()
-    )
-    happened(session, [id], Happening.CREATED, actor=creator)
-    return id
+    """Write a new task down."""
+    values = {
+        "customer_id": customer,
+        "assignee_id": assignee,
+        "creator_id": creator,
+        "follow_up_id": follow_up,
+        "title": draft.title,
+        "due_at": draft.due_at,
+    }
+    return TaskId(session.execute(task.insert().values(values).returning(task.c.id)).scalar_one())
 
 
 def change(session: Session, id: TaskId, **values: object) -> int:
@@ -267,24 +145,6 @@ def change(session: Session, id: TaskId, **values: object) -> int:
         .returning(task.c.version)
     ).scalar_one()
     return version
-
-
-def happened(
-    session: Session, ids: Sequence[TaskId], happening: Happening, *, actor: UserId | None
-) -> None:
-    """Tell the timeline what happened to these tasks."""
-    told = select(
-        task.c.id,
-        task.c.customer_id,
-        task.c.assignee_id,
-        cast(happening.value, String),
-        cast(actor, Uuid),
-    ).where(among(task.c.id, ids))
-    session.execute(
-        task_event.insert().from_select(
-            ["task_id", "customer_id", "assignee_id", "happening", "actor_id"], told
-        )
-    )
 
 
 @dataclass(frozen=True, slots=True)

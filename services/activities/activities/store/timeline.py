@@ -39,7 +39,8 @@ from activities.domain.ids import CustomerId, FollowUpId, TaskEventId, TaskId, U
 from activities.domain.task import Happening, Status
 from activities.store.customer import Family, columns
 from activities.store.follow_up import FollowUpRow, follow_up
-from activities.store.task import task, task_event
+from activities.store.task import task
+from activities.store.task_event import task_event
 from chassis.api.paging import Order, Page, Window, beyond, decode, encode
 from chassis.policy.guard import Scope
 
