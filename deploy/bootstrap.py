@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 import time
@@ -128,6 +129,9 @@ def uv_environment() -> dict[str, str]:
         environment["UV_DEFAULT_INDEX"] = theirs["index-url"]
     if "cert" in theirs:
         environment.setdefault("SSL_CERT_FILE", theirs["cert"])
+    # A company's own authority is in the system's store; uv looks into its own alone unless told.
+    if sys.platform == "darwin" or ssl.get_default_verify_paths().cafile:
+        environment.setdefault("UV_SYSTEM_CERTS", "1")
     return environment
 
 
