@@ -9,7 +9,7 @@ from graphql import FieldNode, OperationDefinitionNode, SelectionNode, parse
 
 from gateway.errors import SubgraphFailed
 from gateway.execution.completion import ClientPaths, holds
-from gateway.execution.faults import Faults, nonsense
+from gateway.execution.faults import MOST_FAULTS, ClientPath, Faults, nonsense
 from gateway.execution.representations import Asked, Group
 from gateway.execution.transport import Answer, Request, Send
 from gateway.execution.tree import Object, Place, copied, merge
@@ -55,7 +55,7 @@ class CompiledFetch:
         data = answer.get("data")
         if data:
             merge(run.tree, data)
-        for error in answer.get("errors") or ():
+        for error in (answer.get("errors") or ())[:MOST_FAULTS]:
             place = _place(error)
             run.faults.relay(self.fetch.subgraph, error, run.paths.path(place) if place else None)
             if not place:
@@ -110,7 +110,8 @@ class CompiledFetch:
             group.alias: (each, group.places(run.tree))
             for group, each in zip(self.groups, asked, strict=True)
         }
-        for error in errors:
+        everywhere: list[ClientPath] | None = None
+        for error in errors[:MOST_FAULTS]:
             match _place(error):
                 case (str() as alias, int() as index, *rest) if (
                     alias in by_alias and 0 <= index < len(by_alias[alias][0].waiting)
@@ -120,15 +121,15 @@ class CompiledFetch:
                         path = run.paths.path((*place, *rest))
                         run.faults.relay(self.fetch.subgraph, error, path)
                 case _:
-                    everywhere = [
-                        run.paths.path(place)
-                        for each, places in by_alias.values()
-                        for place in _all_places(each, places)
-                    ]
-                    run.faults.relay(
-                        self.fetch.subgraph, error, everywhere[0] if everywhere else None
-                    )
-                    run.faults.cover(everywhere)
+                    if everywhere is None:
+                        everywhere = [
+                            run.paths.path(place)
+                            for each, places in by_alias.values()
+                            for place in _all_places(each, places)
+                        ]
+                        run.faults.cover(everywhere)
+                    first = everywhere[0] if everywhere else None
+                    run.faults.relay(self.fetch.subgraph, error, first)
 
     def _fail_all(self, run: Run, asked: list[Asked], failure: SubgraphFailed) -> None:
         for group, each in zip(self.groups, asked, strict=True):

@@ -4,6 +4,7 @@ A request that is not recorded costs no span at all; its id still travels and is
 the query's text nor a variable ever enters a span.
 """
 
+import logging
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,6 +34,8 @@ from gateway.execution.transport import Request
 from gateway.serving.documents import Prepared
 from gateway.serving.metrics import Metrics
 from gateway.settings import Settings
+
+log = logging.getLogger("gateway")
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +215,8 @@ class RequestTrace:
     def fetch_ended(self, span: Span | None, subgraph: str, code: str, seconds: float) -> None:
         """End the client span and count the fetch."""
         self.metrics.fetch(subgraph, code, seconds)
+        if code != "OK":
+            log.warning("subgraph %s: %s", subgraph, code, extra={"trace_id": self.trace_id})
         if span:
             if code != "OK":
                 span.set_attribute("error.type", code)
