@@ -118,7 +118,7 @@ class House:
     def one(self, statement: str, **values: Any) -> Any:
         """The first column of the first row of a statement, straight from the database."""
         with psycopg.connect(self.settings.database_url, autocommit=True) as connection:
-            row = connection.execute(statement, values).fetchone()  # type: ignore[arg-type]  # tests write it
+            row = connection.execute(statement, values).fetchone()
             return row[0] if row else None
 
     def version(self) -> int:
@@ -163,7 +163,7 @@ def house(databases: Databases, own_redis: str) -> Iterator[House]:
     with redis.Redis.from_url(own_redis) as client:
         client.flushdb()
     url = databases.fresh("identity")
-    settings = settings_for(url, own_redis, sign_in_attempts=5, sign_in_window_seconds=2)
+    settings = settings_for(url, own_redis, sign_in_attempts=5, sign_in_window_seconds=60)
     db = SyncDatabase(url, application="identity-tests")
     founded = found_company(db, COMPANY)
     with served(create(settings)) as base:
