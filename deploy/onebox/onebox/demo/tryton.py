@@ -102,7 +102,7 @@ def _initialise(prepared: Prepared) -> None:
     # Tryton opens a SQLite file, it does not make one.
     (work / f"{DATABASE}.sqlite").touch()
     environment = os.environ | {"TRYTONPASSFILE": str(folder / "password")}
-    admin = [prepared.program("trytond-admin"), "-c", conf, "-d", DATABASE]
+    admin: list[str | Path] = [prepared.program("trytond-admin"), "-c", conf, "-d", DATABASE]
     _run([*admin, "--all", "--email", "admin@example.org"], environment)
     _run([*admin, "-u", "party", "--activate-dependencies"], environment)
     (work / f"{DATABASE}.sqlite").replace(prepared.database)

@@ -37,13 +37,13 @@ class Sheet:
         return client.pages(access, since, self.configuration)
 
     def record(self, stream: Stream, raw: dict[str, Any]) -> SourceRecord:
-        lost = [header for header in raw["lost"] if header in self.configuration["key"]]
+        lost = [header for header in raw.get("lost", ()) if header in self.configuration["key"]]
         if lost:
             raise Skip(
                 "LOST_DIGITS",
-                f"Row {raw['row']}: a spreadsheet program has rounded the number in {lost[0]!r}; "
+                f"Row {raw.get('row')}: a spreadsheet program has rounded the number in {lost[0]!r}; "
                 "format the column as text and enter it again.",
-                f"第 {raw['row']} 行：{lost[0]!r} 列的数字已被表格软件四舍五入，"
+                f"第 {raw.get('row')} 行：{lost[0]!r} 列的数字已被表格软件四舍五入，"
                 "请将该列设为文本格式后重新填写。",
             )
         return stream.mapping.record(raw)
