@@ -27,19 +27,21 @@ PACKAGES = {
 
 @dataclass(frozen=True)
 class Sin:
-    """One import that must not be, at the end of one file."""
+    """One import that must not be, at the end of one file, and what it breaks besides."""
 
     file: str
     line: str
+    besides: tuple[str, ...] = ()
 
 
 # One for every arrow of docs/architecture.md; some contracts have several arms. An import of an
-# empty package face is as much a sin as any, and drags in nothing that breaks a second contract.
+# empty package face is as much a sin as any, and drags in nothing that breaks a second contract; only
+# through the chassis, which everybody imports, do members meet.
 SINS: list[tuple[str, Sin]] = [
     ("members", Sin("gateway/app.py", "import identity")),
     ("members", Sin("identity/app.py", "import customers")),
     ("members", Sin("activities/app.py", "from customers.domain import phone")),
-    ("chassis-below", Sin("chassis/web.py", "import activities")),
+    ("chassis-below", Sin("chassis/web.py", "import activities", ("members",))),
     ("onebox-above", Sin("customers/app.py", "import onebox")),
     ("service-floors", Sin("activities/store/task.py", "from activities.commands import customer")),
     ("service-floors", Sin("activities/commands/task.py", "import activities.api")),
@@ -91,9 +93,9 @@ def test_the_house_keeps_its_contracts(verdicts: list[list[str]]) -> None:
 
 @pytest.mark.parametrize("i", range(len(SINS)), ids=[f"{c}: {s.file}" for c, s in SINS])
 def test_a_sin_breaks_its_contract_and_no_other(verdicts: list[list[str]], i: int) -> None:
-    contract, _ = SINS[i]
+    contract, sin = SINS[i]
 
-    assert verdicts[i + 1] == sorted({*verdicts[0], contract})
+    assert verdicts[i + 1] == sorted({*verdicts[0], contract, *sin.besides})
 
 
 def test_every_contract_has_been_seen_to_catch_one() -> None:
