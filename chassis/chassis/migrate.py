@@ -94,7 +94,7 @@ def _run(url: str, package: str, revision: str, *, down: bool) -> None:
 def main() -> None:
     """`python -m chassis.migrate PACKAGE`: for containers, before the service starts."""
     parser = argparse.ArgumentParser(description="Bring a service's database to its newest shape.")
-    parser.add_argument("package", help="identity, customers, activities or integrations")
+    parser.add_argument("package", help="the package of the service")
     parser.add_argument("--revision", default="head")
     asked = parser.parse_args()
     variable = f"HUICHI_{asked.package.upper()}_DATABASE_URL"

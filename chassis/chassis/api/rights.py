@@ -1,6 +1,6 @@
 """A right stands on its field as data and is checked once per operation, before any row is read.
 
-    @strawberry.field(metadata=right("Customer"))
+    @strawberry.field(metadata=right("Invoice"))
 
 The rights of all selected fields are collected when a document is prepared; a request then asks
 the guard once for each distinct right. A field without a right needs a signed-in actor; one marked

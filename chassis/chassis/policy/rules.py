@@ -29,7 +29,7 @@ REDACTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One line of the policy. `object` is a schema coordinate (`Customer`, `Contact.mobile`)."""
+    """One line of the policy. `object` is a schema coordinate (`Invoice`, `Invoice.amount`)."""
 
     subject: str
     object: str
