@@ -14,10 +14,11 @@ from starlette.applications import Starlette
 from gateway.composition import compose
 from gateway.errors import GatewayError
 from gateway.execution.sdl import ask_for_sdl
-from gateway.operation import read
+from gateway.operation import choose, parse_document
 from gateway.plan import print_plan
 from gateway.planning import plan
 from gateway.serving.application import application
+from gateway.serving.documents import Refused, check_valid
 from gateway.serving.logs import start_logs
 from gateway.settings import Settings, SignIn
 from gateway.supergraph import Subgraph, Supergraph, load
@@ -186,7 +187,15 @@ def _compose(given: argparse.Namespace) -> int:
 def _plan(given: argparse.Namespace) -> int:
     supergraph = load(_text(given.supergraph))
     text = sys.stdin.read() if given.query == "-" else _text(Path(given.query))
-    print(print_plan(plan(supergraph, read(text, given.operation))), end="")  # noqa: T201  its answer
+    document = parse_document(text)
+    try:
+        check_valid(document, supergraph.schema, production=False)
+    except Refused as refused:
+        for fault in refused.faults("en"):
+            line, column = next(iter(fault.locations), (0, 0))
+            _say(f"{given.query}:{line}:{column}: {fault.message}")
+        return 1
+    print(print_plan(plan(supergraph, choose(document, given.operation))), end="")  # noqa: T201  its answer
     return 0
 
 

@@ -170,6 +170,14 @@ def test_shows_a_plan(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "say which one with operationName" in capsys.readouterr().err
 
 
+def test_says_where_a_query_is_wrong(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    query = files / "query.graphql"
+    query.write_text("{ me { name\n  age } }")
+
+    assert run("plan", "--supergraph", composed(files), "--query", query) == 1
+    assert f"{query}:2:3: Cannot query field 'age' on type 'User'." in capsys.readouterr().err
+
+
 def test_called_wrongly_it_exits_with_two(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("serve") == 2
     assert "--supergraph" in capsys.readouterr().err

@@ -101,7 +101,7 @@ class Documents:
             document = parse_document(text, max_tokens=settings.limits.tokens)
         with stage("graphql.validate"):
             check_document(document, settings.limits)
-            _validate(document, schema, settings.production)
+            check_valid(document, schema, production=settings.production)
             if settings.production:
                 _refuse_introspection(document)
         with stage("graphql.plan"):
@@ -126,7 +126,8 @@ class Documents:
         )
 
 
-def _validate(document: DocumentNode, schema: GraphQLSchema, production: bool) -> None:
+def check_valid(document: DocumentNode, schema: GraphQLSchema, *, production: bool) -> None:
+    """Raise Refused with every rule of GraphQL that the document breaks."""
     errors = validate(
         schema,
         document,
