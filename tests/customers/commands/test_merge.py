@@ -6,20 +6,17 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from chassis.db import SyncDatabase
 from chassis.errors import BadInput, Conflict, NotFound
-
 from customers.commands.absorb import absorb
 from customers.commands.customer import assign, update
 from customers.commands.merge import Merged, merge, unmerge, viewers
 from customers.domain.record import ContactRecord, Source
-from customers.store import customer as customer_store
-from customers.store import merge as merge_store
+from customers.store import customer as customer_store, merge as merge_store
 from tests.customers.making import (
     HEAD,
     LEAD,

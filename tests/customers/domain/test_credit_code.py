@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from chassis.errors import BadInput
-
 from customers.domain.credit_code import ALPHABET, check_digit, normalise
 
 # Codes that registries publish; the formula must agree with them, not only with itself.

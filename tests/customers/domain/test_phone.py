@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from chassis.errors import BadInput
-
 from customers.domain.phone import is_mobile, normalise
 
 

@@ -1,0 +1,40 @@
+"""The subgraph of customers, put together from its entities."""
+
+from __future__ import annotations
+
+import strawberry
+from strawberry.federation import Schema
+
+from chassis.api.schema import build
+from customers.api.absorb import AbsorbMutation
+from customers.api.contact import Contact, ContactMutation
+from customers.api.customer import Customer, CustomerMutation, CustomerQuery
+from customers.api.match import MatchCandidate, MatchMutation, MatchQuery
+from customers.api.merge import MergeEvent, MergeMutation
+from customers.api.survivorship import SurvivorshipMutation, SurvivorshipQuery
+from customers.api.tag import Tag, TagMutation, TagQuery
+
+
+@strawberry.type(description="What can be asked.")
+class Query(CustomerQuery, MatchQuery, SurvivorshipQuery, TagQuery):
+    pass
+
+
+@strawberry.type(description="What can be done.")
+class Mutation(
+    CustomerMutation,
+    ContactMutation,
+    TagMutation,
+    MatchMutation,
+    MergeMutation,
+    SurvivorshipMutation,
+    AbsorbMutation,
+):
+    pass
+
+
+schema: Schema = build(
+    query=Query,
+    mutation=Mutation,
+    types=(Customer, Contact, Tag, MatchCandidate, MergeEvent),
+)

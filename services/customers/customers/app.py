@@ -1,0 +1,26 @@
+"""The composition root of customers: its schema, its loaders, and the doors for files."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+
+from chassis.settings import load
+from chassis.web import Service, application, serve
+from customers.api.loaders import Loaders
+from customers.api.schema import schema
+from customers.settings import CustomersSettings
+
+
+def create(settings: CustomersSettings) -> Starlette:
+    """The web application."""
+    return application(Service(name="customers", settings=settings, schema=schema, loaders=Loaders))
+
+
+def main() -> None:
+    """Serve until told to stop; settings come from the environment."""
+    settings = load(CustomersSettings, "customers")
+    serve(create(settings), settings)
+
+
+if __name__ == "__main__":
+    main()

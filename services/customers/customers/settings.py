@@ -1,0 +1,26 @@
+"""The settings of customers: those of every service, and how much of the pool one may ask and bring."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from chassis.settings import Settings
+
+
+class CustomersSettings(Settings, frozen=True, kw_only=True):
+    """Read from `HUICHI_CUSTOMERS_*` and `HUICHI_*`."""
+
+    public_url: str | None = None
+    """Where browsers reach this service for uploads and downloads; left out: its own address."""
+    duplicate_checks_a_day: Annotated[int, msgspec.Meta(ge=1)] = 500
+    """How often one person may ask for duplicates a day, so that nobody reads the pool that way."""
+    imports_every_seconds: Annotated[float, msgspec.Meta(ge=0.2, le=60)] = 1.0
+    """How often the scheduler looks for imports that are due."""
+    import_lease_seconds: Annotated[int, msgspec.Meta(ge=5, le=600)] = 60
+    """After how long without a sign of life an import is given to another worker."""
+
+    @property
+    def address(self) -> str:
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
