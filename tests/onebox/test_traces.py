@@ -74,6 +74,7 @@ def test_shows_the_spans_of_two_services_under_each_other(url: str) -> None:
         ("26", "fetch &lt;b&gt;", "customers"),
     ]
     assert "<td>graphql.operation.name</td><td class=mono>One</td>" in page
+    assert names(requests.get(url, timeout=5).text) == ["query One"]
     assert "http" not in page.replace("http-equiv", "")
 
 

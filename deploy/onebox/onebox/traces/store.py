@@ -244,11 +244,17 @@ def _summary(trace_id: bytes, segment: int, spans: Sequence[Span]) -> tuple[Any,
     return (
         *(trace_id, segment),
         *(min(span.start_ns for span in spans), max(span.end_ns for span in spans)),
-        *(root and root.name, root and root.service),
+        *(root and _title(root), root and root.service),
         any(span.error for span in spans),
         sorted({span.service for span in spans}),
         sorted(linked),
     )
+
+
+def _title(root: Span) -> str:
+    # The conventions keep operation names out of span names, where they would be too many to count.
+    operation = root.attributes.get("graphql.operation.name")
+    return f"{root.name} {operation}" if operation else root.name
 
 
 def _list_query(asked: Asked, limit: int) -> tuple[str, dict[str, Any]]:
