@@ -7,7 +7,7 @@ from starlette.applications import Starlette
 
 from chassis.settings import load
 from chassis.web import Runtime, Service, application, serve
-from identity.api import keys
+from identity.api import signing_key
 from identity.api.loaders import Loaders
 from identity.api.office import Office
 from identity.api.schema import schema
@@ -31,7 +31,7 @@ def create(settings: IdentitySettings) -> Starlette:
             loaders=lambda context: Loaders(context, office),
             handlers=HANDLERS,
             listens_to=LISTENS_TO,
-            routes=[keys.route(office)],
+            routes=[signing_key.route(office)],
             background=[publish_policy],
             keys=published,
         )

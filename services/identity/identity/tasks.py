@@ -19,7 +19,7 @@ KEPT = timedelta(days=90)
 def define(app: Celery, settings: IdentitySettings) -> None:
     """Register the tasks and when they are due; each may run twice at once and does no harm."""
 
-    @task(app, "identity.rotate_keys", untraced=True)
+    @task(app, "identity.rotate_keys", untraced=True, shared=False)
     def rotate_keys() -> None:
         Work.of(settings, "identity").db.write(
             rotate_if_old,
@@ -28,7 +28,7 @@ def define(app: Celery, settings: IdentitySettings) -> None:
             timedelta(seconds=settings.signing_key_days * DAY),
         )
 
-    @task(app, "identity.forget_sessions", untraced=True)
+    @task(app, "identity.forget_sessions", untraced=True, shared=False)
     def forget_sessions() -> None:
         Work.of(settings, "identity").db.write(forget_expired, KEPT)
 
