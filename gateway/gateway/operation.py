@@ -26,13 +26,9 @@ from graphql.language import BooleanValueNode, ConstDirectiveNode, DirectiveNode
 from gateway.errors import BadOperation, BadSyntax, TooComplex, UnknownOperation
 
 OperationKind = Literal["query", "mutation", "subscription"]
-Guard = tuple[
-    tuple[tuple[str, bool], ...], ...
-]  # as in plan.py: any of all of (variable, wanted)
+Guard = tuple[tuple[tuple[str, bool], ...], ...]  # as in plan.py: any of all of (variable, wanted)
 
-MAX_SELECTIONS = (
-    20_000  # after inlining; a page of GraphiQL's introspection has about 120
-)
+MAX_SELECTIONS = 20_000  # after inlining; a page of GraphiQL's introspection has about 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +62,7 @@ class Operation:
 
     kind: OperationKind
     name: str | None
-    variables: Mapping[
-        str, str
-    ]  # name → declaration without default, e.g. {"id": "ID!"}
+    variables: Mapping[str, str]  # name → declaration without default, e.g. {"id": "ID!"}
     defaults: Mapping[str, str]  # name → printed default value
     selections: tuple[Selection, ...]
     node: OperationDefinitionNode
@@ -78,8 +72,7 @@ class Operation:
     def text(self) -> str:
         """The operation, normalised and printed."""
         declared = ", ".join(
-            f"${name}: {kind}"
-            + (f" = {self.defaults[name]}" if name in self.defaults else "")
+            f"${name}: {kind}" + (f" = {self.defaults[name]}" if name in self.defaults else "")
             for name, kind in self.variables.items()
         )
         head = f"{self.kind} {self.name or ''}" + (f"({declared})" if declared else "")
@@ -141,9 +134,7 @@ def choose(document: DocumentNode, name: str | None = None) -> Operation:
 
 def parse_field_set(text: str) -> tuple[Selection, ...]:
     """Parse the `fields` of @key, @requires or @provides."""
-    node = parse(text if text.lstrip().startswith("{") else f"{{{text}}}").definitions[
-        0
-    ]
+    node = parse(text if text.lstrip().startswith("{") else f"{{{text}}}").definitions[0]
     assert isinstance(node, OperationDefinitionNode)
     return _Inliner({}).selections(node.selection_set, frozenset())
 
@@ -154,9 +145,7 @@ def print_selections(selections: tuple[Selection, ...]) -> str:
 
 
 def _print(selection: Selection) -> str:
-    inner = (
-        f" {{{print_selections(selection.selections)}}}" if selection.selections else ""
-    )
+    inner = f" {{{print_selections(selection.selections)}}}" if selection.selections else ""
     guard = f" @guard({selection.guard})" if selection.guard else ""
     if isinstance(selection, Fragment):
         return f"...{f' on {selection.type}' if selection.type else ''}{guard}{inner}"
@@ -167,9 +156,7 @@ def _print(selection: Selection) -> str:
 
 def _pick(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
     operations = [
-        item
-        for item in document.definitions
-        if isinstance(item, OperationDefinitionNode)
+        item for item in document.definitions if isinstance(item, OperationDefinitionNode)
     ]
     if not operations:
         raise UnknownOperation(
@@ -202,9 +189,7 @@ class _Inliner:
     ) -> tuple[Selection, ...]:
         if node is None:
             return ()
-        return tuple(
-            found for item in node.selections for found in self.selection(item, inside)
-        )
+        return tuple(found for item in node.selections for found in self.selection(item, inside))
 
     def selection(
         self,
@@ -236,9 +221,7 @@ class _Inliner:
     def field(self, node: FieldNode, guard: Guard, inside: frozenset[str]) -> Field:
         arguments = sorted(node.arguments or (), key=lambda item: item.name.value)
         printed = ", ".join(print_ast(item) for item in arguments)
-        others = [
-            item for item in node.directives or () if item.name.value not in _OURS
-        ]
+        others = [item for item in node.directives or () if item.name.value not in _OURS]
         return Field(
             key=(node.alias or node.name).value,
             name=node.name.value,
@@ -251,17 +234,13 @@ class _Inliner:
             selections=self.selections(node.selection_set, inside),
         )
 
-    def spread(
-        self, node: FragmentSpreadNode, guard: Guard, inside: frozenset[str]
-    ) -> Fragment:
+    def spread(self, node: FragmentSpreadNode, guard: Guard, inside: frozenset[str]) -> Fragment:
         name = node.name.value
         definition = self.fragments.get(name)
         if definition is None or name in inside:
             why = "is not defined" if definition is None else "spreads itself"
             warum = "没有定义" if definition is None else "引用了自身"
-            raise BadOperation(
-                f'The fragment "{name}" {why}.', f"片段“{name}”{warum}。"
-            )
+            raise BadOperation(f'The fragment "{name}" {why}.', f"片段“{name}”{warum}。")
         inner = self.selections(definition.selection_set, inside | {name})
         return Fragment(definition.type_condition.name.value, guard, inner)
 

@@ -76,7 +76,9 @@ class Recipe:
     An object is skipped (asked from nobody) when one of the `needed` sources is missing or null.
     """
 
-    typename: str  # what `__typename` the representation carries (an interface for @interfaceObject)
+    typename: (
+        str  # what `__typename` the representation carries (an interface for @interfaceObject)
+    )
     picks: tuple[Pick, ...]
     needed: tuple[str, ...]  # sources of the key fields
 
@@ -86,12 +88,8 @@ class Target:
     """Objects of the merged tree that one `_entities` field completes."""
 
     path: Path
-    recipes: Mapping[
-        str, Recipe
-    ]  # by the object's `__typename`; other objects are left alone
-    only_type: str | None = (
-        None  # set when every object at `path` has this type: no look needed
-    )
+    recipes: Mapping[str, Recipe]  # by the object's `__typename`; other objects are left alone
+    only_type: str | None = None  # set when every object at `path` has this type: no look needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +176,8 @@ class Slot:
     nullability: Nullability
     coordinate: str  # Type.field, for messages
     child: Shape | None = None  # None: a leaf, copied as it is
-    values: frozenset[str] | None = (
-        None  # an enum's public values; anything else is an error
-    )
-    typename: bool = (
-        False  # `__typename`: the object's own type, nothing to read from `source`
-    )
+    values: frozenset[str] | None = None  # an enum's public values; anything else is an error
+    typename: bool = False  # `__typename`: the object's own type, nothing to read from `source`
     guard: Guard = ALWAYS
     leaf_type: str | None = None  # the named type of a leaf, e.g. "Int"
 
@@ -199,9 +193,7 @@ class Shape:
     type: str  # the type that the schema names here
     only_type: str | None  # the one runtime type possible, or None
     slots: tuple[Slot, ...]  # for `only_type`
-    by_type: Mapping[
-        str, tuple[Slot, ...]
-    ]  # for abstract types; shared tuples where equal
+    by_type: Mapping[str, tuple[Slot, ...]]  # for abstract types; shared tuples where equal
 
 
 # ----------------------------------------------------------------------------------------- plan
@@ -218,9 +210,7 @@ class Plan:
         None  # a document with only `__schema`/`__type`, run on the API schema
     )
     introspection_variables: tuple[str, ...] = ()
-    aliases: Mapping[str, str] = field(
-        default_factory=dict
-    )  # our keys → client's, for error paths
+    aliases: Mapping[str, str] = field(default_factory=dict)  # our keys → client's, for error paths
     operation_name: str | None = None
 
     def fetches(self) -> Iterator[Fetch]:
@@ -325,10 +315,7 @@ def _print_pick(pick: Pick) -> str:
     if not pick.children and not pick.by_type:
         return name
     inner = [_print_picks(pick.children)] if pick.children else []
-    inner += [
-        f"... on {name} {{ {_print_picks(more)} }}"
-        for name, more in pick.by_type.items()
-    ]
+    inner += [f"... on {name} {{ {_print_picks(more)} }}" for name, more in pick.by_type.items()]
     return f"{name} {{ {' '.join(inner)} }}"
 
 

@@ -15,18 +15,14 @@ class Fault:
     message: str
     path: tuple[PathSegment, ...] | None = None
     code: str | None = None
-    locations: tuple[
-        tuple[int, int], ...
-    ] = ()  # (line, column) in the client's document
+    locations: tuple[tuple[int, int], ...] = ()  # (line, column) in the client's document
     extensions: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Render the fault as the GraphQL specification writes errors."""
         out: dict[str, Any] = {"message": self.message}
         if self.locations:
-            out["locations"] = [
-                {"line": line, "column": column} for line, column in self.locations
-            ]
+            out["locations"] = [{"line": line, "column": column} for line, column in self.locations]
         if self.path is not None:
             out["path"] = list(self.path)
         extensions = {**self.extensions, **({"code": self.code} if self.code else {})}

@@ -39,19 +39,16 @@ class _Walker:
     def __init__(self, supergraph: Supergraph) -> None:
         self.schema = supergraph.schema
         self.graphs = supergraph.graphs
+        roots = (self.schema.query_type, self.schema.mutation_type, self.schema.subscription_type)
+        self.roots = tuple(root.name for root in roots if root is not None)
         self.seen: set[tuple[str, Held]] = set()
         self.found: dict[str, Problem] = {}
         self.field_sets: dict[str, tuple[Selection, ...]] = {}
 
     def problems(self) -> list[Problem]:
-        schema = self.schema
-        todo: list[tuple[str, Held, tuple[str, ...]]] = []
-        for root in (schema.query_type, schema.mutation_type, schema.subscription_type):
-            if root is not None:
-                holders = (
-                    Holder(n, root.name) for n, g in self.graphs.items() if root.name in g.types
-                )
-                todo.append((root.name, frozenset(holders), (root.name,)))
+        todo: list[tuple[str, Held, tuple[str, ...]]] = [
+            (name, self.everybody(name), (name,)) for name in self.roots
+        ]
         while todo and len(self.found) < _MOST_PROBLEMS:
             name, held, path = todo.pop()
             if (name, held) in self.seen:
@@ -98,8 +95,14 @@ class _Walker:
 
     # ----------------------------------------------------------------------------------- reaching
 
+    def everybody(self, name: str) -> Held:
+        """Return all subgraphs that have a root type: it needs no key."""
+        return frozenset(Holder(n, name) for n, graph in self.graphs.items() if name in graph.types)
+
     def reach(self, name: str, held: Held, busy: frozenset[str] = frozenset()) -> Held:
         """Return everybody who can be entered from here."""
+        if name in self.roots:
+            return held | self.everybody(name)
         reached = held
         grown = True
         while grown:

@@ -1,0 +1,257 @@
+"""Every reason not to compose has its standard code, its subgraphs, its coordinate, and a way to mend it."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.composition import compose
+from gateway.supergraph import Subgraph
+from tests.gateway.graphs import problems
+
+Q = "type Query { q: Int } "
+RIGHT = 'type P @key(fields: "id") { id: ID! } '
+
+# code, coordinate, subgraphs by name
+CASES: list[tuple[str, str | None, dict[str, str]]] = [
+    ("INVALID_GRAPHQL", None, {"a": "type Query { q: }"}),
+    ("INVALID_GRAPHQL", "Query.q", {"a": "type Query { q: Nothing }"}),
+    ("INVALID_SUBGRAPH_NAME", None, {"9 lives": Q}),
+    ("NO_QUERIES", None, {"a": "type T { x: Int }"}),
+    (
+        "UNKNOWN_FEDERATION_LINK_VERSION",
+        None,
+        {"a": 'extend schema @link(url: "https://specs.apollo.dev/federation/v3.7") ' + Q},
+    ),
+    ("KEY_INVALID_FIELDS", "P", {"a": Q + 'type P @key(fields: "no") { id: ID! }'}),
+    ("KEY_INVALID_FIELDS", "P", {"a": Q + 'type P @key(fields: "id {") { id: ID! }'}),
+    ("KEY_INVALID_FIELDS", "P", {"a": Q + 'type P @key(fields: "o") { o: O } type O { id: ID }'}),
+    ("KEY_FIELDS_HAS_ARGS", "P", {"a": Q + 'type P @key(fields: "id") { id(x: Int): ID! }'}),
+    (
+        "KEY_FIELDS_SELECT_INVALID_TYPE",
+        "P",
+        {
+            "a": Q + 'type P @key(fields: "n { id }") { n: N } interface N { id: ID } '
+            "type O implements N { id: ID }"
+        },
+    ),
+    (
+        "KEY_DIRECTIVE_IN_FIELDS_ARG",
+        "P",
+        {"a": Q + 'type P @key(fields: "id @include(if: $x)") { id: ID! }'},
+    ),
+    (
+        "REQUIRES_INVALID_FIELDS",
+        "P.x",
+        {"a": Q + 'type P @key(fields: "id") { id: ID! x: Int @requires(fields: "y") }'},
+    ),
+    (
+        "REQUIRES_FIELDS_MISSING_EXTERNAL",
+        "P.x",
+        {"a": Q + 'type P @key(fields: "id") { id: ID! y: Int x: Int @requires(fields: "y") }'},
+    ),
+    (
+        "PROVIDES_ON_NON_OBJECT_FIELD",
+        "Query.q",
+        {"a": 'type Query { q: Int @provides(fields: "x") }'},
+    ),
+    (
+        "PROVIDES_FIELDS_MISSING_EXTERNAL",
+        "Query.p",
+        {
+            "a": 'type Query { p: P @provides(fields: "n") } type P @key(fields: "id") { id: ID! n: Int }'
+        },
+    ),
+    (
+        "EXTERNAL_UNUSED",
+        "P.n",
+        {"a": Q + 'type P @key(fields: "id") { id: ID! n: Int @external }', "b": RIGHT},
+    ),
+    (
+        "EXTERNAL_MISSING_ON_BASE",
+        "P.y",
+        {
+            "a": Q
+            + 'type P @key(fields: "id") { id: ID! y: Int @external x: Int @requires(fields: "y") }',
+            "b": RIGHT,
+        },
+    ),
+    (
+        "EXTERNAL_TYPE_MISMATCH",
+        "P.y",
+        {
+            "a": Q
+            + 'type P @key(fields: "id") { id: ID! y: String @external x: Int @requires(fields: "y") }',
+            "b": 'type P @key(fields: "id") { id: ID! y: Int }',
+        },
+    ),
+    (
+        "EXTERNAL_ARGUMENT_MISSING",
+        "P.y",
+        {
+            "a": Q
+            + 'type P @key(fields: "id") { id: ID! y: Int @external x: Int @requires(fields: "y") }',
+            "b": 'type P @key(fields: "id") { id: ID! y(in: Int): Int }',
+        },
+    ),
+    ("EXTERNAL_ON_INTERFACE", "N.x", {"a": Q + "interface N { x: Int @external }"}),
+    ("INVALID_SHAREABLE_USAGE", "N.x", {"a": Q + "interface N { x: Int @shareable }"}),
+    ("TYPE_KIND_MISMATCH", "T", {"a": Q + "type T { x: Int }", "b": "enum T { X }"}),
+    (
+        "INVALID_FIELD_SHARING",
+        "T.x",
+        {"a": Q + "type T { x: Int @shareable }", "b": "type T { x: Int }"},
+    ),
+    (
+        "FIELD_TYPE_MISMATCH",
+        "T.x",
+        {"a": Q + "type T @shareable { x: Int }", "b": "type T @shareable { x: [Int] }"},
+    ),
+    (
+        "FIELD_ARGUMENT_TYPE_MISMATCH",
+        "T.x(n:)",
+        {
+            "a": Q + "type T @shareable { x(n: Int): Int }",
+            "b": "type T @shareable { x(n: ID): Int }",
+        },
+    ),
+    (
+        "FIELD_ARGUMENT_DEFAULT_MISMATCH",
+        "T.x(n:)",
+        {
+            "a": Q + "type T @shareable { x(n: Int = 1): Int }",
+            "b": "type T @shareable { x(n: Int = 2): Int }",
+        },
+    ),
+    (
+        "REQUIRED_ARGUMENT_MISSING_IN_SOME_SUBGRAPH",
+        "T.x(n:)",
+        {"a": Q + "type T @shareable { x(n: Int!): Int }", "b": "type T @shareable { x: Int }"},
+    ),
+    (
+        "ENUM_VALUE_MISMATCH",
+        "E.B",
+        {
+            "a": "type Query { q(e: E): E @shareable } enum E { A B }",
+            "b": "type Query { q(e: E): E @shareable } enum E { A }",
+        },
+    ),
+    (
+        "EMPTY_MERGED_ENUM_TYPE",
+        "E",
+        {
+            "a": "type Query { x(e: E): Int } enum E { A }",
+            "b": "type Query { y(e: E): Int } enum E { B }",
+        },
+    ),
+    (
+        "EMPTY_MERGED_INPUT_TYPE",
+        "I",
+        {
+            "a": "type Query { x(i: I): Int } input I { a: Int }",
+            "b": "type Query { y(i: I): Int } input I { b: Int }",
+        },
+    ),
+    (
+        "REQUIRED_INPUT_FIELD_MISSING_IN_SOME_SUBGRAPH",
+        "I.b",
+        {
+            "a": "type Query { x(i: I): Int } input I { a: Int }",
+            "b": "type Query { y(i: I): Int } input I { a: Int b: Int! }",
+        },
+    ),
+    (
+        "INPUT_FIELD_DEFAULT_MISMATCH",
+        "I.a",
+        {
+            "a": "type Query { x(i: I): Int } input I { a: Int = 1 }",
+            "b": "type Query { y(i: I): Int } input I { a: Int = 2 }",
+        },
+    ),
+    (
+        "INTERFACE_FIELD_NO_IMPLEM",
+        "T.b",
+        {
+            "a": Q + "interface N { a: Int } type T implements N { a: Int @shareable }",
+            "b": "interface N { a: Int b: Int } type U implements N { a: Int b: Int }",
+        },
+    ),
+    (
+        "INTERFACE_OBJECT_USAGE_ERROR",
+        "N",
+        {"a": Q + 'type N @key(fields: "id") @interfaceObject { id: ID! }'},
+    ),
+    (
+        "INTERFACE_KEY_NOT_ON_IMPLEMENTATION",
+        "T",
+        {"a": Q + 'interface N @key(fields: "id") { id: ID! } type T implements N { id: ID! }'},
+    ),
+    (
+        "OVERRIDE_FROM_SELF_ERROR",
+        "P.x",
+        {"a": Q + 'type P @key(fields: "id") { id: ID! x: Int @override(from: "a") }'},
+    ),
+    (
+        "OVERRIDE_LABEL_INVALID",
+        "P.x",
+        {
+            "a": Q + 'type P { x: Int @override(from: "b", label: "percent(200)") }',
+            "b": "type P { x: Int }",
+        },
+    ),
+    (
+        "OVERRIDE_SOURCE_HAS_OVERRIDE",
+        "P.x",
+        {
+            "a": Q + 'type P { x: Int @override(from: "b") }',
+            "b": 'type P { x: Int @override(from: "a") }',
+        },
+    ),
+    (
+        "REFERENCED_INACCESSIBLE",
+        "Query.t",
+        {"a": "type Query { q: Int t: T } type T @inaccessible { x: Int }"},
+    ),
+    ("REQUIRED_INACCESSIBLE", "Query.q(n:)", {"a": "type Query { q(n: Int! @inaccessible): Int }"}),
+    ("ONLY_INACCESSIBLE_CHILDREN", "T", {"a": Q + "type T { x: Int @inaccessible }"}),
+    ("QUERY_ROOT_TYPE_INACCESSIBLE", "Query", {"a": "type Query @inaccessible { q: Int }"}),
+    (
+        "SATISFIABILITY_ERROR",
+        "P.name",
+        {
+            "a": "type Query { p: P } type P { id: ID! @shareable }",
+            "b": "type P { id: ID! @shareable name: String }",
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("code", "coordinate", "sdl"), CASES)
+def test_tells_what_is_wrong_and_how_to_mend_it(
+    code: str, coordinate: str | None, sdl: dict[str, str]
+) -> None:
+    found = problems(**sdl)
+
+    assert (code, coordinate) in {(problem.code, problem.coordinate) for problem in found}
+    assert all(problem.mend for problem in found)
+
+
+def test_shows_the_path_that_nobody_can_walk() -> None:
+    (found,) = problems(
+        orders="type Query { order: Order } type Order { buyer: User } type User { id: ID! @shareable }",
+        users="type Query { users: [User!]! } type User { id: ID! @shareable email: String }",
+    )
+
+    assert str(found) == (
+        "SATISFIABILITY_ERROR [users] at User.email: The field can be asked for on this path, but "
+        "from orders nobody who answers it can be reached.\n"
+        "    Query\n    Query.order\n    Order.buyer\n    User.email\n"
+        "  mend: Give User a resolvable @key that orders can supply in a subgraph that answers email, "
+        "or let orders answer email itself with @shareable."
+    )
+
+
+def test_refuses_two_subgraphs_of_one_name() -> None:
+    found = compose([Subgraph("a", "http://1.test", Q), Subgraph("a", "http://2.test", Q)])
+
+    assert isinstance(found, list)
+    assert found[0].code == "INVALID_SUBGRAPH_NAME"
