@@ -218,7 +218,7 @@ def _start_logs(service: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(os.environ.get("HUICHI_LOG_LEVEL", "INFO").upper())
-    for noisy in ("uvicorn.access", "urllib3", "opentelemetry", "alembic"):
+    for noisy in ("uvicorn.access", "urllib3", "opentelemetry", "alembic", "celery", "kombu"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     for own in ("uvicorn", "uvicorn.error"):
         logger = logging.getLogger(own)
