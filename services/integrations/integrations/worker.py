@@ -1,9 +1,13 @@
-"""The composition root of integrations' work in a Celery worker."""
+"""The composition root of integrations' work: tasks for a worker of all services, or one of its own.
+
+`python -m integrations.worker` works and schedules for this service alone.
+"""
 
 from __future__ import annotations
 
 from celery import Celery
 
+from chassis import telemetry
 from chassis.settings import load
 from chassis.worker import celery
 from integrations import tasks
@@ -15,9 +19,16 @@ def register(app: Celery, settings: IntegrationsSettings) -> None:
     tasks.register(app, settings)
 
 
-def make() -> Celery:
-    """A worker of this service alone: `celery -A integrations.worker:make() worker -B`."""
+def main() -> None:
+    """Work until told to stop; settings come from the environment."""
     settings = load(IntegrationsSettings, "integrations")
+    telemetry.start("integrations-worker", settings)
     app = celery("integrations", settings)
     register(app, settings)
-    return app
+    # Threads, since a task mostly waits for a source.
+    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=WARNING"]
+    app.worker_main(["worker", "--beat", "--pool=threads", "--concurrency=4", *quiet])
+
+
+if __name__ == "__main__":
+    main()

@@ -399,8 +399,10 @@ async def _set_state(
 
 
 async def _fresh(info: IntegrationsInfo, id: UUID) -> Installation | None:
-    info.context.loaders.installations.clear(id)
-    return await Installation.resolve_reference(info, strawberry.ID(str(id)))
+    """As it is now, whatever this request has read before."""
+    scope = info.context.scope("Installation")
+    (found,) = await info.context.read(store.by_ids, scope, [id])
+    return Installation.of(found) if found else None
 
 
 def _install(

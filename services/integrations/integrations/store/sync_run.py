@@ -26,7 +26,7 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 from sqlalchemy.orm import Session
 
 from chassis.db import in_order
@@ -219,7 +219,7 @@ def latest(
     found = session.execute(
         all_rows(scope)
         .where(among(sync_run.c.installation_id, installations))
-        .distinct(sync_run.c.installation_id)
+        .ext(distinct_on(sync_run.c.installation_id))
         .order_by(sync_run.c.installation_id, sync_run.c.queued_at.desc(), sync_run.c.id.desc())
     )
     rows = (SyncRunRow(*row) for row in found)
