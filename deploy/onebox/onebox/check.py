@@ -39,7 +39,11 @@ LOOKS = (
     Look("types", (f"{BIN}/mypy", *TYPED), "mend the types named above"),
     Look("imports", (f"{BIN}/lint-imports", "--no-cache"), "docs/architecture.md draws the arrows"),
     Look("lint", (f"{BIN}/ruff", "check", "."), "many are mended by: .venv/bin/ruff check --fix ."),
-    Look("format", (f"{BIN}/ruff", "format", "--check", "--exclude", "*.md", "."), "run: .venv/bin/ruff format --exclude '*.md' ."),
+    Look(
+        "format",
+        (f"{BIN}/ruff", "format", "--check", "--exclude", "*.md", "."),
+        "run: .venv/bin/ruff format --exclude '*.md' .",
+    ),
     Look("schemas", (sys.executable, "-m", "onebox.schemas", "--check"), "run: make schemas"),
     Look(
         "compose",

@@ -74,12 +74,14 @@ def gateway(house: House) -> Part:
         # A trace should be on its page when somebody has followed the link in the answer.
         os.environ.setdefault("OTEL_BSP_SCHEDULE_DELAY", "500")
         start_logs()
+        said = house.environment()
         settings = Settings(
             supergraph=ROOT / "gateway" / "supergraph.graphql",
             subgraph_urls={name: house.url_of(name) + "/graphql" for name in SERVICES},
             title="Huichi 汇池",
-            otlp_endpoint=house.url_of("traces"),
-            trace_url=house.url_of("traces") + "/traces/{trace_id}",
+            otlp_endpoint=said["HUICHI_OTLP_ENDPOINT"],
+            trace_url=said["HUICHI_TRACE_URL"],
+            production=said.get("HUICHI_ENVIRONMENT") == "production",
             sign_in=SignIn(document=_SIGN_IN, token=_ANSWER_AT, errors="signIn.errors"),
             default_query=FIRST_QUERY,
         )
