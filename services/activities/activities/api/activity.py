@@ -41,15 +41,16 @@ class Activity:
         description="What happened, in a few words; may be about people."
     )
     actor: User | None = strawberry.field(description="Who did it; null: the system.")
-    customer: LazyCustomer = strawberry.field(
-        description="The customer it counts as now; after a merge, the surviving one."
+    customer: LazyCustomer | None = strawberry.field(
+        description="The customer it counts as now; after a merge, the surviving one. Null where you "
+        "may not see it."
     )
 
 
 @strawberry.type(description="Something happened to a task.")
 class TaskEvent(Activity):
     happening: Happening = strawberry.field(description="What happened.")
-    assignee: User = strawberry.field(description="Who was to do the task from then on.")
+    assignee: User | None = strawberry.field(description="Who was to do the task from then on.")
     task_id: strawberry.Private[TaskId]
 
     @strawberry.field(

@@ -1,7 +1,8 @@
 """What activities adds to a customer. A customer that may not be seen has an empty past.
 
 Whether a customer exists is no secret this service keeps: it says nothing beyond the id it was
-given, and every list below is filtered by the reader's scope.
+given, and every list below is filtered by the reader's scope. The fields may be null, so that a
+customer is still there when this service is not.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Customer:
         ] = None,
         first: First = DEFAULT_FIRST,
         after: After = None,
-    ) -> Connection[Activity]:
+    ) -> Connection[Activity] | None:
         key = TimelineKey(
             customer=self._key,
             window=Window(first, after),
@@ -70,7 +71,7 @@ class Customer:
         ] = None,
         first: First = DEFAULT_FIRST,
         after: After = None,
-    ) -> Connection[LazyTask]:
+    ) -> Connection[LazyTask] | None:
         from activities.api.task import Task
 
         key = TasksKey(self._key, Window(first, after), tuple(status or ()))
@@ -79,7 +80,7 @@ class Customer:
         return answer
 
     @strawberry.field(description="How many tasks are open.", metadata=right("Task"))
-    async def open_tasks(self, info: ActivitiesInfo) -> int:
+    async def open_tasks(self, info: ActivitiesInfo) -> int | None:
         return await info.context.loaders.open_tasks.load(self._key)
 
     @strawberry.field(

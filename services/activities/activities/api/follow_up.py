@@ -32,7 +32,7 @@ class FollowUp(Activity):
     channel: Channel = strawberry.field(description="How the customer was met.")
     next_step: str | None = strawberry.field(description="What comes next.")
     next_due_at: datetime | None = strawberry.field(description="By when the next step is due.")
-    author: User = strawberry.field(description="Who met the customer and wrote this.")
+    author: User | None = strawberry.field(description="Who met the customer and wrote this.")
     created_at: datetime = strawberry.field(description="When it was written down.")
     updated_at: datetime = strawberry.field(description="When it was last put right.")
 

@@ -58,10 +58,11 @@ class Task:
     )
     closed_at: datetime | None = strawberry.field(description="When it was done or cancelled.")
     created_at: datetime = strawberry.field(description="When it was written down.")
-    assignee: User = strawberry.field(description="Who is to do it.")
-    creator: User = strawberry.field(description="Who wrote it down.")
-    customer: LazyCustomer = strawberry.field(
-        description="The customer it counts as now; after a merge, the surviving one."
+    assignee: User | None = strawberry.field(description="Who is to do it.")
+    creator: User | None = strawberry.field(description="Who wrote it down.")
+    customer: LazyCustomer | None = strawberry.field(
+        description="The customer it counts as now; after a merge, the surviving one. Null where you "
+        "may not see it."
     )
     follow_up_id: strawberry.Private[FollowUpId | None] = None
 

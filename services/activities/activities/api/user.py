@@ -1,4 +1,5 @@
-"""Users belong to identity; here they are only pointed at."""
+"""Users belong to identity; here they are only pointed at. Whoever points may find nobody: a field
+of another service's type is nullable, or its outage would take our rows along."""
 
 from __future__ import annotations
 
