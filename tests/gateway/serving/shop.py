@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 from strawberry.federation.schema_directives import Key
@@ -12,6 +12,13 @@ from strawberry.types import Info
 USERS = {"u1": "Ann", "u2": "Bo"}
 PRODUCTS = {"p1": ("Table", 90, "u1"), "p2": ("Chair", 40, "u2"), "p3": ("Lamp", None, "u1")}
 REVIEWS = [("r1", "p1", "u1", "Solid"), ("r2", "p1", "u2", None), ("r3", "p3", "u2", "Bright")]
+
+FOUND = strawberry.union("Found")
+
+
+def matching(word: str) -> list[str]:
+    return [upc for upc, (name, *_) in PRODUCTS.items() if word in name.lower()]
+
 
 # ------------------------------------------------------------------------------------- accounts
 
@@ -110,6 +117,11 @@ class ProductQuery:
     @strawberry.field
     def product(self, upc: strawberry.ID) -> Product | None:
         return product(upc)
+
+    @strawberry.field
+    def search(self, word: str = "a") -> list[Annotated[Product | ProductUser, FOUND] | None]:
+        users = [ProductUser(id=strawberry.ID(id)) for id in USERS]
+        return [*(product(upc) for upc in matching(word)), None, *users]
 
 
 products = strawberry.federation.Schema(query=ProductQuery)
@@ -236,6 +248,11 @@ class WholeQuery:
     @strawberry.field
     def reviews(self) -> list[WholeReview]:
         return [WholeReview(row=row) for row in REVIEWS]
+
+    @strawberry.field
+    def search(self, word: str = "a") -> list[Annotated[WholeProduct | WholeUser, FOUND] | None]:
+        users = [WholeUser(id=strawberry.ID(id)) for id in USERS]
+        return [*(whole(upc) for upc in matching(word)), None, *users]
 
 
 monolith = strawberry.Schema(query=WholeQuery)

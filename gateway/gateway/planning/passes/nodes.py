@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from gateway.operation import Operation
 from gateway.plan import (
+    ALWAYS,
     Condition,
     Entities,
     Fetch,
@@ -24,8 +25,8 @@ from gateway.planning.moves import Moves
 from gateway.planning.passes.merge import Request
 from gateway.planning.passes.text import (
     Printer,
-    conditions,
     guard_variables,
+    guarded,
     pretty,
     variables,
 )
@@ -184,8 +185,7 @@ class _Writing:
         selection = self.printer.selection(draft.asking)
         field = f"{alias}_entities(representations: ${item.variable})"
         alone = item.alias == "_entities"  # then the whole request is skipped instead
-        when = [""] if alone else list(conditions(item.guard))
-        return " ".join(f"{field}{condition} {selection}" for condition in when)
+        return " ".join(guarded(field, f" {selection}", ALWAYS if alone else item.guard))
 
 
 def _target(draft: Draft) -> Target:

@@ -39,8 +39,7 @@ class Printer:
         alias = f"{item.source}: " if item.source != item.name else ""
         directives = f" {item.directives}" if item.directives else ""
         below = f" {self.selection(item.below)}" if item.below is not None else ""
-        for condition in conditions(item.guard):
-            yield f"{alias}{item.name}{item.arguments}{directives}{condition}{below}"
+        yield from guarded(f"{alias}{item.name}{item.arguments}{directives}", below, item.guard)
 
     def _shared(self, asking: Asking, typed: Mapping[str, list[str]]) -> dict[str, None]:
         view = self.moves.view(self.graph, asking.type)
@@ -64,12 +63,23 @@ class Printer:
         )
 
 
-def conditions(guard: Guard) -> Iterator[str]:
-    """Yield the directives for each way in which a guard can hold."""
+def guarded(field: str, below: str, guard: Guard) -> Iterator[str]:
+    """Yield a field once for each way in which its guard can hold.
+
+    A directive may stand only once at one place: further ones go to fragments around the field.
+    """
     if guard == ALWAYS:
-        yield ""
+        yield f"{field}{below}"
     for tests in guard:
-        yield "".join(f" @{'include' if wanted else 'skip'}(if: ${name})" for name, wanted in tests)
+        around: list[str] = []
+        own: dict[bool, str] = {}
+        for name, wanted in tests:
+            text = f" @{'include' if wanted else 'skip'}(if: ${name})"
+            if wanted in own:
+                around.append(f"...{text} {{")
+            else:
+                own[wanted] = text
+        yield "".join(around) + field + "".join(own.values()) + below + "}" * len(around)
 
 
 def variables(asking: Asking) -> Iterator[str]:
