@@ -21,7 +21,7 @@ from identity.app import create
 from identity.commands import signing_key as commands
 from identity.domain.seal import Seal
 from identity.domain.token import new_key
-from tests.identity.conftest import Client, House
+from tests.identity.conftest import Client, House, settings_for
 from tests.support.serve import served
 from tests.support.servers import Databases
 
@@ -65,6 +65,17 @@ def test_publishes_the_public_half_only(house: House) -> None:
     assert {key["kty"] for key in keys} == {"OKP"}
     assert not any("d" in key for key in keys)
     assert all({"kid", "x", "crv"} <= set(key) for key in keys)
+
+
+def test_publishes_a_key_before_anybody_signs_in(databases: Databases, own_redis: str) -> None:
+    url = databases.fresh("identity")
+
+    with served(create(settings_for(url, own_redis))) as base:
+        shown = [requests.get(f"{base}/.well-known/jwks.json", timeout=5).json() for _ in range(2)]
+
+    assert len(shown[0]["keys"]) == 1
+    assert shown[0] == shown[1]
+    databases.drop(url)
 
 
 def test_a_token_says_who_and_not_what(house: House) -> None:

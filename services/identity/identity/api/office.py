@@ -51,17 +51,28 @@ class Office:
         return AccessToken(text, datetime.fromtimestamp(int(now) + seconds, UTC))
 
     async def published(self, db: Database) -> KeySetSerialization:
-        """The public keys, as `/.well-known/jwks.json` shows them."""
-        return {"keys": await db.read(store.published)}
+        """The public keys, as `/.well-known/jwks.json` shows them.
+
+        Never an empty set: a verifier that saw none would look again only seconds later, and
+        refuse the first people who sign in.
+        """
+        keys = await db.read(store.published)
+        if not keys:
+            await self._make_first(db)
+            keys = await db.read(store.published)
+        return {"keys": keys}
 
     async def _present(self, db: Database) -> OKPKey:
         if self._key is not None and time.monotonic() - self._key[0] < _KEY_SECONDS:
             return self._key[1]
         key = await db.read(commands.present_key, self._seal)
         if key is None:
-            lifetime = timedelta(seconds=self.settings.access_token_seconds)
-            await db.write(commands.first_key, self._seal, lifetime)
+            await self._make_first(db)
             key = await db.read(commands.present_key, self._seal)
             assert key is not None
         self._key = (time.monotonic(), key)
         return key
+
+    async def _make_first(self, db: Database) -> None:
+        lifetime = timedelta(seconds=self.settings.access_token_seconds)
+        await db.write(commands.first_key, self._seal, lifetime)
