@@ -91,7 +91,7 @@ def test_one_query_costs_each_service_one_statement(house: Running) -> None:
 
 def test_the_trace_of_an_answer_has_a_page(house: Running) -> None:
     answer = house.ask("{ viewer { displayName } }", who=WHO)
-    wait_for(lambda: house.rows("traces", SPANS, bytes.fromhex(answer["extensions"]["traceId"])))
+    spans_of(house, answer["extensions"]["traceId"], at_least=4)
 
     page = requests.get(answer["extensions"]["traceUrl"], timeout=10)
 
@@ -111,7 +111,7 @@ def test_a_trace_holds_no_personal_data(house: Running) -> None:
     """
     answer = house.ask(query, {"name": name, "phone": phone}, who=WHO)
     assert answer["data"]["createCustomer"]["customer"], answer
-    wait_for(lambda: house.rows("traces", SPANS, bytes.fromhex(answer["extensions"]["traceId"])))
+    spans_of(house, answer["extensions"]["traceId"], at_least=6)
 
     told = house.rows(
         "traces",
