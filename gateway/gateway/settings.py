@@ -28,6 +28,8 @@ class Limits:
     aliases: int = 100
     fields: int = 5_000
     directives: int = 200
+    repeats: int = 100
+    """Of one response key in one selection set; merging them is quadratic work."""
     variables_depth: int = 32
     seconds: float = 30.0
 

@@ -1,5 +1,6 @@
 """What an operation may hold before anybody works on it: counted once a fragment, so a fragment bomb costs nothing."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ class Weight(NamedTuple):
     fields: int = 0
     aliases: int = 0
     directives: int = 0
+    repeats: int = 0
 
 
 def check_document(document: DocumentNode, limits: Limits) -> None:
@@ -59,6 +61,7 @@ def _compare(weight: Weight, limits: Limits) -> None:
         (weight.fields, limits.fields, "fields", "个字段"),
         (weight.aliases, limits.aliases, "aliases", "个别名"),
         (weight.directives, limits.directives, "directives", "个指令"),
+        (weight.repeats, limits.repeats, "repetitions of one field", "次重复同一字段"),
     )
     for found, limit, what, named in bars:
         if found > limit:
@@ -79,19 +82,21 @@ class _Scale:
 
     def weigh(self, selections: SelectionSetNode | None) -> Weight:
         depth = fields = aliases = directives = 0
+        repeats = _repeats(selections)
         for weight in self._parts(selections):
             depth = max(depth, weight.depth)
             fields += weight.fields
             aliases += weight.aliases
             directives += weight.directives
-        return Weight(depth, fields, aliases, directives)
+            repeats = max(repeats, weight.repeats)
+        return Weight(depth, fields, aliases, directives, repeats)
 
     def _parts(self, selections: SelectionSetNode | None) -> Iterator[Weight]:
         for item in selections.selections if selections else ():
             yield Weight(directives=len(item.directives or ()))
             if isinstance(item, FieldNode):
                 inner = self.weigh(item.selection_set)
-                yield Weight(inner.depth + 1, inner.fields + 1, inner.aliases, inner.directives)
+                yield inner._replace(depth=inner.depth + 1, fields=inner.fields + 1)
                 if item.alias is not None:
                     yield Weight(aliases=1)
             elif isinstance(item, FragmentSpreadNode):
@@ -105,6 +110,15 @@ class _Scale:
             definition = self.fragments.get(name)
             self.known[name] = self.weigh(definition.selection_set if definition else None)
         return self.known[name]
+
+
+def _repeats(selections: SelectionSetNode | None) -> int:
+    keys = Counter(
+        (item.alias or item.name).value
+        for item in (selections.selections if selections else ())
+        if isinstance(item, FieldNode)
+    )
+    return max(keys.values(), default=0)
 
 
 def _inside(value: Any) -> Iterator[Any]:

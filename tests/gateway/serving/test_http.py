@@ -135,9 +135,13 @@ def bomb(levels: int) -> str:
 @pytest.mark.parametrize(
     "query",
     [
-        "{" + "a:__typename " * 101 + "}",
+        "{" + "".join(f"a{n}:__typename " for n in range(101)) + "}",
+        "{" + "__typename " * 101 + "}",
         "{products{" + "reviews{product{" * 15 + "upc" + "}}" * 15 + "}}",
-        "{" + "__typename " * 5_001 + "}",
+        "{"
+        + "products{"
+        + "".join(f"... on Product{{{' '.join(['upc'] * 99)}}} " for _ in range(51))
+        + "}}",
         "{__typename " + "@skip(if:false)" * 201 + "}",
         "{products(first:" + "[" * 5_000 + "]" * 5_000 + "){upc}}",
         "{" + "products{" * 3_000 + "}" * 3_000 + "}",
