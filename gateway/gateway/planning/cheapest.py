@@ -21,7 +21,7 @@ from gateway.planning.walk import (
     measure,
 )
 
-BUDGET = 100_000  # placements; the largest operation of the benchmarks needs a few hundred
+BUDGET = 30_000  # placements; the largest operation of the benchmarks needs a few hundred
 
 _Memo = tuple[tuple[PlaceKey, ...], int]
 

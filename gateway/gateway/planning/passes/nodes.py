@@ -27,7 +27,6 @@ from gateway.planning.passes.text import (
     Printer,
     guard_variables,
     guarded,
-    pretty,
     variables,
 )
 
@@ -151,7 +150,7 @@ class _Writing:
             variables=tuple(used),
             entities=entities,
             after=tuple(sorted(self.numbers[item] for item in self.request.parents)),
-            pretty=pretty(human),
+            selection=human,
         )
 
     def name(self, number: int) -> str:

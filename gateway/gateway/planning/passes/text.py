@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from gateway.plan import ALWAYS, Guard
 from gateway.planning.draft import Asked, Asking
@@ -15,6 +15,7 @@ class Printer:
     def __init__(self, moves: Moves, graph: str) -> None:
         self.moves = moves
         self.graph = graph
+        self._parts: dict[int, list[str]] = {}
 
     def selection(self, asking: Asking) -> str:
         """Return a selection set on one line, braces included."""
@@ -22,6 +23,12 @@ class Printer:
 
     def parts(self, asking: Asking) -> list[str]:
         """Return the parts of a selection set; what all types share is asked once."""
+        known = self._parts.get(id(asking))
+        if known is None:
+            known = self._parts[id(asking)] = self._find_parts(asking)
+        return known
+
+    def _find_parts(self, asking: Asking) -> list[str]:
         typed = {name: self.parts(below) for name, below in asking.on.items() if not below.empty}
         shared = self._shared(asking, typed)
         own = dict.fromkeys(text for item in asking.fields.values() for text in self.field(item))
@@ -49,8 +56,7 @@ class Printer:
             return {}
         asked = {
             text: item.name
-            for below in asking.on.values()
-            for item in below.fields.values()
+            for item in next(iter(asking.on.values())).fields.values()
             for text in self.field(item)
         }
         first, *others = typed.values()
@@ -98,51 +104,3 @@ def guard_variables(guard: Guard) -> Iterator[str]:
     for tests in guard:
         for name, _ in tests:
             yield name
-
-
-def pretty(text: str) -> str:
-    """Return a one-line selection set over several lines."""
-    return "\n".join(_lines(_words(text)))
-
-
-def _words(text: str) -> Iterator[str]:
-    """Split at braces of selection sets and at the spaces between fields, not inside arguments."""
-    word, depth, quoted = "", 0, False
-    for index, char in enumerate(text):
-        if char == '"' and text[index - 1] != "\\":
-            quoted = not quoted
-        if not quoted:
-            depth += (char == "(") - (char == ")")
-        if depth == 0 and not quoted and char in "{} ":
-            if word:
-                yield word
-            word = ""
-            if char != " ":
-                yield char
-        else:
-            word += char
-    if word:
-        yield word
-
-
-def _lines(words: Iterable[str]) -> Iterator[str]:
-    indent, line = 0, ""
-    for word in words:
-        if word == "{":
-            yield f"{'  ' * indent}{line} {{" if line else f"{'  ' * indent}{{"
-            line, indent = "", indent + 1
-            continue
-        joins = line.endswith(":") or line.startswith("...") or word.startswith("@")
-        if word != "}" and line and joins:
-            line = f"{line} {word}"
-            continue
-        if line:
-            yield f"{'  ' * indent}{line}"
-        line = ""
-        if word == "}":
-            indent -= 1
-            yield f"{'  ' * indent}}}"
-        else:
-            line = word
-    if line:
-        yield f"{'  ' * indent}{line}"

@@ -1,0 +1,45 @@
+"""A whole plan: what to fetch, and what to make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from gateway.plan.nodes import Condition, Fetch, Node, Parallel, Sequence, Subscribe
+from gateway.plan.paths import OperationKind
+from gateway.plan.shape import Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything execution needs; nothing is computed per request."""
+
+    kind: OperationKind
+    root: Node | None  # None: nothing to fetch
+    shape: Shape
+    introspection: str | None = (
+        None  # a document with only `__schema`/`__type`, run on the API schema
+    )
+    introspection_variables: tuple[str, ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)  # our keys → client's, for error paths
+    operation_name: str | None = None
+
+    def fetches(self) -> Iterator[Fetch]:
+        """Yield every fetch, in the order in which the plan is printed."""
+        return _fetches(self.root)
+
+
+def _fetches(node: Node | None) -> Iterator[Fetch]:
+    match node:
+        case None:
+            return
+        case Fetch():
+            yield node
+        case Condition():
+            yield from _fetches(node.node)
+        case Subscribe():
+            yield node.source
+            yield from _fetches(node.then)
+        case Sequence() | Parallel():
+            for child in node.nodes:
+                yield from _fetches(child)

@@ -1,0 +1,106 @@
+"""Answers for a world: as one server, and as subgraphs that know only their part."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from graphql import GraphQLResolveInfo, GraphQLSchema, build_schema, graphql_sync, parse, print_ast
+
+from gateway.execution.transport import Answer, Request, Send
+from tests.gateway.differential.worlds import World, monolith, subgraph, value
+
+Object = dict[str, Any]
+
+
+def whole(world: World, query: str, variables: dict[str, bool]) -> Any:
+    """What one server that holds everything answers."""
+    schema = build_schema(monolith(world))
+    result = graphql_sync(
+        schema,
+        query,
+        variable_values=variables,
+        field_resolver=lambda source, info, **args: _resolve(world, source, info, args),
+        type_resolver=lambda source, *_: source["type"],
+    )
+    assert not [e for e in result.errors or () if "non-nullable" not in e.message], result.errors
+    return result.data
+
+
+def sender(world: World) -> Send:
+    """Sends requests to the subgraphs of a world."""
+    schemas = {graph: _served(world, graph) for graph in world.graphs}
+
+    async def send(request: Request) -> Answer:
+        body = orjson.loads(request.body)
+        graph = request.fetch.subgraph
+        result = graphql_sync(
+            schemas[graph],
+            body["query"],
+            variable_values=body.get("variables"),
+            field_resolver=lambda source, info, **args: _resolve(world, source, info, args),
+            type_resolver=lambda source, *_: source["type"],
+        )
+        bad = [e for e in result.errors or () if "non-nullable" not in e.message]
+        assert not bad, f"{graph}: {bad}\n{body}"
+        answer: Answer = {"data": result.data}
+        if result.errors:
+            answer["errors"] = [error.formatted for error in result.errors]
+        return answer
+
+    return send
+
+
+def _served(world: World, graph: str) -> GraphQLSchema:
+    """The subgraph's schema as a federation server offers it."""
+    text = subgraph(world, graph).split("\n", 1)[1]
+    keyed = [name for name, kind in world.kinds.items() if kind.keys]
+    extra = "scalar _Any\n"
+    if keyed:
+        extra += f"union _Entity = {' | '.join(keyed)}\n"
+        extra += "extend type Query { _entities(representations: [_Any!]!): [_Entity]! }\n"
+    directives = (
+        "directive @key(fields: String!) repeatable on OBJECT\ndirective @shareable on FIELD_DEFINITION\n"
+        "directive @external on FIELD_DEFINITION\n"
+        "directive @requires(fields: String!) on FIELD_DEFINITION\n"
+    )
+    if "type Query" not in text:
+        text = "type Query { nothing: Int }\n" + text
+    return build_schema(print_ast(parse(text + "\n" + extra + directives)))
+
+
+def _resolve(world: World, source: Object | None, info: GraphQLResolveInfo[Any], args: Any) -> Any:
+    name = info.field_name
+    if name == "_entities":
+        return [_entity(world, item) for item in args["representations"]]
+    if source is None:
+        return _wrap(value(world, "Query", "0", world.roots[name], args))
+    kind = world.kinds[source["type"]]
+    item = kind.fields[name]
+    if item.needs is not None:
+        if "sent" not in source:  # the whole server, which can look for itself
+            return f"r({_required(world, source, item.needs)})"
+        assert item.needs in source["sent"], f"{kind.name}.{name} came without {item.needs}"
+        return f"r({source['sent'][item.needs]})"
+    return _wrap(value(world, source["type"], source["id"], item, args))
+
+
+def _required(world: World, source: Object, name: str) -> Any:
+    item = world.kinds[source["type"]].fields[name]
+    if item.needs is not None:
+        return f"r({_required(world, source, item.needs)})"
+    return value(world, source["type"], source["id"], item, {})
+
+
+def _entity(world: World, sent: Object) -> Object:
+    kind = sent["__typename"]
+    id = sent.get("id") or sent["code"].removeprefix(f"{kind}-")
+    return {"type": kind, "id": id, "sent": sent}
+
+
+def _wrap(found: Any) -> Any:
+    if isinstance(found, list):
+        return [_wrap(item) for item in found]
+    if isinstance(found, tuple):
+        return {"type": found[0], "id": found[1]}
+    return found

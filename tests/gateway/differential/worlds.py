@@ -1,0 +1,283 @@
+"""Makes random worlds: data, one schema over all of it, and the same schema cut into subgraphs.
+
+Every value is a function of (type, id, field), so that any server can compute it without a store.
+"""
+
+from __future__ import annotations
+
+import random
+import zlib
+from dataclasses import dataclass, field
+from typing import Any
+
+IDS = 3  # objects a type
+
+
+@dataclass
+class Field:
+    """A field of the world: a scalar, or a reference to a type, single or list."""
+
+    name: str
+    target: str | None  # None: String
+    many: bool = False
+    required: bool = False
+    owners: tuple[str, ...] = ()
+    needs: str | None = None  # @requires this sibling
+    argument: bool = False
+
+    @property
+    def type(self) -> str:
+        named = self.target or "String"
+        shaped = f"[{named}!]" if self.many else named
+        return shaped + ("!" if self.required else "")
+
+    def declared(self) -> str:
+        return f"{self.name}{'(n: Int)' if self.argument else ''}: {self.type}"
+
+
+@dataclass
+class Kind:
+    """An object type: an entity with keys, or a value."""
+
+    name: str
+    keys: tuple[str, ...]
+    fields: dict[str, Field] = field(default_factory=dict)
+
+
+@dataclass
+class World:
+    """Types, abstract types, subgraphs."""
+
+    graphs: tuple[str, ...]
+    kinds: dict[str, Kind]
+    abstract: dict[str, tuple[str, ...]]  # union or interface → members
+    interfaces: dict[str, tuple[str, ...]]  # interface → its scalar fields
+    roots: dict[str, Field]
+    key_of: dict[tuple[str, str], tuple[str, ...]]  # (graph, type) → keys known there
+
+    def members(self, name: str) -> tuple[str, ...]:
+        return self.abstract.get(name, (name,))
+
+
+def chance(*parts: object) -> float:
+    """A number between 0 and 1 that depends on nothing but the parts."""
+    return (zlib.crc32(repr(parts).encode()) % 10_000) / 10_000
+
+
+def value(world: World, kind: str, id: str, item: Field, arguments: dict[str, Any]) -> Any:
+    """What a field of an object is: a string, null, or references as (type, id)."""
+    luck = chance(kind, id, item.name)
+    if item.target is None:
+        if item.name in ("id", "code"):
+            return id if item.name == "id" else f"{kind}-{id}"
+        if not item.required and luck < 0.15:
+            return None
+        tail = f"?{arguments['n']}" if arguments.get("n") is not None else ""
+        return f"{kind}.{id}.{item.name}{tail}"
+    members = world.members(item.target)
+    if item.many:
+        count = int(luck * 4)
+        return [_reference(members, kind, id, item.name, n) for n in range(count)]
+    if not item.required and luck < 0.1:
+        return None
+    return _reference(members, kind, id, item.name, 0)
+
+
+def _reference(members: tuple[str, ...], *seed: object) -> tuple[str, str]:
+    luck = chance("ref", *seed)
+    return members[int(luck * 997) % len(members)], str(int(luck * IDS * 7) % IDS)
+
+
+def a_world(seed: int) -> World:
+    """A random world."""
+    dice = random.Random(seed)
+    graphs = tuple("abcd"[: dice.randint(2, 4)])
+    names = [f"T{n}" for n in range(dice.randint(2, 5))]
+    kinds = {}
+    for name in names:
+        keys = dice.choice([("id",), ("id",), ("id", "code"), ()])
+        kinds[name] = Kind(name, keys)
+    entities = [name for name in names if kinds[name].keys]
+    abstract: dict[str, tuple[str, ...]] = {}
+    interfaces: dict[str, tuple[str, ...]] = {}
+    if len(entities) >= 2:
+        if dice.random() < 0.6:
+            abstract["U"] = tuple(sorted(dice.sample(entities, dice.randint(2, len(entities)))))
+        if dice.random() < 0.6:
+            abstract["I"] = tuple(sorted(dice.sample(entities, dice.randint(2, len(entities)))))
+            interfaces["I"] = ("id", "label")
+    targets = [*names, *abstract]
+    for kind in kinds.values():
+        _fill(dice, kind, graphs, targets, kinds, interfaces, abstract)
+    roots = {}
+    for number in range(dice.randint(2, 4)):
+        target = dice.choice([*entities, *abstract] or names)
+        owners = (dice.choice(graphs),)
+        roots[f"q{number}"] = Field(f"q{number}", target, dice.random() < 0.5, owners=owners)
+    key_of = _known_keys(dice, graphs, kinds)
+    return World(graphs, kinds, abstract, interfaces, roots, key_of)
+
+
+def _fill(
+    dice: random.Random,
+    kind: Kind,
+    graphs: tuple[str, ...],
+    targets: list[str],
+    kinds: dict[str, Kind],
+    interfaces: dict[str, tuple[str, ...]],
+    abstract: dict[str, tuple[str, ...]],
+) -> None:
+    # a value type is whole wherever it is used, so every subgraph answers all of it
+    everywhere = graphs if not kind.keys else None
+    for key in kind.keys:
+        kind.fields[key] = Field(key, None, required=True, owners=())
+    if not kind.keys:
+        kind.fields["v"] = Field("v", None, owners=graphs)
+    if any(kind.name in members for name, members in abstract.items() if name in interfaces):
+        kind.fields["label"] = Field("label", None, owners=graphs)
+    for number in range(dice.randint(1, 5)):
+        name = f"f{number}"
+        target = dice.choice(targets) if dice.random() < 0.45 and everywhere is None else None
+        owners = everywhere or tuple(
+            sorted(dice.sample(graphs, 2 if dice.random() < 0.2 and len(graphs) > 1 else 1))
+        )
+        kind.fields[name] = Field(
+            name,
+            target,
+            many=target is not None and dice.random() < 0.4,
+            required=target is None and dice.random() < 0.3,
+            owners=owners,
+            argument=target is None and dice.random() < 0.2,
+        )
+    if kind.keys:
+        plain = [
+            f for f in kind.fields.values() if f.target is None and f.owners and not f.argument
+        ]
+        for number in range(2):
+            source = dice.choice(plain) if plain and dice.random() < 0.5 else None
+            others = [g for g in graphs if source is not None and g not in source.owners]
+            if source is not None and others and source.needs is None:
+                name = f"r{number}"
+                needing = Field(name, None, owners=(dice.choice(others),), needs=source.name)
+                kind.fields[name] = needing
+                if dice.random() < 0.5:
+                    plain.append(needing)
+
+
+def _known_keys(
+    dice: random.Random, graphs: tuple[str, ...], kinds: dict[str, Kind]
+) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Some subgraphs know only one of two keys; at least one subgraph knows both."""
+    found = {}
+    for kind in kinds.values():
+        both = dice.choice(graphs)
+        for graph in graphs:
+            few = len(kind.keys) > 1 and graph != both and dice.random() < 0.5
+            found[graph, kind.name] = (dice.choice(kind.keys),) if few else kind.keys
+    return found
+
+
+# --------------------------------------------------------------------------------------- schemas
+
+
+def monolith(world: World) -> str:
+    """One schema over everything."""
+    parts = [
+        f"type {kind.name}{_implements(world, kind.name)} {{ "
+        + " ".join(item.declared() for item in kind.fields.values())
+        + " }"
+        for kind in world.kinds.values()
+    ]
+    roots = " ".join(item.declared() for item in world.roots.values())
+    return "\n".join([f"type Query {{ {roots} }}", *parts, *_abstract(world)])
+
+
+def subgraph(world: World, graph: str) -> str:
+    """The part of one subgraph; every type is there, as a stub if need be."""
+    parts = [
+        'extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", '
+        'import: ["@key", "@shareable", "@external", "@requires"])'
+    ]
+    roots = [item for item in world.roots.values() if graph in item.owners]
+    if roots:
+        parts.append(f"type Query {{ {' '.join(item.declared() for item in roots)} }}")
+    parts += [_part(world, kind, graph) for kind in world.kinds.values()]
+    return "\n".join([*parts, *_abstract(world)])
+
+
+def _part(world: World, kind: Kind, graph: str) -> str:
+    keys = world.key_of[graph, kind.name]
+    own = [item for item in kind.fields.values() if graph in item.owners]
+    needed = {item.needs for item in own if item.needs is not None}
+    lines = [f"{key}: String!" for key in keys]
+    if "I" in world.abstract and kind.name in world.abstract["I"] and "id" not in keys:
+        lines.append("id: String! @shareable")
+    for item in own:
+        shared = " @shareable" if len(item.owners) > 1 else ""
+        requires = f' @requires(fields: "{item.needs}")' if item.needs else ""
+        lines.append(f"{item.declared()}{shared}{requires}")
+    lines += [f"{kind.fields[name].declared()} @external" for name in sorted(needed)]
+    directives = "".join(f' @key(fields: "{key}")' for key in keys)
+    return f"type {kind.name}{_implements(world, kind.name)}{directives} {{ {' '.join(lines)} }}"
+
+
+def _implements(world: World, name: str) -> str:
+    mine = [i for i in world.interfaces if name in world.abstract[i]]
+    return f" implements {' & '.join(mine)}" if mine else ""
+
+
+def _abstract(world: World) -> list[str]:
+    parts = []
+    for name, members in world.abstract.items():
+        if name in world.interfaces:
+            parts.append(f"interface {name} {{ id: String! label: String }}")
+        else:
+            parts.append(f"union {name} = {' | '.join(members)}")
+    return parts
+
+
+# --------------------------------------------------------------------------------------- queries
+
+
+def a_query(world: World, dice: random.Random) -> tuple[str, dict[str, bool]]:
+    """A random valid query, with the values of its variables."""
+    fields = [
+        f"{alias}{item.name} {_selection(world, item.target or '', dice, 4)}"
+        for item in world.roots.values()
+        for alias in ("", f"again_{item.name}: ")[: dice.randint(0, 2) or 1]
+        if alias == "" or dice.random() < 0.3
+    ]
+    unique = {text.split("{")[0]: text for text in fields}
+    text = "query($x: Boolean!, $y: Boolean!) { " + " ".join(unique.values()) + " }"
+    used = " alias: __typename @include(if: $x) other: __typename @skip(if: $y) }"
+    return text[:-2] + used, {"x": dice.random() < 0.5, "y": dice.random() < 0.5}
+
+
+def _selection(world: World, target: str, dice: random.Random, depth: int) -> str:
+    if target in world.abstract:
+        parts = ["__typename"] if dice.random() < 0.5 else []
+        if target in world.interfaces:
+            parts += dice.sample(["id", "label"], dice.randint(0, 2))
+        for member in world.members(target):
+            if dice.random() < 0.7:
+                # keys of their own, so that equal keys never mean two shapes
+                inner = _fields(world, member, dice, depth, f"{member}_")
+                parts.append(f"... on {member} {{ {inner} }}")
+        return "{ " + (" ".join(parts) or "__typename") + " }"
+    return "{ " + _fields(world, target, dice, depth, "") + " }"
+
+
+def _fields(world: World, name: str, dice: random.Random, depth: int, prefix: str) -> str:
+    parts = []
+    for item in world.kinds[name].fields.values():
+        if dice.random() < 0.55 or (item.target and depth <= 0):
+            continue
+        when = dice.choice(["", "", "", " @include(if: $x)", " @skip(if: $y)"])
+        call = f"(n: {dice.randint(1, 2)})" if item.argument and dice.random() < 0.7 else ""
+        key = f"{prefix}{item.name}: " if prefix else ""
+        if dice.random() < 0.15 and not prefix:
+            key = f"{dice.choice(['id', 'f0', 'z'])}_: "
+        below = f" {_selection(world, item.target, dice, depth - 1)}" if item.target else ""
+        parts.append((key or item.name, f"{key}{item.name}{call}{when}{below}"))
+    unique = dict(parts)
+    return " ".join(unique.values()) or "__typename"
