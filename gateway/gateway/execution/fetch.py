@@ -38,10 +38,10 @@ class CompiledFetch:
 
     async def run(self, run: Run) -> None:
         """Fetch; whatever goes wrong becomes a fault, never an exception."""
-        if self.groups:
-            await self._run_entities(run)
-        else:
-            await self._run_root(run)
+        try:
+            await (self._run_entities(run) if self.groups else self._run_root(run))
+        except RecursionError:  # JSON of a custom scalar, nested hundreds of levels deep
+            run.faults.fail(nonsense(self.fetch.subgraph), None)
 
     # ------------------------------------------------------------------------------ at the root
 

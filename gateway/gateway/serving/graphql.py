@@ -134,7 +134,13 @@ class GraphQL:
             response.extensions["traceUrl"] = self.settings.trace_url.replace(
                 "{trace_id}", trace.trace_id
             )
-        body = orjson.dumps(response.to_json(), default=str)
+        try:
+            body = orjson.dumps(response.to_json())
+        except orjson.JSONEncodeError:  # nested too deeply to be written
+            log.exception("an answer cannot be written", extra={"trace_id": trace.trace_id})
+            reply = _internal("en")
+            response = reply.response
+            body = orjson.dumps(response.to_json())
         codes = [fault.code or "" for fault in response.faults]
         trace.close(reply.status, codes)
         prepared = reply.prepared

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import strawberry
 from strawberry.federation.schema_directives import Key
 from strawberry.federation.types import FieldSet
+from strawberry.scalars import JSON
 from strawberry.types import Info
 
 USERS = {"u1": "Ann", "u2": "Bo"}
@@ -59,6 +60,13 @@ class AccountQuery:
     @strawberry.field
     def headers(self, info: Info, names: list[str]) -> list[str | None]:
         return [info.context["request"].headers.get(name) for name in names]
+
+    @strawberry.field
+    def nested(self, levels: int) -> JSON:
+        value: Any = 1
+        for _ in range(levels):
+            value = {"in": value}
+        return cast(JSON, value)
 
     @strawberry.field
     def user(self, id: strawberry.ID) -> AccountUser | None:

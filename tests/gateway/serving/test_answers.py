@@ -180,3 +180,10 @@ def test_a_tool_can_read_the_whole_schema(gateway: Running, house: House) -> Non
         if not name.startswith("__")
     )
     assert not any(part.requests for part in house.all())
+
+
+@pytest.mark.parametrize("levels", [100, 300, 900, 2_000])
+def test_json_nested_beyond_measure_is_an_error_at_worst(gateway: Running, levels: int) -> None:
+    answer = gateway.ask("query($n:Int!){nested(levels:$n)}", {"n": levels})
+
+    assert bool(answer.get("errors")) == (levels > 200)
