@@ -68,7 +68,12 @@ class FakePool:
         if not said["dryRun"]:
             self.batches.append(len(said["records"]))
         return _data(
-            {"absorb": {"outcomes": [self._take(each, said["dryRun"]) for each in said["records"]]}}
+            {
+                "absorb": {
+                    "outcomes": [self._take(each, said["dryRun"]) for each in said["records"]],
+                    "errors": [],
+                }
+            }
         )
 
     def _take(self, record: dict[str, Any], dry_run: bool) -> dict[str, Any]:

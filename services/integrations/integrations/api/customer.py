@@ -1,4 +1,7 @@
-"""What integrations adds to a customer: its source records, and how current it is."""
+"""What integrations adds to a customer: its source records, and how current it is.
+
+Both may be missing: when this service is away, the rest of the customer is still shown.
+"""
 
 from __future__ import annotations
 
@@ -78,7 +81,7 @@ class Customer:
     @strawberry.field(
         description="How current it is, source by source.", metadata=right("Customer")
     )
-    async def sync_state(self, info: IntegrationsInfo) -> CustomerSyncState:
+    async def sync_state(self, info: IntegrationsInfo) -> CustomerSyncState | None:
         found = await info.context.loaders.states.load(uuid(self.id, "id"))
         return CustomerSyncState.of(found)
 
@@ -88,7 +91,7 @@ class Customer:
     )
     async def source_records(
         self, info: IntegrationsInfo, first: First = DEFAULT_FIRST, after: After = None
-    ) -> Connection[LazySourceRecord]:
+    ) -> Connection[LazySourceRecord] | None:
         from integrations.api.loaders import RecordsKey
         from integrations.api.source_record import SourceRecord
 

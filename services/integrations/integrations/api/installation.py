@@ -41,7 +41,7 @@ class InstallationRevision:
     credentials_changed: bool = strawberry.field(
         description="Whether credentials were entered with this change."
     )
-    changed_by: User = strawberry.field(description="Who made the change.")
+    changed_by: User | None = strawberry.field(description="Who made the change.")
     changed_at: datetime = strawberry.field(description="When.")
 
     @classmethod
@@ -82,7 +82,7 @@ class Installation:
         description="How often it runs; null: only when asked."
     )
     next_due_at: datetime | None = strawberry.field(description="When it runs next.")
-    created_by: User = strawberry.field(description="Who installed it.")
+    created_by: User | None = strawberry.field(description="Who installed it.")
     created_at: datetime = strawberry.field(description="When it was installed.")
     updated_at: datetime = strawberry.field(description="When it was last changed.")
     _row: strawberry.Private[InstallationRow]

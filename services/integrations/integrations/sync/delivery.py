@@ -143,6 +143,7 @@ ABSORB = """
 mutation Deliver($source: SourceInput!, $records: [SourceRecordInput!]!, $dryRun: Boolean!) {
   absorb(source: $source, records: $records, dryRun: $dryRun) {
     outcomes { externalId outcome customerId changedFields candidates errors { code message path } }
+    errors { code message path }
   }
 }
 """
@@ -190,8 +191,10 @@ class HttpDelivery:
             "dryRun": dry_run,
         }
         with telemetry.span("deliver", kind=SpanKind.CLIENT, records=len(parcels)):
-            said = self._asked(ABSORB, variables)
-        outcomes = {each["externalId"]: _receipt(each) for each in said["absorb"]["outcomes"]}
+            said = self._asked(ABSORB, variables)["absorb"]
+        if said["errors"]:
+            raise _failure(said["errors"][0]["code"], said["errors"][0]["message"])
+        outcomes = {each["externalId"]: _receipt(each) for each in said["outcomes"]}
         silent = [each for each in parcels if each.external_id not in outcomes]
         if silent:
             raise Refused("NO_OUTCOME", f"{len(silent)} records came back without an outcome.")
