@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from graphql import GraphQLSchema, parse, validate
 
+from chassis.errors import BadInput
 from chassis.settings import Settings
 from gateway.supergraph import load
+from integrations.connectors import installed
+from integrations.contract import Kind
 from onebox import errors_page
 from onebox.company import PEOPLE
 
@@ -65,10 +69,18 @@ def test_a_link_on_a_page_leads_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("text", named(blocks("json")))
-def test_a_spec_on_a_page_installs(text: str) -> None:
-    from integrations.domain import spec
+def test_a_spec_or_configuration_on_a_page_can_be_installed(text: str) -> None:
+    said = json.loads(text)
+    configuration = {"spec": said} if "streams" in said else said
 
-    assert spec.read(json.loads(text)).streams
+    assert [kind.id for kind in installed().values() if _opens(kind, configuration)]
+
+
+def _opens(kind: Kind, configuration: Mapping[str, Any]) -> bool:
+    try:
+        return bool(kind.open(configuration).spec.streams)
+    except BadInput:
+        return False
 
 
 @pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
@@ -84,6 +96,12 @@ def test_the_readmes_are_twins() -> None:
     assert _queries(english) == _queries(chinese)
     for pattern in (r"^make \w+", r"\]\((docs/[^)]+)\)", r"^## "):
         assert _all(pattern, english) == _all(pattern, chinese)
+
+
+def test_the_first_query_is_the_one_that_the_start_prints() -> None:
+    printed = (ROOT / "deploy" / "onebox" / "onebox" / "first_query.graphql").read_text()
+
+    assert _queries((ROOT / "README.md").read_text()) == [printed]
 
 
 def test_the_error_codes_are_those_of_the_code() -> None:
