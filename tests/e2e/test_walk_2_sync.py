@@ -55,6 +55,9 @@ mutation ($input: InstallConnectorInput!) {
   installConnector(input: $input) { installation { id system } errors { code message path } }
 }
 """
+START = """
+mutation ($id: ID!) { startSync(installationId: $id) { run { id } errors { code message } } }
+"""
 LATEST = """
 query ($id: ID!) {
   installation(id: $id) {
@@ -155,9 +158,10 @@ def test_a_killed_scheduled_run_loses_and_doubles_nothing(
     assert counters["fetched"] == COUNT
     assert counters["created"] + counters["ambiguous"] + counters["unchanged"] == COUNT
 
-    # The next scheduled run finds one changed field in one record, and writes nothing else.
+    # The next run finds one changed field in one record, and writes nothing else.
     claims = house.rows("customers", "SELECT count(*) FROM claim")[0][0]
     source.industry = "软件业"
+    assert not house.data(START, {"id": installation}, who=ENGINEER)["startSync"]["errors"]
     second = wait_for(lambda: run_ended(house, installation, first["id"]), 180, every=0.2)
 
     assert second["counters"] | {"pages": 0} == {
