@@ -269,3 +269,36 @@ def test_a_bad_supergraph_or_a_taken_port_is_said_plainly(
     assert "--port moves the gateway" in capsys.readouterr().err
     assert run("serve", "--supergraph", composed(files), "--trace-url", "http://x/") == 1
     assert "{trace_id}" in capsys.readouterr().err
+
+
+FORKED = """
+import os, sys, threading, time, requests, uvicorn
+from gateway.app import create
+from gateway.settings import Settings
+
+app = create(Settings(supergraph=open(sys.argv[1]).read()))
+assert threading.active_count() == 1, threading.enumerate()
+child = os.fork()
+if child == 0:
+    uvicorn.run(app, port=int(sys.argv[2]), log_config=None)
+    os._exit(0)
+try:
+    for _ in range(200):
+        try:
+            print(requests.post(f"http://127.0.0.1:{sys.argv[2]}/graphql", json={"query": "{__typename}"}).json()["data"])
+            break
+        except requests.ConnectionError:
+            time.sleep(0.05)
+finally:
+    os.kill(child, 15)
+    os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_is_made_before_a_fork_and_served_after_it(files: Path) -> None:
+    command = [sys.executable, "-c", FORKED, str(composed(files)), str(free_port())]
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+    assert done.stdout == "{'__typename': 'Query'}\n", done.stderr

@@ -2,17 +2,35 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from gateway.serving.graphql import GraphQL
 from gateway.serving.page import page_routes
 from gateway.serving.state import State
 from gateway.settings import Settings
+
+Lifespan = Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]
+
+
+class Gateway(Starlette):
+    """Starlette with a shorter way to GraphQL: its layers would be a tenth of a small request's cost."""
+
+    def __init__(self, graphql: GraphQL, routes: Sequence[BaseRoute], lifespan: Lifespan) -> None:
+        super().__init__(routes=routes, lifespan=lifespan)
+        self._graphql = graphql
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, by the short way if it is GraphQL."""
+        if scope["type"] == "http" and scope["path"] == "/graphql":
+            await self._graphql(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def application(settings: Settings) -> Starlette:
@@ -40,9 +58,11 @@ def application(settings: Settings) -> Starlette:
     async def numbers(_: Request) -> Response:
         return PlainTextResponse(state.metrics.text(), media_type="text/plain; version=0.0.4")
 
-    app = Starlette(
+    graphql = GraphQL(state)
+    app = Gateway(
+        graphql,
         routes=[
-            Route("/graphql", GraphQL(state)),
+            Route("/graphql", graphql),
             Route("/livez", live),
             Route("/readyz", ready),
             Route("/metrics", numbers),
