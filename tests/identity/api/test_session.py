@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 import redis
+import requests
 
-from tests.identity.conftest import PASSWORD, Client, House
+from tests.identity.conftest import PASSWORD, SIGN_IN, Client, House
 
 REFRESH = """
 mutation($t: String!) {
@@ -366,3 +367,25 @@ def test_nobody_is_answered_but_signing_in(house: House) -> None:
     assert client.code("{ sessions { edges { cursor } } }") == "UNAUTHENTICATED"
     assert client.code(CHANGE, c="a", n="b") == "UNAUTHENTICATED"
     assert client.code('mutation { endSession(id: "x") { errors { code } } }') == "UNAUTHENTICATED"
+
+
+def test_counts_somebody_behind_the_gateway_by_their_own_address(house: House) -> None:
+    someone(house, "proxied")
+
+    def sign_in(address: str, password: str) -> Any:
+        answer = requests.post(
+            f"{house.url}/graphql",
+            json={"query": SIGN_IN, "variables": {"u": "proxied", "p": password}},
+            headers={"x-forwarded-for": address},
+            timeout=20,
+        )
+        return answer.json()["data"]["signIn"]
+
+    for _ in range(6):
+        guessed = sign_in("203.0.113.9", "wrong")
+    signed = sign_in("203.0.113.7", PASSWORD)
+
+    assert guessed["errors"][0]["code"] == "RATE_LIMITED"
+    assert signed["errors"] == []
+    address = "SELECT address FROM session WHERE id = %(id)s"
+    assert house.one(address, id=signed["sessionId"]) == "203.0.113.7"

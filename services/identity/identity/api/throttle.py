@@ -3,6 +3,7 @@ gains nothing. Counted in Valkey for all processes; without it nobody signs in."
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from redis.exceptions import RedisError
 
 from chassis.errors import Throttled, Unavailable
 
+ANSWER_SECONDS = 3
 _COUNT = """
 local tries = redis.call('INCR', KEYS[1])
 if tries == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
@@ -30,7 +32,8 @@ class Throttle:
         """Count a try. Raises `Throttled` when there were too many."""
         key = _key(username, address)
         try:
-            tries, left = await self.redis.eval(_COUNT, 1, key, self.window_seconds * 1000)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                tries, left = await self.redis.eval(_COUNT, 1, key, self.window_seconds * 1000)
         except (RedisError, OSError) as problem:
             raise Unavailable(
                 "Sign-ins cannot be counted now, so none is accepted; try again soon.",
@@ -47,7 +50,8 @@ class Throttle:
     async def forget(self, username: str, address: str) -> None:
         """A right password clears the count."""
         try:
-            await self.redis.delete(_key(username, address))
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await self.redis.delete(_key(username, address))
         except (RedisError, OSError):
             return  # the count then ends with its window
 
