@@ -42,6 +42,7 @@ class Field:
     guard: Guard = ()
     directives: str = ""  # printed, without @skip, @include and @defer
     selections: tuple[Selection, ...] = ()
+    ours: bool = False  # asked by the planner for a representation, not by the client
 
 
 @dataclass(frozen=True, slots=True)

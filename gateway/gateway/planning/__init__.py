@@ -20,6 +20,7 @@ from gateway.planning.names import Names
 from gateway.planning.passes.introspection import introspection
 from gateway.planning.passes.levels import levels
 from gateway.planning.passes.merge import merge
+from gateway.planning.passes.needs import needs
 from gateway.planning.passes.nodes import nodes
 from gateway.planning.passes.postpone import postpone
 from gateway.planning.passes.shape import Shaper
@@ -62,6 +63,7 @@ def plan(
 def _ordered(drafts: list[Draft]) -> list[Draft]:
     ordered = levels(drafts)
     postpone(ordered)
+    needs(ordered)
     return ordered
 
 

@@ -20,6 +20,7 @@ class Asked:
     variables: frozenset[str]
     guard: Guard
     below: Asking | None
+    wanted: Guard | None  # when the client wants it; None: only a representation does
 
 
 @dataclass(slots=True)
@@ -50,9 +51,11 @@ class Asking:
                 item.variables,
                 item.guard,
                 below,
+                None if item.ours else item.guard,
             )
             return below
         known.guard = either(known.guard, item.guard)
+        known.wanted = when_either(known.wanted, None if item.ours else item.guard)
         known.variables |= item.variables
         return known.below
 
@@ -65,6 +68,7 @@ class Asking:
                 self.fields[source] = asked
                 continue
             known.guard = either(known.guard, asked.guard)
+            known.wanted = when_either(known.wanted, asked.wanted)
             known.variables |= asked.variables
             if known.below is not None and asked.below is not None:
                 known.below.absorb(asked.below)
@@ -77,17 +81,15 @@ class Asking:
         return not self.fields and not self.typename and all(x.empty for x in self.on.values())
 
     @property
-    def guard(self) -> Guard:
-        """When anything of this is wanted."""
+    def wanted(self) -> Guard | None:
+        """When the client wants anything of this; None if it never does."""
         if self.typename:
             return ALWAYS
-        guards = [item.guard for item in self.fields.values()]
-        guards += [below.guard for below in self.on.values() if not below.empty]
-        if not guards:
-            return ALWAYS
-        joint = guards[0]
-        for guard in guards[1:]:
-            joint = either(joint, guard)
+        joint: Guard | None = None
+        for item in self.fields.values():
+            joint = when_either(joint, item.wanted)
+        for below in self.on.values():
+            joint = when_either(joint, below.wanted)
         return joint
 
 
@@ -132,6 +134,14 @@ class Draft:
     only_type: str | None = None
     parents: set[Draft] = field(default_factory=set)
     level: int = 0
+    when: Guard = ALWAYS
+
+
+def when_either(one: Guard | None, other: Guard | None) -> Guard | None:
+    """Hold when one of both holds, where None never does."""
+    if one is None or other is None:
+        return other if one is None else one
+    return either(one, other)
 
 
 def merge_picks(one: Pick, other: Pick) -> Pick | None:

@@ -131,11 +131,11 @@ def own_keys(selections: Selections) -> Iterable[Selection]:
         inner = tuple(own_keys(item.selections))
         if isinstance(item, Field) and item.arguments:
             digest = hashlib.blake2b(item.arguments.encode(), digest_size=3).hexdigest()
-            yield replace(item, key=f"_{item.name}_{digest}", selections=inner)
+            yield replace(item, key=f"_{item.name}_{digest}", selections=inner, ours=True)
         elif isinstance(item, Fragment):
             yield replace(item, selections=inner)
         else:
-            yield replace(item, key=item.name, selections=inner)
+            yield replace(item, key=item.name, selections=inner, ours=True)
 
 
 def _resolvable(view: TypeView | None) -> tuple[EntityKey, ...]:

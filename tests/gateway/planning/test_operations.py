@@ -118,6 +118,49 @@ Sequence
     assert any(isinstance(node, Condition) for node in getattr(root, "nodes", ()))
 
 
+def test_skips_what_only_a_skipped_request_needs() -> None:
+    graph = a_supergraph(
+        a='type Query { p: P } type P @key(fields: "id") { id: ID! }',
+        b='type P @key(fields: "id") { id: ID! price: Int }',
+        c="""
+          type P @key(fields: "id") {
+            id: ID! price: Int @external tax: Int @requires(fields: "price")
+          }
+        """,
+    )
+
+    assert (
+        planned(graph, "query($full: Boolean!) { p { id tax @include(if: $full) } }")
+        == """\
+Sequence
+  Fetch a
+    {
+      p {
+        id
+      }
+    }
+  When $full
+    Fetch b
+      entities at p when $full
+        P { id }
+      {
+        ... on P {
+          price
+        }
+      }
+  When $full
+    Fetch c
+      entities at p when $full
+        P { id price }
+      {
+        ... on P {
+          tax @include(if: $full)
+        }
+      }
+"""
+    )
+
+
 def test_keeps_conditions_of_equal_fields_apart() -> None:
     assert (
         planned(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from gateway.plan import OperationKind
 from gateway.planning.draft import Draft
+from gateway.planning.guards import either
 
 
 @dataclass(eq=False, slots=True)
@@ -58,5 +59,6 @@ def _absorb(one: Draft, other: Draft) -> bool:
             known.needed.update(recipe.needed)
     if one.only_type != other.only_type:
         one.only_type = None
+    one.when = either(one.when, other.when)
     one.asking.absorb(other.asking)
     return True

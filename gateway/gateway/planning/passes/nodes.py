@@ -99,7 +99,7 @@ class _Writing:
     def node(self) -> Node:
         groups = self.groups()
         fetch = self.fetch(groups)
-        guard = self.guard(groups)
+        guard = self.guard()
         return Condition(guard, fetch) if guard else fetch
 
     def groups(self) -> list[list[Draft]]:
@@ -110,13 +110,10 @@ class _Writing:
             found.setdefault((draft.path is None, text), []).append(draft)
         return list(found.values())
 
-    def guard(self, groups: list[list[Draft]]) -> Guard:
+    def guard(self) -> Guard:
         if self.operation.kind == "subscription" and self.request.kind == "subscription":
             return ()
-        guard = groups[0][0].asking.guard
-        for group in groups[1:]:
-            guard = either(guard, group[0].asking.guard)
-        return guard
+        return _when(self.request.drafts)
 
     def fetch(self, groups: list[list[Draft]]) -> Fetch:
         used = dict.fromkeys(
@@ -132,8 +129,9 @@ class _Writing:
                 self.entity_field(item, group[0])
                 for item, group in zip(entities, groups, strict=True)
             ]
-            for item in entities:
-                used.update(dict.fromkeys(guard_variables(item.guard)))
+            if len(entities) > 1:  # one alone is skipped with its request
+                for item in entities:
+                    used.update(dict.fromkeys(guard_variables(item.guard)))
             body = "{" + " ".join(parts) + "}"
             human = body if len(parts) > 1 else self.printer.selection(groups[0][0].asking)
         number = self.numbers[self.request]
@@ -174,7 +172,7 @@ class _Writing:
                     alias="_entities" if len(groups) == 1 else f"e{number}",
                     variable=variable,
                     targets=tuple(_target(draft) for draft in group),
-                    guard=group[0].asking.guard,
+                    guard=_when(group),
                 )
             )
         return found
@@ -185,6 +183,13 @@ class _Writing:
         field = f"{alias}_entities(representations: ${item.variable})"
         alone = item.alias == "_entities"  # then the whole request is skipped instead
         return " ".join(guarded(field, f" {selection}", ALWAYS if alone else item.guard))
+
+
+def _when(group: list[Draft]) -> Guard:
+    guard = group[0].when
+    for draft in group[1:]:
+        guard = either(guard, draft.when)
+    return guard
 
 
 def _target(draft: Draft) -> Target:
