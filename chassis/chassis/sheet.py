@@ -220,6 +220,8 @@ def _delimiter(text: str) -> str:
 
 def _cell(text: str) -> str:
     clean = text.strip(_INVISIBLE)
+    if clean[:1] == "'" and clean[1:2] in _FORMULA and len(clean) > 1:
+        clean = clean[1:]  # what `safe` put in front
     found = _SCIENTIFIC.fullmatch(clean)
     return LostDigits(clean) if found and int(found[1]) >= 9 else clean
 
@@ -367,6 +369,9 @@ def _number(value: float) -> str:
     return repr(value)
 
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
 def safe(text: str) -> str:
     """A cell for a file that people open in a spreadsheet program: never a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
+    return f"'{text}" if text.startswith(_FORMULA) else text

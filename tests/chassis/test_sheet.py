@@ -192,3 +192,8 @@ def test_the_first_visible_sheet_with_anything_is_read() -> None:
     book.save(target)
 
     assert read(target.getvalue()) == [(2, {"a": "1", "b": "2"})]
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+8613800001111", "-1", "@x"])
+def test_reads_back_what_it_made_safe(text: str) -> None:
+    assert read("a,b\n" + f"{safe(text)},x\n") == [(2, {"a": text, "b": "x"})]

@@ -6,6 +6,7 @@ from starlette.applications import Starlette
 
 from chassis.settings import load
 from chassis.web import Service, application, serve
+from customers.api.files import ROUTES
 from customers.api.loaders import Loaders
 from customers.api.schema import schema
 from customers.settings import CustomersSettings
@@ -13,7 +14,9 @@ from customers.settings import CustomersSettings
 
 def create(settings: CustomersSettings) -> Starlette:
     """The web application."""
-    return application(Service(name="customers", settings=settings, schema=schema, loaders=Loaders))
+    return application(
+        Service(name="customers", settings=settings, schema=schema, loaders=Loaders, routes=ROUTES)
+    )
 
 
 def main() -> None:

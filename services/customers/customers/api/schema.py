@@ -9,6 +9,7 @@ from chassis.api.schema import build
 from customers.api.absorb import AbsorbMutation
 from customers.api.contact import Contact, ContactMutation
 from customers.api.customer import Customer, CustomerMutation, CustomerQuery
+from customers.api.import_job import ImportMutation, ImportQuery
 from customers.api.match import MatchCandidate, MatchMutation, MatchQuery
 from customers.api.merge import MergeEvent, MergeMutation
 from customers.api.survivorship import SurvivorshipMutation, SurvivorshipQuery
@@ -16,7 +17,7 @@ from customers.api.tag import Tag, TagMutation, TagQuery
 
 
 @strawberry.type(description="What can be asked.")
-class Query(CustomerQuery, MatchQuery, SurvivorshipQuery, TagQuery):
+class Query(CustomerQuery, ImportQuery, MatchQuery, SurvivorshipQuery, TagQuery):
     pass
 
 
@@ -28,6 +29,7 @@ class Mutation(
     MatchMutation,
     MergeMutation,
     SurvivorshipMutation,
+    ImportMutation,
     AbsorbMutation,
 ):
     pass

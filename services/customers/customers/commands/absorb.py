@@ -73,25 +73,40 @@ def absorb(
     ownership: Ownership | None = None,
 ) -> list[Outcome]:
     """What became of each record, in the order they were given."""
-    _refuse_too_many(source, records)
+    _refuse_too_many(source, len(records))
     work = _Work(session, scope, source, dry_run, ownership or Ownership())
-    ready = work.sort_out(records)
-    links = link_store.by_external_ids(session, source, list(ready))
-    news = work.drop_unchanged(ready, links)
-    if news:
-        if not dry_run:
-            locks.lock_keys(session, *_to_lock(source, news))
-            links = link_store.by_external_ids(session, source, list(news))
-            news = work.drop_unchanged(news, links)
-        work.carry_out(work.place(news, links), links)
-    return [work.outcomes[record.external_id] for record in records]
+    return work.run(work.sort_out(records), [record.external_id for record in records])
 
 
-def _refuse_too_many(source: Source, records: Sequence[SourceRecord]) -> None:
-    if len(records) > MAX_RECORDS:
+def absorb_prepared(
+    session: Session,
+    scope: Scope,
+    source: Source,
+    records: Sequence[Prepared],
+    *,
+    dry_run: bool = False,
+    ownership: Ownership | None = None,
+) -> list[Outcome]:
+    """The same for records that were checked already."""
+    _refuse_too_many(source, len(records))
+    work = _Work(session, scope, source, dry_run, ownership or Ownership())
+    return work.run(folded(records), [record.external_id for record in records])
+
+
+def folded(records: Iterable[Prepared]) -> dict[str, Prepared]:
+    """One record for each external id."""
+    ready: dict[str, Prepared] = {}
+    for record in records:
+        earlier = ready.get(record.external_id)
+        ready[record.external_id] = fold(earlier, record) if earlier else record
+    return ready
+
+
+def _refuse_too_many(source: Source, count: int) -> None:
+    if count > MAX_RECORDS:
         raise BadInput(
-            f"records has {len(records)} records; one batch holds at most {MAX_RECORDS}.",
-            f"records 有 {len(records)} 条，一批最多 {MAX_RECORDS} 条。",
+            f"records has {count} records; one batch holds at most {MAX_RECORDS}.",
+            f"records 有 {count} 条，一批最多 {MAX_RECORDS} 条。",
             field="records",
         )
     if not source.system.strip() or len(source.system) > 100 or source.system == MANUAL:
@@ -120,19 +135,29 @@ class _Work:
     ownership: Ownership
     outcomes: dict[str, Outcome] = field(default_factory=dict)
 
+    def run(self, ready: Mapping[str, Prepared], asked: Sequence[str]) -> list[Outcome]:
+        """The whole story of a batch."""
+        links = link_store.by_external_ids(self.session, self.source, list(ready))
+        news = self.drop_unchanged(ready, links)
+        if news:
+            if not self.dry_run:
+                locks.lock_keys(self.session, *_to_lock(self.source, news))
+                links = link_store.by_external_ids(self.session, self.source, list(news))
+                news = self.drop_unchanged(news, links)
+            self.carry_out(self.place(news, links))
+        self._hide_unseen()
+        return [self.outcomes[external_id] for external_id in asked]
+
     def sort_out(self, records: Sequence[SourceRecord]) -> dict[str, Prepared]:
         """The records that may enter, one for each external id; the others are rejected."""
-        ready: dict[str, Prepared] = {}
+        right: list[Prepared] = []
         for record in records:
             prepared = prepare(record)
             if isinstance(prepared, list):
-                if record.external_id not in ready:
-                    self.outcomes[record.external_id] = Rejected(record.external_id, prepared)
-                continue
-            earlier = ready.get(prepared.external_id)
-            ready[prepared.external_id] = fold(earlier, prepared) if earlier else prepared
-            self.outcomes.pop(prepared.external_id, None)
-        return ready
+                self.outcomes[record.external_id] = Rejected(record.external_id, prepared)
+            else:
+                right.append(prepared)
+        return folded(right)
 
     def drop_unchanged(
         self, records: Mapping[str, Prepared], links: Mapping[str, LinkRow]
@@ -151,6 +176,17 @@ class _Work:
             else:
                 news[external_id] = record
         return news
+
+    def _hide_unseen(self) -> None:
+        """That nothing changed is for those who may see the customer; others are refused."""
+        if self.scope.everything:
+            return
+        said = [o for o in self.outcomes.values() if isinstance(o, Unchanged) and o.customer_id]
+        rows = customer_store.by_ids_unscoped(self.session, {o.customer_id for o in said})  # type: ignore[misc]  # filtered above
+        for outcome in said:
+            row = rows.get(outcome.customer_id)  # type: ignore[arg-type]  # filtered above
+            if row is None or not self.scope.sees(row.access):
+                self.outcomes[outcome.external_id] = Rejected(outcome.external_id, [_elsewhere()])
 
     def place(self, news: Mapping[str, Prepared], links: Mapping[str, LinkRow]) -> list[Placement]:
         """Which customer each record belongs to; records of one batch see each other."""
@@ -182,7 +218,7 @@ class _Work:
             return None
         return Placement(record, new_id(), new_id(), True, True, verdict.suspicions)
 
-    def carry_out(self, placements: Sequence[Placement], links: Mapping[str, LinkRow]) -> None:
+    def carry_out(self, placements: Sequence[Placement]) -> None:
         """Claims, golden records, contacts and tags of every placement; written unless dry."""
         session = self.session
         made = {placed.customer_id for placed in placements if placed.new_customer}
@@ -226,11 +262,7 @@ class _Work:
             row = rows.get(placed.customer_id)
             problem: HuichiError | None = None
             if row is not None and not self.scope.sees(row.access):
-                problem = Denied(
-                    "This customer exists already and belongs to somebody else.",
-                    "该客户已存在，且归他人负责。",
-                    field="name",
-                )
+                problem = _elsewhere()
             elif row is not None and row.kind != placed.record.kind:
                 problem = BadInput(
                     f"kind is {placed.record.kind}, but this record is known as {row.kind}.",
@@ -370,6 +402,14 @@ class _Tags:
 
     def names(self) -> set[str]:
         return set().union(*self.changed.values())
+
+
+def _elsewhere() -> Denied:
+    return Denied(
+        "This customer exists already and belongs to somebody else.",
+        "该客户已存在，且归他人负责。",
+        field="name",
+    )
 
 
 def _contacts_of(session: Session, links: Sequence[UUID]) -> dict[UUID, list[KnownContact]]:

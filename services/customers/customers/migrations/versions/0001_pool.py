@@ -254,11 +254,6 @@ CREATE TABLE import_job (
 );
 CREATE INDEX import_job_due ON import_job (lease_until) WHERE status IN ('QUEUED', 'RUNNING');
 CREATE INDEX import_job_by_actor ON import_job (actor_id, id);
-CREATE TABLE import_file (
-    import_id uuid PRIMARY KEY REFERENCES import_job (id) ON DELETE CASCADE,
-    content bytea NOT NULL
-);
-ALTER TABLE import_file ALTER COLUMN content SET STORAGE EXTERNAL;
 CREATE TABLE import_chunk (
     import_id uuid NOT NULL REFERENCES import_job (id) ON DELETE CASCADE,
     chunk integer NOT NULL,
@@ -279,7 +274,7 @@ CREATE INDEX import_problem_by_import ON import_problem (import_id, row_number, 
 """
 
 NAMES = (
-    "import_problem import_chunk import_file import_job duplicate_check merge_link merge_absorbed "
+    "import_problem import_chunk import_job duplicate_check merge_link merge_absorbed "
     "merge match_candidate reelection survivorship source tagging tag contact key_lock identity_key claim "
     "holding link customer"
 )

@@ -1,0 +1,25 @@
+"""The composition root of the worker: what a Celery process has to know to work for customers."""
+
+from __future__ import annotations
+
+from celery import Celery
+
+from chassis.settings import load
+from chassis.worker import celery, route
+from customers.settings import CustomersSettings
+from customers.tasks import import_job, upkeep
+
+
+def register(app: Celery, settings: CustomersSettings) -> None:
+    """Adds the tasks of customers to an application."""
+    route(app, "customers")
+    import_job.define(app, settings)
+    upkeep.define(app, settings)
+
+
+def create() -> Celery:
+    """An application of its own, for `celery -A customers.worker:create() worker -B`."""
+    settings = load(CustomersSettings, "customers")
+    app = celery("customers", settings)
+    register(app, settings)
+    return app
