@@ -21,20 +21,37 @@ class Progress(NamedTuple):
     """By number of the guard: does it hold?"""
 
 
-Complete = Callable[[Any, ClientPath, Progress], Any]
+Trail = tuple[Any, str | int] | None
+"""The way to a value, last step outermost: cheap to extend, only written out for a fault."""
+
+Complete = Callable[[Any, Trail, Progress], Any]
 
 
-class _Field(NamedTuple):
-    key: str
-    source: str
+class _Rest(NamedTuple):
+    """What a field needs when its value is not simply a finished leaf."""
+
     coordinate: str
     required: bool
-    plain: type | None
-    """A leaf of exactly this type is finished as it is."""
     complete: Complete
     guard: int
     """Number of the guard, or -1."""
     typename: str | None
+
+
+class _Never:
+    """The type of no value."""
+
+
+_Field = tuple[str, str, Any, _Rest]
+"""Key, source, the type of leaves that are finished as they are, everything else."""
+
+
+def _path(trail: Trail) -> ClientPath:
+    steps: list[str | int] = []
+    while trail is not None:
+        trail, step = trail
+        steps.append(step)
+    return tuple(reversed(steps))
 
 
 class Completion:
@@ -49,7 +66,7 @@ class Completion:
     def complete(self, tree: Object, faults: Faults, variables: Mapping[str, Any]) -> Object | None:
         """Return the client's data; None when null rose to the top."""
         wanted = [holds(guard, variables) for guard in self.guards]
-        done: Object | None = self._complete(tree, (), Progress(faults, wanted))
+        done: Object | None = self._complete(tree, None, Progress(faults, wanted))
         return done
 
     def _object(self, shape: Shape) -> Complete:
@@ -64,11 +81,11 @@ class Completion:
         fields = self._fields(shape.slots, typename)
         name = shape.type
 
-        def complete(value: Any, path: ClientPath, progress: Progress) -> Object | None:
+        def complete(value: Any, trail: Trail, progress: Progress) -> Object | None:
             if type(value) is not dict:
-                progress.faults.fail(unfit(name, name), path)
+                progress.faults.fail(unfit(name, name), _path(trail))
                 return None
-            return _complete_fields(fields, value, path, progress)
+            return _complete_fields(fields, value, trail, progress)
 
         return complete
 
@@ -78,13 +95,13 @@ class Completion:
         }
         name = shape.type
 
-        def complete(value: Any, path: ClientPath, progress: Progress) -> Object | None:
+        def complete(value: Any, trail: Trail, progress: Progress) -> Object | None:
             typename = value.get("__typename") if type(value) is dict else None
             fields = by_type.get(typename) if type(typename) is str else None
             if fields is None:
-                progress.faults.fail(unfit(name, name), path)
+                progress.faults.fail(unfit(name, name), _path(trail))
                 return None
-            return _complete_fields(fields, value, path, progress)
+            return _complete_fields(fields, value, trail, progress)
 
         return complete
 
@@ -94,16 +111,21 @@ class Completion:
     def _field(self, slot: Slot, typename: str) -> _Field:
         inner = self._object(slot.child) if slot.child else _leaf(slot)
         listed = slot.nullability.item is not None
-        return _Field(
-            key=slot.key,
-            source=slot.source,
+        complete = _list(slot.nullability.item, inner, slot.coordinate) if listed else inner
+        guard = self._guard(slot.guard)
+        plain = (
+            None
+            if listed or slot.values is not None or slot.typename or guard >= 0
+            else _PLAIN.get(slot.leaf_type or "")
+        )
+        rest = _Rest(
             coordinate=slot.coordinate,
             required=slot.nullability.required,
-            plain=None if listed or slot.values is not None else _PLAIN.get(slot.leaf_type or ""),
-            complete=_list(slot.nullability.item, inner, slot.coordinate) if listed else inner,
-            guard=self._guard(slot.guard),
+            complete=complete,
+            guard=guard,
             typename=typename if slot.typename else None,
         )
+        return slot.key, slot.source, plain or _Never, rest
 
     def _guard(self, guard: Guard) -> int:
         if guard == ALWAYS:
@@ -114,25 +136,26 @@ class Completion:
 
 
 def _complete_fields(
-    fields: tuple[_Field, ...], value: Object, path: ClientPath, progress: Progress
+    fields: tuple[_Field, ...], value: Object, trail: Trail, progress: Progress
 ) -> Object | None:
     done: Object = {}
-    for key, source, coordinate, required, plain, complete, guard, typename in fields:
+    for key, source, plain, rest in fields:
+        inner: Any = value.get(source)
+        if type(inner) is plain and (plain is not int or _SMALLEST <= inner <= _LARGEST):
+            done[key] = inner
+            continue
+        coordinate, required, complete, guard, typename = rest
         if guard >= 0 and not progress.wanted[guard]:
             continue
         if typename is not None:
             done[key] = typename
-            continue
-        inner = value.get(source)
-        if inner is None:
+        elif inner is None:
             if required:
-                progress.faults.missing((*path, key), coordinate)
+                progress.faults.missing((*_path(trail), key), coordinate)
                 return None
             done[key] = None
-        elif plain is not None and type(inner) is plain:
-            done[key] = inner
         else:
-            finished = complete(inner, (*path, key), progress)
+            finished = complete(inner, (trail, key), progress)
             if finished is None and required:
                 return None
             done[key] = finished
@@ -144,16 +167,16 @@ def _list(item: Nullability | None, inner: Complete, coordinate: str) -> Complet
     required = item.required
     complete = inner if item.item is None else _list(item.item, inner, coordinate)
 
-    def complete_list(value: Any, path: ClientPath, progress: Progress) -> list[Any] | None:
+    def complete_list(value: Any, trail: Trail, progress: Progress) -> list[Any] | None:
         if type(value) is not list:
-            progress.faults.fail(unfit(coordinate, "list"), path)
+            progress.faults.fail(unfit(coordinate, "list"), _path(trail))
             return None
         done = []
         for index, entry in enumerate(value):
-            finished = None if entry is None else complete(entry, (*path, index), progress)
+            finished = None if entry is None else complete(entry, (trail, index), progress)
             if finished is None and required:
                 if entry is None:
-                    progress.faults.missing((*path, index), coordinate)
+                    progress.faults.missing((*_path(trail), index), coordinate)
                 return None
             done.append(finished)
         return done
@@ -165,25 +188,28 @@ def _leaf(slot: Slot) -> Complete:
     coordinate, values, kind = slot.coordinate, slot.values, slot.leaf_type or ""
     coerce = _COERCE.get(kind)
 
-    def complete_enum(value: Any, path: ClientPath, progress: Progress) -> Any:
+    def complete_enum(value: Any, trail: Trail, progress: Progress) -> Any:
         if type(value) is str and values is not None and value in values:
             return value
-        progress.faults.fail(unfit(coordinate, kind or "enum value"), path)
+        progress.faults.fail(unfit(coordinate, kind or "enum value"), _path(trail))
         return None
 
-    def complete_scalar(value: Any, path: ClientPath, progress: Progress) -> Any:
+    def complete_scalar(value: Any, trail: Trail, progress: Progress) -> Any:
         finished = coerce(value) if coerce else value
         if finished is None:
-            progress.faults.fail(unfit(coordinate, kind), path)
+            progress.faults.fail(unfit(coordinate, kind), _path(trail))
         return finished
 
     return complete_enum if values is not None else complete_scalar
 
 
+_SMALLEST, _LARGEST = -(2**31), 2**31 - 1
+
+
 def _int(value: Any) -> int | None:
     if type(value) is float and value.is_integer():
         value = int(value)
-    return value if type(value) is int and -(2**31) <= value < 2**31 else None
+    return value if type(value) is int and _SMALLEST <= value <= _LARGEST else None
 
 
 def _float(value: Any) -> float | int | None:
@@ -202,7 +228,7 @@ def _id(value: Any) -> str | None:
     return str(value) if type(value) in (str, int) else None
 
 
-_PLAIN: Mapping[str, type] = {"Float": float, "String": str, "Boolean": bool, "ID": str}
+_PLAIN: Mapping[str, type] = {"Int": int, "Float": float, "String": str, "Boolean": bool, "ID": str}
 _COERCE: Mapping[str, Callable[[Any], Any]] = {
     "Int": _int,
     "Float": _float,
