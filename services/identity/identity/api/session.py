@@ -13,13 +13,11 @@ from chassis.api.rights import open_to_all
 from chassis.errors import BadInput, Denied, Unauthenticated
 from identity.api.ids import maybe_uuid, uuid
 from identity.api.loaders import IdentityContext, IdentityInfo
-from identity.api.throttle import Throttle
+from identity.api.sign_in import change_password, sign_in
 from identity.commands import session as commands
 from identity.commands.session import Opened
-from identity.domain import password as domain
 from identity.domain.ids import SessionId, UserId
 from identity.domain.session import Ending
-from identity.domain.user import asked_username
 from identity.store import session as store, user as users
 from identity.store.session import SessionRow
 
@@ -150,7 +148,7 @@ class SessionMutation:
         password: Annotated[str, strawberry.argument(description="The password.")],
     ) -> SignInPayload:
         try:
-            return await _signed(info.context, await _sign_in(info.context, username, password))
+            return await _signed(info.context, await sign_in(info.context, username, password))
         except Unauthenticated as problem:
             return SignInPayload(errors=[user_error(problem, info.context.locale)])
 
@@ -214,7 +212,7 @@ class SessionMutation:
             str, strawberry.argument(description="10 to 200 characters, not easy to guess.")
         ],
     ) -> ChangePasswordPayload:
-        await _change_password(info.context, current_password, new_password)
+        await change_password(info.context, current_password, new_password)
         return ChangePasswordPayload(done=True)
 
     @strawberry.mutation(description="End one's own session, or that of a user one may manage.")
@@ -230,50 +228,6 @@ class SessionMutation:
         reaches = frozenset({found.user}) if found is not None and managed else frozenset[UserId]()
         ended = await ctx.write(commands.end_session, ctx.actor, session_id, reaches=reaches)
         return SessionPayload(session=Session.of(ended, ctx))
-
-
-async def _sign_in(ctx: IdentityContext, asked: str, password: str) -> Opened:
-    """Raises `Throttled`, or `Unauthenticated` in the same words and time for every reason."""
-    office, username, throttle = ctx.loaders.office, asked_username(asked), _throttle(ctx)
-    await throttle.count(username, ctx.client)
-    known = await ctx.read(users.credentials, username)
-    kept = known.password_hash if known else None
-    good = await office.passwords.matches(kept, password)
-    if known is None or kept is None or not known.active or not good:
-        await ctx.write(commands.note_refused, known.id if known else None)
-        raise _wrong()
-    opened = await ctx.write(commands.open_session, known.id, kept, ctx.client, office.lifetimes)
-    if opened is None:
-        raise _wrong()
-    await throttle.forget(username, ctx.client)
-    if domain.is_outdated(kept):
-        await ctx.write(commands.rehash, known.id, kept, await office.passwords.hashed(password))
-    return opened
-
-
-async def _change_password(ctx: IdentityContext, current: str, new: str) -> None:
-    me, throttle = UserId(ctx.actor.user_id), _throttle(ctx)
-    await ctx.read(commands.refuse_ended, ctx.actor)
-    known = await ctx.read(users.credentials_of, me)
-    if known is None or known.password_hash is None:
-        raise _wrong()
-    domain.accepted(new, known.username, field="newPassword")
-    await throttle.count(known.username, ctx.client)
-    passwords = ctx.loaders.office.passwords
-    if not await passwords.matches(known.password_hash, current):
-        raise BadInput(
-            "currentPassword is not your password.",
-            "currentPassword 与您的当前密码不符。",
-            field="currentPassword",
-        )
-    await throttle.forget(known.username, ctx.client)
-    hashed = await passwords.hashed(new)
-    await ctx.write(commands.change_password, ctx.actor, known.password_hash, hashed)
-
-
-def _throttle(ctx: IdentityContext) -> Throttle:
-    settings = ctx.loaders.office.settings
-    return Throttle(ctx.runtime.redis, settings.sign_in_attempts, settings.sign_in_window_seconds)
 
 
 async def _in_reach(ctx: IdentityContext, user: UserId) -> bool:
@@ -292,7 +246,3 @@ async def _signed(ctx: IdentityContext, opened: Opened) -> SignInPayload:
         user_id=strawberry.ID(str(opened.user)),
         session_id=strawberry.ID(str(opened.session)),
     )
-
-
-def _wrong() -> Unauthenticated:
-    return Unauthenticated("The user name or the password is wrong.", "用户名或密码错误。")
