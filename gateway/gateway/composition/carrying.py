@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
+from typing import cast
 
-from gateway.composition.parts import Graph, Marked
+from graphql import value_from_ast_untyped
+
+from gateway.composition.parts import Graph, Mark, Marked
+from gateway.supergraph.specs import argument
 
 # what always travels; the value says which spec has to be linked for it
 CARRIED = {
@@ -18,20 +23,51 @@ CARRIED = {
 }
 _PLAIN = frozenset({"deprecated", "specifiedBy", "oneOf"})
 _REPEATABLE = frozenset({"tag"})
+_JOINED = {"requiresScopes": "scopes", "policy": "policies", "cost": "weight"}
 
 
 def carry(sides: Iterable[tuple[Graph, Marked]]) -> tuple[str, ...]:
     """Return the directives of one element, printed, each once."""
-    found: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
+    many: dict[str, None] = {}
+    joined: dict[str, list[Mark]] = {}
     for graph, element in sides:
         for mark in element.marks:
             composed = mark.name in graph.composed
             if mark.name not in CARRIED and mark.name not in _PLAIN and not composed:
                 continue
-            text = f"@{mark.name}{mark.arguments()}"
-            many = mark.name in _REPEATABLE or composed
-            found.setdefault(text if many else mark.name, text)
-    return tuple(sorted(found.values()))
+            if mark.name in _REPEATABLE or composed:
+                many[f"@{mark.name}{mark.arguments()}"] = None
+            elif mark.name in _JOINED:
+                joined.setdefault(mark.name, []).append(mark)
+            else:
+                found.setdefault(mark.name, []).append(f"@{mark.name}{mark.arguments()}")
+    single = [texts[0] for texts in found.values()]
+    return tuple(sorted([*many, *single, *(_joint(name, m) for name, m in joined.items())]))
+
+
+def _joint(name: str, marks: list[Mark]) -> str:
+    """Join what several subgraphs demand: all of them must be content."""
+    if name == "cost":
+        weights = [int(str(_value(mark, "weight"))) for mark in marks]
+        return f"@cost(weight: {max(weights)})"
+    argument_name = _JOINED[name]
+    ways: list[tuple[str, ...]] = [()]
+    for mark in marks:
+        theirs = [tuple(way) for way in cast(list[list[str]], _value(mark, argument_name))]
+        ways = [tuple(sorted({*way, *other})) for way in ways for other in theirs]
+    unique = [way for way in dict.fromkeys(ways) if not any(set(o) < set(way) for o in ways)]
+    told = ", ".join(f"[{', '.join(_quoted(item) for item in way)}]" for way in unique)
+    return f"@{name}({argument_name}: [{told}])"
+
+
+def _value(mark: Mark, name: str) -> object:
+    node = argument(mark.node, name)
+    return None if node is None else value_from_ast_untyped(node)
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def descriptions(sides: Sequence[str | None]) -> str | None:

@@ -169,6 +169,15 @@ def test_carries_tags_access_rules_and_costs() -> None:
     )
 
 
+def test_demands_what_every_subgraph_demands() -> None:
+    graph = a_supergraph(
+        a='type Query { x: Int @shareable @requiresScopes(scopes: [["a"], ["b"]]) @cost(weight: 2) }',
+        b='type Query { x: Int @shareable @requiresScopes(scopes: [["a", "c"]]) @cost(weight: 5) }',
+    )
+
+    assert '@cost(weight: 5) @requiresScopes(scopes: [["a", "c"]])' in of(graph, "Query")
+
+
 def test_carries_composed_directives_with_their_link() -> None:
     graph = a_supergraph(
         a=LINK
