@@ -1,7 +1,7 @@
 """Run inside a copy of the house: plants one sin after the other and tells which contracts broke.
 
 A program of its own, because the linter must find the copied packages and not the real ones. It
-reads `[{"file", "line"}…]` from stdin and answers a list of lists of broken contract ids; the first
+reads `[{"module", "line"}…]` from stdin and answers a list of lists of broken contract ids; the first
 list is that of the untouched copy.
 """
 
@@ -28,12 +28,18 @@ def broken() -> list[str]:
     )
 
 
+def source_of(module: str) -> Path:
+    """Where a module stands, be it a file or a package."""
+    path = Path(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
 def main() -> None:
     configuration.configure()
     console.quiet = True
     answers = [broken()]
     for sin in json.load(sys.stdin):
-        file = Path(sin["file"])
+        file = source_of(sin["module"])
         innocent = file.read_text()
         file.write_text(f"{innocent}\n{sin['line']}\n")
         answers.append(broken())
