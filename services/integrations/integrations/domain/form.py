@@ -26,7 +26,8 @@ def problems(schema: Mapping[str, Any], document: Any, *, secret: bool = False) 
     """Everything wrong with the document; the values of a secret one are never repeated."""
     validator = Draft202012Validator(schema)
     found = sorted(validator.iter_errors(document), key=lambda error: list(map(str, error.path)))
-    return [_problem(error, document, secret) for error in found]
+    known = _descriptions(schema) if found else {}
+    return [_problem(error, known, secret) for error in found]
 
 
 def refuse(found: Sequence[Problem], prefix: str) -> None:
@@ -41,12 +42,12 @@ def refuse(found: Sequence[Problem], prefix: str) -> None:
     )
 
 
-def _problem(error: ValidationError, document: Any, secret: bool) -> Problem:
-    error = _deepest(error, document)
+def _problem(error: ValidationError, known: Mapping[str, str], secret: bool) -> Problem:
+    error = _deepest(error)
     path = _path(error.absolute_path)
     right = error.schema.get("description") if isinstance(error.schema, dict) else None
     if error.validator == "required":
-        return _missing(error, path)
+        return _missing(error, path, known)
     if error.validator == "additionalProperties":
         return _unknown(error, path)
     value = "the value" if secret else _shown(error.instance)
@@ -56,7 +57,7 @@ def _problem(error: ValidationError, document: Any, secret: bool) -> Problem:
     )
 
 
-def _deepest(error: ValidationError, document: Any) -> ValidationError:
+def _deepest(error: ValidationError) -> ValidationError:
     """Of the alternatives of a `oneOf`, the branch the author meant: the one whose constant fits."""
     while error.context and error.validator in ("oneOf", "anyOf"):
         meant = [each for each in error.context if not _constant_differs(each, error.context)]
@@ -83,10 +84,31 @@ def _is_name(error: ValidationError) -> bool:
     return error.validator == "enum" and list(error.relative_path)[-1:] in (["type"], ["scheme"])
 
 
-def _missing(error: Any, path: str) -> Problem:
+def _descriptions(schema: Any) -> dict[str, str]:
+    """What each property of a schema should be, by its name, wherever it is described."""
+    found: dict[str, str] = {}
+    shared = schema.get("$defs", {})
+    waiting: list[Any] = [schema]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, list):
+            waiting += one
+        if not isinstance(one, dict):
+            continue
+        properties = one.get("properties")
+        for name, said in properties.items() if isinstance(properties, dict) else ():
+            if isinstance(said, dict):
+                meant = shared.get(str(said.get("$ref", "")).rpartition("/")[2], {})
+                right = said.get("description") or meant.get("description")
+                if right:
+                    found.setdefault(name, right)
+        waiting += one.values()
+    return found
+
+
+def _missing(error: Any, path: str, known: Mapping[str, str]) -> Problem:
     name = next(key for key in error.validator_value if key not in error.instance)
-    found = error.schema.get("properties", {}).get(name, {})
-    right = found.get("description") if isinstance(found, dict) else None
+    right = known.get(name)
     more_en = f" Give {right}." if right else ""
     more_zh = f"应为：{right}。" if right else ""
     return Problem(
