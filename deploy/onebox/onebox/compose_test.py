@@ -7,8 +7,6 @@ everything down again. The images stay in var/compose-test for the next time.
 from __future__ import annotations
 
 import contextlib
-import http.client
-import json
 import os
 import shutil
 import signal
@@ -16,16 +14,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from onebox import compose, postgres, valkey
+from onebox import compose, forward, postgres, valkey
 from onebox.compose import ROOT
+from onebox.demo import story, tryton
+from onebox.demo.graph import Graph, Refused, until
 
 WORK = ROOT / "var" / "compose-test"
 STANDINS = ROOT / "deploy" / "standins"
 SOCKET = Path("/run/huichi-compose-test.sock")  # short: a socket's path has 107 bytes at most
 PORT = 28650
+CUSTOMERS_PORT = 28652
+PARTIES = 120
 PROJECT = "huichi-test"
 RELEASE = "bookworm"
 # Debian's release with Compose 2; only its one static program is taken out of it.
@@ -47,7 +50,8 @@ def main() -> int:
             step(
                 "up", lambda: docker_compose("up", "--detach", "--build", "--wait", "--quiet-pull")
             )
-            step("use", use)
+            step("main job", main_job)
+            step("traces", traces_arrive)
             step("kill and restart", survive_a_kill)
         except BaseException:
             docker_compose("ps", "--all", check=False)
@@ -186,13 +190,31 @@ def images() -> dict[str, str]:
     return {image: kinds.get(image.rpartition(":")[0], "listener") for image in foreign}
 
 
-def use() -> None:
-    """Do through the published port what a newcomer does first."""
-    token = sign_in()
-    answer = ask((ROOT / "deploy/onebox/onebox/first_query.graphql").read_text(), token)
-    if answer.get("errors") or not answer.get("data"):
-        sys.exit(f"the first query failed: {json.dumps(answer, ensure_ascii=False)[:2000]}")
-    print("    " + json.dumps(answer["data"], ensure_ascii=False)[:400])
+def main_job() -> None:
+    """Play the demo's whole story through the published ports, with Tryton on this machine."""
+    with tryton.running(WORK / "tryton", say=say) as erp, forward.reachable(erp.url, host()) as url:
+        graph = Graph(f"http://127.0.0.1:{PORT}", company_password())
+        story.tell(graph, replace(erp, url=url), WORK / "demo", parties=PARTIES, say=say)
+
+
+def host() -> str:
+    """Find the address under which containers see this machine."""
+    network = f"{PROJECT}_default"
+    form = "{{(index .IPAM.Config 0).Gateway}}"
+    command = ["docker", "network", "inspect", "--format", form, network]
+    found = subprocess.run(
+        command, env=environment(), stdout=subprocess.PIPE, text=True, check=True
+    )
+    return found.stdout.strip()
+
+
+def say(line: str) -> None:
+    """Show what the story tells, a little aside."""
+    print(f"    {line}", flush=True)
+
+
+def traces_arrive() -> None:
+    """Wait until the collector has got spans."""
     deadline = time.monotonic() + 30
     listener = (
         "import urllib.request as r; print(r.urlopen('http://127.0.0.1:4318').read().decode())"
@@ -212,43 +234,21 @@ def survive_a_kill() -> None:
     )
     docker_compose("kill", "--signal=KILL", "valkey")
     docker_compose("up", "--detach", "--wait")
-    deadline = time.monotonic() + 60
-    while True:
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            sign_in()
-            return
-        if time.monotonic() > deadline:
-            sys.exit("the house did not come back")
-        time.sleep(0.5)
+    graph = Graph(f"http://127.0.0.1:{PORT}", company_password())
+    asked = "{ customers(first: 1) { edges { node { name } } } }"
+
+    def answered() -> dict[str, Any] | None:
+        with contextlib.suppress(Refused):
+            return graph.ask(asked, "admin")
+        return None
+
+    say(str(until(answered, seconds=60, what="an answer after the kill")))
 
 
-def sign_in() -> str:
-    """Sign in as the administrator, through the gateway."""
+def company_password() -> str:
+    """Give everybody's first password, as .env says it."""
     said = dict(line.split("=", 1) for line in env_file().read_text().splitlines())
-    answer = ask(
-        'mutation ($p: String!) { signIn(username: "admin", password: $p) { accessToken'
-        " errors { message } } }",
-        None,
-        {"p": said["COMPANY_PASSWORD"]},
-    )
-    token = answer["data"]["signIn"]["accessToken"]
-    if not token:
-        raise ValueError(answer["data"]["signIn"]["errors"])
-    return str(token)
-
-
-def ask(query: str, token: str | None, variables: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Send one request to the gateway."""
-    headers = {"content-type": "application/json"}
-    if token:
-        headers["authorization"] = f"Bearer {token}"
-    with contextlib.closing(
-        http.client.HTTPConnection("127.0.0.1", PORT, timeout=20)
-    ) as connection:
-        body = json.dumps({"query": query, "variables": variables or {}})
-        connection.request("POST", "/graphql", body, headers)
-        answer: dict[str, Any] = json.loads(connection.getresponse().read())
-        return answer
+    return said["COMPANY_PASSWORD"]
 
 
 def env_file() -> Path:
@@ -298,4 +298,6 @@ def environment() -> dict[str, str]:
         "DOCKER_BUILDKIT": "0",
         "COMPOSE_DOCKER_CLI_BUILD": "0",
         "PORT": str(PORT),
+        "CUSTOMERS_PORT": str(CUSTOMERS_PORT),
+        "ALLOW_PRIVATE_HOSTS": "true",
     }
