@@ -388,7 +388,13 @@ async def test_links_follow_a_merge_and_go_home_after_it_is_undone(
 
 async def test_an_older_fact_about_access_changes_nothing(house: House) -> None:
     id = str(uuid4())
-    newer = {"id": id, "owner": str(LIN), "department": None, "collaborators": [], "version": 5}
+    newer: dict[str, Any] = {
+        "id": id,
+        "owner": str(LIN),
+        "department": None,
+        "collaborators": [],
+        "version": 5,
+    }
 
     house.db.write(facts.customers_changed, a_fact("customers.changed", {"access": [newer]}))
     older = newer | {"owner": str(WANG), "version": 4}

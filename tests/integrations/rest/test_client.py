@@ -108,7 +108,7 @@ def test_signs_in(
 ) -> None:
     source.fill(3)
 
-    pages, access = read(a_spec(source_url, auth=auth), **credentials)
+    pages, access = read(a_spec(source_url, auth=auth), None, **credentials)
 
     assert len(pages[0].records) == 3
     assert access.calls == len(source.journal) + source.logins

@@ -237,7 +237,7 @@ def test_dead_letters_are_tried_again_from_what_was_stored(
     source.journal.clear()
     letter = house.one("SELECT id FROM dead_letter")
     real = pool._take
-    pool._take = lambda record, dry: real(record | {"fields": {"name": "cured"}}, dry)  # type: ignore[method-assign]
+    pool._take = lambda record, dry_run: real(record | {"fields": {"name": "cured"}}, dry_run)  # type: ignore[method-assign]
 
     (run,) = house.db.write(runs.replay, scope("DeadLetter", "retry"), [letter], TRACE)
     done = house.finish(run)

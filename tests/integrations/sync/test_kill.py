@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -47,7 +48,7 @@ def test_a_killed_worker_loses_nothing_and_doubles_nothing(
     kills = 0
     for pages in (4, 10):
         with a_worker(house.around.settings) as worker:
-            until(lambda pages=pages: house.run(run).pages >= pages)
+            until(partial(reached, house, run, pages))
             worker.send_signal(signal.SIGKILL)
             worker.wait()
             kills += 1
@@ -144,6 +145,10 @@ def test_two_workers_never_take_one_run(house: House, installed: UUID) -> None:
 
     assert first is not None
     assert second is None
+
+
+def reached(house: House, run: UUID, pages: int) -> bool:
+    return house.run(run).pages >= pages
 
 
 class Crash(BaseException):

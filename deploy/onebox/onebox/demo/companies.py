@@ -142,7 +142,7 @@ def _again(company: Company, how: int) -> tuple[str, ...]:
     spaced = f"{company.code[:8].lower()} {company.code[8:].lower()}"
     mobile = f"+86 {person.mobile[:3]}-{person.mobile[3:7]}-{person.mobile[7:]}"
     tags = "老客户;展会"
-    match how % 3:
+    match how % 4:
         case 0:  # the code in small letters with a space, the name with a city in brackets
             name = company.name.replace(company.city, "", 1).replace("有限公司", "")
             name = f"{name}（{company.city}）有限公司"
@@ -150,6 +150,9 @@ def _again(company: Company, how: int) -> tuple[str, ...]:
         case 1:  # no code; the same telephone number, written the international way
             phone = "+86 (755) " + company.phone.split("-")[1]
             return company.name, "", phone, "", "批发业", person.name, mobile, tags
+        case 2:  # nothing but a name, without the city: a person has to decide
+            name = company.name.replace(company.city, "", 1)
+            return name, "", "", "", "服务业", "", "", tags
         case _:  # the code, and a name with spaces and full-width letters
             name = f" {company.name[:2]} {company.name[2:]} ".replace("有限公司", "有限責任公司")
             return name, company.code, "", company.email.upper(), "服务业", "", "", tags

@@ -10,13 +10,15 @@ from onebox.demo.tryton import Tryton
 
 ENGINEER = "liang.yu"
 NAME = "Tryton 演示 ERP"
+# The ERP is believed before a spreadsheet (100): of several sources the smaller number wins.
+PRIORITY = 50
 WAIT_SECONDS = 180.0
 OVER = ("SUCCEEDED", "PARTIAL", "FAILED", "CANCELLED")
 
 INSTALLED = """
 query Installations($after: String) {
   installations(first: 100, after: $after) {
-    edges { node { id name revision state configuration } } pageInfo { hasNextPage endCursor }
+    edges { node { id name revision priority configuration } } pageInfo { hasNextPage endCursor }
   }
 }
 """
@@ -71,14 +73,16 @@ def install(graph: Graph, erp: Tryton) -> str:
             "name": NAME,
             "configuration": configuration,
             "credentials": credentials,
+            "priority": PRIORITY,
         }
         return str(graph.done(INSTALL, ENGINEER, input=said)["installation"]["id"])
-    if known["configuration"] != configuration:
+    if (known["configuration"], known["priority"]) != (configuration, PRIORITY):
         said = {
             "id": known["id"],
             "expectedRevision": known["revision"],
             "configuration": configuration,
             "credentials": credentials,
+            "priority": PRIORITY,
         }
         graph.done(UPDATE, ENGINEER, input=said)
     return str(known["id"])
