@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import redis
 from celery import Celery
@@ -31,8 +30,6 @@ from chassis.settings import Settings
 HARD_LIMIT_SECONDS = 120
 # Above the hard limit: a task that outlives it would run twice at once.
 VISIBILITY_SECONDS = 180
-
-T = TypeVar("T")
 
 
 def celery(name: str, settings: Settings) -> Celery:
@@ -144,8 +141,3 @@ def _keep_our_logs(**_: Any) -> None:
 @worker_process_shutdown.connect
 def _flush(**_: Any) -> None:
     telemetry.stop()
-
-
-def task(app: Celery, name: str, **options: Any) -> Callable[[Callable[..., T]], Any]:
-    """Registers a task under `<service>.<verb>`. `untraced=True` for ticks that find no work."""
-    return app.task(name=name, **options)  # type: ignore[no-any-return]  # Celery is untyped

@@ -40,6 +40,15 @@ class Thing:
     name: str
 
 
+@strawberry.federation.type(keys=["id"])
+class Entity:
+    id: strawberry.ID
+
+    @classmethod
+    def resolve_reference(cls, id: strawberry.ID) -> Entity:
+        return cls(id=id)
+
+
 @strawberry.type
 class ThingPayload:
     thing: Thing | None = None
@@ -113,7 +122,7 @@ def client(database: Callable[..., str], empty_redis: str) -> Iterator[Client]:
     service = Service(
         name="things",
         settings=settings,
-        schema=build(query=Query, mutation=Mutation),
+        schema=build(query=Query, mutation=Mutation, types=(Entity,)),
         keys=keys,
     )
     with served(application(service)) as base, redis.Redis.from_url(empty_redis) as store:
@@ -245,3 +254,24 @@ def test_serves_no_mutation_by_get(client: Client) -> None:
     ).json()
 
     assert answer["errors"][0]["extensions"]["code"] == "BAD_INPUT"
+
+
+@pytest.mark.parametrize(
+    ("representation", "needed"),
+    [
+        ("x", "a __typename, one of Entity"),
+        ({"id": "1"}, "a __typename, one of Entity"),
+        ({"__typename": "Nope", "id": "1"}, "a __typename, one of Entity"),
+        ({"__typename": "Entity"}, "id"),
+    ],
+)
+def test_says_what_a_representation_lacks(client: Client, representation: Any, needed: str) -> None:
+    query = "query ($r: [_Any!]!) { _entities(representations: $r) { ... on Entity { id } } }"
+    good = {"__typename": "Entity", "id": "1", "unasked": True}
+
+    answer = client.ask(query, token=a_token(), variables={"r": [representation]})
+
+    assert answer["errors"][0]["extensions"]["code"] == "BAD_INPUT"
+    assert answer["errors"][0]["message"] == f"representations[0] must be an object with {needed}."
+    whole = client.ask(query, token=a_token(), variables={"r": [good]})
+    assert whole == {"data": {"_entities": [{"id": "1"}]}}

@@ -10,7 +10,8 @@ import logging
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from inspect import isawaitable
+from functools import cached_property
+from inspect import isawaitable, signature
 from typing import Any
 
 from graphql import (
@@ -26,7 +27,9 @@ from graphql import (
 )
 from graphql.validation import NoSchemaIntrospectionCustomRule
 from strawberry.federation import Schema
+from strawberry.federation.schema import FederationAny
 from strawberry.schema.config import StrawberryConfig
+from strawberry.types import Info
 
 from chassis.api.context import Context
 from chassis.api.limits import Limits, check
@@ -39,9 +42,59 @@ _REMEMBERED = 500
 _LARGEST_REMEMBERED = 64_000
 
 
+class Subgraph(Schema):
+    """Strawberry's federated schema, which trusts what it is given for `_entities`; this one looks
+    at it first, and hands on copies, for Strawberry takes them apart in place."""
+
+    def entities_resolver(
+        self, info: Info, representations: list[FederationAny]
+    ) -> list[FederationAny]:
+        whole: list[Any] = [self._checked(i, r) for i, r in enumerate(representations)]
+        return super().entities_resolver(info, whole)
+
+    def _checked(self, index: int, given: Any) -> dict[str, Any]:
+        name = given.get("__typename") if isinstance(given, dict) else None
+        keys = self._entity_keys.get(name) if isinstance(name, str) else None
+        if keys is None:
+            raise _unknown(index, f"a __typename, one of {', '.join(sorted(self._entity_keys))}")
+        if missing := [key for key in keys.required if key not in given]:
+            raise _unknown(index, ", ".join(missing))
+        return {"__typename": name} | {key: given[key] for key in keys.all if key in given}
+
+    @cached_property
+    def _entity_keys(self) -> Mapping[str, _Keys]:
+        """What the `resolve_reference` of each entity takes."""
+        union: Any = self._schema.get_type("_Entity")
+        found: dict[str, _Keys] = {}
+        for type_ in union.types if union else ():
+            definition: Any = self.schema_converter.type_map[type_.name].definition
+            origin = definition.origin
+            takes = signature(origin.resolve_reference).parameters.values()
+            keys = [p for p in takes if p.name != "info"]
+            found[type_.name] = _Keys(
+                all=tuple(p.name for p in keys),
+                required=tuple(p.name for p in keys if p.default is p.empty),
+            )
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    all: tuple[str, ...]
+    required: tuple[str, ...]
+
+
+def _unknown(index: int, needed: str) -> BadInput:
+    return BadInput(
+        f"representations[{index}] must be an object with {needed}.",
+        f"representations[{index}] 必须是包含 {needed} 的对象。",
+        field=f"representations.{index}",
+    )
+
+
 def build(*, query: type, mutation: type | None = None, types: Iterable[type] = ()) -> Schema:
     """A Federation 2 schema of these types, sorted so that its text is stable."""
-    return Schema(
+    return Subgraph(
         query=query,
         mutation=mutation,
         types=types,
@@ -124,7 +177,8 @@ class Api:
         """The response body of one request."""
         prepared = self.prepare(text)
         if prepared.document is None:
-            return {"errors": [self._shown(error, context) for error in prepared.errors]}
+            shown = [self._shown(error, context, "VALIDATION") for error in prepared.errors]
+            return {"errors": shown}
         try:
             operation, needs = _chosen(prepared, operation_name)
             if queries_only and operation.operation.value != "query":
@@ -154,7 +208,9 @@ class Api:
             body["errors"] = [self._shown(error, context) for error in result.errors]
         return body
 
-    def _shown(self, error: GraphQLError, context: Context[Any]) -> dict[str, Any]:
+    def _shown(
+        self, error: GraphQLError, context: Context[Any], stage: str = "EXECUTION"
+    ) -> dict[str, Any]:
         """The error as its reader may see it."""
         original = _root(error)
         shown: dict[str, Any] = dict(error.formatted)
@@ -165,7 +221,9 @@ class Api:
             if original.field:
                 shown["extensions"]["field"] = original.field
         elif original is None or isinstance(original, GraphQLError):
-            shown["extensions"] = {"code": _graphql_code(error)} | dict(error.extensions or {})
+            shown["extensions"] = {"code": _graphql_code(error, stage)} | dict(
+                error.extensions or {}
+            )
         else:
             log.error("a resolver failed", exc_info=original)
             hidden = internal()
@@ -217,7 +275,8 @@ def _root(error: GraphQLError) -> BaseException | None:
     return original
 
 
-def _graphql_code(error: GraphQLError) -> str:
+def _graphql_code(error: GraphQLError, stage: str) -> str:
     if isinstance(error, GraphQLSyntaxError):
         return "GRAPHQL_PARSE_FAILED"
-    return "BAD_INPUT" if error.path or not error.nodes else "GRAPHQL_VALIDATION_FAILED"
+    # While executing, only variables that cannot be read are refused in GraphQL's own words.
+    return "BAD_INPUT" if stage == "EXECUTION" else "GRAPHQL_VALIDATION_FAILED"
