@@ -130,12 +130,16 @@ def test_values_of_the_wrong_type_are_errors_at_their_place(gateway: Running, ho
     assert {error["extensions"]["code"] for error in answer["errors"]} == {"SUBGRAPH_BAD_RESPONSE"}
 
 
-def test_a_resolvers_error_arrives_with_its_path(gateway: Running) -> None:
+def test_a_resolvers_error_arrives_with_its_path(
+    gateway: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shop, "BROKEN", {"u3"})
+
     answer = gateway.ask('{first:user(id:"u1"){name} lost:user(id:"u3"){id name}}')
 
     assert answer["data"] == {"first": {"name": "Ann"}, "lost": None}
     assert [(error["message"], error["path"]) for error in answer["errors"]] == [
-        ("nobody is called that", ["lost", "name"])
+        ("u3 is broken", ["lost", "name"])
     ]
 
 
