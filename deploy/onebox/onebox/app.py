@@ -28,6 +28,8 @@ def main() -> None:
     asked = parser.parse_args()
     _prepare_for_forks()
     os.umask(0o077)
+    for stream in (sys.stdout, sys.stderr):  # a terminal without Chinese still shows the rest
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # text streams, both
     match asked.command:
         case "up":
             sys.exit(up(asked.port))

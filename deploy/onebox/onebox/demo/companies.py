@@ -150,8 +150,8 @@ def _again(company: Company, how: int) -> tuple[str, ...]:
         case 1:  # no code; the same telephone number, written the international way
             phone = "+86 (755) " + company.phone.split("-")[1]
             return company.name, "", phone, "", "批发业", person.name, mobile, tags
-        case 2:  # nothing but a name, without the city: a person has to decide
-            name = company.name.replace(company.city, "", 1)
+        case 2:  # nothing but a name, with another legal form: a person has to decide
+            name = company.name.replace("有限公司", "股份有限公司")
             return name, "", "", "", "服务业", "", "", tags
         case _:  # the code, and a name with spaces and full-width letters
             name = f" {company.name[:2]} {company.name[2:]} ".replace("有限公司", "有限責任公司")

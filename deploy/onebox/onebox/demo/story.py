@@ -152,9 +152,9 @@ def show(graph: Graph, customer: str, say: Say) -> Answer:
 
 
 def suspects(graph: Graph, say: Say) -> list[dict[str, Any]]:
-    """Pairs the pool would not join by itself."""
+    """Pairs the pool would not join by itself; the certain ones it has joined."""
     found = people.duplicates(graph)
-    say(f"{len(found)} pairs may be one customer and wait for a person:")
+    say(f"{len(found)} pairs may be one customer and wait for a person (the certain ones are one):")
     for pair in found[:5]:
         why = ", ".join(each["field"] for each in pair["evidence"])
         left, right = (pair[side] or {"name": "?"} for side in ("left", "right"))
@@ -201,6 +201,6 @@ def _phone(erp: Tryton, company: Company) -> tuple[int, str]:
 
 
 def _another(number: str) -> str:
-    """Another number of the same length, whatever earlier demos made of it."""
-    head, last = number[:-1], int(number[-1])
-    return f"{head}{(last + 1) % 10}"
+    """A number no other company has, to and fro from one demo to the next."""
+    area, rest = number.split("-")
+    return f"{area}-{'9' if rest[0] == '8' else '8'}{rest[1:]}"
