@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -141,3 +142,10 @@ def _keep_our_logs(**_: Any) -> None:
 @worker_process_shutdown.connect
 def _flush(**_: Any) -> None:
     telemetry.stop()
+
+
+def task(app: Celery, name: str, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Registers a task under `<service>.<verb>` with this application only: where several live in
+    one process, Celery would otherwise hand each task to all of them, and the first one would win.
+    `untraced=True` is for ticks that find no work."""
+    return app.task(name=name, **{"shared": False} | options)  # type: ignore[no-any-return]

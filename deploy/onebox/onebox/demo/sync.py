@@ -54,7 +54,7 @@ mutation Start($id: ID!, $mode: SyncMode!) {
 RUN = """
 query Run($id: ID!) {
   syncRun(id: $id) {
-    id status waitingUntil traceId traceUrl streamTotal reason { message fix }
+    id status queuedAt waitingUntil traceId traceUrl streamTotal reason { message fix }
     counters { fetched created updated unchanged matched ambiguous rejected deadLettered calls }
   }
 }
