@@ -11,6 +11,7 @@ from gateway.planning.board import Board, Effort
 from gateway.planning.moves import Moves, Selections
 from gateway.planning.selecting import Selecting, has_typename
 from gateway.planning.walk import (
+    SHARE,
     AbstractWalk,
     ObjectWalk,
     Place,
@@ -92,7 +93,9 @@ class Cheapest:
         base = Board(self, name, [Stop(place) for place in places])
         if not candidates:  # nobody implements it here: only what all types share can be asked
             walk = base.settle(self.selecting.fields(name, selections).values())
-            return walk and AbstractWalk(name, walk, {}, walk.cost, walk.fetches, walk.depth)
+            return walk and AbstractWalk(
+                name, walk, {}, walk.cost, walk.fetches, walk.depth, walk.size
+            )
         if len(places) > 1 and not self._each_alone(places, selections):
             return None
         shared = self._take_shared(base, selections) if len(places) == 1 else frozenset()
@@ -151,7 +154,9 @@ class Cheapest:
             if walk is None:
                 return None
             walks[name] = walk
-        cost, fetches, depth = measure(base.stops)
+        cost, fetches, depth, size = measure(base.stops)
+        # types travel together, so the dearest one counts; the others only break ties
+        cost += SHARE * sum(stop.entered for walk in walks.values() for stop in walk.stops)
         return AbstractWalk(
             base.type,
             base.result(),
@@ -159,6 +164,7 @@ class Cheapest:
             cost + max((walk.cost for walk in walks.values()), default=0),
             fetches + max((walk.fetches for walk in walks.values()), default=0),
             depth + max((walk.depth for walk in walks.values()), default=0),
+            size + max((walk.size for walk in walks.values()), default=0),
         )
 
     def _as(self, place: Place, name: str) -> Place:
@@ -188,7 +194,7 @@ class Cheapest:
             board = Board(self, name, [Stop(place) for place in places])
             walk = board.settle(self.selecting.fields(name, selections).values())
             if walk is not None:
-                return AbstractWalk(name, walk, {}, walk.cost, walk.fetches, walk.depth)
+                return AbstractWalk(name, walk, {}, walk.cost, walk.fetches, walk.depth, walk.size)
         found: list[AbstractWalk] = []
         for graph, view in self.moves.graphs.items():
             kind = view.types.get(name)

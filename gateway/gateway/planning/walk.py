@@ -16,6 +16,8 @@ from gateway.supergraph import FieldView
 FETCH = 1000  # what one more request costs …
 DEPTH = 600  # … and what it costs that it waits for another one
 FIELD = 1
+LATER = 3  # … and what a field costs for every request that it has to wait for
+SHARE = 2  # … and what it costs that one more runtime type takes part in a request
 
 
 PlaceKey = tuple[str, str, int, frozenset[tuple[str, str]]]
@@ -76,6 +78,7 @@ class ObjectWalk:
     cost: int
     fetches: int
     depth: int
+    size: int  # fields, all positions below included
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ class AbstractWalk:
     cost: int
     fetches: int
     depth: int
+    size: int
 
 
 Walk = ObjectWalk | AbstractWalk
@@ -113,18 +117,21 @@ def depths(stops: list[Stop] | tuple[Stop, ...]) -> list[int]:
     return [depth(index) for index in range(len(stops))]
 
 
-def measure(stops: list[Stop] | tuple[Stop, ...]) -> tuple[int, int, int]:
-    """Return cost, number of fetches and depth of a list of stops."""
-    cost = fetches = deepest = 0
+def measure(stops: list[Stop] | tuple[Stop, ...]) -> tuple[int, int, int, int]:
+    """Return cost, number of fetches, depth and size of a list of stops."""
+    cost = fetches = deepest = size = 0
     for stop, depth in zip(stops, depths(stops), strict=True):
         if stop.entered:
             cost += FETCH + DEPTH * depth
             fetches += 1
             deepest = max(deepest, depth)
         for item in stop.taken:
-            cost += FIELD
+            fields = 1
             if item.child is not None and item.part == 0:
+                fields += item.child.size
                 cost += item.child.cost + DEPTH * depth * item.child.fetches
                 fetches += item.child.fetches
                 deepest = max(deepest, depth + item.child.depth)
-    return cost, fetches, deepest
+            cost += FIELD + LATER * depth * fields
+            size += fields
+    return cost, fetches, deepest, size

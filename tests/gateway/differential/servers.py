@@ -8,7 +8,7 @@ import orjson
 from graphql import GraphQLResolveInfo, GraphQLSchema, build_schema, graphql_sync, parse, print_ast
 
 from gateway.execution.transport import Answer, Request, Send
-from tests.gateway.differential.worlds import World, monolith, subgraph, value
+from tests.gateway.differential.worlds import World, monolith, stand_for, subgraph, value
 
 Object = dict[str, Any]
 
@@ -29,7 +29,7 @@ def whole(world: World, query: str, variables: dict[str, bool]) -> Any:
 
 def sender(world: World) -> Send:
     """Sends requests to the subgraphs of a world."""
-    schemas = {graph: _served(world, graph) for graph in world.graphs}
+    schemas = {graph: _served(world, graph) for graph in all_graphs(world)}
 
     async def send(request: Request) -> Answer:
         body = orjson.loads(request.body)
@@ -38,7 +38,7 @@ def sender(world: World) -> Send:
             schemas[graph],
             body["query"],
             variable_values=body.get("variables"),
-            field_resolver=lambda source, info, **args: _resolve(world, source, info, args),
+            field_resolver=lambda source, info, **args: _resolve(world, source, info, args, graph),
             type_resolver=lambda source, *_: source["type"],
         )
         bad = [e for e in result.errors or () if "non-nullable" not in e.message]
@@ -55,26 +55,45 @@ def _served(world: World, graph: str) -> GraphQLSchema:
     """The subgraph's schema as a federation server offers it."""
     text = subgraph(world, graph).split("\n", 1)[1]
     keyed = [name for name, kind in world.kinds.items() if kind.keys]
+    if graph == world.stand_in:
+        keyed = ["I"]
     extra = "scalar _Any\n"
     if keyed:
         extra += f"union _Entity = {' | '.join(keyed)}\n"
         extra += "extend type Query { _entities(representations: [_Any!]!): [_Entity]! }\n"
     directives = (
-        "directive @key(fields: String!) repeatable on OBJECT\ndirective @shareable on FIELD_DEFINITION\n"
+        "directive @key(fields: String!) repeatable on OBJECT | INTERFACE\ndirective @shareable on FIELD_DEFINITION\n"
         "directive @external on FIELD_DEFINITION\n"
         "directive @requires(fields: String!) on FIELD_DEFINITION\n"
+        "directive @provides(fields: String!) on FIELD_DEFINITION\n"
+        "directive @override(from: String!) on FIELD_DEFINITION\n"
+        "directive @interfaceObject on OBJECT\n"
     )
     if "type Query" not in text:
         text = "type Query { nothing: Int }\n" + text
     return build_schema(print_ast(parse(text + "\n" + extra + directives)))
 
 
-def _resolve(world: World, source: Object | None, info: GraphQLResolveInfo[Any], args: Any) -> Any:
+def all_graphs(world: World) -> tuple[str, ...]:
+    """Every subgraph, with the one that stands in for an interface."""
+    return (*world.graphs, world.stand_in) if world.stand_in else world.graphs
+
+
+def _resolve(
+    world: World,
+    source: Object | None,
+    info: GraphQLResolveInfo[Any],
+    args: Any,
+    graph: str | None = None,
+) -> Any:
     name = info.field_name
     if name == "_entities":
-        return [_entity(world, item) for item in args["representations"]]
+        return [_entity(world, item, graph) for item in args["representations"]]
     if source is None:
-        return _wrap(value(world, "Query", "0", world.roots[name], args))
+        found = value(world, "Query", "0", world.roots[name], args)
+        return {"type": "I", "id": found[1]} if graph == "z" else _wrap(found)
+    if source["type"] == "I":
+        return source["id"] if name == "id" else f"I.{source['id']}.extra"
     kind = world.kinds[source["type"]]
     item = kind.fields[name]
     if item.needs is not None:
@@ -92,8 +111,11 @@ def _required(world: World, source: Object, name: str) -> Any:
     return value(world, source["type"], source["id"], item, {})
 
 
-def _entity(world: World, sent: Object) -> Object:
+def _entity(world: World, sent: Object, graph: str | None) -> Object:
     kind = sent["__typename"]
+    if kind == "I":
+        known = "I" if graph == world.stand_in else stand_for(world, sent["id"])[0]
+        return {"type": known, "id": sent["id"], "sent": sent}
     id = sent.get("id") or sent["code"].removeprefix(f"{kind}-")
     return {"type": kind, "id": id, "sent": sent}
 

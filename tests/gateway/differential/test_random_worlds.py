@@ -15,7 +15,7 @@ from gateway.operation import read
 from gateway.plan import print_plan
 from gateway.planning import plan
 from gateway.supergraph import Subgraph, Supergraph
-from tests.gateway.differential.servers import sender, whole
+from tests.gateway.differential.servers import all_graphs, sender, whole
 from tests.gateway.differential.worlds import World, a_query, a_world, subgraph
 
 SEEDS = int(os.environ.get("HUICHI_DIFFERENTIAL_WORLDS", "12"))
@@ -24,7 +24,7 @@ QUERIES = 5
 
 def composed(world: World) -> Supergraph | None:
     found = compose(
-        [Subgraph(name, f"http://{name}.test", subgraph(world, name)) for name in world.graphs]
+        [Subgraph(name, f"http://{name}.test", subgraph(world, name)) for name in all_graphs(world)]
     )
     if isinstance(found, list):
         assert {problem.code for problem in found} <= {"SATISFIABILITY_ERROR"}, found

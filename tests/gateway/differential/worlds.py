@@ -24,6 +24,8 @@ class Field:
     owners: tuple[str, ...] = ()
     needs: str | None = None  # @requires this sibling
     argument: bool = False
+    provides: str | None = None  # @provides this field of the target, which the owner does not own
+    left: str | None = None  # the subgraph that the owner took the field over from
 
     @property
     def type(self) -> str:
@@ -54,6 +56,7 @@ class World:
     interfaces: dict[str, tuple[str, ...]]  # interface → its scalar fields
     roots: dict[str, Field]
     key_of: dict[tuple[str, str], tuple[str, ...]]  # (graph, type) → keys known there
+    stand_in: str | None = None  # the subgraph that has the interface I as @interfaceObject
 
     def members(self, name: str) -> tuple[str, ...]:
         return self.abstract.get(name, (name,))
@@ -67,6 +70,10 @@ def chance(*parts: object) -> float:
 def value(world: World, kind: str, id: str, item: Field, arguments: dict[str, Any]) -> Any:
     """What a field of an object is: a string, null, or references as (type, id)."""
     luck = chance(kind, id, item.name)
+    if item.name == "extra":  # whoever answers it does not know the type, only the interface
+        return f"I.{id}.extra"
+    if item.name == "found":
+        return stand_for(world, str(int(luck * IDS)))
     if item.target is None:
         if item.name in ("id", "code"):
             return id if item.name == "id" else f"{kind}-{id}"
@@ -81,6 +88,11 @@ def value(world: World, kind: str, id: str, item: Field, arguments: dict[str, An
     if not item.required and luck < 0.1:
         return None
     return _reference(members, kind, id, item.name, 0)
+
+
+def stand_for(world: World, id: str) -> tuple[str, str]:
+    """The object that an id of the interface I means."""
+    return _reference(world.members("I"), "I", id)[0], id
 
 
 def _reference(members: tuple[str, ...], *seed: object) -> tuple[str, str]:
@@ -112,10 +124,38 @@ def a_world(seed: int) -> World:
     roots = {}
     for number in range(dice.randint(2, 4)):
         target = dice.choice([*entities, *abstract] or names)
-        owners = (dice.choice(graphs),)
+        owners = tuple(sorted(dice.sample(graphs, 2 if dice.random() < 0.3 else 1)))
         roots[f"q{number}"] = Field(f"q{number}", target, dice.random() < 0.5, owners=owners)
     key_of = _known_keys(dice, graphs, kinds)
-    return World(graphs, kinds, abstract, interfaces, roots, key_of)
+    _add_provides(dice, kinds, roots)
+    stand_in = None
+    if "I" in interfaces and dice.random() < 0.7:
+        stand_in = "z"
+        interfaces["I"] = ("id", "label", "extra")
+        for member in abstract["I"]:
+            kinds[member].fields["extra"] = Field("extra", None, owners=("z",))
+            key_of |= {(graph, member): kinds[member].keys for graph in graphs}
+        roots["found"] = Field("found", "I", owners=("z",))
+    return World(graphs, kinds, abstract, interfaces, roots, key_of, stand_in)
+
+
+def _add_provides(dice: random.Random, kinds: dict[str, Kind], roots: dict[str, Field]) -> None:
+    for item in [*roots.values(), *(f for kind in kinds.values() for f in kind.fields.values())]:
+        target = kinds.get(item.target or "")
+        if target is None or not target.keys or len(item.owners) != 1 or dice.random() < 0.5:
+            continue
+        foreign = [
+            field.name
+            for field in target.fields.values()
+            if field.target is None
+            and field.owners
+            and not set(field.owners) & {item.owners[0], field.left}
+            and not field.argument
+            and field.needs is None
+            and field.left != item.owners[0]
+        ]
+        if foreign:
+            item.provides = dice.choice(foreign)
 
 
 def _fill(
@@ -149,9 +189,13 @@ def _fill(
             owners=owners,
             argument=target is None and dice.random() < 0.2,
         )
+        if kind.keys and len(owners) == 1 and dice.random() < 0.15:
+            kind.fields[name].left = dice.choice([g for g in graphs if g not in owners])
     if kind.keys:
         plain = [
-            f for f in kind.fields.values() if f.target is None and f.owners and not f.argument
+            f
+            for f in kind.fields.values()
+            if f.target is None and f.owners and not f.argument and f.left is None
         ]
         for number in range(2):
             source = dice.choice(plain) if plain and dice.random() < 0.5 else None
@@ -196,29 +240,48 @@ def subgraph(world: World, graph: str) -> str:
     """The part of one subgraph; every type is there, as a stub if need be."""
     parts = [
         'extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", '
-        'import: ["@key", "@shareable", "@external", "@requires"])'
+        'import: ["@key", "@shareable", "@external", "@requires", "@provides", "@override", '
+        '"@interfaceObject"])'
     ]
     roots = [item for item in world.roots.values() if graph in item.owners]
     if roots:
-        parts.append(f"type Query {{ {' '.join(item.declared() for item in roots)} }}")
+        parts.append(f"type Query {{ {' '.join(_marked(item) for item in roots)} }}")
+    if graph == world.stand_in:
+        parts.append('type I @key(fields: "id") @interfaceObject { id: String! extra: String }')
+        return "\n".join(parts)
     parts += [_part(world, kind, graph) for kind in world.kinds.values()]
-    return "\n".join([*parts, *_abstract(world)])
+    return "\n".join([*parts, *_abstract(world, graph)])
 
 
 def _part(world: World, kind: Kind, graph: str) -> str:
     keys = world.key_of[graph, kind.name]
     own = [item for item in kind.fields.values() if graph in item.owners]
     needed = {item.needs for item in own if item.needs is not None}
+    everything = [
+        *world.roots.values(),
+        *(f for k in world.kinds.values() for f in k.fields.values()),
+    ]
+    needed |= {
+        item.provides
+        for item in everything
+        if item.provides is not None and item.target == kind.name and graph in item.owners
+    }
     lines = [f"{key}: String!" for key in keys]
     if "I" in world.abstract and kind.name in world.abstract["I"] and "id" not in keys:
         lines.append("id: String! @shareable")
-    for item in own:
-        shared = " @shareable" if len(item.owners) > 1 else ""
-        requires = f' @requires(fields: "{item.needs}")' if item.needs else ""
-        lines.append(f"{item.declared()}{shared}{requires}")
+    lines += [_marked(item) for item in own]
+    lines += [item.declared() for item in kind.fields.values() if item.left == graph]
     lines += [f"{kind.fields[name].declared()} @external" for name in sorted(needed)]
     directives = "".join(f' @key(fields: "{key}")' for key in keys)
     return f"type {kind.name}{_implements(world, kind.name)}{directives} {{ {' '.join(lines)} }}"
+
+
+def _marked(item: Field) -> str:
+    shared = " @shareable" if len(item.owners) > 1 else ""
+    requires = f' @requires(fields: "{item.needs}")' if item.needs else ""
+    provides = f' @provides(fields: "{item.provides}")' if item.provides else ""
+    override = f' @override(from: "{item.left}")' if item.left else ""
+    return f"{item.declared()}{shared}{requires}{provides}{override}"
 
 
 def _implements(world: World, name: str) -> str:
@@ -226,11 +289,13 @@ def _implements(world: World, name: str) -> str:
     return f" implements {' & '.join(mine)}" if mine else ""
 
 
-def _abstract(world: World) -> list[str]:
+def _abstract(world: World, graph: str | None = None) -> list[str]:
     parts = []
     for name, members in world.abstract.items():
         if name in world.interfaces:
-            parts.append(f"interface {name} {{ id: String! label: String }}")
+            key = ' @key(fields: "id")' if world.stand_in and graph is not None else ""
+            extra = " extra: String" if world.stand_in and graph is None else ""
+            parts.append(f"interface {name}{key} {{ id: String! label: String{extra} }}")
         else:
             parts.append(f"union {name} = {' | '.join(members)}")
     return parts
@@ -257,7 +322,8 @@ def _selection(world: World, target: str, dice: random.Random, depth: int) -> st
     if target in world.abstract:
         parts = ["__typename"] if dice.random() < 0.5 else []
         if target in world.interfaces:
-            parts += dice.sample(["id", "label"], dice.randint(0, 2))
+            shared = list(world.interfaces[target])
+            parts += dice.sample(shared, dice.randint(0, len(shared)))
         for member in world.members(target):
             if dice.random() < 0.7:
                 # keys of their own, so that equal keys never mean two shapes
