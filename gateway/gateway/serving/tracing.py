@@ -6,6 +6,7 @@ the query's text nor a variable ever enters a span.
 
 import logging
 import random
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,6 +38,8 @@ from gateway.settings import Settings
 
 log = logging.getLogger("gateway")
 
+LAST_SPANS_SECONDS = 1.5
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -61,9 +64,8 @@ class Tracing:
                 resource=Resource.create({"service.name": settings.service_name}),
             )
             endpoint = f"{settings.otlp_endpoint.rstrip('/')}/v1/traces"
-            self.provider.add_span_processor(
-                BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, timeout=5))
-            )
+            self.exporter = OTLPSpanExporter(endpoint=endpoint, timeout=5)
+            self.provider.add_span_processor(BatchSpanProcessor(self.exporter))
             self.tracer = self.provider.get_tracer("gateway")
 
     def begin(self, headers: Mapping[str, str]) -> "RequestTrace":
@@ -86,8 +88,13 @@ class Tracing:
         )
 
     def close(self) -> None:
-        """Send what is left and stop the thread."""
+        """Send what is left, unless the receiver is gone, and stop the thread."""
         if self.provider:
+            last = threading.Thread(target=self.provider.force_flush, daemon=True)
+            last.start()
+            last.join(LAST_SPANS_SECONDS)
+            # Ends the retries, which would outlast the process's welcome.
+            self.exporter.shutdown()  # type: ignore[no-untyped-call]  # OpenTelemetry leaves it untyped
             self.provider.shutdown()
 
 
