@@ -49,6 +49,11 @@ class Entity:
         return cls(id=id)
 
 
+@strawberry.federation.type(keys=["id"])
+class Stub:
+    id: strawberry.ID
+
+
 @strawberry.type
 class ThingPayload:
     thing: Thing | None = None
@@ -122,7 +127,7 @@ def client(database: Callable[..., str], empty_redis: str) -> Iterator[Client]:
     service = Service(
         name="things",
         settings=settings,
-        schema=build(query=Query, mutation=Mutation, types=(Entity,)),
+        schema=build(query=Query, mutation=Mutation, types=(Entity, Stub)),
         keys=keys,
     )
     with served(application(service)) as base, redis.Redis.from_url(empty_redis) as store:
@@ -262,6 +267,7 @@ def test_serves_no_mutation_by_get(client: Client) -> None:
         ("x", "a __typename, one of Entity"),
         ({"id": "1"}, "a __typename, one of Entity"),
         ({"__typename": "Nope", "id": "1"}, "a __typename, one of Entity"),
+        ({"__typename": "Stub", "id": "1"}, "a __typename, one of Entity"),
         ({"__typename": "Entity"}, "id"),
     ],
 )

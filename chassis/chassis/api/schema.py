@@ -68,8 +68,10 @@ class Subgraph(Schema):
         found: dict[str, _Keys] = {}
         for type_ in union.types if union else ():
             definition: Any = self.schema_converter.type_map[type_.name].definition
-            origin = definition.origin
-            takes = signature(origin.resolve_reference).parameters.values()
+            resolve = getattr(definition.origin, "resolve_reference", None)
+            if resolve is None:
+                continue  # a stub: another service's type, only pointed to from here
+            takes = signature(resolve).parameters.values()
             keys = [p for p in takes if p.name != "info"]
             found[type_.name] = _Keys(
                 all=tuple(p.name for p in keys),
