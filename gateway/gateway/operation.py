@@ -116,7 +116,10 @@ def choose(document: DocumentNode, name: str | None = None) -> Operation:
         for item in document.definitions
         if isinstance(item, FragmentDefinitionNode)
     }
-    inliner = _Inliner(fragments)
+    try:
+        selections = _Inliner(fragments).selections(node.selection_set, frozenset())
+    except RecursionError as error:
+        raise TooComplex("The operation is nested too deeply.", "该操作嵌套过深。") from error
     declared = node.variable_definitions or ()
     return Operation(
         kind=node.operation.value,
@@ -127,7 +130,7 @@ def choose(document: DocumentNode, name: str | None = None) -> Operation:
             for item in declared
             if item.default_value is not None
         },
-        selections=inliner.selections(node.selection_set, frozenset()),
+        selections=selections,
         node=node,
         document=document,
     )

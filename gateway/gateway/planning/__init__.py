@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gateway.errors import Unplannable
+from gateway.errors import TooComplex, Unplannable
 from gateway.operation import Field, Operation
 from gateway.plan import Plan
 from gateway.planning.cheapest import Cheapest
@@ -35,6 +35,15 @@ def plan(
     supergraph: Supergraph, operation: Operation, *, labels: frozenset[str] = frozenset()
 ) -> Plan:
     """Plan a valid operation; `labels` are the progressive overrides that are switched on."""
+    try:
+        return _plan(supergraph, operation, labels)
+    except RecursionError as error:
+        raise TooComplex(
+            "The operation is nested too deeply to be planned.", "该操作嵌套过深，无法规划。"
+        ) from error
+
+
+def _plan(supergraph: Supergraph, operation: Operation, labels: frozenset[str]) -> Plan:
     moves = moves_of(supergraph, labels)
     selecting = Selecting(moves)
     names = Names()

@@ -300,6 +300,13 @@ def test_refuses_fragments_that_explode() -> None:
         read(text)
 
 
+def test_refuses_what_is_nested_too_deeply() -> None:
+    text = "{ users { " + "friends { " * 150 + "rating" + " }" * 152
+
+    with pytest.raises(TooComplex, match="nested too deeply"):
+        plan(GRAPH, read(text))
+
+
 def test_gives_equal_operations_one_key() -> None:
     one = read("query A { users(first: 2) { ...F } } fragment F on User { id }")
     same = read("query A {\n  users(first: 2) { ... on User { id } }\n}")
