@@ -301,7 +301,11 @@ def test_refuses_fragments_that_explode() -> None:
 
 
 def test_refuses_what_is_nested_too_deeply() -> None:
-    text = "{ users { " + "friends { " * 150 + "rating" + " }" * 152
+    chain = "".join(
+        f"fragment F{n} on User {{ {'friends { ' * 90} ...F{n + 1} {'} ' * 90} }}\n"
+        for n in range(20)
+    )
+    text = f"{{ users {{ ...F0 }} }}\n{chain}\nfragment F20 on User {{ rating }}"
 
     with pytest.raises(TooComplex, match="nested too deeply"):
         plan(GRAPH, read(text))
