@@ -210,7 +210,7 @@ def _conditions(scope: Scope, search: Search) -> list[ColumnElement[bool]]:
 
 def _contains(wanted: str) -> list[ColumnElement[bool]]:
     """Full substring recall: the grams find, LIKE makes sure."""
-    key = names.search_key(wanted)
+    key = names.search_key(wanted) or wanted.strip().casefold()
     if not key:
         return []
     grams = bindparam(None, names.wanted_grams(key), type_=ARRAY(Text()))

@@ -27,12 +27,7 @@ _NEXT = text(
 
 
 def request(session: Session) -> UUID:
-    """Asks for a re-election; a waiting one that has not begun will do."""
-    waiting: UUID | None = session.execute(
-        text("SELECT id FROM reelection WHERE finished_at IS NULL AND reached IS NULL LIMIT 1")
-    ).scalar_one_or_none()
-    if waiting is not None:
-        return waiting
+    """Asks for a re-election. Always a new one: a waiting one may have begun under the old rules."""
     made: UUID = session.execute(
         text("INSERT INTO reelection DEFAULT VALUES RETURNING id")
     ).scalar_one()
