@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -49,18 +50,19 @@ class CompiledFetch:
         try:
             answer = await run.send(Request(self.fetch, self._body(run, ())))
         except SubgraphFailed as failure:
-            for key in self._root_keys():
+            for key in self._root_keys:
                 run.faults.fail(failure, run.paths.path((key,)))
             return
         data = answer.get("data")
         if data:
             merge(run.tree, data)
         for error in (answer.get("errors") or ())[:MOST_FAULTS]:
-            place = _place(error)
-            run.faults.relay(self.fetch.subgraph, error, run.paths.path(place) if place else None)
-            if not place:
-                run.faults.cover(run.paths.path((key,)) for key in self._root_keys())
+            places = [place] if (place := _place(error)) else [(key,) for key in self._root_keys]
+            paths = [run.paths.path(each) for each in places]
+            run.faults.relay(self.fetch.subgraph, error, paths[0])
+            run.faults.cover(paths)
 
+    @cached_property
     def _root_keys(self) -> list[str]:
         """The response keys at the document's root; parsed only when something went wrong."""
         (operation,) = (

@@ -7,7 +7,7 @@ import { createRoot } from "react-dom/client";
 import { configuration } from "./configuration";
 import { lastAnswer } from "./last_answer";
 import { planTab } from "./plan_tab";
-import { current, type Session } from "./session";
+import { current, forget, type Session } from "./session";
 import { SignInBar } from "./sign_in_bar";
 import "./page.css";
 import { ask } from "./transport";
@@ -16,7 +16,10 @@ import { isChinese } from "./words";
 function Page() {
   const [session, setSession] = useState(current);
   const { traceId, traceUrl } = useSyncExternalStore(lastAnswer.subscribe, lastAnswer.read);
-  const fetcher = useMemo(() => fetcherFor(session), [session]);
+  const fetcher = useMemo(
+    () => fetcherFor(session, () => (forget(), setSession(null))),
+    [session],
+  );
 
   return (
     <>
@@ -36,7 +39,7 @@ function Page() {
 }
 
 /** Headers typed into GraphiQL win over the session's, so that another token can be tried. */
-function fetcherFor(session: Session | null): Fetcher {
+function fetcherFor(session: Session | null, onExpired: () => void): Fetcher {
   return async ({ query, variables, operationName }, options) => {
     const introspection = operationName === "IntrospectionQuery";
     const answer = await ask(
@@ -49,6 +52,7 @@ function fetcherFor(session: Session | null): Fetcher {
     );
     if (introspection) return answer as never;
     lastAnswer.tell(answer);
+    if (session && answer.errors?.some(({ extensions }) => extensions?.code === "UNAUTHENTICATED")) onExpired();
     return withoutPlan(answer) as never;
   };
 }

@@ -4,7 +4,7 @@ import { isChinese, words } from "./words";
 
 export interface Answer {
   data?: unknown;
-  errors?: { message: string }[];
+  errors?: { message: string; extensions?: { code?: string } }[];
   extensions?: { traceId?: string; traceUrl?: string; queryPlan?: unknown };
 }
 

@@ -346,6 +346,18 @@ async def test_an_error_at_the_root_keeps_its_path_in_the_clients_words() -> Non
     ]
 
 
+async def test_an_error_that_names_no_place_stands_at_the_first_field_of_its_request() -> None:
+    shop = Shop(books={"data": None, "errors": [{"message": "Who are you?"}]})
+    what = shape("Query", slot("one", required=True), slot("two", required=True))
+
+    answer = await run(a_plan(root_fetch(document="{one two}"), what), shop)
+
+    assert answer["data"] is None
+    assert [(error["message"], error["path"]) for error in answer["errors"]] == [
+        ("Who are you?", ["one"])
+    ]
+
+
 async def test_a_subgraph_that_is_down_costs_only_its_own_part() -> None:
     shop = Shop(
         books=books("1", "2"),
