@@ -21,7 +21,6 @@ import requests
 import uvicorn
 from joserfc.jwk import KeySetSerialization
 from opentelemetry import metrics
-from opentelemetry.trace import SpanKind
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import text
@@ -35,9 +34,10 @@ from strawberry.federation import Schema
 from chassis import telemetry
 from chassis.actor import Actor, Verifier
 from chassis.api.context import Context
+from chassis.api.endpoint import Endpoint, body_of, errors_of, locale_of
 from chassis.api.schema import Api
 from chassis.db import Database
-from chassis.errors import BadInput, HuichiError, LimitExceeded, Unauthenticated
+from chassis.errors import HuichiError, Unauthenticated
 from chassis.outbox import Relay
 from chassis.policy import feed
 from chassis.policy.guard import Guard
@@ -46,9 +46,7 @@ from chassis.stream import Consumer, Handler
 
 log = logging.getLogger("huichi.chassis.web")
 
-MAX_BODY = 8 * 1024 * 1024
 _JSON = "application/json"
-_GRAPHQL_JSON = "application/graphql-response+json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +134,7 @@ def application(service: Service) -> Starlette:
             await runtime.close()
             await asyncio.to_thread(telemetry.stop)
 
-    endpoint = _Endpoint(service, api)
+    endpoint = Endpoint(service.name, api, service.loaders)
     return Starlette(
         routes=[
             Route("/graphql", endpoint.serve, methods=["GET", "POST"]),
@@ -197,142 +195,10 @@ async def _kept_running(name: str, job: Callable[[], Awaitable[None]]) -> None:
         await asyncio.sleep(wait)
 
 
-class _Endpoint:
-    """GraphQL over HTTP for one service."""
-
-    def __init__(self, service: Service, api: Api) -> None:
-        self._service = service
-        self._api = api
-        self._seconds = metrics.get_meter("huichi").create_histogram(
-            "huichi.graphql.request", unit="s", description="Time to answer a GraphQL request."
-        )
-
-    async def serve(self, request: Request) -> Response:
-        started = time.perf_counter()
-        runtime: Runtime = request.app.state.runtime
-        with telemetry.span(
-            f"{self._service.name} graphql",
-            kind=SpanKind.SERVER,
-            parent=request.headers.get("traceparent"),
-        ) as span:
-            status, body = 200, {}
-            try:
-                asked = await _asked(request)
-                context: Context[Any] = Context(
-                    db=runtime.db,
-                    guard=runtime.guard,
-                    actor=await runtime.actor_of(request),
-                    locale=locale_of(request),
-                    client=request.client.host if request.client else "",
-                    runtime=runtime,
-                )
-                context.loaders = self._service.loaders(context)
-                name = asked.get("operationName")
-                body = await self._api.answer(
-                    asked["query"],
-                    asked.get("variables"),
-                    name,
-                    context,
-                    queries_only=request.method == "GET",
-                )
-                if name:
-                    span.set_attribute("graphql.operation.name", name[:100])
-            except HuichiError as problem:
-                status, body = _errors(problem, locale_of(request))
-            if errors := body.get("errors"):
-                span.set_attribute("graphql.errors", len(errors))
-                span.set_attribute("graphql.error.code", errors[0]["extensions"]["code"])
-            response = _respond(request, status, body)
-            if found := telemetry.trace_id():
-                response.headers["x-trace-id"] = found
-        self._seconds.record(time.perf_counter() - started, {"service": self._service.name})
-        return response
-
-
-async def _asked(request: Request) -> dict[str, Any]:
-    """The query, variables and operation name of a request. Raises `BadInput`."""
-    asked: Any
-    if request.method == "GET":
-        asked = dict(request.query_params)
-        if "variables" in asked:
-            asked["variables"] = _parsed(asked["variables"].encode(), "variables")
-    else:
-        if request.headers.get("content-type", "").split(";")[0].strip() != _JSON:
-            raise BadInput(
-                f"The body must be {_JSON}.", f"请求体必须为 {_JSON}。", field="content-type"
-            )
-        asked = _parsed(await body_of(request, MAX_BODY), "body")
-    if not isinstance(asked, dict) or not isinstance(asked.get("query"), str):
-        raise BadInput(
-            'The request must be a JSON object with a string "query".',
-            "请求必须是包含字符串 query 的 JSON 对象。",
-            field="query",
-        )
-    if not isinstance(asked.get("variables"), dict | None):
-        raise BadInput("variables must be an object.", "variables 必须是对象。", field="variables")
-    if not isinstance(asked.get("operationName"), str | None):
-        raise BadInput(
-            "operationName must be a string.", "operationName 必须是字符串。", field="operationName"
-        )
-    return asked
-
-
-async def body_of(request: Request, most: int) -> bytes:
-    """The body, read no further than the limit. Raises `LimitExceeded`."""
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > most:
-            raise LimitExceeded(
-                f"The body is larger than {most} bytes.",
-                f"请求体超过 {most} 字节。",
-                limit="body",
-                allowed=most,
-            )
-        parts.append(part)
-    return b"".join(parts)
-
-
-def _parsed(raw: bytes, what: str) -> Any:
-    try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError as problem:
-        raise BadInput(
-            f"The {what} is not JSON (line {problem.lineno}, column {problem.colno}).",
-            f"{what} 不是合法的 JSON（第 {problem.lineno} 行第 {problem.colno} 列）。",
-            field=what,
-        ) from problem
-
-
-def _respond(request: Request, status: int, body: dict[str, Any]) -> Response:
-    modern = _GRAPHQL_JSON in request.headers.get("accept", "")
-    if modern and status == 200 and "data" not in body:
-        status = 400
-    return Response(
-        orjson.dumps(body, default=str),
-        status_code=status,
-        media_type=_GRAPHQL_JSON if modern else _JSON,
-    )
-
-
-def _errors(problem: HuichiError, locale: str) -> tuple[int, dict[str, Any]]:
-    extensions = {"code": problem.code} | problem.extra
-    if problem.field:
-        extensions["field"] = problem.field
-    error = {"message": problem.message(locale), "extensions": extensions}
-    return problem.status, {"errors": [error]}
-
-
 async def _refused(request: Request, problem: HuichiError) -> Response:
     """Plain routes answer errors in the same shape as GraphQL does."""
-    status, body = _errors(problem, locale_of(request))
+    status, body = errors_of(problem, locale_of(request))
     return Response(orjson.dumps(body, default=str), status_code=status, media_type=_JSON)
-
-
-def locale_of(request: Request) -> str:
-    """The reader's language: "zh" if they ask for Chinese first, else "en"."""
-    return "zh" if request.headers.get("accept-language", "").lower().startswith("zh") else "en"
 
 
 async def _alive(_: Request) -> Response:
@@ -375,3 +241,6 @@ def serve(app: Starlette, settings: Settings) -> None:
         server_header=False,
         timeout_graceful_shutdown=3,
     )
+
+
+__all__ = ["Runtime", "Service", "application", "body_of", "locale_of", "serve"]
