@@ -41,7 +41,7 @@ def main() -> None:
         with house(clone, asked.port) as (process, seconds):
             show("second start to the first answer", seconds, "s")
             begun = time.monotonic()
-            process.send_signal(signal.SIGINT)
+            os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C at a terminal does
             process.wait(20)
             show("stopped after", time.monotonic() - begun, "s")
 

@@ -59,7 +59,9 @@ supervisor = Supervisor(
 )
 with supervisor.signals():
     try:
-        supervisor.run({"setup": lambda: (var / "set-up").touch()}, 10)
+        supervisor.finish(
+            supervisor.begin("setup", lambda: (var / "set-up").touch()), 10, lambda *_: None
+        )
         supervisor.launch([part("steady", steady)])
         supervisor.await_ready(10, lambda *_: None)
         supervisor.launch([part("shaky", shaky)])

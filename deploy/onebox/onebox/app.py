@@ -92,15 +92,12 @@ def _start(house: House, supervisor: Supervisor, screen: Screen) -> None:
     screen.line(f"  Huichi 汇池 starts in {house.var}")
     supervisor.launch(members.servers(house))
     begun = time.monotonic()
+    members.preload_base()
+    preparing = supervisor.begin("databases", lambda: setup.prepare(house))
     members.preload()
     screen.done("program", time.monotonic() - begun)
     supervisor.await_ready(PATIENCE, screen.done)
-
-    begun = time.monotonic()
-    supervisor.run({"databases": lambda: setup.databases(house)}, PATIENCE)
-    supervisor.run(setup.migrations(house), PATIENCE)
-    supervisor.run({"founding the company": lambda: setup.found(house)}, PATIENCE)
-    screen.done("databases", time.monotonic() - begun)
+    supervisor.finish(preparing, PATIENCE, screen.done)
 
     # The others are ready once identity has published the policy.
     supervisor.launch([members.traces(house), members.service(house, "identity")])

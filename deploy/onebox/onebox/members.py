@@ -101,18 +101,25 @@ def worker(house: House) -> Part:
     return Part("worker", start, ready.exists)
 
 
+def preload_base() -> None:
+    """Import what preparing the databases needs; that goes on beside the rest of the imports."""
+    _import("uvicorn", "uvloop", "httptools", "chassis.migrate", "chassis.web", "identity.found")
+
+
 def preload() -> None:
     """Import once what every child needs, before the first of them is forked."""
-    for name in ("uvicorn", "uvloop", "httptools", "chassis.web", "chassis.worker"):
-        importlib.import_module(name)
+    _import("chassis.worker", "onebox.worker", "onebox.traces.app")
     for name in SERVICES:
-        importlib.import_module(f"{name}.app")
-        importlib.import_module(f"{name}.worker")
-    importlib.import_module("gateway.app")
-    importlib.import_module("onebox.traces.app")
+        _import(f"{name}.app", f"{name}.worker")
+    _import("gateway.app")
     # What is frozen is never visited by the collector again, so its pages stay shared.
     gc.collect()
     gc.freeze()
+
+
+def _import(*names: str) -> None:
+    for name in names:
+        importlib.import_module(name)
 
 
 def serve(app: object, port: int) -> None:

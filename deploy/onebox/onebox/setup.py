@@ -7,36 +7,29 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable
+import time
 
 from onebox import company, postgres
 from onebox.house import DATABASES, SERVICES, House
 
+PATIENCE = 60.0
 
-def databases(house: House) -> None:
-    """Make one database and one role for each part that keeps something."""
+
+def prepare(house: House) -> None:
+    """Do all of it as soon as PostgreSQL answers; what is there already is left alone."""
+    from chassis import migrate
+
+    deadline = time.monotonic() + PATIENCE
+    while not (house.external_postgres or house.postgres.ready()):
+        if time.monotonic() > deadline:
+            raise TimeoutError("PostgreSQL does not answer")
+        time.sleep(0.05)
     for name in DATABASES:
         postgres.ensure_database(
             house.admin_url, f"huichi_{name}", house.secret[f"{name}_database_password"]
         )
-
-
-def migrations(house: House) -> dict[str, Callable[[], None]]:
-    """Give the jobs that bring each service's database to its newest shape."""
-
-    def job(name: str) -> Callable[[], None]:
-        def upgrade() -> None:
-            from chassis import migrate
-
-            migrate.upgrade(house.database_url(name), name)
-
-        return upgrade
-
-    return {f"migration of {name}": job(name) for name in SERVICES}
-
-
-def found(house: House) -> None:
-    """Found the demonstration company, unless there is a company already."""
+    for name in SERVICES:
+        migrate.upgrade(house.database_url(name), name)
     os.environ.update(house.environment())
     _found(house.secret["company_password"], house.secret["service_password"])
 

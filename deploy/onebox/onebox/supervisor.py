@@ -56,6 +56,16 @@ class Running:
     ready: bool = False
 
 
+@dataclass(frozen=True)
+class Job:
+    """A short job under way."""
+
+    name: str
+    pid: int
+    log: BoundedLog
+    since: float
+
+
 @dataclass
 class Supervisor:
     """Runs parts; `tell` hears what happens, `note` hears which processes there are."""
@@ -65,6 +75,7 @@ class Supervisor:
     note: Callable[[dict[str, int]], None]
     running: dict[str, Running] = field(default_factory=dict)
     _selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
+    _jobs: list[Job] = field(default_factory=list)
     _statuses: dict[int, int] = field(default_factory=dict)
     _asked: int = 0
     _owner: int = field(default_factory=os.getppid)
@@ -91,25 +102,26 @@ class Supervisor:
             if waiting and time.monotonic() - begun > patience:
                 raise self._failure(waiting[0], f"was not ready within {patience:.0f} s")
 
-    def run(self, jobs: dict[str, Callable[[], None]], patience: float) -> None:
-        """Run short jobs side by side in processes of their own; raise StartFailed if one fails."""
+    def begin(self, name: str, work: Callable[[], None]) -> Job:
+        """Start a short job in a process of its own; `finish` waits for it."""
         log = BoundedLog(self.logs / "setup.log")
-        pids = {self._fork(work, log): name for name, work in jobs.items()}
-        deadline = time.monotonic() + patience
-        failed = ""
-        while pids:
+        job = Job(name, self._fork(work, log), log, time.monotonic())
+        self._jobs.append(job)
+        return job
+
+    def finish(self, job: Job, patience: float, done: Callable[[str, float], None]) -> None:
+        """Return when a job has ended well; raise StartFailed otherwise."""
+        while job.pid not in self._statuses:
             self._pump(0.03)
-            for pid in [pid for pid in pids if pid in self._statuses]:
-                name = pids.pop(pid)
-                if self._statuses.pop(pid) != 0:
-                    failed = failed or name
-            if time.monotonic() > deadline:
-                failed = failed or next(iter(pids.values()))
-                for pid in pids:
-                    os.kill(pid, signal.SIGKILL)
-        if failed:
-            self._pump(0.05)
-            raise StartFailed(f"{failed} failed. The end of {log.path}:\n{log.tail()}")
+            if time.monotonic() - job.since > patience:
+                os.kill(job.pid, signal.SIGKILL)
+        self._jobs.remove(job)
+        if self._statuses.pop(job.pid) != 0:
+            self._move(0.05)
+            raise StartFailed(
+                f"{job.name} failed. The end of {job.log.path}:\n{job.log.tail(lines=25)}"
+            )
+        done(job.name, time.monotonic() - job.since)
 
     def watch(self) -> None:
         """Keep everything running until somebody asks us to stop."""
@@ -121,6 +133,9 @@ class Supervisor:
     def stop(self) -> None:
         """Stop the parts in waves, what others lean on last, and insist where asking did not help."""
         self._asked = max(self._asked, 1)
+        for job in self._jobs:
+            with suppress(ProcessLookupError):
+                os.kill(job.pid, signal.SIGKILL)
         for wave in self._waves():
             for one in wave:
                 self._signal(one, one.part.stop_with)
