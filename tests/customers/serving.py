@@ -13,7 +13,7 @@ import redis
 import requests
 from joserfc import jwt
 from joserfc.jwk import OKPKey
-from sqlalchemy import event
+from sqlalchemy import event, text
 from sqlalchemy.engine import Engine
 
 from chassis.db import SyncDatabase
@@ -58,6 +58,11 @@ class Pool:
         mutation = """mutation($c: ID!, $o: ID!) { assignOwner(customerId: $c, ownerId: $o) {
           errors { code } } }"""
         assert self.ask(STEWARD, mutation, c=customer, o=str(owner))["assignOwner"]["errors"] == []
+
+    def give_all_to(self, owner: UUID) -> None:
+        """Every customer becomes this person's, without a word to anybody."""
+        statement = text("UPDATE customer SET owner_id = :owner")
+        self.db.write(lambda s: s.execute(statement, {"owner": owner}))
 
 
 def a_token(user: UUID) -> str:

@@ -333,3 +333,18 @@ def test_a_rep_imports_their_own_and_not_into_somebody_elses(pool: Pool, db: Syn
     assert owners == [OTHER_REP, REP]
     assert pool.ask(OTHER_REP, SHOW, id=done["id"])["import"] is None
     assert pool.code(READER, SHOW, id=done["id"]) == "FORBIDDEN"
+
+
+def test_a_preview_is_no_way_around_the_limit_on_duplicate_checks(pool: Pool) -> None:
+    rows = [("名称", "电话"), *((f"客户{n}", f"138000000{n:02d}") for n in range(25))]
+    run(pool, created(pool, csv_of(rows))["id"])
+    pool.give_all_to(OTHER_REP)
+
+    made = pool.ask(
+        REP,
+        'mutation($c: String!) { createImport(fileName: "a.csv", contentBase64: $c) { import { id } } }',
+        c=base64.b64encode(csv_of(rows)).decode(),
+    )
+    query = "query($id: ID!) { import(id: $id) { preview { outcome } } }"
+
+    assert pool.code(REP, query, id=made["createImport"]["import"]["id"]) == "RATE_LIMITED"

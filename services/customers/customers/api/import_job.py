@@ -185,7 +185,8 @@ class Import:
             )
         ctx = info.context
         scope = ctx.scope("Customer", "import")
-        found = await ctx.read(commands.preview, scope, self.row.id, ctx.guard.snapshot)
+        most = ctx.runtime.settings.duplicate_checks_a_day
+        found = await written(ctx, commands.preview, scope, self.row.id, ctx.guard.snapshot, most)
         return [ImportPreviewRow.of(result, ctx.locale) for result in found[:first]]
 
     @strawberry.field(description="What is wrong, row by row.")

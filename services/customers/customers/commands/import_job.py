@@ -21,6 +21,7 @@ from chassis.sheet import LostDigits
 from customers.commands import tell
 from customers.commands.absorb import Ownership, absorb_prepared
 from customers.commands.hold import department_of
+from customers.commands.match import refuse_curiosity
 from customers.domain import sheet_mapping
 from customers.domain.fields import KINDS, text as text_rule
 from customers.domain.ids import new_id
@@ -227,12 +228,21 @@ class RowResult:
     wrong: tuple[Wrong, ...]
 
 
-def preview(session: Session, scope: Scope, id: UUID, snapshot: Snapshot | None) -> list[RowResult]:
-    """What would become of the first chunk; nothing is written."""
+def preview(
+    session: Session, scope: Scope, id: UUID, snapshot: Snapshot | None, a_day: int
+) -> list[RowResult]:
+    """What would become of the first chunk; nothing of it is written. Rows that turn out to be
+    somebody else's count as questions about duplicates, of which a day has only so many."""
     row = seen(session, scope, id)
     if row.mapping is None:
         return []
-    return _absorbed(session, scope, row, 0, snapshot, dry_run=True)
+    results = _absorbed(session, scope, row, 0, snapshot, dry_run=True)
+    elsewhere = sum(
+        any(wrong.problem.code == Denied.code for wrong in result.wrong) for result in results
+    )
+    if elsewhere:
+        refuse_curiosity(session, scope, elsewhere, a_day)
+    return results
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,12 +67,7 @@ def check_duplicate(
     nobody finds out who is in the pool by asking for everybody."""
     said = {name: value for name, value in checked(fields).items() if value is not None}
     keys = keys_of(kind, said)
-    if match_store.count_duplicate_check(session, scope.actor.user_id) > a_day:
-        raise Throttled(
-            f"You have asked {a_day} times today; ask again tomorrow.",
-            f"您今天已查重 {a_day} 次，请明天再试。",
-            retry_after=86_400,
-        )
+    refuse_curiosity(session, scope, 1, a_day)
     audit.record(
         session,
         scope.actor,
@@ -89,6 +84,16 @@ def check_duplicate(
     found = (*certain, *verdict.suspicions)
     rows = customer_store.by_ids_unscoped(session, [one.customer_id for one in found])
     return [_seen(scope, rows[one.customer_id], one, one in certain) for one in found]
+
+
+def refuse_curiosity(session: Session, scope: Scope, asked: int, a_day: int) -> None:
+    """Raises `Throttled` when somebody has asked about too many customers of others today."""
+    if match_store.count_duplicate_checks(session, scope.actor.user_id, asked) > a_day:
+        raise Throttled(
+            f"You have asked about {a_day} customers today; ask again tomorrow.",
+            f"您今天已查重 {a_day} 次，请明天再试。",
+            retry_after=86_400,
+        )
 
 
 def _seen(scope: Scope, row: CustomerRow, found: Suspicion, certain: bool) -> Duplicate:

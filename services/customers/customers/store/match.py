@@ -233,14 +233,14 @@ def settle(
     )
 
 
-def count_duplicate_check(session: Session, actor_id: UUID) -> int:
-    """How many times this person asked today, this time included."""
+def count_duplicate_checks(session: Session, actor_id: UUID, more: int = 1) -> int:
+    """How many times this person asked today, these times included."""
     asked: int = session.execute(
         text(
-            "INSERT INTO duplicate_check (actor_id, day, asked) VALUES (:id, current_date, 1) "
-            "ON CONFLICT (actor_id, day) DO UPDATE SET asked = duplicate_check.asked + 1 "
+            "INSERT INTO duplicate_check (actor_id, day, asked) VALUES (:id, current_date, :more) "
+            "ON CONFLICT (actor_id, day) DO UPDATE SET asked = duplicate_check.asked + :more "
             "RETURNING asked"
         ),
-        {"id": actor_id},
+        {"id": actor_id, "more": more},
     ).scalar_one()
     return asked
