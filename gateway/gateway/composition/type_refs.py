@@ -30,9 +30,9 @@ def merge_input(one: str, other: str) -> str | None:
 
 
 def merge_all(types: list[str], merge: Callable[[str, str], str | None]) -> str | None:
-    """Merge several references."""
+    """Merge several references; one of them must hold for all the others."""
     joint: str | None = types[0]
     for item in types[1:]:
         if joint is not None:
             joint = merge(joint, item)
-    return joint
+    return joint if joint in types else None

@@ -15,7 +15,7 @@ RIGHT = 'type P @key(fields: "id") { id: ID! } '
 CASES: list[tuple[str, str | None, dict[str, str]]] = [
     ("INVALID_GRAPHQL", None, {"a": "type Query { q: }"}),
     ("INVALID_GRAPHQL", "Query.q", {"a": "type Query { q: Nothing }"}),
-    ("INVALID_SUBGRAPH_NAME", None, {"9 lives": Q}),
+    ("INVALID_SUBGRAPH_NAME", None, {'say "a"': Q}),
     ("NO_QUERIES", None, {"a": "type T { x: Int }"}),
     (
         "UNKNOWN_FEDERATION_LINK_VERSION",

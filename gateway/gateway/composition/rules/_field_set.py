@@ -44,6 +44,15 @@ def misfits(
             )
             continue
         yield from _wrong_depth(graph, directive, coordinate, text, seen)
+        for argument in seen.output.arguments.values():
+            if argument.required and f"{argument.name}:" not in seen.selection.arguments:
+                yield Problem(
+                    f"{name}_INVALID_FIELDS",
+                    f'@{directive}(fields: "{text}") leaves out the argument {argument.name}, which '
+                    f"{seen.parent}.{seen.name} requires.",
+                    f"Write it out: {seen.name}({argument.name}: …).",
+                    *place,
+                )
 
 
 def _wrong_depth(

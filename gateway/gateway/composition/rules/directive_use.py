@@ -13,6 +13,7 @@ def check(across: Across) -> Iterator[Problem]:
     """Yield a problem for every directive on an interface field or root that cannot be there."""
     for graph in across.graphs:
         for kind, field in graph.outputs():
+            yield from _twice(graph, kind, field)
             if kind.kind == "INTERFACE":
                 yield from _on_interface(graph, kind, field)
             elif kind.name == "Subscription" and field.has("shareable"):
@@ -44,6 +45,20 @@ def _on_interface(graph: Graph, kind: Type, field: Output) -> Iterator[Problem]:
                 code,
                 f"@{name} means nothing on the field of an interface.",
                 f"Put @{name} on the field of the objects that implement {kind.name}.",
+            )
+
+
+def _twice(graph: Graph, kind: Type, field: Output) -> Iterator[Problem]:
+    names = [mark.name for mark in field.marks]
+    for name in ("shareable", "external", "requires", "provides", "override", "inaccessible"):
+        if names.count(name) > 1:
+            yield _problem(
+                graph,
+                kind,
+                field,
+                "INVALID_SHAREABLE_USAGE" if name == "shareable" else "INVALID_GRAPHQL",
+                f"@{name} stands twice on the field.",
+                "Write it once.",
             )
 
 

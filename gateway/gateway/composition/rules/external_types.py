@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from gateway.composition.across import Across
@@ -20,12 +21,21 @@ def check(across: Across) -> Iterator[Problem]:
                     yield from _differs(across, f"{name}.{field}", graph, item, owners)
 
 
+def _same(across: Across, item: Output, merged: str, named: str) -> bool:
+    """An external field is declared with the same ! and [], at most with a narrower named type."""
+    if item.type == merged:
+        return True
+    related = across.is_subtype(item.named, named) or across.is_subtype(named, item.named)
+    return related and item.type.replace(item.named, "") == re.sub(r"\w+", "", merged)
+
+
 def _differs(
     across: Across, coordinate: str, graph: Graph, item: Output, owners: list[tuple[Graph, Output]]
 ) -> Iterator[Problem]:
     names = (graph.name, *(owner.name for owner, _ in owners))
     types = [item.type, *(output.type for _, output in owners)]
-    if merge_all(types, lambda a, b: merge_output(a, b, across.is_subtype)) is None:
+    merged = merge_all(types[1:], lambda a, b: merge_output(a, b, across.is_subtype))
+    if merged is not None and not _same(across, item, merged, owners[0][1].named):
         yield Problem(
             "EXTERNAL_TYPE_MISMATCH",
             f"{graph.name} declares {item.type}, its owner {types[1]}.",

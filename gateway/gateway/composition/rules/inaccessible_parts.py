@@ -34,6 +34,7 @@ def _of_type(across: Across, name: str, hidden: set[str]) -> Iterator[Problem]:
     for field, owners in across.fields(name).items():
         parts[field] = any(item.has("inaccessible") for _, item in owners)
         if parts[field]:
+            yield from _promised(across, name, field, hidden)
             continue
         target = owners[0][1].named
         if target in hidden:
@@ -81,6 +82,20 @@ def _of_type(across: Across, name: str, hidden: set[str]) -> Iterator[Problem]:
             "Hide the type too, or show a part of it.",
             name,
         )
+
+
+def _promised(across: Across, name: str, field: str, hidden: set[str]) -> Iterator[Problem]:
+    """A hidden field must not be what a visible interface promises."""
+    interfaces = {interface for _, side in across.sides[name] for interface in side.interfaces}
+    for interface in sorted(interfaces - hidden):
+        owners = across.fields(interface).get(field, []) if interface in across.sides else []
+        if owners and not any(item.has("inaccessible") for _, item in owners):
+            yield _problem(
+                "IMPLEMENTED_BY_INACCESSIBLE",
+                f"The field is @inaccessible, but the visible interface {interface} promises it.",
+                f"Hide {interface}.{field} too.",
+                f"{name}.{field}",
+            )
 
 
 def _problem(code: str, message: str, mend: str, coordinate: str) -> Problem:

@@ -18,12 +18,12 @@ def check(across: Across) -> Iterator[Problem]:
             if kind.kind != "INTERFACE" or not kind.keys:
                 continue
             for member in sorted(graph.possible(kind.name)):
-                own = [parsed(fields) for fields, _ in graph.types[member].keys]
-                for fields, _ in kind.keys:
-                    if parsed(fields) not in own:
+                own = [(parsed(fields), enters) for fields, enters in graph.types[member].keys]
+                for fields, enters in kind.keys:
+                    if not any(key == parsed(fields) and (e or not enters) for key, e in own):
                         yield Problem(
                             "INTERFACE_KEY_NOT_ON_IMPLEMENTATION",
-                            f'{kind.name} has the key "{fields}", {member} has not.',
+                            f'{kind.name} can be entered by the key "{fields}", {member} cannot.',
                             f'Add @key(fields: "{fields}") to {member}.',
                             (graph.name,),
                             member,

@@ -20,10 +20,10 @@ def check(across: Across) -> Iterator[Problem]:
                 "Give every subgraph a name of its own.",
                 (name,),
             )
-        if not re.match(r"^[A-Za-z][\w-]*$", name):
+        if not re.match(r"^[^\s\"\\](?:[^\"\\\n\r\t]*[^\s\"\\])?$", name):
             yield Problem(
                 "INVALID_SUBGRAPH_NAME",
                 f'"{name}" cannot name a subgraph.',
-                "Use letters, digits, - and _, beginning with a letter.",
+                "Use letters, digits, - and _; quotes, backslashes and line breaks cannot be printed.",
                 (name,),
             )
