@@ -355,6 +355,8 @@ async def test_a_masked_payload_shows_its_shape_only(
         who=LOOKER,
     )
 
+    read = "SELECT body->>'actor' FROM outbox WHERE body->>'action' = 'payload.read'"
+    assert house.one(read) == str(LOOKER)
     payload = said["sourceRecord"]["payload"]
     assert payload["visibility"] == "MASKED"
     assert payload["value"]["name"] == "***"

@@ -365,3 +365,20 @@ def test_raw_records_are_not_readable_in_the_database(
     )
     assert len(stored) == 3
     assert all(b"secret-name" not in bytes(row[0]) for row in stored)
+
+
+def test_a_mistake_of_ours_is_told_and_tried_again(
+    house: House, installed: UUID, source: FakeSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source.fill(10)
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("integrations.sync.engine.work", broken)
+    waiting = house.sync(installed)
+    monkeypatch.undo()
+    house.wake(waiting.id)
+
+    assert (waiting.status, waiting.error_code) == ("RUNNING", "INTERNAL")
+    assert house.finish(waiting.id).status == "SUCCEEDED"

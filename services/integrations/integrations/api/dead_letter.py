@@ -15,7 +15,7 @@ from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from chassis.errors import NotFound
 from chassis.once import once
-from chassis.policy.guard import Scope
+from chassis.policy.guard import Scope, Visibility
 from integrations.api import payload
 from integrations.api.ids import uuid, uuids
 from integrations.api.source_record import SourceRecord
@@ -76,11 +76,15 @@ class DeadLetter:
     @strawberry.field(description="The raw record; needs the right to SourceRecord.payload.")
     async def payload(self, info: IntegrationsInfo) -> ProtectedJson:
         row = self._row
+        of = payload.access(None, None, None, None)
+        seen = payload.visibility_of(info.context.scope("DeadLetter"), of)
+        if seen is Visibility.HIDDEN:
+            return payload.shown(None, seen)
         found = await info.context.loaders.letter_payloads.load(row.id)
         key, sealed = found or ("", None)
-        scope = info.context.scope("DeadLetter")
-        place = letter_place(row.installation_id, row.stream, key)
-        return payload.opened(info, scope, payload.access(None, None, None, None), sealed, place)
+        return payload.opened(
+            info, seen, sealed, letter_place(row.installation_id, row.stream, key)
+        )
 
     @classmethod
     async def resolve_reference(

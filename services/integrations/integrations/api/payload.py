@@ -28,11 +28,16 @@ def access(
     return RowAccess(owner, department, tuple(collaborators or ()))
 
 
+def visibility_of(scope: Scope, row: RowAccess) -> Visibility:
+    """How much of a record's payload this reader may see."""
+    found: Visibility = scope.redactor(COORDINATE)(row, "").visibility
+    return found
+
+
 def opened(
-    info: IntegrationsInfo, scope: Scope, row: RowAccess, sealed: bytes | None, place: str
+    info: IntegrationsInfo, visibility: Visibility, sealed: bytes | None, place: str
 ) -> ProtectedJson:
     """A sealed payload as this reader may see it."""
-    visibility = scope.redactor(COORDINATE)(row, "").visibility
     if visibility is Visibility.HIDDEN or sealed is None:
         return ProtectedJson(value=None, visibility=visibility)
     try:

@@ -216,8 +216,7 @@ def _visibility(info: IntegrationsInfo) -> Visibility:
     """Records of a preview have no customer yet; only who may see all payloads sees them."""
     scope = info.context.scope("Installation", "create")
     nobody = payload.access(None, None, None, None)
-    found: Visibility = scope.redactor(payload.COORDINATE)(nobody, "").visibility
-    return found
+    return payload.visibility_of(scope, nobody)
 
 
 def _row(info: IntegrationsInfo, sample: Sample, visibility: Visibility) -> PreviewRow:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from chassis.api.rights import right
+from chassis.policy.guard import Visibility
 from integrations.api import payload
 from integrations.api.ids import uuid
 from integrations.api.sync_run import LazyInstallation, SyncRun
@@ -79,10 +80,12 @@ class SourceRecord:
     )
     async def payload(self, info: IntegrationsInfo) -> ProtectedJson:
         row = self._row
-        sealed = await info.context.loaders.payloads.load(row.id)
         of = payload.access(row.customer_id, row.owner_id, row.department_id, row.collaborators)
-        scope = info.context.scope("SourceRecord")
-        return payload.opened(info, scope, of, sealed, record_place(row.id))
+        seen = payload.visibility_of(info.context.scope("SourceRecord"), of)
+        if seen is Visibility.HIDDEN:
+            return payload.shown(None, seen)
+        sealed = await info.context.loaders.payloads.load(row.id)
+        return payload.opened(info, seen, sealed, record_place(row.id))
 
     @classmethod
     async def resolve_reference(

@@ -30,6 +30,7 @@ from integrations.contract import (
     Fatal,
     Page,
     RecordKind,
+    Retry,
     SourceRecord,
     Stream,
 )
@@ -91,6 +92,11 @@ def advance(around: Surroundings, run_id: UUID) -> bool:
             log.warning("run %s belongs to another worker now", run.id)
         except Failure as problem:
             _failed(around, run, problem)
+        except (
+            Exception
+        ) as problem:  # a mistake of ours is told and tried again, not hidden in a loop
+            log.exception("run %s met a mistake", run.id)
+            _failed(around, run, _mistake(problem))
     return False
 
 
@@ -379,6 +385,14 @@ def _failed(around: Surroundings, run: SyncRunRow, problem: Failure) -> None:
             around.db.write(runs.lay_aside, run.id, run.fence, problem, verdict.seconds)
     except Lost:
         log.warning("run %s belongs to another worker now", run.id)
+
+
+def _mistake(problem: Exception) -> Retry:
+    return Retry(
+        "INTERNAL",
+        f"Something went wrong on our side ({type(problem).__name__}); the log has the rest.",
+        f"系统内部出错（{type(problem).__name__}），详情见日志。",
+    )
 
 
 def _since_progress(run: SyncRunRow) -> timedelta:

@@ -28,7 +28,7 @@ CONFIGURATION: dict[str, Any] = {
         },
         "url": {
             "type": "string",
-            "pattern": "^https?://[^/?#\\s]+/[^#\\s]*$",
+            "pattern": "^https?://[^/?#@\\s]+/[^#\\s]*$",
             "description": "the address of a CSV or XLSX file, for example https://files.example.com/partners.xlsx",
         },
         "key": {

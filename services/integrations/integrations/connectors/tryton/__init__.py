@@ -20,7 +20,7 @@ CONFIGURATION: dict[str, Any] = {
     "properties": {
         "url": {
             "type": "string",
-            "pattern": "^https?://[^/?#\\s]+/?$",
+            "pattern": "^https?://[^/?#@\\s]+/?$",
             "description": "the address of the server without a path, for example https://erp.example.com",
         },
         "database": {
