@@ -1,0 +1,47 @@
+"""Results as tables: the same rows for people and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Table:
+    """One table."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: list[tuple[object, ...]] = field(default_factory=list)
+
+    def add(self, *cells: object) -> None:
+        """One more row."""
+        self.rows.append(cells)
+
+    def to_json(self) -> dict[str, object]:
+        """For programs."""
+        return {"title": self.title, "columns": self.columns, "rows": self.rows}
+
+
+def render(about: Mapping[str, object], tables: Sequence[Table]) -> str:
+    """Markdown."""
+    versions = about["versions"]
+    assert isinstance(versions, Mapping)
+    lines = [
+        "# The gateway beside its peers",
+        "",
+        f"{about['date']}, {about['processor']}, one core for the gateway, "
+        f"median of {about['rounds']} rounds of {about['seconds']:g} s. "
+        "Made by `python -m benchmarks gateway --save`.",
+        "",
+        "Versions: " + ", ".join(f"{name} {number}" for name, number in versions.items()) + ".",
+    ]
+    for table in tables:
+        lines += ["", f"## {table.title}", ""]
+        lines += ["| " + " | ".join(table.columns) + " |", "|---" * len(table.columns) + "|"]
+        lines += ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in table.rows]
+    return "\n".join(lines)
+
+
+def _cell(cell: object) -> str:
+    return f"{cell:,}" if isinstance(cell, int | float) else str(cell)
