@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from gateway.composition.field_sets import key_fields, used_fields
+from gateway.composition.field_sets import key_fields, provided_fields, used_fields
 from gateway.composition.parts import Graph, Output, Type
 from gateway.supergraph.views import Kind
 
@@ -70,6 +70,11 @@ class Across:
     def in_keys(self) -> dict[str, set[Coordinate]]:
         """What each subgraph's keys use."""
         return {graph.name: key_fields(graph) for graph in self.graphs}
+
+    @cached_property
+    def provided(self) -> dict[str, set[Coordinate]]:
+        """What each subgraph answers only where a @provides says so."""
+        return {graph.name: provided_fields(graph) for graph in self.graphs}
 
     @cached_property
     def overridden(self) -> dict[tuple[str, str, str], Taken]:

@@ -67,6 +67,16 @@ def used_fields(graph: Graph) -> set[tuple[str, str]]:
     return found
 
 
+def provided_fields(graph: Graph) -> set[tuple[str, str]]:
+    """Return the coordinates that some @provides brings along."""
+    found: set[tuple[str, str]] = set()
+    for _, field in graph.outputs():
+        if field.provides:
+            for seen in seen_in(graph.types, field.named, field.provides):
+                found.update((name, seen.name) for name in graph.possible(seen.parent))
+    return found
+
+
 def key_fields(graph: Graph) -> set[tuple[str, str]]:
     """Return the coordinates that some key uses: everybody may answer those."""
     found: set[tuple[str, str]] = set()

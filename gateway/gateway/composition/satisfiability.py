@@ -70,8 +70,27 @@ class _Walker:
             if not answers:
                 self.report(name, field, step, held)
                 continue
+            self.check_runtime_type(answers, step)
             for below, holders in self.below(answers):
                 yield below, holders, step
+
+    def check_runtime_type(
+        self,
+        answers: list[tuple[Holder, FieldView, tuple[Selection, ...]]],
+        path: tuple[str, ...],
+    ) -> None:
+        """Somebody must know what an object really is, if all who hold it stand in for others."""
+        holders: set[Holder] = set()
+        for holder, view, _ in answers:
+            kind = self.graphs[holder.graph].types.get(view.named)
+            if kind is None or not kind.interface_object:
+                return
+            holders.add(Holder(holder.graph, view.named))
+        for name in {holder.type for holder in holders}:
+            reached = self.reach(name, frozenset(holders))
+            kinds = [self.graphs[h.graph].types[h.type] for h in reached]
+            if self.members(name) and not any(kind.kind == "INTERFACE" for kind in kinds):
+                self.report(name, "__typename", (*path, f"{name}.__typename"), frozenset(holders))
 
     def report(self, name: str, field: str, path: tuple[str, ...], held: Held) -> None:
         owners = tuple(

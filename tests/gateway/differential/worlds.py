@@ -25,6 +25,7 @@ class Field:
     needs: str | None = None  # @requires this sibling
     argument: bool = False
     provides: str | None = None  # @provides this field of the target, which the owner does not own
+    shared: bool = False  # somebody provides it
     left: str | None = None  # the subgraph that the owner took the field over from
 
     @property
@@ -156,6 +157,7 @@ def _add_provides(dice: random.Random, kinds: dict[str, Kind], roots: dict[str, 
         ]
         if foreign:
             item.provides = dice.choice(foreign)
+            target.fields[item.provides].shared = True
 
 
 def _fill(
@@ -277,7 +279,7 @@ def _part(world: World, kind: Kind, graph: str) -> str:
 
 
 def _marked(item: Field) -> str:
-    shared = " @shareable" if len(item.owners) > 1 else ""
+    shared = " @shareable" if item.shared or len(item.owners) > 1 else ""
     requires = f' @requires(fields: "{item.needs}")' if item.needs else ""
     provides = f' @provides(fields: "{item.provides}")' if item.provides else ""
     override = f' @override(from: "{item.left}")' if item.left else ""

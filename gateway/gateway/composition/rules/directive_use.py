@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gateway.composition.across import Across
+from gateway.composition.carrying import CARRIED
 from gateway.composition.parts import Graph, Output, Type
 from gateway.errors import Problem
 
@@ -14,6 +15,7 @@ def check(across: Across) -> Iterator[Problem]:
     for graph in across.graphs:
         for kind, field in graph.outputs():
             yield from _twice(graph, kind, field)
+            yield from _carried_on_external(graph, kind, field)
             if kind.kind == "INTERFACE":
                 yield from _on_interface(graph, kind, field)
             elif kind.name == "Subscription" and field.has("shareable"):
@@ -59,6 +61,21 @@ def _twice(graph: Graph, kind: Type, field: Output) -> Iterator[Problem]:
                 "INVALID_SHAREABLE_USAGE" if name == "shareable" else "INVALID_GRAPHQL",
                 f"@{name} stands twice on the field.",
                 "Write it once.",
+            )
+
+
+def _carried_on_external(graph: Graph, kind: Type, field: Output) -> Iterator[Problem]:
+    if not field.external or graph.federation < (2, 0):
+        return
+    for mark in field.marks:
+        if mark.name in CARRIED:
+            yield _problem(
+                graph,
+                kind,
+                field,
+                "MERGED_DIRECTIVE_APPLICATION_ON_EXTERNAL",
+                f"@{mark.name} stands on an @external field, which this subgraph does not own.",
+                f"Put @{mark.name} on the field in the subgraph that answers it.",
             )
 
 

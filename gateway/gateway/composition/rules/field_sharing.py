@@ -16,7 +16,12 @@ def check(across: Across) -> Iterator[Problem]:
             continue
         for field in across.fields(name):
             owners = across.answering(name, field) + _lenders(across, name, field)
-            if len({graph.name for graph, _ in owners}) < 2:
+            partly = [
+                graph.name
+                for graph, item in across.fields(name)[field]
+                if item.external and (name, field) in across.provided[graph.name]
+            ]
+            if len({graph.name for graph, _ in owners} | set(partly)) < 2:
                 continue
             lonely = [
                 graph.name
@@ -30,7 +35,7 @@ def check(across: Across) -> Iterator[Problem]:
             if lonely:
                 yield Problem(
                     "INVALID_FIELD_SHARING",
-                    f"{', '.join(graph.name for graph, _ in owners)} all answer the field, but "
+                    f"{', '.join([*(graph.name for graph, _ in owners), *partly])} answer the field, but "
                     f"{', '.join(lonely)} does not share it.",
                     "Mark it @shareable in all of them, @external where it is only used, or "
                     "@override it in the one that should answer it.",

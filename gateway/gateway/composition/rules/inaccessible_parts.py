@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from gateway.composition.across import Across
+from gateway.composition.parts import Input
 from gateway.errors import Problem
 
 
@@ -54,6 +56,15 @@ def _of_type(across: Across, name: str, hidden: set[str]) -> Iterator[Problem]:
                         "Give it a default or make it optional.",
                         place,
                     )
+                elif not argument.has("inaccessible") and (
+                    used := _hidden_default(across, argument)
+                ):
+                    yield _problem(
+                        "DEFAULT_VALUE_USES_INACCESSIBLE",
+                        f"The argument's default is {used}, which is @inaccessible.",
+                        f"Choose another default, or show {used}.",
+                        place,
+                    )
                 elif argument.named in hidden and not argument.has("inaccessible"):
                     yield _problem(
                         "REFERENCED_INACCESSIBLE",
@@ -82,6 +93,19 @@ def _of_type(across: Across, name: str, hidden: set[str]) -> Iterator[Problem]:
             "Hide the type too, or show a part of it.",
             name,
         )
+
+
+def _hidden_default(across: Across, argument: Input) -> str | None:
+    """Return the hidden enum value that a default uses, if there is one."""
+    if argument.default is None:
+        return None
+    hidden = {
+        value.name
+        for _, side in across.sides.get(argument.named, ())
+        for value in side.values.values()
+        if value.has("inaccessible")
+    }
+    return next((word for word in re.findall(r"\w+", argument.default) if word in hidden), None)
 
 
 def _promised(across: Across, name: str, field: str, hidden: set[str]) -> Iterator[Problem]:
