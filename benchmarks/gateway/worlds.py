@@ -58,9 +58,13 @@ PRODUCTS = [
     ("8", "Fridge", 100000, 6000, False),
     ("9", "Sofa", 9999, 800, True),
 ]
-SENTENCES = cycle(
-    ["The", "parcel", "came", "on", "the", "day", "that", "was", "promised.", "Two", "of", "the", "screws", "were", "missing,", "the", "shop", "sent", "them", "at", "once.", "My", "neighbour", "has", "bought", "the", "same", "one", "and", "says", "it", "lasts.", "It", "looks", "darker", "than", "in", "the", "picture.", "After", "half", "a", "year", "of", "daily", "use", "nothing", "is", "loose.", "The", "instructions", "need", "patience", "and", "a", "second", "person.", "I", "would", "buy", "it", "again", "for", "the", "kitchen,", "not", "for", "the", "office.", "Cleaning", "it", "is", "a", "matter", "of", "a", "minute."]
-)
+REMARKS = """
+The parcel came on the day that was promised. Two of the screws were missing, the shop sent them
+at once. My neighbour has bought the same one and says it lasts. It looks darker than in the picture.
+After half a year of daily use nothing is loose. The instructions need patience and a second person.
+I would buy it again for the kitchen, not for the office. Cleaning it is a matter of a minute.
+"""
+WORDS = cycle(REMARKS.split())
 LENGTHS = (446, 290, 276, 144, 446, 290, 276, 144, 144, 144, 845)
 REVIEWED = "11112222344"
 
@@ -68,7 +72,7 @@ REVIEWED = "11112222344"
 def _text(length: int) -> str:
     text = ""
     while len(text) < length:
-        text += next(SENTENCES) + " "
+        text += next(WORDS) + " "
     return text[:length]
 
 
