@@ -123,7 +123,11 @@ async def _trace(request: Request) -> Response:
         page = pages.problem(words, words.missing, words.missing_more, again)
         return HTMLResponse(page, 404, headers=_HEADERS)
     view = pages.TraceView(
-        text, spans[:MOST_SPANS], await store.linking(trace_id), len(spans) > MOST_SPANS
+        text,
+        spans[:MOST_SPANS],
+        await store.linking(trace_id),
+        len(spans) > MOST_SPANS,
+        await store.services(),
     )
     return HTMLResponse(pages.waterfall(words, view), headers=_HEADERS)
 

@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import urlencode
 
-from onebox.traces.store import Asked
+from onebox.traces.store import Asked, title
 from onebox.traces.tree import Node, walk
 from onebox.traces.words import Words
 
@@ -26,6 +26,8 @@ class TraceView:
     spans: Sequence[Mapping[str, Any]]
     linking: Sequence[Mapping[str, Any]]
     cut: bool
+    services: Sequence[str] = ()
+    """Every service that is known, so that one has the same colour on both pages."""
 
 
 def trace_list(
@@ -50,7 +52,7 @@ def waterfall(words: Words, view: TraceView) -> str:
     """Show the spans of a trace under each other on one scale of time."""
     start = min(span["start_ns"] for span in view.spans)
     length = max(1, max(span["end_ns"] for span in view.spans) - start)
-    colours = _colours(span["service"] for span in view.spans)
+    colours = _colours([*view.services, *(span["service"] for span in view.spans)])
     nodes = list(walk(view.spans))
     rows = "".join(_row(words, node, start, length, colours) for node in nodes)
     ticks = "".join(f"<span>{_duration(length * part // 4)}</span>" for part in range(5))
@@ -60,7 +62,7 @@ def waterfall(words: Words, view: TraceView) -> str:
         f'<div class="fall"><div class="scale"><span class="what">{escape(words.name)}</span>'
         f'<span class="ticks">{ticks}</span></div>{rows}</div>'
     )
-    return _page(words, nodes[0].span["name"], body, back=True)
+    return _page(words, title(nodes[0].span["name"], nodes[0].span["attributes"]), body, back=True)
 
 
 def problem(words: Words, title: str, more: str, again: str | None = None) -> str:
@@ -131,6 +133,7 @@ def _pager(words: Words, asked: Asked, last: Mapping[str, Any] | None) -> str:
 def _facts(
     words: Words, view: TraceView, start: int, length: int, colours: Mapping[str, int]
 ) -> str:
+    present = {span["service"] for span in view.spans}
     facts = [
         f'<span class="mono">{view.trace_id}</span>',
         f"<span>{escape(words.time)} <b>{_when(start)}</b></span>",
@@ -140,6 +143,7 @@ def _facts(
         + "".join(
             f'<span class="chip"><i class="dot c{colour}"></i>{escape(name)}</span>'
             for name, colour in colours.items()
+            if name in present
         )
         + "</span>",
     ]

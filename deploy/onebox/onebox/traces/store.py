@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -244,17 +244,18 @@ def _summary(trace_id: bytes, segment: int, spans: Sequence[Span]) -> tuple[Any,
     return (
         *(trace_id, segment),
         *(min(span.start_ns for span in spans), max(span.end_ns for span in spans)),
-        *(root and _title(root), root and root.service),
+        *(root and title(root.name, root.attributes), root and root.service),
         any(span.error for span in spans),
         sorted({span.service for span in spans}),
         sorted(linked),
     )
 
 
-def _title(root: Span) -> str:
+def title(name: str, attributes: Mapping[str, Any]) -> str:
+    """What a trace is called: its root's name, and the operation's name where there is one."""
     # The conventions keep operation names out of span names, where they would be too many to count.
-    operation = root.attributes.get("graphql.operation.name")
-    return f"{root.name} {operation}" if operation else root.name
+    operation = attributes.get("graphql.operation.name")
+    return f"{name} {operation}" if operation else name
 
 
 def _list_query(asked: Asked, limit: int) -> tuple[str, dict[str, Any]]:
