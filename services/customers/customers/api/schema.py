@@ -8,7 +8,9 @@ from strawberry.federation import Schema
 from chassis.api.schema import build
 from customers.api.absorb import AbsorbMutation
 from customers.api.contact import Contact, ContactMutation
-from customers.api.customer import Customer, CustomerMutation, CustomerQuery
+from customers.api.customer import Customer
+from customers.api.customer_mutation import CustomerMutation
+from customers.api.customer_query import CustomerQuery
 from customers.api.import_job import ImportMutation, ImportQuery
 from customers.api.match import MatchCandidate, MatchMutation, MatchQuery
 from customers.api.merge import MergeEvent, MergeMutation

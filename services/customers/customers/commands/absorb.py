@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from chassis import telemetry
 from chassis.errors import BadInput, Denied, HuichiError
 from chassis.policy.guard import Scope
-from customers.commands import tell
+from customers.commands.absorb_write import Change, Ownership, Tags, counted, write
 from customers.domain.absorption import (
     CONTACTS,
     TAGS,
@@ -38,7 +38,7 @@ from customers.domain.outcome import (
     Unchanged,
     Updated,
 )
-from customers.domain.record import MANUAL, Prepared, Source, SourceRecord, fold, keys_of, prepare
+from customers.domain.record import MANUAL, Prepared, Source, SourceRecord, fold, prepare
 from customers.store import (
     claim as claim_store,
     contact as contact_store,
@@ -53,14 +53,6 @@ from customers.store.customer import CustomerRow
 from customers.store.link import LinkRow
 
 MAX_RECORDS = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Ownership:
-    """To whom a batch's new customers belong; nobody's are in the pool."""
-
-    owner_id: UUID | None = None
-    department_id: UUID | None = None
 
 
 def absorb(
@@ -238,7 +230,7 @@ class _Work:
             golden={id: customer_store.golden_of(row) for id, row in rows.items()},
         )
         people = People(beliefs.at)
-        tags = _Tags(tag_store.of_links(session, known_links))
+        tags = Tags(tag_store.of_links(session, known_links))
         contacts = _contacts_of(session, known_links)
         effective: set[UUID] = set()
         for placed in placements:
@@ -251,7 +243,10 @@ class _Work:
                 external_id = placed.record.external_id
                 self.outcomes[external_id] = Unchanged(external_id, placed.customer_id)
         if not self.dry_run and placements:
-            self._write(placements, effective, beliefs, people, tags)
+            change = Change(
+                self.source, self.ownership, placements, effective, beliefs, people, tags
+            )
+            write(session, self.scope, change, counted(self.outcomes.values()))
 
     def _permitted(
         self, placements: Sequence[Placement], rows: Mapping[UUID, CustomerRow]
@@ -292,7 +287,7 @@ class _Work:
         placed: Placement,
         beliefs: Beliefs,
         people: People,
-        tags: _Tags,
+        tags: Tags,
         contacts: Mapping[UUID, list[KnownContact]],
     ) -> tuple[str, ...]:
         record = placed.record
@@ -305,103 +300,6 @@ class _Work:
         if tags.take(placed):
             changed = (*changed, TAGS)
         return changed
-
-    def _write(
-        self,
-        placements: Sequence[Placement],
-        every: set[UUID],
-        beliefs: Beliefs,
-        people: People,
-        tags: _Tags,
-    ) -> None:
-        session, at = self.session, beliefs.at
-        made = {placed.customer_id for placed in placements if placed.new_customer}
-        rows = {id: {"id": id, **customer_store.golden_columns(beliefs.golden[id])} for id in every}
-        kinds = {placed.customer_id: placed.record.kind for placed in placements}
-        customer_store.insert(
-            session,
-            [
-                rows[id]
-                | {
-                    "kind": kinds[id],
-                    "version": 1,
-                    "owner_id": self.ownership.owner_id,
-                    "department_id": self.ownership.department_id,
-                    "collaborators": [],
-                    "created_at": at,
-                    "updated_at": at,
-                }
-                for id in sorted(made)
-            ],
-        )
-        customer_store.update(session, [rows[id] for id in sorted(every - made)])
-        self._write_links(placements, beliefs)
-        claim_store.end(session, beliefs.ended, at)
-        claim_store.insert(session, list(beliefs.made.values()), self.scope.actor.user_id)
-        match_store.replace_keys(session, _keys_now(placements, beliefs))
-        contact_store.insert(session, people.new)
-        contact_store.update(session, people.changed)
-        contact_store.end(session, people.gone, at)
-        ids = tag_store.ensure(session, tags.names())
-        tag_store.replace(
-            session, {link: {ids[name] for name in names} for link, names in tags.changed.items()}
-        )
-        match_store.suspect(
-            session, [(placed.customer_id, s) for placed in placements for s in placed.suspicions]
-        )
-        if every:
-            tell.changed(session, every)
-            tell.audited(session, self.scope, self.source.system, _counted(self.outcomes.values()))
-
-    def _write_links(self, placements: Sequence[Placement], beliefs: Beliefs) -> None:
-        state = [
-            {
-                "id": placed.link_id,
-                "source_record_id": placed.record.id,
-                "fingerprint": placed.record.fingerprint,
-                "observed_at": placed.record.observed_at,
-                "deleted": placed.record.deleted,
-            }
-            for placed in placements
-        ]
-        new = {placed.link_id: placed for placed in placements if placed.new_link}
-        link_store.insert(
-            self.session,
-            [
-                row
-                | {
-                    "system": self.source.system,
-                    "installation": self.source.installation,
-                    "external_id": new[row["id"]].record.external_id,  # type: ignore[index]  # a UUID
-                    "customer_id": new[row["id"]].customer_id,  # type: ignore[index]
-                    "created_at": beliefs.at,
-                }
-                for row in state
-                if row["id"] in new
-            ],
-            beliefs.at,
-        )
-        link_store.update(self.session, [row for row in state if row["id"] not in new])
-
-
-@dataclass
-class _Tags:
-    """The tags each link gave, and the links that give others now."""
-
-    present: dict[UUID, set[str]]
-    changed: dict[UUID, set[str]] = field(default_factory=dict)
-
-    def take(self, placed: Placement) -> bool:
-        record = placed.record
-        before = self.present.get(placed.link_id, set())
-        said = set() if record.deleted else set(record.tags)
-        after = said if record.complete or record.deleted else before | said
-        if after != before:
-            self.changed[placed.link_id] = after
-        return after != before
-
-    def names(self) -> set[str]:
-        return set().union(*self.changed.values())
 
 
 def _elsewhere() -> Denied:
@@ -421,17 +319,6 @@ def _contacts_of(session: Session, links: Sequence[UUID]) -> dict[UUID, list[Kno
     return found
 
 
-def _keys_now(placements: Sequence[Placement], beliefs: Beliefs) -> dict[UUID, frozenset[Key]]:
-    """A deleted record keeps its keys, so that one which returns under another id is recognised."""
-    return {
-        placed.link_id: keys_of(
-            placed.record.kind, beliefs.present_values(placed.customer_id, placed.link_id)
-        )
-        for placed in placements
-        if not placed.record.deleted
-    }
-
-
 def _outcome(placed: Placement, changed: tuple[str, ...]) -> Outcome:
     external_id, customer_id = placed.record.external_id, placed.customer_id
     if not placed.new_link:
@@ -442,10 +329,3 @@ def _outcome(placed: Placement, changed: tuple[str, ...]) -> Outcome:
         candidates = tuple(s.customer_id for s in placed.suspicions)
         return Ambiguous(external_id, customer_id, candidates, changed)
     return Created(external_id, customer_id, changed)
-
-
-def _counted(outcomes: Iterable[Outcome]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for outcome in outcomes:
-        counts[outcome.kind.lower()] = counts.get(outcome.kind.lower(), 0) + 1
-    return counts

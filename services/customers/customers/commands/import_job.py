@@ -19,7 +19,8 @@ from chassis.policy.guard import RowAccess, Scope
 from chassis.policy.rules import Snapshot
 from chassis.sheet import LostDigits
 from customers.commands import tell
-from customers.commands.absorb import Ownership, absorb_prepared
+from customers.commands.absorb import absorb_prepared
+from customers.commands.absorb_write import Ownership
 from customers.commands.hold import department_of
 from customers.commands.match import refuse_curiosity
 from customers.domain import sheet_mapping
