@@ -187,7 +187,7 @@ def _letter(row: Any) -> DeadLetter:
 
 def _retry(session: Session, scope: Scope, ids: list[UUID], key: str | None) -> list[UUID]:
     def run() -> dict[str, Any]:
-        traceparent = trace.new_run("replay", "REPLAY")
+        traceparent = trace.new_run("several", "REPLAY")
         started = commands.replay(session, scope, ids, traceparent)
         if not started:
             raise NotFound(

@@ -100,16 +100,16 @@ def anything_waiting(session: Session) -> bool:
 def schedule_due(session: Session, new_trace: Callable[[str, str], str | None]) -> list[UUID]:
     """Runs for every installation whose time has come; two schedulers never take the same one."""
     due = session.execute(
-        select(installation.c.id, installation.c.revision, installation.c.connector)
+        select(installation.c.id, installation.c.revision)
         .where(_due())
         .order_by(installation.c.next_due_at)
         .limit(50)
         .with_for_update(skip_locked=True)
     ).all()
     started: list[UUID] = []
-    for id, revision, connector in due:
+    for id, revision in due:
         mode = SyncMode.INCREMENTAL
-        run = _insert(session, id, revision, mode, None, new_trace(connector, mode.value))
+        run = _insert(session, id, revision, mode, None, new_trace(str(id), mode.value))
         if run is not None:
             started.append(run)
         session.execute(

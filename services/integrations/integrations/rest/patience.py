@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from opentelemetry.trace import get_current_span
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random
 
 from integrations.contract import Access, Expired, Retry
@@ -24,7 +25,7 @@ def patiently(access: Access, call: Callable[[], T]) -> T:
         stop=lambda state: stop_after_attempt(ATTEMPTS)(state) or _too_late(state, access.deadline),
         wait=lambda state: wait_for(state) + _jitter(state),
         after=lambda state: _hold(state, access),
-        before_sleep=lambda _: _count(access),
+        before_sleep=lambda state: _count(state, access),
         reraise=True,
     )
     return retrying(call)
@@ -55,5 +56,8 @@ def _hold(state: RetryCallState, access: Access) -> None:
         access.budget.hold(wait_for(state))
 
 
-def _count(access: Access) -> None:
+def _count(state: RetryCallState, access: Access) -> None:
     access.retries += 1
+    failed = state.outcome.exception() if state.outcome else None
+    code = failed.code if isinstance(failed, Retry) else type(failed).__name__
+    get_current_span().add_event("retry", {"reason": code, "wait": wait_for(state)})

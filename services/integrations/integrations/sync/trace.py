@@ -7,12 +7,12 @@ from opentelemetry import context
 from chassis import telemetry
 
 
-def new_run(connector: str, mode: str) -> str | None:
+def new_run(installation: str, mode: str) -> str | None:
     """The traceparent of a new trace; everything the run does hangs below it."""
     asked_by = telemetry.traceparent()
     token = context.attach(context.Context())
     try:
-        with telemetry.span("sync run", link=asked_by, connector=connector, mode=mode):
+        with telemetry.span("sync run", link=asked_by, installation=installation, mode=mode):
             return telemetry.traceparent()
     finally:
         context.detach(token)
