@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
+import signal
+import subprocess
+import sys
 import threading
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 import requests
 from openpyxl import Workbook, load_workbook
@@ -264,6 +268,47 @@ def test_two_workers_at_once_on_one_chunk_do_it_once(pool: Pool, db: SyncDatabas
 
     assert len(one.bell + two.bell) == 1
     assert db.read(count, "customer") == 500
+
+
+DYING = """
+import os, signal, sys
+from uuid import UUID
+import msgspec
+from chassis.worker import Work
+from customers.settings import CustomersSettings
+from customers.store import import_job as store
+from customers.tasks import import_job as tasks
+
+def die(*_a, **_k):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+store.advance = die  # the rows of the chunk are written, its checkpoint is not
+settings = msgspec.json.decode(sys.argv[1], type=CustomersSettings)
+id, fence, chunk = UUID(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+tasks.run(Work.of(settings, "test"), settings, id, fence, chunk, lambda *_: None)
+"""
+
+
+def test_a_worker_killed_between_rows_and_checkpoint_loses_and_doubles_nothing(
+    pool: Pool, db: SyncDatabase
+) -> None:
+    id = created(pool, big(700))["id"]
+    pool.ask(STEWARD, RUN, id=id)
+    shop = Workshop(pool)
+    shop.take()
+    shop.answer()
+    _, fence, chunk = shop.bell.pop()
+    settings = msgspec.json.encode(pool.settings).decode()
+
+    killed = subprocess.run([sys.executable, "-c", DYING, settings, id, str(fence), str(chunk)])
+
+    assert killed.returncode == -signal.SIGKILL
+    assert db.read(count, "customer") == 500
+    expire(db)
+    shop.finish()
+    done = pool.ask(STEWARD, SHOW, id=id)["import"]
+    assert (done["status"], done["rowsDone"], done["created"]) == ("DONE", 700, 700)
+    assert db.read(count, "customer") == 700
 
 
 def test_a_failing_chunk_writes_nothing_is_tried_again_and_then_given_up(
