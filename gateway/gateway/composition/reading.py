@@ -62,7 +62,7 @@ FEDERATION = (
     "fromContext",
     "cacheTag",
 )
-_FEDERATION_1 = frozenset({"key", "external", "requires", "provides", "extends"})
+FEDERATION_1 = frozenset({"key", "external", "requires", "provides", "extends"})
 _ALWAYS = frozenset({"tag", "inaccessible", "link", "core"})  # usable without an import
 _BUILT_IN = frozenset({"_Service", "_Entity", "_Any", "_FieldSet", "FieldSet"})
 _ROOTS = {"query": "Query", "mutation": "Mutation", "subscription": "Subscription"}
@@ -263,7 +263,7 @@ class _Reader:
 def _canonical_names(federation: Spec | None, specs: Mapping[str, Spec]) -> dict[str, str]:
     """Map what the schema calls a directive to what the specification calls it."""
     if federation is None:
-        names = {name: name for name in _FEDERATION_1}
+        names = {name: name for name in FEDERATION_1}
     else:
         names = {federation.directive(name): name for name in FEDERATION}
         # written without an import they are not federation's, but somebody else's

@@ -15,6 +15,15 @@ RIGHT = 'type P @key(fields: "id") { id: ID! } '
 CASES: list[tuple[str, str | None, dict[str, str]]] = [
     ("INVALID_GRAPHQL", None, {"a": "type Query { q: }"}),
     ("INVALID_GRAPHQL", "Query.q", {"a": "type Query { q: Nothing }"}),
+    ("INVALID_GRAPHQL", "Query.q", {"a": "type Query { q: Int @nobodyKnows }"}),
+    (
+        "INVALID_GRAPHQL",
+        "Query.q",
+        {
+            "a": 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", import: ["@key"]) '
+            "type Query { q: Int @shareable }"
+        },
+    ),
     ("INVALID_SUBGRAPH_NAME", None, {'say "a"': Q}),
     ("NO_QUERIES", None, {"a": "type T { x: Int }"}),
     (
@@ -214,6 +223,49 @@ CASES: list[tuple[str, str | None, dict[str, str]]] = [
     ("REQUIRED_INACCESSIBLE", "Query.q(n:)", {"a": "type Query { q(n: Int! @inaccessible): Int }"}),
     ("ONLY_INACCESSIBLE_CHILDREN", "T", {"a": Q + "type T { x: Int @inaccessible }"}),
     ("QUERY_ROOT_TYPE_INACCESSIBLE", "Query", {"a": "type Query @inaccessible { q: Int }"}),
+    (
+        "INVALID_GRAPHQL",
+        "T.a",
+        {"a": Q + "interface N { a: Int! } type T implements N { a: Int }"},
+    ),
+    (
+        "MERGED_DIRECTIVE_APPLICATION_ON_EXTERNAL",
+        "P.y",
+        {
+            "a": Q
+            + 'type P @key(fields: "id") { id: ID! y: Int @external @tag(name: "t") '
+            + 'x: Int @requires(fields: "y") }',
+            "b": 'type P @key(fields: "id") { id: ID! y: Int }',
+        },
+    ),
+    (
+        "IMPLEMENTED_BY_INACCESSIBLE",
+        "T.a",
+        {"a": Q + "interface N { a: Int } type T implements N { a: Int @inaccessible b: Int }"},
+    ),
+    (
+        "DEFAULT_VALUE_USES_INACCESSIBLE",
+        "Query.q(e:)",
+        {"a": "type Query { q(e: E = B): Int } enum E { A B @inaccessible }"},
+    ),
+    (
+        "INVALID_FIELD_SHARING",
+        "P.n",
+        {
+            "a": 'type Query { p: P @provides(fields: "n") } '
+            'type P @key(fields: "id") { id: ID! n: Int @external }',
+            "b": 'type P @key(fields: "id") { id: ID! n: Int }',
+        },
+    ),
+    (
+        "SATISFIABILITY_ERROR",
+        "N.__typename",
+        {
+            "a": 'interface N @key(fields: "id", resolvable: false) { id: ID! } '
+            'type T implements N @key(fields: "id") { id: ID! } type Query { t: T }',
+            "b": 'type Query { n: N } type N @key(fields: "id") @interfaceObject { id: ID! x: Int }',
+        },
+    ),
     (
         "SATISFIABILITY_ERROR",
         "P.name",
