@@ -123,7 +123,7 @@ def test_runs_set_up_then_parts_and_stops_them_at_once(var: Path) -> None:
 
     assert launched.line() == ["stopped"]
     assert launched.process.wait() == 0
-    assert time.monotonic() - begun < 1.5
+    assert time.monotonic() - begun < 3
     assert gone(pids)
     assert not (var / "running.json").exists()
     assert (var / "log" / "steady.log").read_text() == "steady speaks\n"
@@ -137,7 +137,7 @@ def test_insists_when_a_part_does_not_listen(var: Path) -> None:
     launched.process.send_signal(signal.SIGTERM)
 
     assert launched.process.wait(5) == 0
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - begun < 5
     assert gone(pids)
 
 
