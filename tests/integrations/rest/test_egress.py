@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from integrations.contract import Failure
-from integrations.rest.egress import Egress, is_public
+from integrations.rest.egress import Egress
+from integrations.rest.network import is_public
 from tests.integrations.source import FakeSource
 
 
