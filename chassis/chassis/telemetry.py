@@ -24,8 +24,6 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from sqlalchemy import event
-from sqlalchemy.engine import Engine, ExceptionContext
 
 from chassis.errors import HuichiError
 from chassis.settings import Settings
@@ -127,47 +125,6 @@ def trace_id() -> str | None:
     """The present trace's id, 32 hex digits."""
     context = trace.get_current_span().get_span_context()
     return trace.format_trace_id(context.trace_id) if context.is_valid else None
-
-
-def watch(engine: Engine) -> None:
-    """One span for each statement that runs inside a span. Values are bound, so never in its text;
-    what runs on its own, such as a poll, leaves no trace."""
-
-    def before(
-        connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
-    ) -> None:
-        if context is None or not trace.get_current_span().is_recording():
-            return
-        context.huichi_span = trace.get_tracer(_NAME).start_span(
-            f"db {statement.lstrip().split(None, 1)[0].upper()}",
-            kind=SpanKind.CLIENT,
-            attributes={
-                "db.system.name": "postgresql",
-                "db.query.text": statement[:2000],
-                "db.operation.batch.size": len(parameters) if many else 1,
-            },
-        )
-
-    def after(
-        connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
-    ) -> None:
-        current = context.__dict__.pop("huichi_span", None) if context is not None else None
-        if current is not None:
-            current.set_attribute("db.response.returned_rows", max(cursor.rowcount, 0))
-            current.end()
-
-    def failed(problem: ExceptionContext) -> None:
-        context: Any = problem.execution_context
-        current = context.__dict__.pop("huichi_span", None) if context is not None else None
-        if current is not None:
-            name = type(problem.original_exception).__name__
-            current.set_attribute("error.type", name)
-            current.set_status(Status(StatusCode.ERROR, name))
-            current.end()
-
-    event.listen(engine, "before_cursor_execute", before)
-    event.listen(engine, "after_cursor_execute", after)
-    event.listen(engine, "handle_error", failed)
 
 
 def _span_context(parent: str) -> trace.SpanContext | None:

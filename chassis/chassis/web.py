@@ -31,7 +31,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from strawberry.federation import Schema
 
-from chassis import telemetry
+from chassis import statements, telemetry
 from chassis.actor import Actor, Verifier
 from chassis.api.context import Context
 from chassis.api.endpoint import Endpoint, body_of, errors_of, locale_of
@@ -73,7 +73,7 @@ class Runtime:
         self.service = service
         self.settings = settings
         self.db = Database(settings.database_url, application=service.name)
-        telemetry.watch(self.db.engine.sync_engine)
+        statements.watch(self.db.engine.sync_engine)
         self.redis: Redis = Redis.from_url(
             settings.redis_url, socket_connect_timeout=5, health_check_interval=15
         )
