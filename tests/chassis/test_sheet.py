@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import zipfile
+from typing import Any
 
 import pytest
 from openpyxl import Workbook
@@ -21,11 +22,11 @@ def read(content: bytes | str, **more) -> list[tuple[int, dict[str, str]]]:  # t
     return list(sheet.read(raw, **more))
 
 
-def a_workbook(*rows: tuple[object, ...], start: int = 1) -> bytes:
+def a_workbook(*rows: tuple[Any, ...], start: int = 1) -> bytes:
     book = Workbook()
     for at, row in enumerate(rows, start=start):
         for place, value in enumerate(row, start=1):
-            book.active.cell(at, place, value)
+            book.worksheets[0].cell(at, place, value)
     target = io.BytesIO()
     book.save(target)
     return target.getvalue()
@@ -159,8 +160,8 @@ def test_an_archive_that_lies_about_its_size_is_refused() -> None:
 @pytest.mark.parametrize("reference", ["XFD1", "A1048576"])
 def test_one_cell_far_away_is_refused_before_space_is_reserved(reference: str) -> None:
     book = Workbook()
-    book.active["A1"] = "a"
-    book.active[reference] = "x"
+    book.worksheets[0]["A1"] = "a"
+    book.worksheets[0][reference] = "x"
     target = io.BytesIO()
     book.save(target)
 
@@ -170,8 +171,8 @@ def test_one_cell_far_away_is_refused_before_space_is_reserved(reference: str) -
 
 def test_a_wide_and_long_rectangle_is_refused_before_space_is_reserved() -> None:
     book = Workbook()
-    book.active["GR1"] = "a"
-    book.active["A150000"] = "x"
+    book.worksheets[0]["GR1"] = "a"
+    book.worksheets[0]["A150000"] = "x"
     target = io.BytesIO()
     book.save(target)
 

@@ -118,6 +118,7 @@ def test_a_setting_on_a_page_is_one_that_is_read() -> None:
 
 def _settings() -> Iterator[str]:
     yield from ("HUICHI_VAR", "HUICHI_TEST_DATABASE_URL", "HUICHI_TEST_REDIS_URL")
+    yield "HUICHI_DIFFERENTIAL_WORLDS"
     for service in ("identity", "customers", "activities", "integrations"):
         for kind in vars(import_module(f"{service}.settings")).values():
             if isinstance(kind, type) and issubclass(kind, Settings):

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -53,15 +54,15 @@ ROWS = [
 ]
 
 
-def csv_of(rows: list[tuple[str, ...]], encoding: str = "utf-8") -> bytes:
+def csv_of(rows: Sequence[tuple[str, ...]], encoding: str = "utf-8") -> bytes:
     return "\n".join(",".join(row) for row in rows).encode(encoding)
 
 
-def xlsx_of(rows: list[tuple[str, ...]]) -> bytes:
+def xlsx_of(rows: Sequence[tuple[str, ...]]) -> bytes:
     book = Workbook()
     for row in rows:
-        book.active.append(row)
-        for cell in book.active[book.active.max_row]:
+        book.worksheets[0].append(row)
+        for cell in book.worksheets[0][book.worksheets[0].max_row]:
             cell.data_type = "s"
     target = io.BytesIO()
     book.save(target)
@@ -164,7 +165,7 @@ def test_wrong_rows_are_downloaded_mended_and_sent_again(pool: Pool, format: str
     if format == "CSV":
         assert "'=HYPERLINK(1)" in file.content.decode("utf-8-sig")
     else:
-        assert load_workbook(io.BytesIO(file.content)).active["A3"].value == "'=HYPERLINK(1)"
+        assert load_workbook(io.BytesIO(file.content)).worksheets[0]["A3"].value == "'=HYPERLINK(1)"
     mended = [tuple(found.headers)] + [
         tuple(
             {"统一社会信用代码": "", "电话": "", "邮箱": ""}.get(

@@ -40,7 +40,8 @@ def absorb(
         dry=more.get("dry_run", False),
     )
     assert data["absorb"]["errors"] == []
-    return data["absorb"]["outcomes"]
+    outcomes: list[dict[str, Any]] = data["absorb"]["outcomes"]
+    return outcomes
 
 
 def a_full_customer(pool: Pool, system: str = "tryton") -> str:

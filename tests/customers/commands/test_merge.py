@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -66,10 +67,10 @@ def unmerged(db: SyncDatabase, id: UUID, dry_run: bool = False) -> Merged:
     return db.write(unmerge, a_scope(action="merge"), viewers(a_guard()), id, dry_run=dry_run)
 
 
-def picture(db: SyncDatabase, *, without: str = "") -> dict[str, object]:
+def picture(db: SyncDatabase, *, without: str = "") -> dict[str, list[tuple[object, ...]]]:
     """Everything that hangs on customers, without ids of versions and times."""
 
-    def look(session: Session) -> dict[str, object]:
+    def look(session: Session) -> dict[str, list[tuple[object, ...]]]:
         def ask(sql: str) -> list[tuple[object, ...]]:
             return [tuple(row) for row in session.execute(text(sql))]
 
@@ -320,7 +321,7 @@ def test_any_edits_between_merge_and_undoing_end_where_they_belong(database, mad
                         ]
                     )
                     for row in rows
-                )  # type: ignore[attr-defined,call-overload]
+                )
                 for kind, rows in picture(db).items()
             }
         )
@@ -337,13 +338,12 @@ def _edit(
     db: SyncDatabase, where: str, field: str, n: int, one: UUID, other: UUID, step: int
 ) -> None:
     value = f"1380000000{n}" if field == "phone" else f"值{n}"
+    said: dict[str, Any] = {field: value}
     later = MONDAY + timedelta(days=step)
     if where == "tryton":
-        absorbed(db, a_record("1", **{field: value}, observed_at=later, complete=False))
+        absorbed(db, a_record("1", observed_at=later, complete=False, **said))
     elif where == "sheet":
-        record = a_record(
-            "r1", name="华宁科技公司", **{field: value}, observed_at=later, complete=False
-        )
+        record = a_record("r1", name="华宁科技公司", observed_at=later, complete=False, **said)
         absorbed(db, record, SHEET)
     else:
         addressed = one if where == "to the survivor" else other

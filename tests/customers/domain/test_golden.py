@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from hypothesis import given, strategies as st
@@ -19,7 +20,11 @@ def hours(n: int) -> datetime:
 
 
 def a_claim(n: int, system: str = "erp", value: str = "a", **more) -> Claim:  # type: ignore[no-untyped-def]
-    given = {"field": "phone", "observed_at": hours(n), "recorded_at": hours(n)} | more
+    given: dict[str, Any] = {
+        "field": "phone",
+        "observed_at": hours(n),
+        "recorded_at": hours(n),
+    } | more
     return Claim(
         id=UUID(int=n + 1), link_id=UUID(int=1000 + n), system=system, value=value, **given
     )

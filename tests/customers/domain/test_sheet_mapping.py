@@ -10,7 +10,7 @@ from customers.domain.sheet_mapping import detect, is_header, record_of
 from tests.customers.making import MONDAY, a_code
 
 
-def row(cells: dict[str, str], lost: list[str] | None = None, **more):  # type: ignore[no-untyped-def,type-arg]
+def row(cells: dict[str, str], lost: list[str] | None = None, **more):  # type: ignore[no-untyped-def]
     return record_of(cells, lost or [], detect(list(cells), **more), MONDAY)
 
 
