@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -315,7 +315,7 @@ def test_any_edits_between_merge_and_undoing_end_where_they_belong(database, mad
                 kind: sorted(
                     str(
                         [
-                            names.get(value, value)
+                            names.get(cast("UUID", value), value)
                             for value in row
                             if kind != "tags" or value in names
                         ]
