@@ -44,8 +44,8 @@ def main() -> int:
     step("engine", install_engine)
     with engine():
         step("base image", base_image)
+        compose.write_env(env_file())  # Compose reads it before it says which images it wants
         step("stand-ins", standins)
-        compose.write_env(env_file())
         try:
             step(
                 "up", lambda: docker_compose("up", "--detach", "--build", "--wait", "--quiet-pull")
