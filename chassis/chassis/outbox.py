@@ -3,6 +3,9 @@
 Facts of a service travel on one stream, `facts:<service>`. A relay wakes by NOTIFY and looks every
 second in case a notice was lost. Several relays may run: each takes rows under SKIP LOCKED, and a
 fact that was shipped twice is handled once, for consumers remember its id.
+
+Shipped facts are kept for a day. A store that was emptied gets all of them again, one that was
+restarted those of the last minutes, since it may have forgotten what it had not yet written down.
 """
 
 from __future__ import annotations
@@ -141,6 +144,11 @@ _SHIPPED = text("UPDATE outbox SET shipped_at = now() WHERE position = ANY(:posi
 _PRUNE = text("DELETE FROM outbox WHERE shipped_at < now() - interval '1 day'")
 _PRUNE_INBOX = text("DELETE FROM inbox WHERE at < now() - interval '7 days'")
 _PRUNE_ANSWERED = text("DELETE FROM answered WHERE at < now() - interval '7 days'")
+_SHIP_AGAIN = text(
+    "UPDATE outbox SET shipped_at = NULL WHERE shipped_at > now() - make_interval(secs => :seconds)"
+)
+A_DAY = 86_400
+FORGETFUL_SECONDS = 600
 _AGE = text(
     "SELECT coalesce(extract(epoch FROM now() - min(at)), 0) FROM outbox WHERE shipped_at IS NULL"
 )
@@ -167,6 +175,7 @@ class Relay:
         while True:
             self._wake.clear()
             try:
+                await self.notice_loss()
                 while await self.ship() == BATCH:
                     pass
             except (SQLAlchemyError, RedisError, OSError) as problem:
@@ -201,6 +210,22 @@ class Relay:
             await pipeline.execute()
             await connection.execute(_SHIPPED, {"positions": [row.position for row in rows]})
             return len(rows)
+
+    async def notice_loss(self) -> int:
+        """Ships again what the store may have lost; returns how many facts that concerns."""
+        mark = f"facts:mark:{self._service}"
+        now = str((await self._redis.info("server"))["run_id"])
+        raw = await self._redis.get(mark)
+        known = raw.decode() if isinstance(raw, bytes) else raw
+        if known == now:
+            return 0
+        seconds = A_DAY if known is None else FORGETFUL_SECONDS
+        async with self._database.engine.begin() as connection:
+            lost = (await connection.execute(_SHIP_AGAIN, {"seconds": seconds})).rowcount
+        await self._redis.set(mark, now)
+        if lost:
+            log.warning("the store was emptied or restarted: %d facts are shipped again", lost)
+        return lost
 
     async def age(self) -> float:
         """Seconds the oldest waiting fact has waited."""

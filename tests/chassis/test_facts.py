@@ -128,6 +128,41 @@ async def test_ships_within_a_moment_of_the_commit(house: House) -> None:
     assert house.seen[0].source == "sender"
 
 
+async def test_ships_again_what_an_emptied_store_lost(house: House) -> None:
+    relay = house.relay()
+    await relay.notice_loss()
+    await house.here.write(record, a_fact("lost"))
+    await relay.ship()
+    await house.store.flushdb()
+
+    assert await relay.notice_loss() == 1
+    assert await relay.notice_loss() == 0
+    await relay.ship()
+
+    consumer = house.consumer()
+    await consumer._join_groups()
+    await consumer.step()
+    assert [fact.subject for fact in house.seen] == ["lost"]
+
+
+async def test_ships_the_last_minutes_again_after_a_restart_of_the_store(house: House) -> None:
+    relay = house.relay()
+    for subject in ("long ago", "just now"):
+        await house.here.write(record, a_fact(subject))
+    await relay.ship()
+    await house.here.write(
+        lambda s: s.execute(
+            text(
+                "UPDATE outbox SET shipped_at = now() - interval '1 hour' "
+                "WHERE subject = 'long ago'"
+            )
+        )
+    )
+    await house.store.set("facts:mark:sender", "another process")
+
+    assert await relay.notice_loss() == 1
+
+
 async def test_sets_a_poison_fact_aside_and_goes_on(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
