@@ -42,7 +42,7 @@ class SubgraphLimits:
     seconds: float = 20.0
     response_bytes: int = 32_000_000
     connections: int = 256
-    """Requests under way at once; further ones wait for a place."""
+    """Requests under way at once to one subgraph; further ones wait for a place."""
     retries: int = 2
     """Further tries of a query whose connection failed; mutations are never sent twice."""
 

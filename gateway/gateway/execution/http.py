@@ -1,29 +1,23 @@
-"""Subgraphs over HTTP: one pooled client, deadlines, a cap on answers, retries where they are safe."""
+"""Subgraphs over HTTP: addresses, deadlines, a cap on answers, retries where they are safe."""
 
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 from opentelemetry.trace import Span
-from pyreqwest.client import Client, ClientBuilder
-from pyreqwest.exceptions import (
-    NetworkError,
-    PyreqwestError,
-    RequestTimeoutError,
-)
-from pyreqwest.response import Response
 
 from gateway.errors import BadSubgraphAnswer, SubgraphFailed, SubgraphTimeout, SubgraphUnavailable
 from gateway.execution.observe import Observer
 from gateway.execution.transport import Answer, Request
+from gateway.execution.wire import Broken, NoConnection, NotHTTP, Origin, Reply, TimedOut, TooLong
 from gateway.settings import SubgraphLimits
 
 Headers = Sequence[tuple[str, str]]
 
+# Nothing is said about compression: inside a data centre it costs more than it saves.
 ALWAYS_SENT: Headers = (
     ("content-type", "application/json"),
     ("accept", "application/graphql-response+json, application/json;q=0.9"),
@@ -34,41 +28,35 @@ RETRY_PAUSE = 0.05
 
 
 class Subgraphs:
-    """Every subgraph's address and the one connection pool; made after the fork, closed at the end."""
+    """Every subgraph's address with the connections to it; made after the fork, closed at the end."""
 
     def __init__(self, addresses: Mapping[str, str], limits: SubgraphLimits) -> None:
         self.addresses = addresses
         self.limits = limits
-        self.client = _client(limits)
+        self.origins = {name: _origin(address, limits) for name, address in addresses.items()}
 
     def moved(self, addresses: Mapping[str, str]) -> "Subgraphs":
-        """The same pool with other addresses, for a new supergraph."""
-        other = object.__new__(Subgraphs)
-        other.addresses, other.limits, other.client = addresses, self.limits, self.client
+        """For a new supergraph: connections to addresses that stay are kept."""
+        other = Subgraphs(addresses, self.limits)
+        for name, origin in self.origins.items():
+            if addresses.get(name) == self.addresses[name]:
+                other.origins[name] = origin
+            else:
+                origin.close()
         return other
 
     async def close(self) -> None:
         """Give all connections back."""
-        await self.client.close()
+        for origin in self.origins.values():
+            origin.close()
 
 
-def _client(limits: SubgraphLimits) -> Client:
-    # Inside a data centre compressing costs more than it saves, and a proxy from the environment
-    # would see every token: neither is used. A redirected POST is a misconfiguration.
-    return (
-        ClientBuilder()
-        .no_proxy()
-        .follow_redirects(False)
-        .gzip(False)
-        .brotli(False)
-        .zstd(False)
-        .deflate(False)
-        .max_connections(limits.connections)
-        .connect_timeout(timedelta(seconds=limits.connect_seconds))
-        .pool_idle_timeout(
-            timedelta(seconds=4)
-        )  # below uvicorn's 5 s, so it never meets a closed one
-        .build()
+def _origin(address: str, limits: SubgraphLimits) -> Origin:
+    return Origin(
+        address,
+        connections=limits.connections,
+        connect_seconds=limits.connect_seconds,
+        response_bytes=limits.response_bytes,
     )
 
 
@@ -80,6 +68,11 @@ class Sender:
     headers: Headers
     deadline: float  # on the clock of time.monotonic
     observer: Observer
+    lines: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Write the headers that all requests share."""
+        self.lines = ALWAYS + _lines(self.headers)
 
     async def __call__(self, request: Request) -> Answer:
         """Send, retry what may be retried, and say how it went."""
@@ -106,7 +99,7 @@ class Sender:
             try:
                 return await self._once(request, span)
             except SubgraphUnavailable as failure:
-                slow = isinstance(failure.__cause__, RequestTimeoutError)
+                slow = isinstance(failure.__cause__, NoConnection) and failure.__cause__.slow
                 if slow or attempt == tries or self._seconds_left() < RETRY_PAUSE * attempt:
                     raise
             await asyncio.sleep(RETRY_PAUSE * attempt)
@@ -114,71 +107,55 @@ class Sender:
 
     async def _once(self, request: Request, span: Span | None) -> Answer:
         name = request.fetch.subgraph
-        try:
-            address = self.subgraphs.addresses[name]
-        except KeyError:
-            raise _unavailable(name, "it has no address", "没有配置地址") from None
+        origin = self.subgraphs.origins.get(name)
+        if origin is None:
+            raise _unavailable(name, "it has no address", "没有配置地址")
         seconds = self._seconds_left()
         if seconds <= 0:
             raise _timeout(name)
+        lines = self.lines + _lines(self.observer.trace_headers(span))
         try:
-            outgoing = (
-                self.subgraphs.client.post(address)
-                .headers([*ALWAYS_SENT, *self.headers, *self.observer.trace_headers(span)])
-                .body_bytes(request.body)
-                .timeout(timedelta(seconds=seconds))
-                .build_streamed()
-            )
-            async with outgoing as response:
-                body = await _read(name, response, self.subgraphs.limits.response_bytes)
-                return _parse(name, response, body)
-        except RequestTimeoutError as error:
-            if _while_connecting(error):
-                raise _unavailable(
-                    name, "it does not accept connections", "无法建立连接"
-                ) from error
+            return _parse(name, await origin.post(lines, request.body, seconds))
+        except TimedOut as error:
             raise _timeout(name) from error
-        except NetworkError as error:
+        except NoConnection as error:
+            if error.slow:
+                why = ("it does not accept connections", "无法建立连接")
+            else:
+                why = ("the connection failed", "连接失败")
+            raise _unavailable(name, *why) from error
+        except Broken as error:
             raise _unavailable(name, "the connection failed", "连接失败") from error
-        except PyreqwestError as error:
+        except TooLong as error:
+            limit = self.subgraphs.limits.response_bytes
+            raise _bad(
+                name, f"its answer is larger than {limit} bytes", f"响应超过 {limit} 字节"
+            ) from error
+        except NotHTTP as error:
             raise _bad(name, "its answer is not valid HTTP", "响应不是有效的 HTTP") from error
 
     def _seconds_left(self) -> float:
         return min(self.subgraphs.limits.seconds, self.deadline - time.monotonic())
 
 
-def _while_connecting(error: RequestTimeoutError) -> bool:
-    # pyreqwest 0.15 raises ConnectTimeoutError for every timeout before the response's head; only
-    # the chain of causes tells whether there was a connection.
-    causes = (error.details or {}).get("causes") or ()
-    return any("(Connect)" in cause["message"] for cause in causes)
+def _lines(headers: Headers) -> bytes:
+    text = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    if text.count("\n") > len(headers) or text.count("\r") > len(headers):
+        raise ValueError("a header's value holds a line's end")
+    return text.encode("latin-1")
 
 
-async def _read(name: str, response: Response, limit: int) -> bytes | bytearray:
-    """Read the body, but never more than `limit` bytes of it."""
-    reader = response.body_reader
-    first = await reader.read_chunk()
-    if first is None:
-        return b""
-    body: bytes | bytearray = bytes(first)
-    while len(body) <= limit:
-        chunk = await reader.read_chunk()
-        if chunk is None:
-            return body
-        if isinstance(body, bytes):
-            body = bytearray(body)
-        body += chunk
-    raise _bad(name, f"its answer is larger than {limit} bytes", f"响应超过 {limit} 字节")
+ALWAYS = _lines(ALWAYS_SENT)
 
 
-def _parse(name: str, response: Response, body: bytes | bytearray) -> Answer:
-    status = response.status
+def _parse(name: str, reply: Reply) -> Answer:
+    status = reply.status
     try:
-        answer = orjson.loads(body)
+        answer = orjson.loads(reply.body)
     except orjson.JSONDecodeError as error:
         if status in BUSY:
             raise _unavailable(name, f"it answered HTTP {status}", f"返回 HTTP {status}") from error
-        kind = (response.get_header("content-type") or "no content type").split(";")[0]
+        kind = (reply.kind or "no content type").split(";")[0]
         raise _bad(
             name,
             f"it answered HTTP {status} with {kind}, not JSON",

@@ -1,26 +1,25 @@
 """Asks a running subgraph for its schema, the way every federated subgraph offers it."""
 
-from datetime import timedelta
+import asyncio
 from typing import Any
 
 import orjson
-from pyreqwest.client import SyncClientBuilder
-from pyreqwest.exceptions import PyreqwestError
 
 from gateway.errors import SubgraphFailed
+from gateway.execution.wire import Origin, Reply, WireError
 
 QUESTION = orjson.dumps({"query": "{_service{sdl}}"})
+HEADERS = b"content-type: application/json\r\naccept: application/json\r\nuser-agent: gateway\r\n"
+MOST_BYTES = 32_000_000
 
 
 def ask_for_sdl(name: str, url: str, seconds: float = 10.0) -> str:
     """Return the SDL; raise SubgraphFailed with what came instead."""
     try:
-        with SyncClientBuilder().no_proxy().timeout(timedelta(seconds=seconds)).build() as client:
-            headers = {"content-type": "application/json", "accept": "application/json"}
-            response = client.post(url).headers(headers).body_bytes(QUESTION).build().send()
-            status, body = response.status, bytes(response.bytes())
-    except (PyreqwestError, ValueError) as error:
-        raise _failed(name, url, f"the request failed ({error})", f"请求失败（{error}）") from error
+        status, _, body = asyncio.run(_ask(url, seconds))
+    except (WireError, ValueError) as error:
+        why = str(error) or type(error).__name__
+        raise _failed(name, url, f"the request failed ({why})", f"请求失败（{why}）") from error
     try:
         sdl = _find(orjson.loads(body))
     except orjson.JSONDecodeError:
@@ -33,6 +32,14 @@ def ask_for_sdl(name: str, url: str, seconds: float = 10.0) -> str:
             f"返回 HTTP {status}，其中没有 schema；它是联邦 GraphQL 端点吗？",
         )
     return sdl
+
+
+async def _ask(url: str, seconds: float) -> Reply:
+    origin = Origin(url, connections=1, connect_seconds=seconds, response_bytes=MOST_BYTES)
+    try:
+        return await origin.post(HEADERS, QUESTION, seconds)
+    finally:
+        origin.close()
 
 
 def _find(answer: Any) -> str | None:
