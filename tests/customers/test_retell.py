@@ -1,0 +1,34 @@
+"""Every customer's access can be told again."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import text
+
+from chassis.db import SyncDatabase
+from customers.commands import tell
+from customers.commands.absorb import absorb
+from customers.domain.record import Source
+from customers.retell import retell
+from tests.customers.making import a_record, a_scope
+
+
+def test_tells_every_customer_once_in_batches(
+    db: SyncDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tell, "BATCH", 3)
+    records = [a_record(str(n), name=f"第{n}家测试企业") for n in range(7)]
+    db.write(absorb, a_scope(action="absorb"), Source("tryton"), records)
+    db.write(lambda s: s.execute(text("DELETE FROM outbox")))
+
+    assert retell(db) == 7
+
+    told = db.read(
+        lambda s: s.execute(text("SELECT body->'access' FROM outbox ORDER BY position")).scalars()
+    )
+    ids = [[row["id"] for row in access] for access in told]
+    known = db.read(
+        lambda s: s.execute(text("SELECT id::text FROM customer ORDER BY id")).scalars()
+    )
+    assert [len(batch) for batch in ids] == [3, 3, 1]
+    assert [id for batch in ids for id in batch] == list(known)
