@@ -17,6 +17,10 @@ from gateway.result import Response
 
 Step = Callable[[Run], Awaitable[None]]
 
+WORTH_WRITING = 3
+"""The run before which Python is written for a plan: writing costs as much as some ten runs, and most
+documents that come three times come again."""
+
 
 async def execute(
     plan: Plan, variables: Mapping[str, Any], send: Send, schema: GraphQLSchema, locale: str = "en"
@@ -31,6 +35,7 @@ class Executable:
     def __init__(self, plan: Plan, schema: GraphQLSchema) -> None:
         self.plan = plan
         self.schema = schema
+        self._runs = 0
         self._step = _compile(plan.root) if plan.root is not None else None
         self._completion = Completion(plan.shape)
         self._paths = ClientPaths(plan.shape)
@@ -41,6 +46,9 @@ class Executable:
 
         `variables` are JSON as the client sent it, already checked and with defaults filled in.
         """
+        self._runs += 1
+        if self._runs == WORTH_WRITING:
+            self._write()
         faults = Faults(locale)
         run = Run({}, variables, send, faults, self._paths)
         if self._step is not None:
@@ -49,6 +57,12 @@ class Executable:
             run.tree |= self._introspect(variables, faults)
         data = self._completion.complete(run.tree, faults, variables)
         return Response(data, tuple(faults.found))
+
+    def _write(self) -> None:
+        """Somebody asks this again and again: have Python written for it."""
+        if self.plan.root is not None:
+            self._step = _compile(self.plan.root, written=True)
+        self._completion.write()
 
     def _introspect(self, variables: Mapping[str, Any], faults: Faults) -> dict[str, Any]:
         """The schema does not change, so neither does an answer without variables."""
@@ -59,16 +73,16 @@ class Executable:
         return self._schema_answer
 
 
-def _compile(node: Node) -> Step:
+def _compile(node: Node, *, written: bool = False) -> Step:
     match node:
         case Fetch():
-            return CompiledFetch(node).run
+            return CompiledFetch(node, written=written).run
         case Sequence(nodes):
-            return _in_order([_compile(child) for child in nodes])
+            return _in_order([_compile(child, written=written) for child in nodes])
         case Parallel(nodes):
-            return _at_once([_compile(child) for child in nodes])
+            return _at_once([_compile(child, written=written) for child in nodes])
         case Condition(guard, inner):
-            step = _compile(inner)
+            step = _compile(inner, written=written)
 
             async def when_wanted(run: Run) -> None:
                 if holds(guard, run.variables):

@@ -31,9 +31,9 @@ class Run:
 class CompiledFetch:
     """A fetch with everything done that does not depend on the request."""
 
-    def __init__(self, fetch: Fetch) -> None:
+    def __init__(self, fetch: Fetch, *, written: bool = False) -> None:
         self.fetch = fetch
-        self.groups = [Group(entities) for entities in fetch.entities]
+        self.groups = [Group(entities, written=written) for entities in fetch.entities]
         head = orjson.dumps({"query": fetch.document, "operationName": fetch.operation_name})
         self.head = head[:-1]
 
@@ -160,18 +160,20 @@ class CompiledFetch:
         return b'%b,"variables":{%b}}' % (self.head, b",".join(parts))
 
 
-def _hand_out(entity: Object, waiting: list[tuple[int, Object]]) -> None:
+def _hand_out(entity: Object, waiting: list[tuple[int, list[Object]]]) -> None:
     """Merge one answer into all who wait for it.
 
     Objects of one target hold the same selection and may share what is below them; another target
     may hang something else there, so it gets a copy of its own.
     """
     first = waiting[0][0]
-    shared: dict[int, Object] = {first: entity}
-    for number, item in waiting:
-        if number not in shared:
-            shared[number] = copied(entity)
-        merge(item, shared[number])
+    for number, items in waiting:
+        new = entity if number == first else copied(entity)
+        for item in items:
+            if item.keys().isdisjoint(new):
+                item.update(new)
+            else:
+                merge(item, new)
 
 
 def _place(error: Any) -> Place:
@@ -181,8 +183,8 @@ def _place(error: Any) -> Place:
     return tuple(step for step in path if isinstance(step, str | int))
 
 
-def _places(waiting: list[tuple[int, Object]], places: dict[int, list[Place]]) -> list[Place]:
-    found = (place for _, item in waiting for place in places.get(id(item), ()))
+def _places(waiting: list[tuple[int, list[Object]]], places: dict[int, list[Place]]) -> list[Place]:
+    found = (place for _, items in waiting for item in items for place in places.get(id(item), ()))
     return list(dict.fromkeys(found))
 
 

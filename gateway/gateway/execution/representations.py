@@ -1,16 +1,22 @@
 """From objects of the tree to the representations that a subgraph is asked about, each only once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from gateway.execution.tree import Object, Place, Walk, places, walk
-from gateway.plan import Entities, Pick, Recipe, Target
+from gateway.execution.tree import Object, Place, places, walk
+from gateway.plan import Entities, Pick, Recipe
 
 Build = Callable[[Object], bytes | None]
 """Makes the JSON of a representation, or None when a key is not there."""
+
+Alike = dict[Any, list[Object]]
+"""Objects by what tells their representations apart."""
+
+Sort = Callable[[list[Object]], Alike]
+"""Sorts a target's objects of one recipe; leaves out those without a key."""
 
 
 @dataclass(slots=True)
@@ -18,23 +24,23 @@ class Asked:
     """What one `_entities` field asks: distinct representations, and who waits for each answer."""
 
     representations: list[bytes]
-    waiting: list[list[tuple[int, Object]]]
-    """By representation: (number of the target, object)."""
+    waiting: list[list[tuple[int, list[Object]]]]
+    """By representation: the number of a target, and its objects."""
 
 
 class Group:
     """One `_entities` field, compiled."""
 
-    def __init__(self, entities: Entities) -> None:
+    def __init__(self, entities: Entities, *, written: bool = False) -> None:
         self.alias = entities.alias
         self.variable = entities.variable
         self.guard = entities.guard
         self.targets = entities.targets
-        self.compiled: list[tuple[Walk, Build | None, Mapping[str, Build]]] = [
+        self.compiled = [
             (
-                walk(target.path),
-                _only(target),
-                {name: _build(r) for name, r in target.recipes.items()},
+                walk(target.path, written=written),
+                target.only_type,
+                {name: _Kind(recipe) for name, recipe in target.recipes.items()},
             )
             for target in entities.targets
         ]
@@ -42,18 +48,13 @@ class Group:
     def ask(self, root: Object) -> Asked:
         """Collect the objects of all targets and the distinct representations they need."""
         asked = Asked([], [])
-        seen: dict[bytes, int] = {}
-        for number, (objects, only, by_type) in enumerate(self.compiled):
-            for item in objects(root):
-                build = only or by_type.get(item.get("__typename"))  # type: ignore[arg-type]  # None is no key
-                representation = build(item) if build else None
-                if representation is None:
-                    continue
-                index = seen.setdefault(representation, len(seen))
-                if index == len(asked.waiting):
-                    asked.representations.append(representation)
-                    asked.waiting.append([])
-                asked.waiting[index].append((number, item))
+        seen: dict[tuple[Any, Any], int] = {}
+        for number, (objects, only, kinds) in enumerate(self.compiled):
+            found = objects(root)
+            by_type = {only: found} if only else _by_type(found)
+            for typename, items in by_type.items():
+                if typename in kinds:
+                    _add(kinds[typename], items, number, asked, seen)
         return asked
 
     def places(self, root: Object) -> dict[int, list[Place]]:
@@ -65,8 +66,101 @@ class Group:
         return found
 
 
-def _only(target: Target) -> Build | None:
-    return _build(target.recipes[target.only_type]) if target.only_type else None
+class _Kind:
+    """Representations made by one recipe."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.name = (recipe.typename, *(pick.name for pick in recipe.picks))
+        self.build = _build(recipe)
+        self.sort = _sort(recipe, self.build)
+
+
+def _by_type(items: list[Object]) -> dict[str, list[Object]]:
+    found: dict[str, list[Object]] = {}
+    for item in items:
+        typename = item.get("__typename")
+        if type(typename) is str:
+            found.setdefault(typename, []).append(item)
+    return found
+
+
+def _add(
+    kind: _Kind,
+    items: list[Object],
+    number: int,
+    asked: Asked,
+    seen: dict[tuple[Any, Any], int],
+) -> None:
+    for value, alike in kind.sort(items).items():
+        key = (kind.name, value)
+        index = seen.get(key)
+        if index is None:
+            representation = kind.build(alike[0])
+            if representation is None:
+                continue
+            index = seen[key] = len(asked.waiting)
+            asked.representations.append(representation)
+            asked.waiting.append([])
+        asked.waiting[index].append((number, alike))
+
+
+def _sort(recipe: Recipe, build: Build) -> Sort:
+    """By the values they hold where that is exact, for it is cheaper; otherwise by their JSON."""
+    if not recipe.picks or any(pick.children or pick.by_type for pick in recipe.picks):
+        return lambda items: _sorted_by_json(items, build)
+    sources = tuple(pick.source for pick in recipe.picks)
+    if len(sources) == 1:
+        return _by_value(sources[0], build, needed=sources == recipe.needed)
+    return _by_values(sources, build)
+
+
+def _sorted_by_json(items: list[Object], build: Build) -> Alike:
+    alike: Alike = {}
+    for item in items:
+        representation = build(item)
+        if representation is not None:
+            alike.setdefault(representation, []).append(item)
+    return alike
+
+
+def _by_value(source: str, build: Build, *, needed: bool) -> Sort:
+    def sort(items: list[Object]) -> Alike:
+        alike: Alike = {}
+        for item in items:
+            value = item.get(source)
+            if type(value) is not str:
+                if value is None and needed:
+                    continue
+                return _sorted_by_json(items, build)
+            group = alike.get(value)
+            if group is None:
+                alike[value] = [item]
+            else:
+                group.append(item)
+        return alike
+
+    return sort
+
+
+def _by_values(sources: tuple[str, ...], build: Build) -> Sort:
+    def sort(items: list[Object]) -> Alike:
+        alike: Alike = {}
+        for item in items:
+            values = tuple([item.get(source) for source in sources])
+            if not _EXACT.issuperset(map(type, values)):
+                return _sorted_by_json(items, build)
+            group = alike.get(values)
+            if group is None:
+                alike[values] = [item]
+            else:
+                group.append(item)
+        return alike
+
+    return sort
+
+
+_EXACT = frozenset({str, int, type(None)})
+"""Types whose equal values have equal JSON; but True equals 1, and so does 1.0."""
 
 
 def _build(recipe: Recipe) -> Build:

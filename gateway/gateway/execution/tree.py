@@ -10,20 +10,55 @@ Place = tuple[str | int, ...]
 Walk = Callable[[Object], list[Object]]
 
 
-def walk(path: Path) -> Walk:
-    """Compile a path into a function that lists the objects it leads to, in the tree's order."""
+def walk(path: Path, *, written: bool = False) -> Walk:
+    """Compile a path into a function that lists the objects it leads to, in the tree's order.
+
+    `written` makes it one list comprehension, worth its compilation when it is used again and again.
+    """
     steps = tuple(path)
+    listed = (_written(steps) if written else None) or _interpreted(steps)
 
     def objects(root: Object) -> list[Object]:
-        found: list[Any] = [root]
         try:
-            for step in steps:
-                found = _follow(step, found)
+            return listed(root)
         except (AttributeError, TypeError):  # a subgraph sent a leaf where the schema has an object
             return [value for _, value in places(steps, root)]
-        return [value for value in found if type(value) is dict]
 
     return objects
+
+
+def _written(steps: Path) -> Walk | None:
+    """`[v2 for v0 in (root,) if (v1 := v0.get('users')) is not None for v2 in v1 if type(v2) is dict]`."""
+    clauses, types, last = ["for v0 in (root,)"], dict[str, Any](), "v0"
+    for number, step in enumerate(steps, 1):
+        value = f"v{number}"
+        match step:
+            case Key(name):
+                clauses.append(f"if ({value} := {last}.get({name!r})) is not None")
+            case Each():
+                clauses.append(f"for {value} in {last} if {value} is not None")
+            case Only(names):
+                types[f"types{number}"] = names
+                clauses.append(f"if {last}.get('__typename') in types{number}")
+                continue
+        last = value
+    text = f"def listed(root):\n    return [{last} {' '.join(clauses)} if type({last}) is dict]"
+    try:
+        exec(compile(text, "<path>", "exec"), types)  # noqa: S102  names of the schema as literals, nothing else
+    except SyntaxError:  # Python nests twenty loops and no more
+        return None
+    listed: Walk = types["listed"]
+    return listed
+
+
+def _interpreted(steps: Path) -> Walk:
+    def listed(root: Object) -> list[Object]:
+        found: list[Any] = [root]
+        for step in steps:
+            found = _follow(step, found)
+        return [value for value in found if type(value) is dict]
+
+    return listed
 
 
 def _follow(step: Step, values: list[Any]) -> list[Any]:

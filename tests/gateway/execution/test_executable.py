@@ -9,6 +9,7 @@ import pytest
 from graphql import build_schema
 
 from gateway.errors import SubgraphUnavailable
+from gateway.execution import executable
 from gateway.execution.executable import Executable, execute
 from gateway.execution.transport import Answer, Request
 from gateway.plan import (
@@ -35,6 +36,12 @@ from gateway.plan import (
 SCHEMA = build_schema("type Query { books: [Book] } type Book { id: ID! title: String price: Int }")
 YES = Nullability(True)
 MAYBE = Nullability(False)
+
+
+@pytest.fixture(autouse=True, params=[1, 1_000], ids=["written", "interpreted"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every plan is followed both ways."""
+    monkeypatch.setattr(executable, "WORTH_WRITING", request.param)
 
 
 class Shop:
