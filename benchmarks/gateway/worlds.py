@@ -270,6 +270,12 @@ def many_plans() -> World:
     )
 
 
+def many_plans_monolith() -> str:
+    """The schema of all seven together."""
+    fields = " ".join(f"n{n}: Node f{n}: String" for n in range(7))
+    return f"type Query {{ node: Node }} type Node {{ id: ID! {fields} }}"
+
+
 def many_plans_query() -> str:
     """Four of the seven ways at each of four levels, four of the seven leaves at the end."""
     choices = cycle(combinations(range(7), 4))
