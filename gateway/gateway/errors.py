@@ -151,6 +151,19 @@ class SubscriptionsUnsupported(GatewayError):
     status = 400
 
 
+class TooManySubscriptions(GatewayError):
+    """A connection, or this whole process, carries all the subscriptions that it may."""
+
+    code = "TOO_MANY_SUBSCRIPTIONS"
+    status = 429
+
+
+class SubscriberTooSlow(GatewayError):
+    """A client does not take its events as fast as they come."""
+
+    code = "SUBSCRIBER_TOO_SLOW"
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One reason why subgraphs do not compose, and how to mend it."""

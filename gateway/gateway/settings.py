@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 DEFAULT_HEADERS = ("authorization", "accept-language")
 
@@ -48,6 +49,37 @@ class SubgraphLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EventSource:
+    """How a subgraph serves its subscriptions."""
+
+    protocol: Literal["ws", "sse"] = "ws"
+    """`graphql-transport-ws`, or server-sent events (graphql-sse, distinct connections)."""
+    url: str | None = None
+    """Where, if not at the subgraph's own address."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionLimits:
+    """What subscriptions may take, and how long they are held on to."""
+
+    per_connection: int = 100
+    """Operations under way at once on one WebSocket."""
+    per_process: int = 10_000
+    waiting: int = 64
+    """Events kept for a client that is slower than its source; then the source is not read on."""
+    slow_seconds: float = 10.0
+    """A client that takes nothing for so long is left."""
+    init_seconds: float = 10.0
+    """From the WebSocket's beginning to its `connection_init`."""
+    keep_alive_seconds: float = 12.0
+    """Between signs of life on an idle event stream."""
+    reconnects: int = 5
+    """Tries in a row to find a source again that went away."""
+    reconnect_seconds: float = 0.2
+    """Before the first of them; then twice as long each time, at most 30 s."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """One gateway; only the supergraph has no default."""
 
@@ -64,6 +96,9 @@ class Settings:
     """Headers of the client that every subgraph is sent too (`traceparent` always is)."""
     limits: Limits = field(default_factory=Limits)
     subgraph_limits: SubgraphLimits = field(default_factory=SubgraphLimits)
+    event_sources: Mapping[str, EventSource] = field(default_factory=dict)
+    """By subgraph name; a subgraph that is not named serves `graphql-transport-ws` at its address."""
+    subscription_limits: SubscriptionLimits = field(default_factory=SubscriptionLimits)
     documents: int = 1_000
     """Prepared operations that are kept."""
     reload_seconds: float = 1.0

@@ -6,7 +6,6 @@ from typing import Any
 
 from graphql import GraphQLSchema
 
-from gateway.errors import SubscriptionsUnsupported
 from gateway.execution.completion import ClientPaths, Completion, holds
 from gateway.execution.faults import Faults
 from gateway.execution.fetch import CompiledFetch, Run
@@ -89,11 +88,9 @@ def _compile(node: Node, *, written: bool = False) -> Step:
                     await step(run)
 
             return when_wanted
-        case Subscribe():
-            raise SubscriptionsUnsupported(
-                "This gateway does not serve subscriptions over plain HTTP requests.",
-                "此网关不支持通过普通 HTTP 请求进行订阅。",
-            )
+        case Subscribe(source, then):
+            # Whoever follows the source answers its fetch with the event at hand.
+            return _in_order([_compile(child) for child in (source, then) if child is not None])
 
 
 def _in_order(steps: list[Step]) -> Step:

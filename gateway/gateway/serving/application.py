@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.serving.graphql import GraphQL
 from gateway.serving.page import page_routes
 from gateway.serving.state import State
+from gateway.serving.websocket import WebSocket
 from gateway.settings import Settings
 
 Lifespan = Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]
@@ -24,11 +25,14 @@ class Gateway(Starlette):
     def __init__(self, graphql: GraphQL, routes: Sequence[BaseRoute], lifespan: Lifespan) -> None:
         super().__init__(routes=routes, lifespan=lifespan)
         self._graphql = graphql
+        self._websocket = WebSocket(graphql)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, by the short way if it is GraphQL."""
         if scope["type"] == "http" and scope["path"] == "/graphql":
             await self._graphql(scope, receive, send)
+        elif scope["type"] == "websocket" and scope["path"] == "/graphql":
+            await self._websocket(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 

@@ -18,7 +18,6 @@ from gateway.errors import (
     BadOperation,
     GatewayError,
     IntrospectionDisabled,
-    SubscriptionsUnsupported,
     TooComplex,
 )
 from gateway.execution.executable import Executable
@@ -106,11 +105,6 @@ class Documents:
                 _refuse_introspection(document)
         with stage("graphql.plan"):
             operation = choose(document, name)
-            if operation.kind == "subscription":
-                raise SubscriptionsUnsupported(
-                    "This gateway does not serve subscriptions yet; poll with a query.",
-                    "此网关暂不支持订阅；请用查询轮询。",
-                )
             return self._planned(operation, text)
 
     def _planned(self, operation: Operation, text: str) -> Prepared:

@@ -9,10 +9,16 @@ from dataclasses import dataclass, field
 import orjson
 from starlette.types import Receive, Scope, Send
 
-from gateway.errors import BadRequest, GatewayError, MethodNotAllowed
+from gateway.errors import (
+    BadRequest,
+    GatewayError,
+    MethodNotAllowed,
+    SubscriptionsUnsupported,
+)
 from gateway.execution.http import Headers, Sender
 from gateway.result import Fault, Response
 from gateway.serving.documents import Prepared, Refused
+from gateway.serving.event_stream import EventStream
 from gateway.serving.limits import check_variables
 from gateway.serving.question import (
     GRAPHQL,
@@ -44,18 +50,22 @@ class GraphQL:
     def __init__(self, state: State) -> None:
         self.state = state
         self.settings = state.settings
+        self.event_stream = EventStream(self)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; nothing is raised."""
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
+        if "text/event-stream" in headers.get("accept", ""):
+            await self.event_stream(scope, headers, receive, send)
+            return
         state = self.state
         trace = state.tracing.begin(headers)
         trace.open(scope["method"], scope["path"])
         state.metrics.in_flight += 1
         kind = JSON
-        locale = _locale(headers.get("accept-language", ""))
+        locale = locale_of(headers.get("accept-language", ""))
         try:
             kind = media_type(headers.get("accept"))
             reply = await self._reply(scope, headers, receive, trace, locale, kind)
@@ -78,12 +88,17 @@ class GraphQL:
         kind: str,
     ) -> Reply:
         deadline = time.monotonic() + self.settings.limits.seconds
-        question = await self._question(scope, headers, receive)
-        prepared = self._prepared(question, trace)
+        question = await self.question(scope, headers, receive)
+        prepared = self.prepared(question, trace)
         if isinstance(prepared, Refused):
             status = 200 if kind == JSON else max(error.status for error in prepared.errors)
             return Reply(status, Response(None, prepared.faults(locale), executed=False))
         trace.name(prepared)
+        if prepared.kind == "subscription":
+            raise SubscriptionsUnsupported(
+                "Subscribe over WebSocket (graphql-transport-ws), or with Accept: text/event-stream.",
+                "请通过 WebSocket（graphql-transport-ws）订阅，或使用 Accept: text/event-stream。",
+            )
         if scope["method"] == "GET" and prepared.kind != "query":
             raise MethodNotAllowed("Send mutations by POST.", "请使用 POST 发送 mutation。")
         try:
@@ -93,16 +108,17 @@ class GraphQL:
             refused = Refused(error)
             status = 200 if kind == JSON else error.status
             return Reply(status, Response(None, refused.faults(locale), executed=False), prepared)
-        sender = Sender(self.state.subgraphs, self._passed_on(headers), deadline, trace)
+        sender = Sender(self.state.subgraphs, self.passed_on(headers), deadline, trace)
         with trace.stage("graphql.execute"):
             response = await prepared.executable.run(variables, sender, locale)
         if headers.get("x-include-plan") == "1" and not self.settings.production:
             response.extensions["queryPlan"] = prepared.plan_text()
         return Reply(200, response, prepared)
 
-    async def _question(
+    async def question(
         self, scope: Scope, headers: Mapping[str, str], receive: Receive
     ) -> Question:
+        """Read what is asked."""
         if scope["method"] == "GET":
             return read_get(scope["query_string"])
         if scope["method"] != "POST":
@@ -115,7 +131,8 @@ class GraphQL:
         except TimeoutError as error:
             raise BadRequest("The body did not arrive in time.", "请求体未能按时送达。") from error
 
-    def _prepared(self, question: Question, trace: RequestTrace) -> Prepared | Refused:
+    def prepared(self, question: Question, trace: RequestTrace) -> Prepared | Refused:
+        """What to run, or why not."""
         documents, metrics = self.state.documents, self.state.metrics
         known = documents.cached(question.query, question.operation_name)
         metrics.documents.add(("result", "known" if known else "new"))
@@ -124,7 +141,8 @@ class GraphQL:
             metrics.documents_kept = len(documents.known)
         return known
 
-    def _passed_on(self, headers: Mapping[str, str]) -> Headers:
+    def passed_on(self, headers: Mapping[str, str]) -> Headers:
+        """The headers that subgraphs are sent too."""
         return [(name, headers[name]) for name in self.settings.headers if name in headers]
 
     async def _write(self, send: Send, reply: Reply, kind: str, trace: RequestTrace) -> None:
@@ -174,7 +192,8 @@ _CONTENT_TYPE = {
 }
 
 
-def _locale(accept_language: str) -> str:
+def locale_of(accept_language: str) -> str:
+    """The reader's language."""
     return "zh" if accept_language.strip().lower().startswith("zh") else "en"
 
 

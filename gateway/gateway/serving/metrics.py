@@ -71,6 +71,7 @@ class Metrics:
         self.documents = Counter("gateway_documents_total", "Documents that were known or new.")
         self.reloads = Counter("gateway_reloads_total", "Supergraphs that were taken or refused.")
         self.in_flight = 0
+        self.subscriptions = 0
         self.documents_kept = 0
         self.loaded_at = time.time()
         self._names: set[str] = set()
@@ -101,6 +102,7 @@ class Metrics:
         usage = resource.getrusage(resource.RUSAGE_SELF)
         gauges = {
             "gateway_requests_in_flight": self.in_flight,
+            "gateway_subscriptions": self.subscriptions,
             "gateway_documents_kept": self.documents_kept,
             "gateway_supergraph_loaded_timestamp_seconds": self.loaded_at,
         }

@@ -11,8 +11,10 @@ from pathlib import Path
 
 from gateway.errors import BadSupergraph, GatewayError
 from gateway.execution.http import Subgraphs
+from gateway.execution.streams.sources import Sources
 from gateway.serving.documents import Documents, Key
 from gateway.serving.metrics import Metrics
+from gateway.serving.subscriptions import Crowd
 from gateway.serving.tracing import Tracing
 from gateway.settings import Settings
 from gateway.supergraph import Supergraph, load
@@ -30,6 +32,8 @@ class State:
     """
 
     subgraphs: Subgraphs
+    sources: Sources
+    crowd: Crowd
     tracing: Tracing
 
     def __init__(self, settings: Settings) -> None:
@@ -45,11 +49,19 @@ class State:
         self.subgraphs = Subgraphs(
             self._addresses(self.documents.supergraph), self.settings.subgraph_limits
         )
+        self.sources = Sources(
+            self.subgraphs.addresses,
+            self.settings.event_sources,
+            self.settings.subgraph_limits,
+            self.settings.subscription_limits,
+        )
+        self.crowd = Crowd(self.settings, self.metrics)
         self.ready = True
 
     async def stop(self) -> None:
         """Close it again."""
         self.ready = False
+        await self.sources.close()
         await self.subgraphs.close()
         await asyncio.to_thread(self.tracing.close)
 
@@ -81,6 +93,7 @@ class State:
             log.error("the new supergraph is refused, the old one stays: %s", error.en)
             return
         self.subgraphs = self.subgraphs.moved(self._addresses(documents.supergraph))
+        self.sources = self.sources.moved(self.subgraphs.addresses)
         self.documents, self.sdl = documents, sdl
         self.metrics.loaded_at = time.time()
         self.metrics.reloads.add(("outcome", "taken"))
