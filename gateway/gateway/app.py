@@ -20,7 +20,8 @@ from gateway.planning import plan
 from gateway.serving.application import application
 from gateway.serving.documents import Refused, check_valid
 from gateway.serving.logs import start_logs
-from gateway.settings import Settings, SignIn
+from gateway.serving.state import State
+from gateway.settings import EventSource, Settings, SignIn
 from gateway.supergraph import Subgraph, Supergraph, load
 
 
@@ -35,8 +36,9 @@ def create(settings: Settings) -> Starlette:
 
 def run(settings: Settings, listener: socket.socket | None = None) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is under way."""
+    app = create(settings)
     configuration = uvicorn.Config(
-        create(settings),
+        app,
         host=settings.host,
         port=settings.port,
         lifespan="on",
@@ -45,8 +47,23 @@ def run(settings: Settings, listener: socket.socket | None = None) -> None:
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=settings.drain_seconds,
+        ws_max_size=settings.limits.body_bytes,
+        ws_per_message_deflate=False,  # 64 kB of memory a connection, for messages that are short
     )
-    uvicorn.Server(configuration).run(sockets=[listener] if listener else None)
+    _Server(configuration, app.state.gateway).run(sockets=[listener] if listener else None)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn tells WebSockets that it leaves (1012), but would wait for event streams to end."""
+
+    def __init__(self, configuration: uvicorn.Config, state: State) -> None:
+        super().__init__(configuration)
+        self.state = state
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End event streams, then what every server does."""
+        self.state.crowd.leave()
+        await super().shutdown(sockets)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -136,6 +153,14 @@ def _serve_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=URL",
         help="an address that wins over the supergraph's",
     )
+    add(
+        "--subscriptions",
+        action="append",
+        default=[],
+        metavar="NAME=ws|sse[@URL]",
+        help="how a subgraph serves subscriptions: graphql-transport-ws (the default) or server-sent "
+        "events, and where, if not at its own address",
+    )
     add("--header", action="append", default=[], metavar="NAME", help="a further header passed on")
     add(
         "--otlp-endpoint",
@@ -203,6 +228,7 @@ def _serve(given: argparse.Namespace) -> int:
     settings = Settings(
         supergraph=given.supergraph,
         subgraph_urls=dict(_pair(text, "--subgraph-url") for text in given.subgraph_url),
+        event_sources=dict(_event_source(text) for text in given.subscriptions),
         host=given.host,
         port=given.port,
         title=given.title,
@@ -250,6 +276,15 @@ def _subgraph(name: str, source: str, addresses: dict[str, str]) -> Subgraph:
             f"--subgraph {name}={source}@http://… or --url {name}=http://…"
         )
     return Subgraph(name, addresses.get(name, url), _text(Path(file)))
+
+
+def _event_source(text: str) -> tuple[str, EventSource]:
+    name, way = _pair(text, "--subscriptions")
+    protocol, _, url = way.partition("@")
+    match protocol:
+        case "ws" | "sse":
+            return name, EventSource(protocol=protocol, url=url or None)
+    raise Unusable(f'--subscriptions wants NAME=ws or NAME=sse, and "{text}" is not that.')
 
 
 def _text(path: Path) -> str:

@@ -110,10 +110,15 @@ class AuctionSubscription:
 
     @strawberry.subscription
     async def flood(self, size: int) -> AsyncGenerator[str, None]:
+        me = object()
+        WATCHERS.add(me)
         SENT.clear()
-        for number in range(100_000):
-            SENT.append(number)
-            yield "x" * size
+        try:
+            for number in range(100_000):
+                SENT.append(number)
+                yield "x" * size
+        finally:
+            WATCHERS.discard(me)
 
     @strawberry.subscription
     async def broken(self) -> AsyncGenerator[int, None]:

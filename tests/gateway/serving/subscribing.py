@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,7 +53,7 @@ class AuctionHouse:
     @asynccontextmanager
     async def raw(self, *protocols: str) -> AsyncIterator[Client]:
         names = [Subprotocol(name) for name in protocols or (GRAPHQL_TRANSPORT_WS_PROTOCOL,)]
-        async with connect(self.ws, subprotocols=names, proxy=None, max_size=None) as connection:
+        async with connect(self.ws, subprotocols=names, proxy=None, compression=None) as connection:
             yield Client(connection)
 
     def stream(self, query: str, method: str = "POST", **headers: str) -> requests.Response:
@@ -96,12 +96,12 @@ class Client:
 
     async def closed(self) -> tuple[int, str]:
         """How the other side closed the connection."""
-        try:
+        with suppress(ConnectionClosed):
             while True:
                 await self.hear()
-        except ConnectionClosed as error:
-            assert error.rcvd is not None
-            return error.rcvd.code, error.rcvd.reason
+        close = self.connection.close_code, self.connection.close_reason
+        assert close[0] is not None
+        return close[0], close[1] or ""
 
 
 def events(response: requests.Response) -> list[tuple[str, Any]]:
@@ -142,14 +142,24 @@ def composed(urls: dict[str, str]) -> str:
 
 
 @contextmanager
-def auction_house(source: str = "ws", **changes: Any) -> Iterator[AuctionHouse]:
+def auction_house(
+    source: str = "ws", event_source_url: str | None = None, **changes: Any
+) -> Iterator[AuctionHouse]:
     """Run everything; `source` is the protocol between gateway and subgraph."""
     with ExitStack() as stack:
         urls = {n: stack.enter_context(served(app)) for n, app in subgraph_apps().items()}
         if source == "sse":
-            way = EventSource(protocol="sse", url=f"{urls['auction']}/sse")
+            url = event_source_url or f"{urls['auction']}/sse"
+            way = EventSource(protocol="sse", url=url)
             changes["event_sources"] = {"auction": way}
         changes.setdefault("supergraph", composed(urls))
         app = create(Settings(**changes))
         url = stack.enter_context(served(app))
         yield AuctionHouse(url, app.state.gateway, composed(urls))
+
+
+async def nobody_watches() -> None:
+    """Wait until no subscription is left at the subgraph."""
+    async with asyncio.timeout(PATIENCE):
+        while auction.WATCHERS:  # noqa: ASYNC110  it changes in another thread's loop
+            await asyncio.sleep(0.02)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 
@@ -9,8 +10,7 @@ import pytest
 import requests
 
 from gateway.settings import SubscriptionLimits
-from tests.gateway.serving import auction
-from tests.gateway.serving.subscribing import AuctionHouse, auction_house, events
+from tests.gateway.serving.subscribing import AuctionHouse, auction_house, events, nobody_watches
 
 BIDS = "subscription { bids(count: 2) { number bidder { name } } }"
 EVENTS = [
@@ -30,6 +30,18 @@ def house(request: pytest.FixtureRequest) -> Iterator[AuctionHouse]:
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_completes_every_event_through_the_plan(house: AuctionHouse, method: str) -> None:
     assert events(house.stream(BIDS, method)) == EVENTS
+
+
+def test_an_event_waits_for_no_other(house: AuctionHouse) -> None:
+    began = time.monotonic()
+    with house.stream("subscription { bids(count: 2, pause: 0.5) { number } }") as response:
+        chunks = response.iter_content(None)
+        while not (chunk := next(chunks)).startswith(b"event: next"):
+            pass
+
+    assert b'"number":0' in chunk
+    assert time.monotonic() - began < 0.95
+    asyncio.run(nobody_watches())
 
 
 def test_runs_queries_too(house: AuctionHouse) -> None:
@@ -82,8 +94,5 @@ def test_stays_alive_in_silence_limits_and_notices_who_leaves(house: AuctionHous
         assert [next(chunks), next(chunks)] == [b":\n\n"] * 2
         (_, refusal), _ = events(house.stream(endless))
     assert refusal["errors"][0]["extensions"]["code"] == "TOO_MANY_SUBSCRIPTIONS"
-    until = time.monotonic() + 5
-    while auction.WATCHERS and time.monotonic() < until:
-        time.sleep(0.02)
-    assert not auction.WATCHERS
+    asyncio.run(nobody_watches())
     assert house.state.metrics.subscriptions == 0

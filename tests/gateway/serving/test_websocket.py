@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from gateway.settings import SubscriptionLimits
 from tests.gateway.serving import auction
-from tests.gateway.serving.subscribing import AuctionHouse, auction_house
+from tests.gateway.serving.subscribing import AuctionHouse, auction_house, nobody_watches
 
 BIDS = "subscription { bids(count: 2) { number bidder { name } } }"
 EVENTS = [
@@ -124,7 +123,7 @@ async def test_complete_from_the_client_ends_the_source_and_frees_the_id(
         await client.hear()
         assert len(auction.WATCHERS) == 1
         await client.say(type="complete", id="1")
-        await _nobody_watches()
+        await nobody_watches()
         await client.subscribe("{ watchers }")
         while (message := await client.hear())["payload"].get("data", {}).get("bids"):
             pass
@@ -135,15 +134,8 @@ async def test_a_client_that_leaves_leaves_nothing_behind(house: AuctionHouse) -
     async with house.connected() as client:
         await client.subscribe("subscription { bids(count: 1000, pause: 0.02) { number } }")
         await client.hear()
-    await _nobody_watches()
+    await nobody_watches()
     assert house.state.metrics.subscriptions == 0
-
-
-async def _nobody_watches() -> None:
-    until = time.monotonic() + 5
-    while auction.WATCHERS and time.monotonic() < until:
-        await asyncio.sleep(0.02)
-    assert not auction.WATCHERS
 
 
 async def test_limits_operations_of_one_connection(house: AuctionHouse) -> None:
@@ -173,9 +165,18 @@ async def test_answers_pings_before_and_after_the_beginning(house: AuctionHouse)
 
 @pytest.mark.parametrize(
     "message",
-    ["{", "[]", "1", '{"type": 1}', '{"type": "start"}', '{"type": "subscribe", "id": 1}']
-    + ['{"type":"subscribe","id":"1"}', '{"type":"subscribe","id":"1","payload":{"query":1}}']
-    + ['{"type":"complete"}', '{"type":"ping","payload":"x"}'],
+    [
+        "{",
+        "[]",
+        "1",
+        '{"type": 1}',
+        '{"type": "start"}',
+        '{"type": "subscribe", "id": 1}',
+        '{"type": "subscribe", "id": "1"}',
+        '{"type": "subscribe", "id": "1", "payload": {"query": 1}}',
+        '{"type": "complete"}',
+        '{"type": "ping", "payload": "x"}',
+    ],
 )
 async def test_closes_on_nonsense(house: AuctionHouse, message: str) -> None:
     async with house.connected() as client:

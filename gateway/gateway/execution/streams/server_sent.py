@@ -38,6 +38,7 @@ async def events(
         client.post(url)
         .headers([*ALWAYS_SENT, *headers])
         .body_bytes(orjson.dumps(payload))
+        .streamed_read_buffer_limit(0)  # or events are held back until 64 kB are together
         .build_streamed()
     )
     try:
