@@ -21,13 +21,19 @@ from graphql import (
     parse,
     print_ast,
 )
-from graphql.language import BooleanValueNode, ConstDirectiveNode, DirectiveNode
+from graphql.language import (
+    BooleanValueNode,
+    ConstDirectiveNode,
+    DirectiveNode,
+    StringValueNode,
+)
 
 from gateway.errors import BadOperation, BadSyntax, TooComplex, UnknownOperation
 
 OperationKind = Literal["query", "mutation", "subscription"]
 Guard = tuple[tuple[tuple[str, bool], ...], ...]  # as in plan.py: any of all of (variable, wanted)
 
+MAX_DEFERRALS = 32  # further ones are answered with what is around them, as a server may
 MAX_SELECTIONS = 20_000  # after inlining; a page of GraphiQL's introspection has about 120
 
 
@@ -52,6 +58,19 @@ class Fragment:
     type: str | None
     guard: Guard = ()
     selections: tuple[Selection, ...] = ()
+    deferral: Deferral | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deferral:
+    """One use of @defer. Whether its turn has come is a test like those of @skip and @include.
+
+    Its name is no name of GraphQL, so it is never mistaken for a variable of the client.
+    """
+
+    name: str  # "@0", "@1", …
+    label: str | None
+    inside: tuple[str, ...]  # the names of the deferrals around it
 
 
 Selection = Field | Fragment
@@ -108,8 +127,13 @@ def parse_document(text: str, max_tokens: int | None = None) -> DocumentNode:
         ) from error
 
 
-def choose(document: DocumentNode, name: str | None = None) -> Operation:
-    """Pick one operation of a parsed document and inline its fragments."""
+def choose(
+    document: DocumentNode, name: str | None = None, *, deferring: frozenset[str] | None = None
+) -> Operation:
+    """Pick one operation of a parsed document and inline its fragments.
+
+    @defer is left out unless `deferring` says which variables are true, for `@defer(if: $variable)`.
+    """
     node = _pick(document, name)
     fragments = {
         item.name.value: item
@@ -117,7 +141,7 @@ def choose(document: DocumentNode, name: str | None = None) -> Operation:
         if isinstance(item, FragmentDefinitionNode)
     }
     try:
-        selections = _Inliner(fragments).selections(node.selection_set, frozenset())
+        selections = _Inliner(fragments, deferring).selections(node.selection_set, frozenset())
     except RecursionError as error:
         raise TooComplex("The operation is nested too deeply.", "该操作嵌套过深。") from error
     declared = node.variable_definitions or ()
@@ -184,9 +208,16 @@ def _pick(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
 
 
 class _Inliner:
-    def __init__(self, fragments: Mapping[str, FragmentDefinitionNode]) -> None:
+    def __init__(
+        self,
+        fragments: Mapping[str, FragmentDefinitionNode],
+        deferring: frozenset[str] | None = None,
+    ) -> None:
         self.fragments = fragments
+        self.deferring = deferring
         self.left = MAX_SELECTIONS
+        self.deferrals = 0
+        self.around: tuple[str, ...] = ()
 
     def selections(
         self, node: SelectionSetNode | None, inside: frozenset[str]
@@ -216,7 +247,7 @@ class _Inliner:
             guard = _guard(node.directives)
             if guard is not None:
                 kind = node.type_condition.name.value if node.type_condition else None
-                yield Fragment(kind, guard, self.selections(node.selection_set, inside))
+                yield self.fragment(kind, guard, node, node.selection_set, inside)
         elif isinstance(node, FragmentSpreadNode):
             guard = _guard(node.directives)
             if guard is not None:
@@ -245,8 +276,41 @@ class _Inliner:
             why = "is not defined" if definition is None else "spreads itself"
             warum = "没有定义" if definition is None else "引用了自身"
             raise BadOperation(f'The fragment "{name}" {why}.', f"片段“{name}”{warum}。")
-        inner = self.selections(definition.selection_set, inside | {name})
-        return Fragment(definition.type_condition.name.value, guard, inner)
+        kind = definition.type_condition.name.value
+        return self.fragment(kind, guard, node, definition.selection_set, inside | {name})
+
+    def fragment(
+        self,
+        kind: str | None,
+        guard: Guard,
+        node: InlineFragmentNode | FragmentSpreadNode,
+        selections: SelectionSetNode,
+        inside: frozenset[str],
+    ) -> Fragment:
+        deferral = self.deferral(node)
+        if deferral is None:
+            return Fragment(kind, guard, self.selections(selections, inside))
+        before, self.around = self.around, (*self.around, deferral.name)
+        inner = self.selections(selections, inside)
+        self.around = before
+        (tests,) = guard or ((),)
+        return Fragment(kind, (tuple(sorted((*tests, (deferral.name, True)))),), inner, deferral)
+
+    def deferral(self, node: InlineFragmentNode | FragmentSpreadNode) -> Deferral | None:
+        if self.deferring is None or self.deferrals >= MAX_DEFERRALS:
+            return None
+        for item in node.directives or ():
+            if item.name.value == "defer":
+                given = {each.name.value: each.value for each in item.arguments or ()}
+                when, label = given.get("if"), given.get("label")
+                if isinstance(when, BooleanValueNode) and not when.value:
+                    return None
+                if isinstance(when, VariableNode) and when.name.value not in self.deferring:
+                    return None
+                self.deferrals += 1
+                text = label.value if isinstance(label, StringValueNode) else None
+                return Deferral(f"@{self.deferrals - 1}", text, self.around)
+        return None
 
 
 _OURS = frozenset({"skip", "include", "defer"})

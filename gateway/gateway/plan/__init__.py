@@ -24,7 +24,7 @@ from gateway.plan.nodes import (
 from gateway.plan.paths import ALWAYS, Each, Guard, Key, Only, OperationKind, Path, Step
 from gateway.plan.plan import Plan
 from gateway.plan.printing import print_guard, print_path, print_plan
-from gateway.plan.shape import Nullability, Shape, Slot
+from gateway.plan.shape import Nullability, Piece, Shape, Slot
 
 __all__ = [
     "ALWAYS",
@@ -41,6 +41,7 @@ __all__ = [
     "Parallel",
     "Path",
     "Pick",
+    "Piece",
     "Plan",
     "Recipe",
     "Sequence",

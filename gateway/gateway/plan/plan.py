@@ -23,6 +23,7 @@ class Plan:
     introspection_variables: tuple[str, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)  # our keys → client's, for error paths
     operation_name: str | None = None
+    pieces: Shape | None = None  # the shape of the first answer, where the client defers parts
 
     def fetches(self) -> Iterator[Fetch]:
         """Yield every fetch, in the order in which the plan is printed."""

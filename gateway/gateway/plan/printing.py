@@ -51,6 +51,9 @@ def _print(node: Node) -> list[str]:
     match node:
         case Fetch():
             return _print_fetch(node)
+        case Condition() if node.guard[0][0][0].startswith("@"):
+            names = print_guard(node.guard).replace("$", "")
+            return [f"Deferred {names}", *_indent(_print(node.node))]
         case Condition():
             return [f"When {print_guard(node.guard)}", *_indent(_print(node.node))]
         case Subscribe():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.plan.paths import ALWAYS, Guard
 
@@ -46,3 +46,15 @@ class Shape:
     only_type: str | None  # the one runtime type possible, or None
     slots: tuple[Slot, ...]  # for `only_type`
     by_type: Mapping[str, tuple[Slot, ...]]  # for abstract types; shared tuples where equal
+    later: Mapping[str, tuple[Piece, ...]] = field(default_factory=dict)  # deferred, by type
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What the client gets of one object later: a deferred fragment."""
+
+    name: str  # of the deferral: the test that holds when its turn has come
+    label: str | None
+    inside: tuple[str, ...]  # the names of the deferrals around it
+    guard: Guard  # what the client's variables must say
+    shape: Shape

@@ -22,6 +22,7 @@ from gateway.planning.passes.levels import levels
 from gateway.planning.passes.merge import merge
 from gateway.planning.passes.needs import needs
 from gateway.planning.passes.nodes import nodes
+from gateway.planning.passes.pieces import pieces
 from gateway.planning.passes.postpone import postpone
 from gateway.planning.passes.shape import Shaper
 from gateway.planning.selecting import Selecting
@@ -56,12 +57,12 @@ def _plan(supergraph: Supergraph, operation: Operation, labels: frozenset[str]) 
         writer.root(walk, operation.kind, earlier)
     requests = merge(_ordered(writer.drafts))
     document, variables = introspection(operation)
+    shaper = Shaper(supergraph.schema, moves, selecting, names)
     return Plan(
         kind=operation.kind,
         root=nodes(requests, operation, moves),
-        shape=Shaper(supergraph.schema, moves, selecting, names).shape(
-            root_type, operation.selections
-        ),
+        shape=shaper.shape(root_type, operation.selections),
+        pieces=pieces(shaper, root_type, operation.selections),
         introspection=document,
         introspection_variables=variables,
         aliases=names.aliases,
@@ -71,8 +72,8 @@ def _plan(supergraph: Supergraph, operation: Operation, labels: frozenset[str]) 
 
 def _ordered(drafts: list[Draft]) -> list[Draft]:
     ordered = levels(drafts)
-    postpone(ordered)
     needs(ordered)
+    postpone(ordered)
     return ordered
 
 

@@ -135,6 +135,7 @@ class Draft:
     parents: set[Draft] = field(default_factory=set)
     level: int = 0
     when: Guard = ALWAYS
+    phase: Guard = ALWAYS  # for which deferred fragments it is asked; always: with the first answer
 
 
 def when_either(one: Guard | None, other: Guard | None) -> Guard | None:

@@ -32,3 +32,31 @@ def both(one: Guard, other: Guard) -> Guard | None:
     if not ways:
         return None
     return either(tuple(ways), tuple(ways)) if len(ways) > 1 else tuple(ways)
+
+
+def spoken(guard: Guard) -> Guard:
+    """Return what a guard says of the client's variables, whatever it says of deferrals."""
+    if not any(is_deferral(name) for tests in guard for name, _ in tests):
+        return guard
+    joint: Guard | None = None
+    for tests in guard:
+        way = tuple(test for test in tests if not is_deferral(test[0]))
+        this: Guard = (way,) if way else ALWAYS
+        joint = this if joint is None else either(joint, this)
+    return joint or ALWAYS
+
+
+def phase(guard: Guard) -> Guard:
+    """Return what a guard says of deferrals; always when it may hold without any."""
+    joint: Guard | None = None
+    for tests in guard:
+        way = tuple(test for test in tests if is_deferral(test[0]))
+        if not way:
+            return ALWAYS
+        joint = (way,) if joint is None else either(joint, (way,))
+    return joint or ALWAYS
+
+
+def is_deferral(name: str) -> bool:
+    """Tell whether a test asks for the turn of a deferred fragment, not for a variable."""
+    return name.startswith("@")

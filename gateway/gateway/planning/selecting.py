@@ -41,7 +41,7 @@ class Selecting:
         found: list[Fragment] = []
         for item in selections:
             if isinstance(item, Fragment):
-                if self._covers(item.type, type_name, possible):
+                if self.covers(item.type, type_name, possible):
                     found += self.narrower(type_name, item.selections)
                 elif possible & self.moves.possible(item.type or type_name):
                     found.append(item)
@@ -79,10 +79,10 @@ class Selecting:
             if isinstance(item, Field):
                 field = item if joint == item.guard else replace(item, guard=joint)
                 found.setdefault(item.key, []).append(field)
-            elif self._covers(item.type, type_name, possible):
+            elif self.covers(item.type, type_name, possible):
                 self._collect(type_name, possible, item.selections, joint, found)
 
-    def _covers(self, condition: str | None, type_name: str, possible: frozenset[str]) -> bool:
+    def covers(self, condition: str | None, type_name: str, possible: frozenset[str]) -> bool:
         """Tell whether every object of a type meets a type condition by declaration."""
         if condition is None or condition == type_name:
             return True

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from graphql import (
+    ConstDirectiveNode,
+    DirectiveNode,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
@@ -67,10 +69,17 @@ def _only_local(
         if below is not None:
             kept.append(
                 InlineFragmentNode(
-                    type_condition=None, directives=item.directives, selection_set=below
+                    type_condition=None, directives=_at_once(item), selection_set=below
                 )
             )
     return SelectionSetNode(selections=tuple(kept)) if kept else None
+
+
+def _at_once(
+    item: FragmentSpreadNode | InlineFragmentNode,
+) -> tuple[DirectiveNode | ConstDirectiveNode, ...]:
+    """Return the directives without @defer: what is answered here is there at once."""
+    return tuple(each for each in item.directives or () if each.name.value != "defer")
 
 
 def _spreads(

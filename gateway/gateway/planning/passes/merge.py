@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from gateway.plan import OperationKind
+from gateway.plan import Guard, OperationKind
 from gateway.planning.draft import Draft
 from gateway.planning.guards import either
 
@@ -23,10 +23,10 @@ class Request:
 
 def merge(drafts: Sequence[Draft]) -> list[Request]:
     """Return the requests, earliest first."""
-    requests: dict[tuple[int, str, OperationKind, bool], Request] = {}
+    requests: dict[tuple[int, str, OperationKind, bool, Guard], Request] = {}
     home: dict[Draft, Request] = {}
     for draft in sorted(drafts, key=lambda item: (item.level, item.id)):
-        key = (draft.level, draft.graph, draft.kind, draft.path is None)
+        key = (draft.level, draft.graph, draft.kind, draft.path is None, draft.phase)
         request = requests.setdefault(key, Request(draft.graph, draft.kind, draft.level))
         home[draft] = request
         _add(request, draft)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from gateway.plan import ALWAYS, Guard
 from gateway.planning.draft import Draft, when_either
+from gateway.planning.guards import phase, spoken
 
 
 def needs(drafts: Sequence[Draft]) -> None:
@@ -13,6 +14,7 @@ def needs(drafts: Sequence[Draft]) -> None:
     waiting: dict[Draft, Guard | None] = {}
     for draft in sorted(drafts, key=lambda item: -item.level):
         needed = when_either(draft.asking.wanted, waiting.get(draft))
-        draft.when = ALWAYS if needed is None else needed
+        when = ALWAYS if needed is None else needed
+        draft.phase, draft.when = phase(when), spoken(when)
         for parent in draft.parents:
-            waiting[parent] = when_either(waiting.get(parent), draft.when)
+            waiting[parent] = when_either(waiting.get(parent), when)

@@ -99,8 +99,9 @@ class _Writing:
     def node(self) -> Node:
         groups = self.groups()
         fetch = self.fetch(groups)
-        guard = self.guard()
-        return Condition(guard, fetch) if guard else fetch
+        guard, phase = self.guard(), self.request.drafts[0].phase
+        node = Condition(guard, fetch) if guard else fetch
+        return Condition(phase, node) if phase else node
 
     def groups(self) -> list[list[Draft]]:
         """Put entities that are asked the same things together: one list of representations."""

@@ -36,5 +36,6 @@ def _has_company(draft: Draft, drafts: Sequence[Draft], level: int) -> bool:
         and other.level == level
         and other.graph == draft.graph
         and other.path is not None
+        and other.phase == draft.phase
         for other in drafts
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from gateway.plan import ALWAYS, Guard
 from gateway.planning.draft import Asked, Asking
+from gateway.planning.guards import spoken
 from gateway.planning.moves import Moves
 
 
@@ -46,7 +47,9 @@ class Printer:
         alias = f"{item.source}: " if item.source != item.name else ""
         directives = f" {item.directives}" if item.directives else ""
         below = f" {self.selection(item.below)}" if item.below is not None else ""
-        yield from guarded(f"{alias}{item.name}{item.arguments}{directives}", below, item.guard)
+        yield from guarded(
+            f"{alias}{item.name}{item.arguments}{directives}", below, spoken(item.guard)
+        )
 
     def _shared(self, asking: Asking, typed: Mapping[str, list[str]]) -> dict[str, None]:
         view = self.moves.view(self.graph, asking.type)
@@ -92,7 +95,7 @@ def variables(asking: Asking) -> Iterator[str]:
     """Yield the variables that a selection mentions, guards included."""
     for item in asking.fields.values():
         yield from sorted(item.variables)
-        yield from guard_variables(item.guard)
+        yield from guard_variables(spoken(item.guard))
         if item.below is not None:
             yield from variables(item.below)
     for below in asking.on.values():
