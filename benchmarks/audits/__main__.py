@@ -1,0 +1,21 @@
+"""Public test suites that the gateway is held to: `python -m benchmarks audits http|federation`."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks.audits import federation, http
+
+AUDITS = {"federation": federation.main, "http": http.main}
+
+
+def main() -> int:
+    """Run the audit named first; without a name the one that needs no checkout."""
+    if len(sys.argv) > 1 and sys.argv[1] not in AUDITS:
+        sys.exit(f"usage: python -m benchmarks audits {{{'|'.join(AUDITS)}}} [--help]")
+    name = sys.argv[1] if len(sys.argv) > 1 else "http"
+    return AUDITS[name](sys.argv[2:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

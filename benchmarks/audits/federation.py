@@ -1,0 +1,119 @@
+"""The public federation gateway audit: `python -m benchmarks audits federation --checkout DIR`.
+
+DIR is a checkout of github.com/graphql-hive/federation-gateway-audit. Its server runs in Node; each
+suite's supergraph is served by our gateway in a process of its own, first as the audit composes it,
+then as our composition does, and every answer is compared deeply.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import IO, Any
+
+from benchmarks.audits.node import install, node, running
+from gateway.composition import compose
+from gateway.supergraph import Subgraph, Supergraph
+
+PACKAGES = {
+    "@apollo/composition": "2.14.1",
+    "@apollo/subgraph": "2.14.1",
+    "async-retry": "^1.3.3",
+    "fets": "^0.8.12",
+    "graphql": "^16.13.1",
+    "graphql-yoga": "^5.18.1",
+    "node": "^22.0.0",
+    "tsx": "^4.22.4",
+}
+AUDIT, GATEWAY = 21841, 21842
+
+
+def main(arguments: list[str]) -> int:
+    """Run the audit; 0 when every case is right with both kinds of supergraph."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks audits federation")
+    parser.add_argument("--checkout", type=Path, required=True)
+    parser.add_argument("--suite", action="append", help="only this one; may be repeated")
+    asked = parser.parse_args(arguments)
+    if not (asked.checkout / "src" / "test-suites").is_dir():
+        parser.error(f"{asked.checkout} is not a checkout of the audit: it has no src/test-suites")
+    folder = install("federation", PACKAGES)
+    shutil.copytree(asked.checkout / "src", folder / "src", dirs_exist_ok=True)
+    (folder / "serve.ts").write_text(
+        f'import {{ serve }} from "./src/index.js";\nawait serve({AUDIT});\n'
+    )
+    wrong = 0
+    with (folder / "audit.log").open("wb") as log:
+        command = node(folder, "--import", "./loopback.mjs", "--import", "tsx", "serve.ts")
+        with running(command, f"{_audit()}/_health", log, cwd=folder):
+            suites = asked.suite or _get("ids")
+            for source in ("the audit's", "our own"):
+                right, total = _suites(suites, source == "our own", log)
+                print(f"supergraphs of {source} composition: {right} of {total} cases")
+                wrong += total - right
+    return 1 if wrong else 0
+
+
+def _audit() -> str:
+    return f"http://127.0.0.1:{AUDIT}"
+
+
+def _get(path: str) -> Any:
+    with urllib.request.urlopen(f"{_audit()}/{path}", timeout=60) as answer:
+        return json.load(answer)
+
+
+def _suites(suites: list[str], own: bool, log: IO[bytes]) -> tuple[int, int]:
+    right = total = 0
+    for suite in suites:
+        cases = _get(f"{suite}/tests")
+        total += len(cases)
+        with tempfile.NamedTemporaryFile("w", suffix=".graphql") as file:
+            file.write(_composed(suite) if own else _theirs(suite))
+            file.flush()
+            command = [
+                *(sys.executable, "-m", "gateway.app", "serve", "--supergraph", file.name),
+                *("--port", str(GATEWAY)),
+            ]
+            with running(command, f"http://127.0.0.1:{GATEWAY}/readyz", log):
+                for number, case in enumerate(cases):
+                    if _right(case):
+                        right += 1
+                    else:
+                        print(f"  wrong: {suite} #{number}")
+    return right, total
+
+
+def _theirs(suite: str) -> str:
+    with urllib.request.urlopen(f"{_audit()}/{suite}/supergraph", timeout=60) as answer:
+        text: str = answer.read().decode()
+        return text
+
+
+def _composed(suite: str) -> str:
+    found = compose([Subgraph(s["name"], s["url"], s["sdl"]) for s in _get(f"{suite}/subgraphs")])
+    if not isinstance(found, Supergraph):
+        sys.exit(f"{suite} does not compose: {found[0]}")
+    return found.sdl
+
+
+def _right(case: dict[str, Any]) -> bool:
+    """The data are equal, and there are errors if some are expected; the audit asks no more."""
+    body = json.dumps({"query": case["query"], "variables": case.get("variables")}).encode()
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{GATEWAY}/graphql", body, {"content-type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            said = json.load(answer)
+    except urllib.error.HTTPError as refused:
+        said = json.load(refused)
+    expected = case["expected"]
+    if expected.get("errors") and not said.get("errors"):
+        return False
+    return bool(said.get("data") == expected.get("data"))

@@ -1,0 +1,86 @@
+"""Node programs for the audits: packages from npm in a folder of their own, nothing of it committed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+CACHE = Path(__file__).resolve().parents[2] / ".make" / "audits"
+
+# A server that listens everywhere listens on the loopback address only; nothing of it is patched.
+_LOOPBACK = """
+import net from "node:net";
+const listen = net.Server.prototype.listen;
+net.Server.prototype.listen = function (port, ...rest) {
+  return typeof port === "number"
+    ? listen.call(this, port, "127.0.0.1", ...rest.filter((r) => typeof r === "function"))
+    : listen.call(this, port, ...rest);
+};
+"""
+
+
+def install(name: str, packages: Mapping[str, str]) -> Path:
+    """The folder in which these packages are; installed the first time."""
+    if not shutil.which("npm"):
+        sys.exit("skipped: this audit needs npm, which is not on this machine")
+    folder = CACHE / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "loopback.mjs").write_text(_LOOPBACK)
+    manifest = json.dumps({"private": True, "type": "module", "dependencies": dict(packages)})
+    path = folder / "package.json"
+    if not path.exists() or path.read_text() != manifest:
+        path.write_text(manifest)
+        subprocess.run(
+            ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error"],
+            cwd=folder,
+            check=True,
+        )
+    return folder
+
+
+def node(folder: Path, *arguments: str) -> Sequence[str]:
+    """A command line for the folder's own Node, or the machine's."""
+    own = folder / "node_modules" / ".bin" / "node"
+    return [str(own if own.exists() else "node"), *arguments]
+
+
+@contextmanager
+def running(
+    command: Sequence[str], ready: str, log: IO[bytes], *, cwd: Path | None = None
+) -> Iterator[None]:
+    """A program for as long as a block lasts, once its address answers anything but an error."""
+    process = subprocess.Popen(
+        command, cwd=cwd, stdout=log, stderr=log, env=os.environ | {"NODE_ENV": "production"}
+    )
+    try:
+        wait(lambda: _answers(ready), lambda: process.poll() is None)
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def wait(question: Callable[[], bool], alive: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not question():
+        if not alive() or time.monotonic() > deadline:
+            sys.exit("a program of the audit did not start; see the log")
+        time.sleep(0.05)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
