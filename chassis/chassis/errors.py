@@ -109,3 +109,11 @@ def internal() -> Internal:
         "Something went wrong on our side. Quote the trace id when you report it.",
         "系统内部出错。反馈问题时请附上追踪编号。",
     )
+
+
+def unavailable() -> Unavailable:
+    """What a client is told while a store behind the service is away."""
+    return Unavailable(
+        "A store behind this service does not answer now; try again in a moment.",
+        "服务依赖的存储暂不可用，请稍后再试。",
+    )

@@ -14,7 +14,8 @@ import requests
 import strawberry
 from joserfc import jwt
 from joserfc.jwk import KeySet, KeySetSerialization, OKPKey
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
+from sqlalchemy.orm import Session
 
 from chassis.actor import ALGORITHMS
 from chassis.api.problems import UserError, answers
@@ -81,6 +82,14 @@ class Query:
     @strawberry.field(metadata=open_to_all())
     def broken(self) -> Thing:
         raise RuntimeError("a password is in here")
+
+    @strawberry.field(metadata=open_to_all())
+    async def severed(self, info: strawberry.Info) -> Thing:
+        def cut(session: Session) -> None:
+            session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+        await info.context.read(cut)
+        return Thing(name="never")
 
 
 @strawberry.type
@@ -203,6 +212,13 @@ def test_masks_its_own_mistakes(client: Client) -> None:
     assert answer["errors"][0]["message"] == "系统内部出错。反馈问题时请附上追踪编号。"
     assert answer["errors"][0]["extensions"] == {"code": "INTERNAL"}
     assert "password" not in str(answer)
+
+
+def test_tells_a_store_that_is_away_from_its_own_mistakes(client: Client) -> None:
+    answer = client.ask("{ severed { name } }")
+
+    assert answer["errors"][0]["extensions"] == {"code": "UNAVAILABLE"}
+    assert client.ask("{ hello { name } }") == {"data": {"hello": {"name": "hello"}}}
 
 
 def test_gives_expected_refusals_as_part_of_the_answer(client: Client) -> None:

@@ -26,6 +26,8 @@ from graphql import (
     validate,
 )
 from graphql.validation import NoSchemaIntrospectionCustomRule
+from redis.exceptions import ConnectionError as RedisConnectionError, TimeoutError as RedisTimeout
+from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError as PoolTimeout
 from strawberry.federation import Schema
 from strawberry.federation.schema import FederationAny
 from strawberry.schema.config import StrawberryConfig
@@ -34,7 +36,7 @@ from strawberry.types import Info
 from chassis.api.context import Context
 from chassis.api.limits import Limits, check
 from chassis.api.rights import Requirements, requirements
-from chassis.errors import BadInput, Denied, HuichiError, internal
+from chassis.errors import BadInput, Denied, HuichiError, internal, unavailable
 
 log = logging.getLogger("huichi.chassis.api")
 
@@ -107,6 +109,10 @@ def build(*, query: type, mutation: type | None = None, types: Iterable[type] = 
 def sdl(schema: Schema) -> str:
     """The schema's text as it is checked in and as the gateway composes it."""
     return schema.as_str() + "\n"
+
+
+# What it looks like when a store is away or being restarted; the same request may succeed later.
+_AWAY = (OperationalError, InterfaceError, PoolTimeout, RedisConnectionError, RedisTimeout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,8 +233,9 @@ class Api:
                 error.extensions or {}
             )
         else:
-            log.error("a resolver failed", exc_info=original)
-            hidden = internal()
+            away = isinstance(original, _AWAY)
+            log.error("a resolver failed", exc_info=None if away else original)
+            hidden: HuichiError = unavailable() if away else internal()
             shown["message"] = hidden.message(context.locale)
             shown["extensions"] = {"code": hidden.code}
         return shown
