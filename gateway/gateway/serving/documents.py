@@ -28,6 +28,7 @@ from gateway.planning import plan as make_plan
 from gateway.result import Fault
 from gateway.serving.cache import Recent
 from gateway.serving.limits import check_document
+from gateway.serving.soundness import is_sound
 from gateway.settings import Settings
 from gateway.supergraph import Supergraph
 
@@ -122,6 +123,8 @@ class Documents:
 
 def check_valid(document: DocumentNode, schema: GraphQLSchema, *, production: bool) -> None:
     """Raise Refused with every rule of GraphQL that the document breaks."""
+    if is_sound(schema, document):
+        return
     errors = validate(
         schema,
         document,
