@@ -109,6 +109,7 @@ class Bench:
     def each(self, what: str, place: Place) -> Iterator[tuple[Gateway, Running]]:
         """Every gateway in turn; one that fails is reported and left out."""
         for gateway in self.gateways:
+            self.say(f"{what}: {gateway.name}")
             try:
                 with self.gateway(gateway, place) as program:
                     yield gateway, program
