@@ -88,6 +88,9 @@ class Origin:
         began = time.monotonic()
         connection = self._pop() or await self._wait(seconds)
         left = seconds - (time.monotonic() - began)
+        if left <= 0:  # nothing is sent after the deadline
+            self.free(connection)
+            raise TimedOut("no connection was ready in time")
         message = b"%b%bcontent-length: %d\r\n\r\n%b" % (self.head, headers, len(body), body)
         return await connection.ask(message, left)
 
@@ -151,6 +154,10 @@ class Origin:
             if isinstance(error, OSError):  # TimeoutError and SSLError are OSErrors too
                 raise NoConnection(type(error).__name__) from error
             raise
+        if connection.gone:
+            self.forget()
+            raise NoConnection("it hung up at once")
+        connection.counted = True
         return connection
 
     def free(self, connection: "Connection") -> None:
@@ -208,6 +215,8 @@ class Connection(asyncio.Protocol):
         self.waiting: asyncio.Future[Reply] | None = None
         self.used = time.monotonic()
         self.gone = False
+        self.counted = False
+        """The origin counts it among the open ones."""
         self._reset()
 
     def _reset(self) -> None:
@@ -230,6 +239,8 @@ class Connection(asyncio.Protocol):
 
     async def ask(self, message: bytes, seconds: float) -> Reply:
         """Send one request and wait for its answer."""
+        if self.gone:
+            raise Broken("it hung up before the request")
         loop = asyncio.get_running_loop()
         self.waiting = waiting = loop.create_future()
         self._reset()
@@ -239,7 +250,8 @@ class Connection(asyncio.Protocol):
             reply: Reply = await waiting
             return reply
         except asyncio.CancelledError:
-            self._fail(None)
+            if self.waiting is waiting:  # otherwise it is answered, and the connection another's
+                self._fail(None)
             raise
         finally:
             timer.cancel()
@@ -291,7 +303,8 @@ class Connection(asyncio.Protocol):
                 self._deliver()
             else:
                 self._fail(Broken(type(error).__name__ if error else "it hung up"))
-        self.origin.forget()
+        if self.counted:
+            self.origin.forget()
 
     def _expire(self) -> None:
         self._fail(TimedOut())

@@ -311,6 +311,54 @@ async def test_a_cancelled_crowd_leaves_the_pool_whole() -> None:
         assert found.open <= 2
 
 
+async def test_who_gives_up_just_when_the_answer_is_there_disturbs_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with origin(echoes(), connections=1) as (found, seen):
+        first = asyncio.create_task(post(found, b"first"))
+        second = asyncio.create_task(post(found, b"second"))
+        free = found.free
+
+        def free_and_give_up(connection: wire.Connection) -> None:
+            free(connection)
+            first.cancel()
+
+        monkeypatch.setattr(found, "free", free_and_give_up)
+
+        assert (await second).body == b"second"
+        assert first.cancelled()
+        assert seen == [0]
+
+
+async def test_a_server_that_accepts_and_hangs_up_is_not_waited_for() -> None:
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+
+    async with origin(serve) as (found, _):
+        started = time.monotonic()
+        for _attempt in range(5):
+            with pytest.raises((Broken, NoConnection)):
+                await post(found)
+        assert time.monotonic() - started < 0.5
+        await asyncio.sleep(0.02)
+        assert found.open == 0
+
+
+async def test_giving_up_while_connecting_leaves_the_count_right() -> None:
+    async with origin(answers(answer(b"ok")), connections=2) as (found, _):
+        for turns in range(12):
+            task = asyncio.create_task(post(found))
+            for _turn in range(turns):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await asyncio.sleep(0.01)
+            assert 0 <= found.open <= 2
+        found.close()
+        await asyncio.sleep(0.02)
+        assert found.open == 0
+
+
 async def test_nobody_listening_and_no_address_are_no_connection() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
