@@ -100,7 +100,9 @@ class Settings:
     """By subgraph name; a subgraph that is not named serves `graphql-transport-ws` at its address."""
     subscription_limits: SubscriptionLimits = field(default_factory=SubscriptionLimits)
     documents: int = 1_000
-    """Prepared operations that are kept."""
+    """Prepared operations that are kept, at most."""
+    document_characters: int = 250_000
+    """Their texts' length together, at most; a character costs about 130 bytes once it is planned."""
     reload_seconds: float = 1.0
     drain_seconds: int = 10
     service_name: str = "gateway"

@@ -5,6 +5,8 @@ returns the finished value, or None after it reported why there is none; who ask
 nullability whether the null stays or rises.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 

@@ -1,5 +1,7 @@
 """The whole story of executing: follow the plan's nodes, then read the client's answer out of the tree."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any

@@ -1,5 +1,7 @@
 """One fetch of a plan, compiled: builds its body, sends it, merges the answer and relays its errors."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property

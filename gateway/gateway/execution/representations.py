@@ -1,5 +1,7 @@
 """From objects of the tree to the representations that a subgraph is asked about, each only once."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -68,6 +70,8 @@ class Group:
 
 class _Kind:
     """Representations made by one recipe."""
+
+    __slots__ = ("build", "name", "sort")
 
     def __init__(self, recipe: Recipe) -> None:
         self.name = (recipe.typename, *(pick.name for pick in recipe.picks))

@@ -1,5 +1,7 @@
 """The one tree of JSON that all fetches of a request build: finding objects in it and merging into it."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable
 from typing import Any
 

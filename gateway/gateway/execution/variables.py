@@ -1,5 +1,7 @@
 """The client's variables: checked against their types, defaults filled in, otherwise sent on as they came."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from typing import Any
 

@@ -35,7 +35,6 @@ from gateway.supergraph import Supergraph
 Stage = Callable[[str], AbstractContextManager[object]]
 """Opens a span around one stage of the work."""
 
-CACHED_CHARACTERS = 20_000_000
 MOST_ERRORS, MOST_ERRORS_IN_PRODUCTION = 50, 3
 
 
@@ -76,7 +75,9 @@ class Documents:
     def __init__(self, supergraph: Supergraph, settings: Settings) -> None:
         self.supergraph = supergraph
         self.settings = settings
-        self.known: Recent[Key, Prepared | Refused] = Recent(settings.documents, CACHED_CHARACTERS)
+        self.known: Recent[Key, Prepared | Refused] = Recent(
+            settings.documents, settings.document_characters
+        )
 
     def cached(self, text: str, name: str | None) -> Prepared | Refused | None:
         """What is known about the document, if anything."""
