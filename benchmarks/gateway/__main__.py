@@ -180,6 +180,7 @@ class Bench:
             "big": worlds.BIG.replace("  users {", "  NEW: users {"),
         }
         spent: dict[str, dict[str, list[float]]] = {}
+        memory: dict[str, float] = {}
         with self.subgraphs("shop") as place:
             for gateway, program in self.each("new documents", place):
                 for name, query in queries.items():
@@ -188,7 +189,8 @@ class Bench:
                     for _ in range(self.rounds):
                         cost, _ = self.timed(gateway, program, nth, self.seconds)
                         spent.setdefault(gateway.name, {}).setdefault(name, []).append(cost)
-        self._costs("Requests a core-second, every document new", spent)
+                memory[gateway.name] = program.peak_megabytes
+        self._costs("Requests a core-second, every document new", spent, memory)
 
     def slow_subgraphs(self) -> None:
         """Subgraphs that take 10 ms: the depth of the plan decides."""
