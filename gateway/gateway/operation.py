@@ -264,7 +264,7 @@ class _Inliner:
             variables=frozenset(
                 name for item in (*arguments, *others) for name in variables_in(item)
             ),
-            guard=guard,
+            guard=self.when_due(guard),
             directives=" ".join(print_ast(item) for item in others),
             selections=self.selections(node.selection_set, inside),
         )
@@ -293,8 +293,14 @@ class _Inliner:
         before, self.around = self.around, (*self.around, deferral.name)
         inner = self.selections(selections, inside)
         self.around = before
+        return Fragment(kind, guard, inner, deferral)
+
+    def when_due(self, guard: Guard) -> Guard:
+        """Add the turns that a field waits for: at any depth, so that what is below asks for them too."""
+        if not self.around:
+            return guard
         (tests,) = guard or ((),)
-        return Fragment(kind, (tuple(sorted((*tests, (deferral.name, True)))),), inner, deferral)
+        return (tuple(sorted((*tests, *((name, True) for name in self.around)))),)
 
     def deferral(self, node: InlineFragmentNode | FragmentSpreadNode) -> Deferral | None:
         if self.deferring is None or self.deferrals >= MAX_DEFERRALS:

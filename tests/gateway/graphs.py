@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+from graphql import print_schema
+
 from gateway.composition import compose
 from gateway.errors import Problem
 from gateway.operation import read
@@ -43,3 +47,8 @@ def problems(**sdl: str) -> list[Problem]:
 def planned(supergraph: Supergraph, query: str) -> str:
     """The plan of a query, as text."""
     return print_plan(plan(supergraph, read(query)))
+
+
+def api(supergraph: Supergraph) -> str:
+    """The schema that clients see, without @defer, which every gateway has."""
+    return re.sub(r"directive @defer\(.*\n\n", "", print_schema(supergraph.schema))

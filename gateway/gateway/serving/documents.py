@@ -27,6 +27,7 @@ from gateway.plan import Plan, print_plan
 from gateway.planning import plan as make_plan
 from gateway.result import Fault
 from gateway.serving.cache import Recent
+from gateway.serving.deferrals import Deferrals
 from gateway.serving.limits import check_document
 from gateway.serving.soundness import is_sound
 from gateway.settings import Settings
@@ -60,6 +61,8 @@ class Prepared:
     coerce: Coerce
     plan: Plan
     executable: Executable
+    deferrals: Deferrals | None = None
+    """Where the client defers something."""
 
     def plan_text(self) -> str:
         """The plan for human eyes."""
@@ -111,6 +114,9 @@ class Documents:
 
     def _planned(self, operation: Operation, text: str) -> Prepared:
         plan = make_plan(self.supergraph, operation)
+        deferrals = None
+        if "@defer" in text and operation.kind != "subscription":
+            deferrals = Deferrals(self.supergraph, operation)
         schema = self.supergraph.schema
         return Prepared(
             kind=operation.kind,
@@ -119,6 +125,7 @@ class Documents:
             coerce=variables_of(operation, schema, quiet=self.settings.production),
             plan=plan,
             executable=Executable(plan, schema),
+            deferrals=deferrals,
         )
 
 

@@ -20,6 +20,7 @@ from gateway.result import Fault, Response
 from gateway.serving.documents import Prepared, Refused
 from gateway.serving.event_stream import EventStream
 from gateway.serving.limits import check_variables
+from gateway.serving.parts import Parts, dialect_of
 from gateway.serving.question import (
     GRAPHQL,
     JSON,
@@ -42,6 +43,7 @@ class Reply:
     response: Response
     prepared: Prepared | None = None
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    parts: Parts | None = None
 
 
 class GraphQL:
@@ -109,6 +111,11 @@ class GraphQL:
             status = 200 if kind == JSON else error.status
             return Reply(status, Response(None, refused.faults(locale), executed=False), prepared)
         sender = Sender(self.state.subgraphs, self.passed_on(headers), deadline, trace)
+        if prepared.deferrals and (dialect := dialect_of(headers.get("accept", ""))):
+            deferring = prepared.deferrals.given(variables)
+            if deferring is not None:
+                parts = Parts(dialect, deferring.parts(variables, sender, locale))
+                return Reply(200, Response(None), prepared, parts=parts)
         with trace.stage("graphql.execute"):
             response = await prepared.executable.run(variables, sender, locale)
         if headers.get("x-include-plan") == "1" and not self.settings.production:
@@ -146,6 +153,10 @@ class GraphQL:
         return [(name, headers[name]) for name in self.settings.headers if name in headers]
 
     async def _write(self, send: Send, reply: Reply, kind: str, trace: RequestTrace) -> None:
+        if reply.parts is not None:
+            codes = await reply.parts.write(send, trace, self.settings)
+            self._count(reply, codes, trace)
+            return
         response = reply.response
         response.extensions["traceId"] = trace.trace_id
         if self.settings.trace_url:
@@ -160,14 +171,7 @@ class GraphQL:
             response = reply.response
             body = orjson.dumps(response.to_json())
         codes = [fault.code or "" for fault in response.faults]
-        trace.close(reply.status, codes)
-        prepared = reply.prepared
-        self.state.metrics.request(
-            prepared.kind if prepared else "refused",
-            prepared.name if prepared else None,
-            codes,
-            time.perf_counter() - trace.started,
-        )
+        self._count(reply, codes, trace)
         await send(
             {
                 "type": "http.response.start",
@@ -184,6 +188,16 @@ class GraphQL:
             }
         )
         await send({"type": "http.response.body", "body": body})
+
+    def _count(self, reply: Reply, codes: list[str], trace: RequestTrace) -> None:
+        trace.close(reply.status, codes)
+        prepared = reply.prepared
+        self.state.metrics.request(
+            prepared.kind if prepared else "refused",
+            prepared.name if prepared else None,
+            codes,
+            time.perf_counter() - trace.started,
+        )
 
 
 _CONTENT_TYPE = {

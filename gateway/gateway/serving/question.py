@@ -39,6 +39,8 @@ def media_type(accept: str | None) -> str:
         quality = _quality(parameters)
         if offered and quality > best_quality:
             best, best_quality = offered, quality
+    if not best and PARTS in accept.lower():
+        return JSON  # each part is JSON, and an answer may have only one
     if not best:
         raise NotAcceptable(
             f"The answer is written as {GRAPHQL} or {JSON}; accept one of them.",
@@ -48,6 +50,7 @@ def media_type(accept: str | None) -> str:
 
 
 _OFFERED = {JSON: JSON, GRAPHQL: GRAPHQL, "*/*": JSON, "application/*": JSON}
+PARTS: Final = "multipart/mixed"
 
 
 def _quality(parameters: str) -> float:

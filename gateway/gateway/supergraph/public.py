@@ -24,6 +24,7 @@ from graphql import (
     TypeNode,
     UnionTypeDefinitionNode,
     build_ast_schema,
+    parse,
 )
 
 from gateway.supergraph.specs import Spec
@@ -50,7 +51,22 @@ def public_schema(document: DocumentNode, specs: Mapping[str, Spec]) -> GraphQLS
     definitions = tuple(
         cleaned for node in document.definitions if (cleaned := cleaner.definition(node))
     )
+    if not any(_is_defer(node) for node in definitions):
+        definitions += _DEFER.definitions
     return build_ast_schema(DocumentNode(definitions=definitions), assume_valid_sdl=True)
+
+
+# No subgraph has to know it: the gateway itself answers in pieces.
+_DEFER = parse(
+    """
+    directive @defer(if: Boolean! = true, label: String) on FRAGMENT_SPREAD | INLINE_FRAGMENT
+    """,
+    no_location=True,
+)
+
+
+def _is_defer(node: DefinitionNode) -> bool:
+    return isinstance(node, DirectiveDefinitionNode) and node.name.value == "defer"
 
 
 def named(node: TypeNode) -> str:

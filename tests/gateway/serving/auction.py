@@ -68,8 +68,8 @@ class Bid:
 @strawberry.type(name="Query")
 class AuctionQuery:
     @strawberry.field
-    def bids(self) -> list[Bid]:
-        return [_bid(number) for number in range(2)]
+    def bids(self, odd: str = "u2") -> list[Bid]:
+        return [_bid(number, odd) for number in range(2)]
 
     @strawberry.field
     def watchers(self) -> int:

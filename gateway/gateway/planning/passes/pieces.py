@@ -50,6 +50,13 @@ class _Splitter(Shaper):
     ) -> tuple[Slot, ...]:
         return super().slots(parent, self.first(selections), json)
 
+    def slot(
+        self, parent: GraphQLObjectType | GraphQLInterfaceType, item: Field, json: JsonPath
+    ) -> Slot:
+        """Return a slot that does not wait for turns: its piece is only read in its turn."""
+        slot = super().slot(parent, item, json)
+        return replace(slot, guard=spoken(slot.guard)) if slot.guard else slot
+
     def first(self, selections: Selections) -> Selections:
         """Return selections without the deferred fragments at this level."""
         kept: list[Selection] = []
