@@ -20,8 +20,10 @@ from gateway.settings import Settings
 Dialect = Literal["deferSpec=20220824", "incrementalSpec=v0.2"]
 OLD: Dialect = "deferSpec=20220824"
 NEW: Dialect = "incrementalSpec=v0.2"
-HEAD = b"\r\n---\r\ncontent-type: application/json; charset=utf-8\r\n\r\n"
-TAIL = b"\r\n-----\r\n"
+HEAD = b"\r\ncontent-type: application/json; charset=utf-8\r\n\r\n"
+BOUNDARY = b"\r\n---"
+"""Follows a part at once: a client knows only by it that the part is whole."""
+END = b"--\r\n"
 
 
 def dialect_of(accept: str) -> Dialect | None:
@@ -53,7 +55,11 @@ class Parts:
                     if part.first is not None:
                         answer["extensions"] = _extensions(trace, settings)
                         await send(_start(self.dialect, trace))
-                    body = HEAD + orjson.dumps(answer) + (b"" if part.has_next else TAIL)
+                    body = HEAD + orjson.dumps(answer) + BOUNDARY
+                    if part.first is not None:
+                        body = BOUNDARY + body
+                    if not part.has_next:
+                        body += END
                     async with asyncio.timeout(settings.subscription_limits.slow_seconds):
                         await send(
                             {

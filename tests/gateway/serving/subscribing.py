@@ -89,7 +89,7 @@ class Client:
 
     async def all(self) -> list[dict[str, Any]]:
         """Everything up to `complete` or `error`."""
-        found = []
+        found: list[dict[str, Any]] = []
         while not found or found[-1]["type"] == "next":
             found.append(await self.hear())
         return found
@@ -107,7 +107,7 @@ class Client:
 def events(response: requests.Response) -> list[tuple[str, Any]]:
     """An event stream, read to its end."""
     assert response.headers["content-type"].startswith("text/event-stream"), response.text
-    found = []
+    found: list[tuple[str, Any]] = []
     for block in response.content.decode().split("\n\n"):
         lines = [line for line in block.split("\n") if line and not line.startswith(":")]
         if lines:

@@ -95,6 +95,7 @@ def test_the_first_part_does_not_wait(house: AuctionHouse) -> None:
     rest = b"".join(chunks)
 
     assert b'"number":0' in first
+    assert first.endswith(b"\r\n---"), "clients wait for the end of a part"
     assert soon < 0.3 < time.monotonic() - began
     assert b"was born" in rest
 

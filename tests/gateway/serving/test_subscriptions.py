@@ -180,8 +180,9 @@ def running(file: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 def test_tells_how_many_there_are() -> None:
     with auction_house() as house, house.stream(ENDLESS) as stream:
-        next(stream.iter_content(None))
-        assert "gateway_subscriptions 1" in requests.get(f"{house.url}/metrics", timeout=5).text
+        assert b'"number":0' in next(stream.iter_content(None))
+        numbers = requests.get(f"{house.url}/metrics", timeout=5).text
+        assert "gateway_subscriptions 1\n" in numbers
 
 
 def test_a_source_that_cannot_be_reached_is_an_error(tmp_path: Path) -> None:
