@@ -180,7 +180,8 @@ def running(file: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 def test_tells_how_many_there_are() -> None:
     with auction_house() as house, house.stream(ENDLESS) as stream:
-        assert b'"number":0' in next(stream.iter_content(None))
+        chunks = stream.iter_content(None)  # held: a forgotten iterator closes the connection
+        assert b'"number":0' in next(chunks)
         numbers = requests.get(f"{house.url}/metrics", timeout=5).text
         assert "gateway_subscriptions 1\n" in numbers
 
