@@ -1,5 +1,6 @@
 // The page that the gateway serves: GraphiQL, a sign-in bar, the trace and the plan of the last answer.
 import type { Fetcher } from "@graphiql/toolkit";
+import { getOperationAST } from "graphql";
 import { GraphiQL } from "graphiql";
 import "graphiql/style.css";
 import { StrictMode, useMemo, useState, useSyncExternalStore } from "react";
@@ -10,7 +11,8 @@ import { planTab } from "./plan_tab";
 import { current, forget, type Session } from "./session";
 import { SignInBar } from "./sign_in_bar";
 import "./page.css";
-import { ask } from "./transport";
+import { follow } from "./event_stream";
+import { ask, type Answer } from "./transport";
 import { isChinese } from "./words";
 
 function Page() {
@@ -42,19 +44,26 @@ function Page() {
 function fetcherFor(session: Session | null, onExpired: () => void): Fetcher {
   return async ({ query, variables, operationName }, options) => {
     const introspection = operationName === "IntrospectionQuery";
-    const answer = await ask(
-      { query, variables, operationName },
-      {
-        ...(session ? { authorization: `Bearer ${session.token}` } : {}),
-        ...(configuration.plans && !introspection ? { "x-include-plan": "1" } : {}),
-        ...lowerCase(options?.headers ?? {}),
-      },
-    );
-    if (introspection) return answer as never;
-    lastAnswer.tell(answer);
-    if (session && answer.errors?.some(({ extensions }) => extensions?.code === "UNAUTHENTICATED")) onExpired();
-    return withoutPlan(answer) as never;
+    const question = { query, variables, operationName };
+    const headers = {
+      ...(session ? { authorization: `Bearer ${session.token}` } : {}),
+      ...(configuration.plans && !introspection ? { "x-include-plan": "1" } : {}),
+      ...lowerCase(options?.headers ?? {}),
+    };
+    const told = (answer: Answer) => {
+      lastAnswer.tell(answer);
+      if (session && answer.errors?.some(({ extensions }) => extensions?.code === "UNAUTHENTICATED")) onExpired();
+      return withoutPlan(answer);
+    };
+    const operation = options?.documentAST && getOperationAST(options.documentAST, operationName);
+    if (operation?.operation === "subscription") return each(follow(question, headers), told) as never;
+    const answer = await ask(question, headers);
+    return (introspection ? answer : told(answer)) as never;
   };
+}
+
+async function* each(answers: AsyncGenerator<Answer>, told: (answer: Answer) => Answer) {
+  for await (const answer of answers) yield told(answer);
 }
 
 function lowerCase(headers: Record<string, string>): Record<string, string> {
