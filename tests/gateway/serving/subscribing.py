@@ -158,8 +158,8 @@ def auction_house(
         yield AuctionHouse(url, app.state.gateway, composed(urls))
 
 
-async def nobody_watches() -> None:
-    """Wait until no subscription is left at the subgraph."""
+async def nobody_watches(house: AuctionHouse) -> None:
+    """Wait until no subscription is left, neither at the gateway nor at the subgraph."""
     async with asyncio.timeout(PATIENCE):
-        while auction.WATCHERS:  # noqa: ASYNC110  it changes in another thread's loop
+        while auction.WATCHERS or house.state.metrics.subscriptions:  # noqa: ASYNC110  other threads
             await asyncio.sleep(0.02)

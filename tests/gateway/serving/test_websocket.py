@@ -123,7 +123,7 @@ async def test_complete_from_the_client_ends_the_source_and_frees_the_id(
         await client.hear()
         assert len(auction.WATCHERS) == 1
         await client.say(type="complete", id="1")
-        await nobody_watches()
+        await nobody_watches(house)
         await client.subscribe("{ watchers }")
         while (message := await client.hear())["payload"].get("data", {}).get("bids"):
             pass
@@ -134,8 +134,7 @@ async def test_a_client_that_leaves_leaves_nothing_behind(house: AuctionHouse) -
     async with house.connected() as client:
         await client.subscribe("subscription { bids(count: 1000, pause: 0.02) { number } }")
         await client.hear()
-    await nobody_watches()
-    assert house.state.metrics.subscriptions == 0
+    await nobody_watches(house)
 
 
 async def test_limits_operations_of_one_connection(house: AuctionHouse) -> None:
