@@ -233,7 +233,11 @@ def _plan(given: argparse.Namespace) -> int:
             line, column = next(iter(fault.locations), (0, 0))
             _say(f"{given.query}:{line}:{column}: {fault.message}")
         return 1
-    print(print_plan(plan(supergraph, choose(document, given.operation))), end="")  # noqa: T201  its answer
+    operation = choose(document, given.operation)
+    if operation.kind != "subscription":
+        every = frozenset(operation.variables)  # what may be deferred is shown as deferred
+        operation = choose(document, given.operation, deferring=every)
+    print(print_plan(plan(supergraph, operation)), end="")  # noqa: T201  its answer
     return 0
 
 

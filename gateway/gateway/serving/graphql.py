@@ -16,6 +16,7 @@ from gateway.errors import (
     SubscriptionsUnsupported,
 )
 from gateway.execution.http import Headers, Sender
+from gateway.plan import print_plan
 from gateway.result import Fault, Response
 from gateway.serving.documents import Prepared, Refused
 from gateway.serving.event_stream import EventStream
@@ -114,11 +115,16 @@ class GraphQL:
         if prepared.deferrals and (dialect := dialect_of(headers.get("accept", ""))):
             deferring = prepared.deferrals.given(variables)
             if deferring is not None:
-                parts = Parts(dialect, deferring.parts(variables, sender, locale))
+                shown = self._shows_plan(headers)
+                parts = Parts(
+                    dialect,
+                    deferring.parts(variables, sender, locale),
+                    print_plan(deferring.plan) if shown else None,
+                )
                 return Reply(200, Response(None), prepared, parts=parts)
         with trace.stage("graphql.execute"):
             response = await prepared.executable.run(variables, sender, locale)
-        if headers.get("x-include-plan") == "1" and not self.settings.production:
+        if self._shows_plan(headers):
             response.extensions["queryPlan"] = prepared.plan_text()
         return Reply(200, response, prepared)
 
@@ -188,6 +194,9 @@ class GraphQL:
             }
         )
         await send({"type": "http.response.body", "body": body})
+
+    def _shows_plan(self, headers: Mapping[str, str]) -> bool:
+        return headers.get("x-include-plan") == "1" and not self.settings.production
 
     def _count(self, reply: Reply, codes: list[str], trace: RequestTrace) -> None:
         trace.close(reply.status, codes)

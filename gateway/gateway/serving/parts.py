@@ -39,9 +39,12 @@ def dialect_of(accept: str) -> Dialect | None:
 class Parts:
     """The parts of one answer, on their way."""
 
-    def __init__(self, dialect: Dialect, parts: AsyncGenerator[Part, None]) -> None:
+    def __init__(
+        self, dialect: Dialect, parts: AsyncGenerator[Part, None], plan: str | None = None
+    ) -> None:
         self.dialect = dialect
         self.parts = parts
+        self.plan = plan
 
     async def write(self, send: Send, trace: RequestTrace, settings: Settings) -> list[str]:
         """Write every part as soon as it is there; return the codes of all errors."""
@@ -54,6 +57,8 @@ class Parts:
                     answer = render(part)
                     if part.first is not None:
                         answer["extensions"] = _extensions(trace, settings)
+                        if self.plan is not None:
+                            answer["extensions"]["queryPlan"] = self.plan
                         await send(_start(self.dialect, trace))
                     body = HEAD + orjson.dumps(answer) + BOUNDARY
                     if part.first is not None:

@@ -204,3 +204,13 @@ def test_may_not_be_used_where_nothing_can_wait(house: AuctionHouse) -> None:
     query = "mutation { ... @defer { bid(amount: 1) { amount } } }"
     answer = ask(house, query, "multipart/mixed, application/json").json()
     assert answer["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+
+
+def test_shows_the_plan_to_who_asks(house: AuctionHouse) -> None:
+    response = requests.post(
+        f"{house.url}/graphql",
+        json={"query": LATE},
+        headers={"accept": "multipart/mixed", "x-include-plan": "1"},
+        timeout=10,
+    )
+    assert "Deferred @0" in parts(response)[0]["extensions"]["queryPlan"]
