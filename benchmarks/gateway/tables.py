@@ -31,7 +31,8 @@ def render(about: Mapping[str, object], tables: Sequence[Table]) -> str:
         "# The gateway beside its peers",
         "",
         f"{about['date']}, {about['processor']}, one core for the gateway, "
-        f"median of {about['rounds']} rounds of {about['seconds']:g} s. "
+        f"median of {about['rounds']} rounds of {about['seconds']:g} s, "
+        f"load of the machine before {about['load']}. "
         "Made by `python -m benchmarks gateway --save`.",
         "",
         "Every request carries a token of its own, so nothing can be answered twice. Ours validates, "
