@@ -7,17 +7,30 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 
 from gateway.composition import compose
+from gateway.configuration import read_configuration
 from gateway.errors import GatewayError
 from gateway.execution.sdl import ask_for_sdl
 from gateway.operation import choose, parse_document
 from gateway.plan import print_plan
 from gateway.planning import plan
+from gateway.protection import (
+    ActorHeader,
+    Authentication,
+    Issuer,
+    PersistedQueries,
+    Protection,
+    Rates,
+    TrustedDocuments,
+    Uploads,
+)
 from gateway.serving.application import application
 from gateway.serving.documents import Refused, check_valid
 from gateway.serving.logs import start_logs
@@ -193,12 +206,37 @@ def _serve_arguments(parser: argparse.ArgumentParser) -> None:
         "--sign-in-token", default="signIn.accessToken", metavar="PATH", help="default: %(default)s"
     )
     add("--sign-in-errors", default="signIn.errors", metavar="PATH", help="default: %(default)s")
+    _protection_arguments(parser)
     add(
         "--production",
         action="store_true",
         help="no GraphiQL, no introspection, no suggestions, no plans",
     )
     parser.set_defaults(command=_serve)
+
+
+def _protection_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("safe").add_argument
+    add("--config", type=Path, metavar="FILE", help="TOML with everything below and more")
+    add("--jwks", metavar="URL|FILE", help="the JWK set that bearer tokens are verified with")
+    add("--issuer", metavar="NAME", help="what `iss` of a token must say")
+    add("--audience", action="append", default=[], metavar="NAME", help="what `aud` may hold")
+    add("--require-token", action="store_true", help="refuse requests without a token")
+    add("--actor-key", type=Path, metavar="FILE", help="Ed25519 key that signs `x-actor`")
+    add("--manifest", type=Path, metavar="FILE", help="trusted documents; in production no others")
+    add("--persisted-queries", action="store_true", help="automatic persisted queries")
+    add("--rate", metavar="N/SECONDS", help="requests a client, e.g. 600/60")
+    add("--redis-url", metavar="URL", help="where gateways count and persist together")
+    add("--max-cost", type=int, metavar="N", help="limit by @cost and @listSize")
+    add("--uploads", action="store_true", help="files by multipart requests")
+    add("--share-queries", action="store_true", help="equal queries under way travel once")
+    add(
+        "--trusted-proxy",
+        action="append",
+        default=[],
+        metavar="NETWORK",
+        help="whose x-forwarded-for is believed, e.g. 10.0.0.0/8",
+    )
 
 
 # ------------------------------------------------------------------------------------- commands
@@ -242,7 +280,10 @@ def _plan(given: argparse.Namespace) -> int:
 
 
 def _serve(given: argparse.Namespace) -> int:
+    configured = read_configuration(given.config) if given.config else {}
+    configured["protection"] = _protection(configured.get("protection", Protection()), given)
     settings = Settings(
+        **configured,
         supergraph=given.supergraph,
         subgraph_urls=dict(_pair(text, "--subgraph-url") for text in given.subgraph_url),
         event_sources=dict(_event_source(text) for text in given.subscriptions),
@@ -270,6 +311,45 @@ def _serve(given: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: sys.exit(0))
     run(settings, listener)
     return 0
+
+
+def _protection(base: Protection, given: argparse.Namespace) -> Protection:
+    """What the options say, over what the file says."""
+    changes: dict[str, Any] = {}
+    if given.jwks:
+        issuer = Issuer(jwks=given.jwks, issuer=given.issuer, audience=tuple(given.audience))
+        changes["authentication"] = Authentication(issuers=(issuer,))
+    elif given.issuer or given.audience:
+        raise Unusable("--issuer and --audience need --jwks.")
+    authentication = changes.get("authentication", base.authentication)
+    if given.require_token:
+        if authentication is None:
+            raise Unusable("--require-token needs --jwks, or nobody could be let in.")
+        changes["authentication"] = replace(authentication, mode="required")
+    if given.actor_key:
+        changes["actor"] = ActorHeader(key=given.actor_key)
+    if given.manifest:
+        changes["trusted"] = TrustedDocuments(manifest=given.manifest)
+    if given.persisted_queries:
+        changes["persisted"] = PersistedQueries(redis_url=given.redis_url)
+    if given.rate:
+        changes["rates"] = _rates(given.rate, given.redis_url)
+    if given.max_cost is not None:
+        changes["cost"] = given.max_cost
+    if given.uploads:
+        changes["uploads"] = Uploads()
+    if given.share_queries:
+        changes["share_queries"] = True
+    if given.trusted_proxy:
+        changes["trusted_proxies"] = tuple(given.trusted_proxy)
+    return replace(base, **changes)
+
+
+def _rates(text: str, redis_url: str | None) -> Rates:
+    count, _, seconds = text.partition("/")
+    if not count.isdigit() or not seconds.isdigit() or not int(count) or not int(seconds):
+        raise Unusable(f'--rate wants N/SECONDS, e.g. 600/60, and "{text}" is not that.')
+    return Rates(requests=int(count), seconds=float(seconds), redis_url=redis_url)
 
 
 # -------------------------------------------------------------------------------------- helpers

@@ -11,6 +11,7 @@ class GatewayError(Exception):
 
     code: ClassVar[str] = "INTERNAL_SERVER_ERROR"
     status: ClassVar[int] = 200  # the HTTP status a GraphQL server answers with
+    headers: tuple[tuple[str, str], ...] = ()  # that belong to the refusal
 
     def __init__(self, en: str, zh: str, **extra: Any) -> None:
         super().__init__(en)
@@ -65,6 +66,13 @@ class BadSupergraph(GatewayError):
     status = 500
 
 
+class BadSettings(GatewayError):
+    """The operator asked for something that cannot be."""
+
+    code = "INVALID_SETTINGS"
+    status = 500
+
+
 class BadVariables(GatewayError):
     """A variable is missing or does not fit its type."""
 
@@ -114,6 +122,68 @@ class IntrospectionDisabled(GatewayError):
     status = 400
 
 
+class Unauthenticated(GatewayError):
+    """Nobody can tell who is asking."""
+
+    code = "UNAUTHENTICATED"
+    status = 401
+    headers = (("www-authenticate", "Bearer"),)
+
+
+class AuthenticationUnavailable(GatewayError):
+    """The issuer's keys cannot be read, so no token can be checked."""
+
+    code = "AUTHENTICATION_UNAVAILABLE"
+    status = 503
+
+
+class Unauthorized(GatewayError):
+    """The caller may not see what the operation asks for."""
+
+    code = "UNAUTHORIZED_FIELD_OR_TYPE"
+    status = 403
+
+
+class RateLimited(GatewayError):
+    """The client asked too much in too short a time."""
+
+    code = "RATE_LIMITED"
+    status = 429
+
+
+class TooCostly(GatewayError):
+    """The operation would cost more than one may."""
+
+    code = "COST_ESTIMATED_TOO_EXPENSIVE"
+    status = 400
+
+
+class PersistedQueryNotFound(GatewayError):
+    """The hash names no document that is known here; the client sends the text once more."""
+
+    code = "PERSISTED_QUERY_NOT_FOUND"
+
+
+class PersistedQueryNotSupported(GatewayError):
+    """Hashes are not understood here; the client sends texts."""
+
+    code = "PERSISTED_QUERY_NOT_SUPPORTED"
+
+
+class NotTrusted(GatewayError):
+    """Only the documents of the manifest are served."""
+
+    code = "QUERY_NOT_IN_SAFELIST"
+    status = 403
+
+
+class UnknownDocument(GatewayError):
+    """The manifest holds no document of this id."""
+
+    code = "PERSISTED_QUERY_NOT_IN_LIST"
+    status = 404
+
+
 class SubgraphFailed(GatewayError):
     """A subgraph gave no usable answer; always carries `service`."""
 
@@ -136,6 +206,7 @@ class BadSubgraphAnswer(SubgraphFailed):
     """What the subgraph sent is not a GraphQL response, or not one that fits the schema."""
 
     code = "SUBGRAPH_BAD_RESPONSE"
+    http_status: int = 0  # where that was what made it unusable
 
 
 class NullNotAllowed(GatewayError):

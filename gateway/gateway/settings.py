@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from gateway.protection import Protection
+
 DEFAULT_HEADERS = ("authorization", "accept-language")
 
 
@@ -96,6 +98,7 @@ class Settings:
     """Headers of the client that every subgraph is sent too (`traceparent` always is)."""
     limits: Limits = field(default_factory=Limits)
     subgraph_limits: SubgraphLimits = field(default_factory=SubgraphLimits)
+    protection: Protection = field(default_factory=Protection)
     event_sources: Mapping[str, EventSource] = field(default_factory=dict)
     """By subgraph name; a subgraph that is not named serves `graphql-transport-ws` at its address."""
     subscription_limits: SubscriptionLimits = field(default_factory=SubscriptionLimits)

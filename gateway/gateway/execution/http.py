@@ -68,6 +68,8 @@ class Sender:
     headers: Headers
     deadline: float  # on the clock of time.monotonic
     observer: Observer
+    timeout_header: str = ""
+    """Tells the subgraph how many milliseconds are left."""
     lines: bytes = field(init=False)
 
     def __post_init__(self) -> None:
@@ -114,6 +116,11 @@ class Sender:
         if seconds <= 0:
             raise _timeout(name)
         lines = self.lines + _lines(self.observer.trace_headers(span))
+        if self.timeout_header:
+            lines += b"%b: %d\r\n" % (self.timeout_header.encode(), seconds * 1000)
+        if request.content_type:
+            kind = _lines((("content-type", request.content_type), *ALWAYS_SENT[1:]))
+            lines = kind + lines[len(ALWAYS) :]
         try:
             return _parse(name, await origin.post(lines, request.body, seconds))
         except TimedOut as error:
@@ -156,20 +163,24 @@ def _parse(name: str, reply: Reply) -> Answer:
         if status in BUSY:
             raise _unavailable(name, f"it answered HTTP {status}", f"返回 HTTP {status}") from error
         kind = (reply.kind or "no content type").split(";")[0]
-        raise _bad(
+        bad = _bad(
             name,
             f"it answered HTTP {status} with {kind}, not JSON",
             f"返回 HTTP {status} {kind}，不是 JSON",
-        ) from error
+        )
+        bad.http_status = status
+        raise bad from error
     if is_answer(answer):
         return answer  # type: ignore[no-any-return]  # is_answer looked
     if status in BUSY:
         raise _unavailable(name, f"it answered HTTP {status}", f"返回 HTTP {status}")
-    raise _bad(
+    bad = _bad(
         name,
         f"it answered HTTP {status} with JSON that is not a GraphQL response",
         f"返回 HTTP {status}，其 JSON 不是 GraphQL 响应",
     )
+    bad.http_status = status
+    raise bad
 
 
 def is_answer(answer: Any) -> bool:

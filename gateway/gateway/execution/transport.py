@@ -18,6 +18,8 @@ class Request:
     body: bytes
     entities: int = 0
     """How many representations it asks for."""
+    content_type: str = ""
+    """Of the body, when it is not JSON."""
 
 
 Send = Callable[[Request], Awaitable[Answer]]

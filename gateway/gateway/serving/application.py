@@ -62,6 +62,9 @@ def application(settings: Settings) -> Starlette:
     async def numbers(_: Request) -> Response:
         return PlainTextResponse(state.metrics.text(), media_type="text/plain; version=0.0.4")
 
+    async def keys(_: Request) -> Response:
+        return JSONResponse(state.edge.actors.jwks if state.edge.actors else {"keys": []})
+
     graphql = GraphQL(state)
     app = Gateway(
         graphql,
@@ -70,6 +73,7 @@ def application(settings: Settings) -> Starlette:
             Route("/livez", live),
             Route("/readyz", ready),
             Route("/metrics", numbers),
+            Route("/.well-known/jwks.json", keys),
             *page_routes(settings),
         ],
         lifespan=lifespan,

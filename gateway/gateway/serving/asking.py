@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gateway.errors import GatewayError, MethodNotAllowed
-from gateway.execution.http import Sender
 from gateway.result import Response
 from gateway.serving.documents import Refused
+from gateway.serving.edge import Visitor
 from gateway.serving.limits import check_variables
 from gateway.serving.question import Question
 from gateway.serving.subscriptions import Subscriber
@@ -47,17 +47,25 @@ class Asked:
 
 async def ask(
     graphql: "GraphQL",
+    scope: Mapping[str, Any],
     question: Question,
     headers: Mapping[str, str],
     locale: str,
     *,
     only_reads: bool = False,
 ) -> Asked:
-    """Begin to answer; raise Refused, or MethodNotAllowed for a mutation where none may be."""
+    """Begin to answer; raise Refused, or MethodNotAllowed for a mutation where none may be.
+
+    Each operation is admitted for itself, also when many share a connection.
+    """
+    edge = graphql.state.edge
+    visitor = await edge.admit(scope, headers)
+    if edge.stored is not None or not question.query:
+        question = await edge.question(question)
     trace = graphql.state.tracing.begin(headers)
     trace.open("SUBSCRIBE", "/graphql")
     try:
-        found = _ready(graphql, question, headers, locale, trace, only_reads=only_reads)
+        found = _ready(graphql, visitor, question, headers, locale, trace, only_reads=only_reads)
     except Refused as refused:
         trace.close(200, [error.code for error in refused.errors])
         raise
@@ -66,6 +74,7 @@ async def ask(
 
 def _ready(
     graphql: "GraphQL",
+    visitor: Visitor,
     question: Question,
     headers: Mapping[str, str],
     locale: str,
@@ -83,15 +92,18 @@ def _ready(
     try:
         check_variables(question.variables, settings.limits)
         variables = prepared.coerce(question.variables)
+        prepared.cost_within(settings.protection.cost, variables)
+        prepared = prepared.seen_by(visitor.caller)
     except GatewayError as error:
         raise Refused(error) from error
-    passed_on = graphql.passed_on(headers)
     if prepared.kind == "subscription":
         return Subscriber(
             prepared=prepared,
             variables=variables,
-            headers=passed_on,
+            visitor=visitor,
+            headers=headers,
             locale=locale,
+            edge=state.edge,
             subgraphs=state.subgraphs,
             sources=state.sources,
             tracing=state.tracing,
@@ -99,17 +111,21 @@ def _ready(
             crowd=state.crowd,
             settings=settings,
         )
-    deadline = time.monotonic() + settings.limits.seconds
-    sender = Sender(state.subgraphs, passed_on, deadline, trace)
+    deadline, hurried = state.edge.deadline(headers)
+    sender = state.edge.sender(visitor, headers, state.subgraphs, trace, deadline)
+    sender.alone = hurried
+    running = prepared
 
     async def run() -> Response:
         started = time.perf_counter()
         with trace.stage("graphql.execute"):
-            response = await prepared.executable.run(variables, sender, locale)
+            response = await running.executable.run(variables, sender, locale)
+        if running.variant is not None:
+            response = running.variant.report(response, variables, locale)
         response.extensions["traceId"] = trace.trace_id
         codes = [fault.code or "" for fault in response.faults]
         seconds = time.perf_counter() - started
-        state.metrics.request(prepared.kind, prepared.name, codes, seconds)
+        state.metrics.request(running.kind, running.name, codes, seconds)
         return response
 
     return asyncio.ensure_future(run())

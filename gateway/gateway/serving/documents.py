@@ -1,9 +1,10 @@
 """From the text of a document to something that can be run: parse, limits, validate, plan; each text only once."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from graphql import (
     DocumentNode,
@@ -25,13 +26,19 @@ from gateway.execution.variables import Coerce, variables_of
 from gateway.operation import Operation, choose, parse_document
 from gateway.plan import Plan, print_plan
 from gateway.planning import plan as make_plan
+from gateway.planning.rights import Curtain
 from gateway.result import Fault
+from gateway.serving.access import Access, Variant
 from gateway.serving.cache import Recent
+from gateway.serving.caller import Caller
+from gateway.serving.cost import Cost, Prices, check_cost, cost_of
 from gateway.serving.deferrals import Deferrals
 from gateway.serving.limits import check_document
 from gateway.serving.soundness import is_sound
 from gateway.settings import Settings
 from gateway.supergraph import Supergraph
+from gateway.supergraph.costs import costs_of
+from gateway.supergraph.rights import rights_of
 
 Stage = Callable[[str], AbstractContextManager[object]]
 """Opens a span around one stage of the work."""
@@ -63,6 +70,31 @@ class Prepared:
     executable: Executable
     deferrals: Deferrals | None = None
     """Where the client defers something."""
+    access: Access | None = None
+    """Set when the schema demands something of those who ask this."""
+    variant: Variant | None = None
+    cost: Cost | None = None
+
+    def seen_by(self, caller: Caller) -> "Prepared":
+        """The operation as this caller may ask it; raises Unauthorized when they may not at all."""
+        if self.access is None:
+            return self
+        schema = self.access.supergraph.schema
+        found = self.access.variant(caller, lambda plan: Executable(plan, schema))
+        if found is None:
+            return self
+        # Deferred parts were planned for those who see everything; this answer comes at once.
+        return replace(
+            self, plan=found.plan, executable=found.executable, variant=found, deferrals=None
+        )
+
+    def cost_within(self, limit: int | None, variables: Mapping[str, Any]) -> int | None:
+        """What it costs with these variables; raises TooCostly above the limit, None without one."""
+        if self.cost is None or limit is None:
+            return None
+        cost = cost_of(self.cost, variables)
+        check_cost(cost, limit)
+        return cost
 
     def plan_text(self) -> str:
         """The plan for human eyes."""
@@ -78,6 +110,14 @@ class Documents:
     def __init__(self, supergraph: Supergraph, settings: Settings) -> None:
         self.supergraph = supergraph
         self.settings = settings
+        rights = rights_of(supergraph)
+        self.curtain = Curtain(supergraph, rights) if rights else None
+        protection = settings.protection
+        self.prices = (
+            Prices(supergraph, costs_of(supergraph), protection.list_size)
+            if protection.cost is not None
+            else None
+        )
         self.known: Recent[Key, Prepared | Refused] = Recent(
             settings.documents, settings.document_characters
         )
@@ -126,7 +166,17 @@ class Documents:
             plan=plan,
             executable=Executable(plan, schema),
             deferrals=deferrals,
+            access=self._access(operation),
+            cost=self.prices.cost(operation) if self.prices else None,
         )
+
+    def _access(self, operation: Operation) -> Access | None:
+        demanded = self.curtain.demanded(operation) if self.curtain else ()
+        if self.curtain is None or not demanded:
+            return None
+        authentication = self.settings.protection.authentication
+        refuse = authentication is not None and authentication.unauthorized == "refuse"
+        return Access(self.supergraph, self.curtain, operation, demanded, refuse)
 
 
 def check_valid(document: DocumentNode, schema: GraphQLSchema, *, production: bool) -> None:

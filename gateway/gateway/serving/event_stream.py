@@ -44,7 +44,7 @@ class EventStream:
         try:
             question = await self.graphql.question(scope, headers, receive)
             only_reads = scope["method"] == "GET"
-            ready = await ask(self.graphql, question, headers, locale, only_reads=only_reads)
+            ready = await ask(self.graphql, scope, question, headers, locale, only_reads=only_reads)
         except (
             Refused
         ) as refused:  # told in the stream: a browser's EventSource shows no other answer

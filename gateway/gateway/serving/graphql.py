@@ -15,13 +15,13 @@ from gateway.errors import (
     MethodNotAllowed,
     SubscriptionsUnsupported,
 )
-from gateway.execution.http import Headers, Sender
 from gateway.plan import print_plan
 from gateway.result import Fault, Response
 from gateway.serving.documents import Prepared, Refused
 from gateway.serving.event_stream import EventStream
 from gateway.serving.limits import check_variables
 from gateway.serving.parts import Parts, dialect_of
+from gateway.serving.preflight import check_preflight
 from gateway.serving.question import (
     GRAPHQL,
     JSON,
@@ -32,6 +32,7 @@ from gateway.serving.question import (
 )
 from gateway.serving.state import State
 from gateway.serving.tracing import RequestTrace
+from gateway.serving.uploads import MULTIPART, read_multipart
 
 log = logging.getLogger("gateway")
 
@@ -53,6 +54,10 @@ class GraphQL:
     def __init__(self, state: State) -> None:
         self.state = state
         self.settings = state.settings
+        self.protection = state.settings.protection
+        self.shows = not state.settings.production
+        asked = self.protection.preflight_get
+        self.preflight_get = state.settings.production if asked is None else asked
         self.event_stream = EventStream(self)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,6 +84,9 @@ class GraphQL:
             reply = _internal(locale)
         finally:
             state.metrics.in_flight -= 1
+        client = headers.get(self.protection.clients.name_header)
+        if client:
+            state.metrics.client(client, failed=bool(reply.response.faults))
         await self._write(send, reply, kind, trace)
 
     async def _reply(
@@ -90,8 +98,12 @@ class GraphQL:
         locale: str,
         kind: str,
     ) -> Reply:
-        deadline = time.monotonic() + self.settings.limits.seconds
+        edge = self.state.edge
+        deadline, hurried = edge.deadline(headers)
+        visitor = await edge.admit(scope, headers)
         question = await self.question(scope, headers, receive)
+        if edge.stored is not None or not question.query:
+            question = await edge.question(question)
         prepared = self.prepared(question, trace)
         if isinstance(prepared, Refused):
             status = 200 if kind == JSON else max(error.status for error in prepared.errors)
@@ -107,11 +119,17 @@ class GraphQL:
         try:
             check_variables(question.variables, self.settings.limits)
             variables = prepared.coerce(question.variables)
+            cost = prepared.cost_within(self.protection.cost, variables)
+            if prepared.access is not None:
+                prepared = prepared.seen_by(visitor.caller)
+            if question.files is not None:
+                question.files.check(prepared.kind, prepared.plan)
         except GatewayError as error:
             refused = Refused(error)
             status = 200 if kind == JSON else error.status
             return Reply(status, Response(None, refused.faults(locale), executed=False), prepared)
-        sender = Sender(self.state.subgraphs, self.passed_on(headers), deadline, trace)
+        sender = edge.sender(visitor, headers, self.state.subgraphs, trace, deadline)
+        sender.alone, sender.files = hurried, question.files
         if prepared.deferrals and (dialect := dialect_of(headers.get("accept", ""))):
             deferring = prepared.deferrals.given(variables)
             if deferring is not None:
@@ -124,6 +142,10 @@ class GraphQL:
                 return Reply(200, Response(None), prepared, parts=parts)
         with trace.stage("graphql.execute"):
             response = await prepared.executable.run(variables, sender, locale)
+        if prepared.variant is not None:
+            response = prepared.variant.report(response, variables, locale)
+        if cost is not None and headers.get("x-include-cost") == "1" and self.shows:
+            response.extensions["cost"] = {"estimated": cost, "limit": self.protection.cost}
         if self._shows_plan(headers):
             response.extensions["queryPlan"] = prepared.plan_text()
         return Reply(200, response, prepared)
@@ -133,6 +155,8 @@ class GraphQL:
     ) -> Question:
         """Read what is asked."""
         if scope["method"] == "GET":
+            if self.preflight_get:
+                check_preflight(headers, self.protection.preflight)
             return read_get(scope["query_string"])
         if scope["method"] != "POST":
             raise MethodNotAllowed(
@@ -140,6 +164,10 @@ class GraphQL:
             )
         try:
             async with asyncio.timeout(self.settings.limits.seconds):
+                uploads = self.protection.uploads
+                if uploads and headers.get("content-type", "").lower().startswith(MULTIPART):
+                    check_preflight(headers, self.protection.preflight)
+                    return await read_multipart(headers, receive, uploads)
                 return await read_post(headers, receive, self.settings.limits.body_bytes)
         except TimeoutError as error:
             raise BadRequest("The body did not arrive in time.", "请求体未能按时送达。") from error
@@ -153,10 +181,6 @@ class GraphQL:
             known = documents.prepare(question.query, question.operation_name, trace.stage)
             metrics.documents_kept = len(documents.known)
         return known
-
-    def passed_on(self, headers: Mapping[str, str]) -> Headers:
-        """The headers that subgraphs are sent too."""
-        return [(name, headers[name]) for name in self.settings.headers if name in headers]
 
     async def _write(self, send: Send, reply: Reply, kind: str, trace: RequestTrace) -> None:
         if reply.parts is not None:
@@ -221,9 +245,11 @@ def locale_of(accept_language: str) -> str:
 
 
 def _refusal(error: GatewayError, locale: str) -> Reply:
-    allow = [(b"allow", b"POST")] if isinstance(error, MethodNotAllowed) else []
+    said = [(name.encode(), value.encode()) for name, value in error.headers]
+    if isinstance(error, MethodNotAllowed):
+        said.append((b"allow", b"POST"))
     return Reply(
-        error.status, Response(None, Refused(error).faults(locale), executed=False), None, allow
+        error.status, Response(None, Refused(error).faults(locale), executed=False), None, said
     )
 
 

@@ -70,11 +70,17 @@ class Metrics:
         self.fetch_seconds = Histogram("gateway_fetch_seconds", "Time a subgraph took to answer.")
         self.documents = Counter("gateway_documents_total", "Documents that were known or new.")
         self.reloads = Counter("gateway_reloads_total", "Supergraphs that were taken or refused.")
+        self.clients = Counter("gateway_client_requests_total", "Requests by what clients say.")
+        self.circuits = Counter("gateway_circuit_changes_total", "Circuits by their new state.")
+        self.refused = Counter("gateway_circuit_refusals_total", "Requests that were not sent.")
+        self.shared = Counter("gateway_shared_fetches_total", "Requests that another one spared.")
+        self.circuits_open: dict[str, bool] = {}
         self.in_flight = 0
         self.subscriptions = 0
         self.documents_kept = 0
         self.loaded_at = time.time()
         self._names: set[str] = set()
+        self._clients: set[str] = set()
 
     def request(self, kind: str, name: str | None, codes: list[str], seconds: float) -> None:
         """Count one answered request."""
@@ -83,6 +89,16 @@ class Metrics:
         self.request_seconds.observe(seconds, ("type", kind))
         for code in set(codes):
             self.errors.add(("code", code))
+
+    def client(self, name: str, *, failed: bool) -> None:
+        """Count one request of a named client."""
+        name = name[:64]
+        if name not in self._clients:
+            if len(self._clients) < MOST_NAMES:
+                self._clients.add(name)
+            else:
+                name = "other"
+        self.clients.add(("client", name), ("outcome", "error" if failed else "ok"))
 
     def fetch(self, subgraph: str, code: str, seconds: float) -> None:
         """Count one request to a subgraph."""
@@ -107,6 +123,9 @@ class Metrics:
             "gateway_supergraph_loaded_timestamp_seconds": self.loaded_at,
         }
         lines = [line for name, value in gauges.items() for line in _gauge(name, value)]
+        lines.append("# TYPE gateway_circuit_open gauge")
+        for subgraph, is_open in self.circuits_open.items():
+            lines.append(f"gateway_circuit_open{_labels((('subgraph', subgraph),))} {is_open:d}")
         lines += [
             "# TYPE process_cpu_seconds_total counter",
             f"process_cpu_seconds_total {usage.ru_utime + usage.ru_stime:.3f}",
@@ -119,6 +138,10 @@ class Metrics:
             self.fetch_seconds,
             self.documents,
             self.reloads,
+            self.clients,
+            self.circuits,
+            self.refused,
+            self.shared,
         ):
             lines += metric.lines()
         return "\n".join(lines) + "\n"

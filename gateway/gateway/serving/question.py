@@ -2,18 +2,21 @@
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs
 
 import orjson
 
 from gateway.errors import BadRequest, NotAcceptable, TooLarge, UnsupportedMediaType
 
+if TYPE_CHECKING:
+    from gateway.serving.uploads import Files
+
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 JSON: Final = "application/json"
 GRAPHQL: Final = "application/graphql-response+json"
-PARAMETERS = ("query", "operationName", "variables", "extensions")
+PARAMETERS = ("query", "operationName", "variables", "extensions", "documentId")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,9 @@ class Question:
     operation_name: str | None = None
     variables: dict[str, Any] = field(default_factory=dict)
     extensions: dict[str, Any] = field(default_factory=dict)
+    document_id: str = ""
+    """Names the document where there is no text."""
+    files: "Files | None" = None
 
 
 def media_type(accept: str | None) -> str:
@@ -72,7 +78,7 @@ async def read_post(headers: Mapping[str, str], receive: Receive, limit: int) ->
             f"Send the request as JSON: Content-Type: {JSON}; charset=utf-8.",
             f"请以 JSON 发送请求：Content-Type: {JSON}; charset=utf-8。",
         )
-    body = await _body(headers, receive, limit)
+    body = await read_body(headers, receive, limit)
     if not body:
         raise BadRequest(
             'The body is empty; send {"query": "…"}.', '请求体为空；请发送 {"query": "…"}。'
@@ -122,7 +128,10 @@ def read_get(query_string: bytes) -> Question:
 def question(found: Mapping[str, Any]) -> Question:
     """Check the parameters of a request."""
     query = found.get("query")
-    if not isinstance(query, str) or not query.strip():
+    document = _document_id(found) if not query else ""
+    if document:
+        query = ""
+    elif not isinstance(query, str) or not query.strip():
         raise _wrong("query", "a GraphQL document as a string", "GraphQL 文档字符串")
     name = found.get("operationName")
     if not isinstance(name, str | None):
@@ -133,7 +142,16 @@ def question(found: Mapping[str, Any]) -> Question:
     extensions = found.get("extensions")
     if not isinstance(extensions, dict | None):
         raise _wrong("extensions", "an object or null", "对象或 null")
-    return Question(query, name or None, variables or {}, extensions or {})
+    return Question(query, name or None, variables or {}, extensions or {}, document)
+
+
+def _document_id(found: Mapping[str, Any]) -> str:
+    """The id of a document: `documentId`, or the hash of the persisted-query protocol."""
+    extensions = found.get("extensions")
+    persisted = extensions.get("persistedQuery") if isinstance(extensions, dict) else None
+    hash = persisted.get("sha256Hash") if isinstance(persisted, dict) else None
+    id = found.get("documentId") or hash
+    return id if isinstance(id, str) else ""
 
 
 def _wrong(name: str, right: str, richtig: str) -> BadRequest:
@@ -157,7 +175,8 @@ def _is_utf8(parameters: str) -> bool:
     return True
 
 
-async def _body(headers: Mapping[str, str], receive: Receive, limit: int) -> bytes | bytearray:
+async def read_body(headers: Mapping[str, str], receive: Receive, limit: int) -> bytes | bytearray:
+    """Read the body, but never more than `limit` bytes of it."""
     said = headers.get("content-length", "")
     if said.isdigit() and int(said) > limit:
         raise _too_large(limit)

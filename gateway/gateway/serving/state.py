@@ -5,7 +5,7 @@ import contextlib
 import hashlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from gateway.errors import BadSupergraph, GatewayError
 from gateway.execution.http import Subgraphs
 from gateway.execution.streams.sources import Sources
 from gateway.serving.documents import Documents, Key
+from gateway.serving.edge import Edge
 from gateway.serving.metrics import Metrics
 from gateway.serving.subscriptions import Crowd
 from gateway.serving.tracing import Tracing
@@ -41,6 +42,7 @@ class State:
         self.metrics = Metrics()
         self.sdl = read(settings.supergraph)
         self.documents = Documents(load(self.sdl), settings)
+        self.edge = Edge(settings, self.metrics)
         self.ready = False
 
     async def start(self) -> None:
@@ -61,22 +63,26 @@ class State:
     async def stop(self) -> None:
         """Close it again."""
         self.ready = False
+        await self.edge.close()
         await self.sources.close()
         await self.subgraphs.close()
         await asyncio.to_thread(self.tracing.close)
 
     async def follow(self) -> None:
-        """Watch the supergraph's file for ever."""
-        path = self.settings.supergraph
-        if not isinstance(path, Path):
-            return
-        seen = _stamp(path)
-        while True:
+        """Watch the files that may change while they are served, for ever."""
+        watched: dict[Path, Callable[[], Awaitable[None]]] = {}
+        if isinstance(self.settings.supergraph, Path):
+            watched[self.settings.supergraph] = self.reload
+        if self.edge.stored and (manifest := self.edge.stored.manifest):
+            watched[manifest.path] = lambda: asyncio.to_thread(manifest.reload)
+        seen = {path: _stamp(path) for path in watched}
+        while watched:
             await asyncio.sleep(self.settings.reload_seconds)
-            stamp = _stamp(path)
-            if stamp is not None and stamp != seen:
-                seen = stamp
-                await self.reload()
+            for path, reload in watched.items():
+                stamp = _stamp(path)
+                if stamp is not None and stamp != seen[path]:
+                    seen[path] = stamp
+                    await reload()
 
     async def reload(self) -> None:
         """Take the file's new supergraph, or keep the old one and say why."""

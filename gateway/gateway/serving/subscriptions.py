@@ -14,12 +14,13 @@ from gateway.errors import (
     SubscriptionsUnsupported,
     TooManySubscriptions,
 )
-from gateway.execution.http import Headers, Sender, Subgraphs
+from gateway.execution.http import Subgraphs
 from gateway.execution.streams.sources import Sources
 from gateway.execution.transport import Answer, Request
 from gateway.plan import Fetch, Subscribe
 from gateway.result import Response
 from gateway.serving.documents import Prepared
+from gateway.serving.edge import Edge, Visitor
 from gateway.serving.metrics import Metrics
 from gateway.serving.tracing import Tracing
 from gateway.settings import Settings
@@ -68,8 +69,11 @@ class Subscriber:
 
     prepared: Prepared
     variables: Mapping[str, Any]
-    headers: Headers
+    visitor: Visitor
+    headers: Mapping[str, str]
+    """The client's own."""
     locale: str
+    edge: Edge
     subgraphs: Subgraphs
     sources: Sources
     tracing: Tracing
@@ -87,6 +91,7 @@ class Subscriber:
                 while (event := await line.get()) is not None:
                     if isinstance(event, GatewayError):
                         raise event
+                    self.edge.check_still_valid(self.visitor)
                     yield await self._complete(source, event)
             finally:
                 listening.cancel()
@@ -94,7 +99,8 @@ class Subscriber:
 
     async def _listen(self, source: Fetch, line: Line) -> None:
         """Read the source; while the line is full, the source has to wait as well."""
-        headers = [*self.headers, *self.tracing.begin({}).trace_headers(None)]
+        told = self.edge.told(self.visitor, self.headers, source.subgraph)
+        headers = [*told, *self.tracing.begin({}).trace_headers(None)]
         last: GatewayError | None = None
         try:
             async with contextlib.aclosing(
@@ -129,13 +135,15 @@ class Subscriber:
         trace.open("SUBSCRIBE", "/graphql")
         trace.name(self.prepared)
         deadline = time.monotonic() + self.settings.limits.seconds
-        sender = Sender(self.subgraphs, self.headers, deadline, trace)
+        sender = self.edge.sender(self.visitor, self.headers, self.subgraphs, trace, deadline)
 
         async def send(request: Request) -> Answer:
             return event if request.fetch is source else await sender(request)
 
         with trace.stage("graphql.execute"):
             response = await self.prepared.executable.run(self.variables, send, self.locale)
+        if self.prepared.variant is not None:
+            response = self.prepared.variant.report(response, self.variables, self.locale)
         response.extensions["traceId"] = trace.trace_id
         codes = [fault.code or "" for fault in response.faults]
         trace.close(200, codes)

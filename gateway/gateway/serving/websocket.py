@@ -55,7 +55,7 @@ class WebSocket:
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
-        connection = _Connection(self.graphql, headers, send)
+        connection = _Connection(self.graphql, scope, headers, send)
         try:
             await connection.serve(receive)
         except Closed as closed:
@@ -67,8 +67,9 @@ class WebSocket:
 class _Connection:
     """One client: what it said of itself, and its operations under way."""
 
-    def __init__(self, graphql: GraphQL, headers: dict[str, str], send: Send) -> None:
+    def __init__(self, graphql: GraphQL, scope: Scope, headers: dict[str, str], send: Send) -> None:
         self.graphql = graphql
+        self.scope = scope
         self.limits = graphql.settings.subscription_limits
         self.headers = headers
         self.send = send
@@ -184,7 +185,7 @@ class _Connection:
         """Answer one operation: `next` for each answer, then `complete`, or `error`."""
         locale = locale_of(self.headers.get("accept-language", ""))
         try:
-            ready = await ask(self.graphql, asked, self.headers, locale)
+            ready = await ask(self.graphql, self.scope, asked, self.headers, locale)
             async with contextlib.aclosing(ready.responses()) as found:
                 async for response in found:
                     await self._say({"id": id, "type": "next", "payload": response.to_json()})

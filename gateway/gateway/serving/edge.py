@@ -1,0 +1,146 @@
+"""What stands between a client and execution: who asks, how often, with which documents; as far as it is configured."""
+
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.errors import Unauthenticated
+from gateway.execution.http import Headers, Subgraphs
+from gateway.execution.observe import Observer
+from gateway.serving.actor import Actors
+from gateway.serving.caller import NOBODY, Caller
+from gateway.serving.headers import check_rules, ruled
+from gateway.serving.metrics import Metrics
+from gateway.serving.peer import Peers
+from gateway.serving.question import Question
+from gateway.serving.rates import Limiter
+from gateway.serving.sending import Careful, Sending
+from gateway.serving.stored import Manifest, Stored, not_supported
+from gateway.serving.tokens import Tokens
+from gateway.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A caller, and where from."""
+
+    address: str
+    caller: Caller = NOBODY
+
+
+class Edge:
+    """One gateway's; reads its files when made, opens connections when asked for the first time."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        protection = settings.protection
+        self.settings = settings
+        self.protection = protection
+        check_rules(protection.header_rules)
+        self.peers = Peers(protection.trusted_proxies)
+        self.tokens = Tokens(protection.authentication) if protection.authentication else None
+        self.actors = Actors(protection.actor) if protection.actor else None
+        self.limiter = (
+            Limiter(protection.rates, production=settings.production) if protection.rates else None
+        )
+        self.sending = Sending(protection, metrics, settings.subgraph_limits.seconds)
+        self.stored = _stored(settings)
+        self._forbidden = {protection.actor.header} if protection.actor else set()
+
+    async def close(self) -> None:
+        """Close what was opened."""
+        for part in (self.tokens, self.limiter, self.stored):
+            if part is not None:
+                await part.close()
+
+    async def admit(self, scope: Mapping[str, Any], headers: Mapping[str, str]) -> Visitor:
+        """Who asks; raises Unauthenticated or RateLimited."""
+        address = self.peers.address(scope, headers)
+        caller = NOBODY
+        if self.tokens is not None:
+            try:
+                caller = await self.tokens.caller(headers.get("authorization"))
+            except Unauthenticated:
+                if self.limiter is not None:  # guessing tokens is counted too
+                    await self.limiter.count(f"address:{address}")
+                raise
+        if self.limiter is not None:
+            await self.limiter.count(self._client(caller, headers, address))
+        return Visitor(address, caller)
+
+    async def question(self, question: Question) -> Question:
+        """The question with its document's text."""
+        if self.stored is not None:
+            return await self.stored.question(question)
+        if not question.query:
+            raise not_supported()
+        return question
+
+    def deadline(self, headers: Mapping[str, str]) -> tuple[float, bool]:
+        """When to stop, and whether the caller chose that: they may ask for less time than there is."""
+        seconds = self.settings.limits.seconds
+        name = self.protection.deadline_header
+        given = headers.get(name, "") if name else ""
+        chosen = given.isascii() and given.isdigit() and len(given) < 10
+        if chosen:
+            seconds = min(seconds, int(given) / 1000)
+        return time.monotonic() + seconds, chosen
+
+    def sender(
+        self,
+        visitor: Visitor,
+        headers: Mapping[str, str],
+        subgraphs: Subgraphs,
+        observer: Observer,
+        deadline: float,
+    ) -> Careful:
+        """`send` for one request."""
+        return Careful(
+            self.sending,
+            subgraphs,
+            self.passed_on(visitor, headers),
+            visitor.address,
+            headers,
+            deadline,
+            observer,
+        )
+
+    def told(self, visitor: Visitor, headers: Mapping[str, str], subgraph: str) -> Headers:
+        """What one subgraph is told, where no request of ours is sent for it."""
+        told = ruled(
+            self.passed_on(visitor, headers), self.protection.header_rules, headers, subgraph
+        )
+        return [*told, ("x-forwarded-for", visitor.address)] if visitor.address else told
+
+    def check_still_valid(self, visitor: Visitor) -> None:
+        """Raise Unauthenticated when the token that began something long has expired since."""
+        if self.tokens is not None:
+            self.tokens.check_time(visitor.caller)
+
+    def passed_on(self, visitor: Visitor, headers: Mapping[str, str]) -> Headers:
+        """What every subgraph is told; the actor's header is ours alone."""
+        told = [
+            (name, headers[name])
+            for name in self.settings.headers
+            if name in headers and name not in self._forbidden
+        ]
+        actor = self.actors.header(visitor.caller) if self.actors else None
+        return [*told, actor] if actor else told
+
+    def _client(self, caller: Caller, headers: Mapping[str, str], address: str) -> str:
+        clients = self.protection.clients
+        if caller.subject is not None:
+            return f"subject:{caller.subject}"
+        key = headers.get(clients.key_header) if clients.keys else None
+        name = clients.keys.get(hashlib.sha256(key.encode()).hexdigest()) if key else None
+        return f"client:{name}" if name else f"address:{address}"
+
+
+def _stored(settings: Settings) -> Stored | None:
+    protection = settings.protection
+    trusted = protection.trusted
+    if trusted is None and protection.persisted is None:
+        return None
+    only = trusted is not None and (settings.production if trusted.only is None else trusted.only)
+    return Stored(Manifest(trusted.manifest) if trusted else None, only, protection.persisted)
