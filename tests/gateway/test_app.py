@@ -271,6 +271,47 @@ def test_a_bad_supergraph_or_a_taken_port_is_said_plainly(
     assert "{trace_id}" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--issuer", "x"], "need --jwks"),
+        (["--require-token"], "needs --jwks"),
+        (["--rate", "often"], "--rate wants N/SECONDS"),
+        (["--manifest", "absent.json"], "absent.json cannot be read"),
+        (["--actor-key", "absent.pem"], "openssl genpkey"),
+        (["--trusted-proxy", "home"], '"home" is no network'),
+        (["--config", "absent.toml"], "absent.toml cannot be read"),
+    ],
+)
+def test_a_protection_that_cannot_be_is_said_plainly(
+    files: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
+) -> None:
+    assert run("serve", "--supergraph", composed(files), "--port", "0", *arguments) == 1
+    assert says in capsys.readouterr().err
+
+
+def test_options_win_over_the_file(files: Path) -> None:
+    file = files / "gateway.toml"
+    file.write_text("[protection]\ncost = 1\nrates = { requests = 99 }\n[limits]\ndepth = 2\n")
+    options = ("--supergraph", composed(files), "--config", file, "--rate", "3/60")
+    with serving(*options) as (_, url):
+        wait_until_ready(url)
+
+        def code(query: str) -> str | None:
+            answer = requests.post(f"{url}/graphql", json={"query": query}, timeout=5).json()
+            found: str | None = (
+                answer["errors"][0]["extensions"]["code"] if "errors" in answer else None
+            )
+            return found
+
+        assert [
+            code("{me{name posts{text}}}"),
+            code("{a:me{name}b:me{id}}"),
+            code("{__typename}"),
+            code("{__typename}"),
+        ] == ["OPERATION_TOO_COMPLEX", "COST_ESTIMATED_TOO_EXPENSIVE", None, "RATE_LIMITED"]
+
+
 FORKED = """
 import os, sys, threading, time, requests, uvicorn
 from gateway.app import create

@@ -16,8 +16,11 @@ START_SECONDS = 20
 
 
 @contextmanager
-def served(app: ASGIApp) -> Iterator[str]:
-    """Serve `app` from a thread and give its base address, `http://127.0.0.1:<port>`."""
+def served(app: ASGIApp, *, proxy_headers: bool = True) -> Iterator[str]:
+    """Serve `app` from a thread and give its base address, `http://127.0.0.1:<port>`.
+
+    `proxy_headers` lets uvicorn itself believe `x-forwarded-for`.
+    """
     port = free_port()
     server = uvicorn.Server(
         uvicorn.Config(
@@ -26,6 +29,7 @@ def served(app: ASGIApp) -> Iterator[str]:
             port=port,
             log_config=None,
             access_log=False,
+            proxy_headers=proxy_headers,
             lifespan="on",
             timeout_graceful_shutdown=3,
         )

@@ -135,7 +135,7 @@ def start(running_house: House) -> Start:
     def start(**changes: Any) -> Iterator[Running]:
         changes.setdefault("supergraph", running_house.supergraph.sdl)
         changes.setdefault("subgraph_limits", SubgraphLimits(seconds=0.8, retries=0))
-        with served(create(Settings(**changes))) as url:
+        with served(create(Settings(**changes)), proxy_headers=False) as url:
             yield Running(url)
 
     return start

@@ -211,6 +211,21 @@ def test_production_shows_neither_schema_nor_hints_nor_plans(start: Any) -> None
         assert gateway.ask("{__typename}") == {"data": {"__typename": "Query"}}
 
 
+def test_production_answers_no_get_that_another_sites_page_could_send(
+    start: Any, house: House
+) -> None:
+    url = {"query": "{products(first:1){upc}}"}
+    with start(production=True) as gateway:
+
+        def get(**headers: str) -> int:
+            address = f"{gateway.url}/graphql"
+            return requests.get(address, params=url, headers=headers, timeout=5).status_code
+
+        assert get() == get(authorization="Basic YTpi") == 400
+        assert house.products.requests == 0
+        assert get(authorization="Bearer u1") == get(**{"x-requested-with": "page"}) == 200
+
+
 def test_shows_the_plan_to_those_who_ask(gateway: Running) -> None:
     answer = gateway.post({"query": "{products{owner{name}}}"}, x_include_plan="1").json()
 
