@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -143,7 +143,10 @@ def composed(urls: dict[str, str]) -> str:
 
 @contextmanager
 def auction_house(
-    source: str = "ws", event_source_url: str | None = None, **changes: Any
+    source: str = "ws",
+    event_source_url: str | None = None,
+    edited: Callable[[str], str] = str,
+    **changes: Any,
 ) -> Iterator[AuctionHouse]:
     """Run everything; `source` is the protocol between gateway and subgraph."""
     with ExitStack() as stack:
@@ -152,7 +155,7 @@ def auction_house(
             url = event_source_url or f"{urls['auction']}/sse"
             way = EventSource(protocol="sse", url=url)
             changes["event_sources"] = {"auction": way}
-        changes.setdefault("supergraph", composed(urls))
+        changes.setdefault("supergraph", edited(composed(urls)))
         app = create(Settings(**changes))
         url = stack.enter_context(served(app))
         yield AuctionHouse(url, app.state.gateway, composed(urls))
