@@ -13,14 +13,22 @@ from tests.gateway.differential.worlds import World, monolith, stand_for, subgra
 Object = dict[str, Any]
 
 
-def whole(world: World, query: str, variables: dict[str, bool]) -> Any:
-    """What one server that holds everything answers."""
+def whole(
+    world: World, query: str, variables: dict[str, bool], hidden: frozenset[str] = frozenset()
+) -> Any:
+    """What one server that holds everything answers, where `hidden` coordinates are null."""
     schema = build_schema(monolith(world))
+
+    def resolve(source: Object | None, info: GraphQLResolveInfo[Any], **args: Any) -> Any:
+        if f"{info.parent_type.name}.{info.field_name}" in hidden:
+            return None
+        return _resolve(world, source, info, args)
+
     result = graphql_sync(
         schema,
         query,
         variable_values=variables,
-        field_resolver=lambda source, info, **args: _resolve(world, source, info, args),
+        field_resolver=resolve,
         type_resolver=lambda source, *_: source["type"],
     )
     assert not [e for e in result.errors or () if "non-nullable" not in e.message], result.errors
