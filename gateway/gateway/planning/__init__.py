@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from gateway.errors import TooComplex, Unplannable
 from gateway.operation import Field, Operation
 from gateway.plan import Plan
+from gateway.planning.budget import Budget
 from gateway.planning.cheapest import Cheapest
 from gateway.planning.draft import Draft
 from gateway.planning.fetches import Writer
@@ -29,24 +30,30 @@ from gateway.planning.selecting import Selecting
 from gateway.planning.walk import ObjectWalk
 from gateway.supergraph import Supergraph
 
-__all__ = ["plan"]
+__all__ = ["Budget", "plan"]
 
 
 def plan(
-    supergraph: Supergraph, operation: Operation, *, labels: frozenset[str] = frozenset()
+    supergraph: Supergraph,
+    operation: Operation,
+    *,
+    labels: frozenset[str] = frozenset(),
+    budget: Budget | None = None,
 ) -> Plan:
     """Plan a valid operation; `labels` are the progressive overrides that are switched on."""
     try:
-        return _plan(supergraph, operation, labels)
+        return _plan(supergraph, operation, labels, budget or Budget())
     except RecursionError as error:
         raise TooComplex(
             "The operation is nested too deeply to be planned.", "该操作嵌套过深，无法规划。"
         ) from error
 
 
-def _plan(supergraph: Supergraph, operation: Operation, labels: frozenset[str]) -> Plan:
+def _plan(
+    supergraph: Supergraph, operation: Operation, labels: frozenset[str], budget: Budget
+) -> Plan:
     moves = moves_of(supergraph, labels)
-    selecting = Selecting(moves)
+    selecting = Selecting(moves, budget)
     names = Names()
     root_type = moves.roots[operation.kind]
     fields = selecting.fields(root_type, operation.selections)

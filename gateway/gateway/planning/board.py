@@ -7,15 +7,30 @@ place a field is tried on a copy of the board, and the cheapest copy is kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.operation import Field
 from gateway.planning.moves import Answer, Moves, Selections
 from gateway.planning.selecting import Selecting
-from gateway.planning.walk import ObjectWalk, Place, Stop, Taken, Walk, depths, measure
+from gateway.planning.walk import (
+    DEPTH,
+    FETCH,
+    FIELD,
+    ObjectWalk,
+    Place,
+    Stop,
+    Taken,
+    Walk,
+    depths,
+    measure,
+)
 from gateway.supergraph import FieldView
+
+# What placing one field and copying one stop cost, in steps of the budget.
+_PLACE = 8
+_COPY = 3
 
 _Supplied = tuple[str, str, str, int, object]
 
@@ -28,9 +43,6 @@ class Walker(Protocol):
 
     def walk(self, places: tuple[Place, ...], selections: Selections) -> Walk | None:
         """Return the cheapest walk of a position, None if there is none."""
-
-    def step(self) -> None:
-        """Count one step of work; raise TooComplex when the budget is spent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +86,10 @@ class Board:
         key = (item.key, item.name, item.arguments, id(item.selections), item.guard)
         if (known := self.supplied.get(key)) is not None:
             return known
-        self.walker.step()
+        self.walker.selecting.budget.search(_PLACE)
         found = self._at_hand(item)
         if found is None or found.cost > 0:
-            found = self._best(self._options(item, effort), found)
+            found = self._entered(item, effort, found)
         if found is None and item.selections:
             found = self._split(item, effort)
         if found is None:
@@ -174,22 +186,31 @@ class Board:
 
     # ---------------------------------------------------------------------------- another subgraph
 
-    def _options(self, item: Field, effort: Effort) -> Iterator[_Option]:
-        answers = self.moves.answers(self.type, item.name)
+    def _entered(self, item: Field, effort: Effort, known: _Option | None) -> _Option | None:
+        """The cheapest way to take the field at a subgraph that is entered for it."""
         if not effort.may_enter:
-            return
+            return known
+        before = measure(self.stops)[0]
         for may_go_on in (False, True):
-            any_found = False
-            for answer in answers:
-                option = self._enter_for(item, answer, effort, may_go_on)
+            best, any_found = known, False
+            for answer in self.moves.answers(self.type, item.name):
+                limit = best.cost if best is not None else None
+                option = self._enter_for(item, answer, effort, may_go_on, before, limit)
                 if option is not None:
                     any_found = True
-                    yield option
+                    best = self._better(best, option)
             if any_found:
-                return
+                return best
+        return known
 
     def _enter_for(
-        self, item: Field, answer: Answer, effort: Effort, may_go_on: bool
+        self,
+        item: Field,
+        answer: Answer,
+        effort: Effort,
+        may_go_on: bool,
+        before: int,
+        limit: int | None,
     ) -> _Option | None:
         there = any(
             stop.place.graph == answer.graph and stop.place.type == answer.type
@@ -208,12 +229,19 @@ class Board:
             child = self.walker.walk((self._below(place, answer.field, ()),), item.selections)
             if child is None:
                 return None
+        if limit is not None and not answer.field.requires:
+            deep = 1 if self.stops_given() else 0
+            least = FETCH + DEPTH * deep + FIELD
+            if child is not None:
+                least += child.cost + DEPTH * deep * child.fetches
+            if least > limit:
+                return None  # no need to look how it would be entered
         board = self.copy()
         index = board.visit(place, item.name, answer.field, effort, may_go_on)
         if index is None:
             return None
         board.stops[index].taken.append(Taken(item, answer.field, child))
-        return _Option(measure(board.stops)[0] - measure(self.stops)[0], {index: None}, board)
+        return _Option(measure(board.stops)[0] - before, {index: None}, board)
 
     def visit(
         self, place: Place, name: str, view: FieldView | None, effort: Effort, may_go_on: bool
@@ -258,7 +286,8 @@ class Board:
     ) -> int | None:
         best: tuple[int, Board] | None = None
         inner = Effort(effort.avoid | {place.graph}, effort.busy, may_go_on)
-        for key in self.moves.keys(place.graph, place.type):
+        keys = self.moves.keys(place.graph, place.type)
+        for key in keys:
             board = self.copy()
             got = board._supply(key.selections, inner)
             if got is None:
@@ -348,6 +377,7 @@ class Board:
 
     def copy(self) -> Board:
         """Return a board that may be changed without changing this one."""
+        self.walker.selecting.budget.search(_COPY * (1 + len(self.stops)))
         board = Board(self.walker, self.type, [stop.copy() for stop in self.stops])
         board.supplied = dict(self.supplied)
         board.open = self.open
@@ -365,14 +395,11 @@ class Board:
         answers = self.moves.answers(self.type, item.name)
         return (2 if any(answer.field.requires for answer in answers) else 1, len(answers))
 
-    def _best(self, options: Iterator[_Option], known: _Option | None) -> _Option | None:
-        best = known
-        for option in options:
-            if best is None or (option.cost, -self._cover(option)) < (
-                best.cost,
-                -self._cover(best),
-            ):
-                best = option
+    def _better(self, best: _Option | None, option: _Option) -> _Option:
+        if best is None or option.cost < best.cost:
+            return option
+        if option.cost == best.cost and self._cover(option) > self._cover(best):
+            return option
         return best
 
     def _cover(self, option: _Option) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from gateway.errors import TooComplex
 from gateway.operation import Field
 from gateway.planning.board import Board, Effort
 from gateway.planning.moves import Moves, Selections
@@ -22,7 +21,7 @@ from gateway.planning.walk import (
     measure,
 )
 
-BUDGET = 30_000  # placements; the largest operation of the benchmarks needs a few hundred
+_TYPE = 10  # what the walk of one more runtime type costs, in steps of the budget
 
 _Memo = tuple[tuple[PlaceKey, ...], int]
 
@@ -33,20 +32,9 @@ class Cheapest:
     def __init__(self, moves: Moves, selecting: Selecting) -> None:
         self.moves = moves
         self.selecting = selecting
-        self.left = BUDGET
         self._known: dict[_Memo, Walk | None] = {}
         self._active: set[_Memo] = set()
         self._kept: list[object] = []
-
-    def step(self) -> None:
-        """Count one step of work; raise TooComplex when the budget is spent."""
-        self.left -= 1
-        if self.left < 0:
-            raise TooComplex(
-                "The operation needs more planning than the gateway allows; select fewer types "
-                "and fields at once.",
-                "该操作所需的规划工作量超过网关上限；请减少一次选择的类型和字段。",
-            )
 
     def root(self, type_name: str, fields: Iterable[Field]) -> ObjectWalk | None:
         """Return the walk of root fields, where every subgraph can be entered freely."""
@@ -150,6 +138,7 @@ class Cheapest:
             ]
             if not rest:
                 continue
+            self.selecting.budget.expand(_TYPE)
             walk = self._object(name, [self._as(stop.place, name) for stop in base.stops], rest)
             if walk is None:
                 return None

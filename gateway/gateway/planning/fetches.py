@@ -15,6 +15,8 @@ from gateway.planning.names import JsonPath, Names
 from gateway.planning.selecting import Selecting
 from gateway.planning.walk import AbstractWalk, ObjectWalk, Stop, Taken, Walk, depths
 
+_WRITE = 4  # what writing down one taken field costs, in steps of the budget
+
 
 @dataclass(frozen=True, slots=True)
 class Spot:
@@ -207,6 +209,7 @@ class _ObjectWriter:
         return recipe
 
     def take(self, taken: Taken, stop: Stop, held: Held) -> None:
+        self.writer.selecting.budget.expand(_WRITE)
         graph = stop.place.graph
         item = taken.field
         signature = _signature(taken)

@@ -12,21 +12,34 @@ from dataclasses import dataclass, field
 from gateway.operation import Field
 
 JsonPath = tuple[str, ...]
+_Wish = tuple[str, str, str]  # response key, field name, arguments
 
 
 @dataclass(slots=True)
 class _Claim:
     types: frozenset[str]
-    wanted: tuple[str, str, str]  # response key, field name, arguments
+    wanted: _Wish
     source: str
     signatures: dict[str, str] = field(default_factory=dict)  # subgraph → type of the value
+
+
+@dataclass(slots=True)
+class _Claims:
+    """The claims of one object position."""
+
+    by_wish: dict[_Wish, list[_Claim]] = field(default_factory=dict)
+    by_source: dict[str, list[_Claim]] = field(default_factory=dict)
+
+    def add(self, claim: _Claim) -> None:
+        self.by_wish.setdefault(claim.wanted, []).append(claim)
+        self.by_source.setdefault(claim.source, []).append(claim)
 
 
 class Names:
     """Who holds which key of the merged tree."""
 
     def __init__(self) -> None:
-        self._claims: dict[JsonPath, list[_Claim]] = {}
+        self._claims: dict[JsonPath, _Claims] = {}
         self.aliases: dict[str, str] = {}
 
     def claim(
@@ -34,39 +47,40 @@ class Names:
     ) -> str:
         """Return the key under which the field stands in the merged tree."""
         wanted = (item.key, item.name, item.arguments)
-        claims = self._claims.setdefault(path, [])
-        for claim in claims:
-            if claim.wanted == wanted and claim.types & types:
+        claims = self._claims.setdefault(path, _Claims())
+        for claim in claims.by_wish.get(wanted, ()):
+            if claim.types & types:
                 claim.types |= types
                 claim.signatures.setdefault(graph, signature)
                 return claim.source
         source = item.key
-        while any(_clash(claim, source, types, wanted, graph, signature) for claim in claims):
+        while any(
+            _clash(claim, types, wanted, graph, signature)
+            for claim in claims.by_source.get(source, ())
+        ):
             source = f"_{source}"
         if source != item.key:
             self.aliases[source] = item.key
-        claims.append(_Claim(types, wanted, source, {graph: signature}))
+        claims.add(_Claim(types, wanted, source, {graph: signature}))
         return source
 
     def source(self, path: JsonPath, type_name: str, item: Field) -> str:
         """Return the key under which a field was claimed for a type."""
         wanted = (item.key, item.name, item.arguments)
-        for claim in self._claims.get(path, ()):
-            if claim.wanted == wanted and type_name in claim.types:
+        claims = self._claims.get(path)
+        for claim in claims.by_wish.get(wanted, ()) if claims is not None else ():
+            if type_name in claim.types:
                 return claim.source
         return item.key
 
 
 def _clash(
     claim: _Claim,
-    source: str,
     types: frozenset[str],
-    wanted: tuple[str, str, str],
+    wanted: _Wish,
     graph: str,
     signature: str,
 ) -> bool:
-    if claim.source != source:
-        return False
     if claim.types & types:
         return claim.wanted[1:] != wanted[1:]
     return claim.signatures.get(graph, signature) != signature

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gateway.operation import Field, Fragment, Guard, Selection
+from gateway.planning.budget import Budget
 from gateway.planning.guards import both, either
 from gateway.planning.moves import Moves, Selections
+
+_FLATTEN = 10  # what flattening one selection set costs, in steps of the budget
 
 
 class Selecting:
@@ -16,8 +19,9 @@ class Selecting:
     may use `id()` of what they got as a key for as long as this object lives.
     """
 
-    def __init__(self, moves: Moves) -> None:
+    def __init__(self, moves: Moves, budget: Budget) -> None:
         self.moves = moves
+        self.budget = budget
         self._flat: dict[tuple[str, int], dict[str, Field]] = {}
         self._merged: dict[tuple[int, ...], Selections] = {}
         self._singles: dict[int, Selections] = {}
@@ -29,6 +33,7 @@ class Selecting:
         known = self._flat.get(key)
         if known is None:
             found: dict[str, list[Field]] = {}
+            self.budget.expand(_FLATTEN)
             self._collect(type_name, self.moves.possible(type_name), selections, (), found)
             known = {name: self._merge(items) for name, items in found.items()}
             self._flat[key] = known
@@ -72,6 +77,7 @@ class Selecting:
         guard: Guard,
         found: dict[str, list[Field]],
     ) -> None:
+        self.budget.expand(len(selections))
         for item in selections:
             joint = both(guard, item.guard)
             if joint is None:

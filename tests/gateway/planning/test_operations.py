@@ -7,7 +7,7 @@ import pytest
 from gateway.errors import TooComplex
 from gateway.operation import read
 from gateway.plan import Condition, Subscribe
-from gateway.planning import plan
+from gateway.planning import Budget, plan
 from tests.gateway.graphs import a_supergraph, planned
 
 GRAPH = a_supergraph(
@@ -298,6 +298,38 @@ def test_refuses_fragments_that_explode() -> None:
 
     with pytest.raises(TooComplex, match="20000 fields"):
         read(text)
+
+
+def test_refuses_selections_that_spread_over_many_runtime_types() -> None:
+    wide = a_supergraph(
+        a="type Query { nodes: [Node] } interface Node { id: ID! }\n"
+        + "\n".join(
+            f'type T{n} implements Node @key(fields: "id") {{ id: ID! next: Node }}'
+            for n in range(30)
+        ),
+        b="\n".join(f'type T{n} @key(fields: "id") {{ id: ID! name: String }}' for n in range(30)),
+    )
+
+    def selection(depth: int) -> str:
+        inner = f"next {{ {selection(depth - 1)} }}" if depth else ""
+        return "id " + " ".join(f"... on T{n} {{ name {inner} }}" for n in range(0, 30, 3))
+
+    budget = Budget()
+    with pytest.raises(TooComplex, match="runtime types"):
+        plan(wide, read(f"{{ nodes {{ {selection(2)} }} }}"), budget=budget)
+    assert budget.searching > 0
+
+
+def test_refuses_an_operation_with_too_many_ways() -> None:
+    node = 'type Query @shareable { node: Node } type Node @key(fields: "id") @shareable { id: ID! '
+    many = a_supergraph(**{f"s{n}": f"{node} n{n}: Node n{n + 1}: Node }}" for n in range(6)})
+
+    def selection(depth: int) -> str:
+        inner = f"{{ {selection(depth - 1)} }}" if depth else "{ id }"
+        return " ".join(f"n{n} {inner}" for n in range(6))
+
+    with pytest.raises(TooComplex, match="ways through the subgraphs"):
+        plan(many, read(f"{{ node {{ {selection(4)} }} }}"))
 
 
 def test_refuses_what_is_nested_too_deeply() -> None:

@@ -23,6 +23,7 @@ from gateway.planning.moves import Moves, Selections
 from gateway.planning.names import JsonPath, Names
 from gateway.planning.selecting import Selecting
 
+_SLOT = 3  # what compiling one slot costs, in steps of the budget
 _TYPENAME = Nullability(required=True)
 
 
@@ -73,6 +74,7 @@ class Shaper:
     def slot(
         self, parent: GraphQLObjectType | GraphQLInterfaceType, item: Field, json: JsonPath
     ) -> Slot:
+        self.selecting.budget.expand(_SLOT)
         coordinate = f"{parent.name}.{item.name}"
         if item.name == "__typename":
             return Slot(
