@@ -15,7 +15,7 @@ from gateway.execution.completion import ClientPaths, holds
 from gateway.execution.faults import MOST_FAULTS, ClientPath, Faults, nonsense
 from gateway.execution.representations import Asked, Group
 from gateway.execution.transport import Answer, Request, Send
-from gateway.execution.tree import Object, Place, copied, merge
+from gateway.execution.tree import Object, Place, copied, merge, places
 from gateway.plan import Fetch
 
 
@@ -49,18 +49,24 @@ class CompiledFetch:
     # ------------------------------------------------------------------------------ at the root
 
     async def _run_root(self, run: Run) -> None:
+        homes: list[tuple[Place, Object]] = [((), run.tree)]
+        if self.fetch.mount and not (homes := places(self.fetch.mount, run.tree)):
+            return
         try:
             answer = await run.send(Request(self.fetch, self._body(run, ())))
         except SubgraphFailed as failure:
             for key in self._root_keys:
-                run.faults.fail(failure, run.paths.path((key,)))
+                paths = [run.paths.path((*home, key)) for home, _ in homes]
+                run.faults.fail(failure, paths[0])
+                run.faults.cover(paths)
             return
         data = answer.get("data")
         if data:
-            merge(run.tree, data)
+            for number, (_, home) in enumerate(homes):
+                merge(home, data if number == len(homes) - 1 else copied(data))
         for error in (answer.get("errors") or ())[:MOST_FAULTS]:
-            places = [place] if (place := _place(error)) else [(key,) for key in self._root_keys]
-            paths = [run.paths.path(each) for each in places]
+            asked = [place] if (place := _place(error)) else [(key,) for key in self._root_keys]
+            paths = [run.paths.path((*home, *each)) for home, _ in homes for each in asked]
             run.faults.relay(self.fetch.subgraph, error, paths[0])
             run.faults.cover(paths)
 

@@ -60,7 +60,7 @@ class Entities:
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """One request to one subgraph. Without `entities` its data is merged at the root of the tree."""
+    """One request to one subgraph; without `entities` its data is merged at `mount`."""
 
     id: int
     subgraph: str
@@ -71,6 +71,7 @@ class Fetch:
     entities: tuple[Entities, ...] = ()
     after: tuple[int, ...] = ()  # ids of the fetches whose data this one needs
     selection: str = ""  # what is asked, without the boilerplate of `_entities`; for printing
+    mount: Path = ()  # the objects that root fields belong to; empty: the root of the tree
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,8 @@ def _print(node: Node) -> list[str]:
 def _print_fetch(fetch: Fetch) -> list[str]:
     kind = "" if fetch.kind == "query" else f" {fetch.kind}"
     lines = [f"Fetch {fetch.subgraph}{kind}"]
+    if fetch.mount:
+        lines.append(f"  root fields at {print_path(fetch.mount)}")
     for group in fetch.entities:
         when = f" when {print_guard(group.guard)}" if group.guard else ""
         name = f" {group.alias}" if len(fetch.entities) > 1 else ""

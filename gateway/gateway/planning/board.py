@@ -266,8 +266,9 @@ class Board:
                 stop.after |= suppliers
                 stop.lag = max(stop.lag, lag)
                 return fitting
-        if place.type in self.moves.roots.values() and not self.stops_given():
-            self.stops.append(Stop(place, entered=True))
+        if place.type in self.moves.roots.values():  # below another field, once that is there
+            given = frozenset(n for n, stop in enumerate(self.stops) if not stop.entered)
+            self.stops.append(Stop(place, entered=True, after=given))
             return len(self.stops) - 1
         return self._enter_by_key(place, needs, suppliers, lag, effort, may_go_on)
 

@@ -130,12 +130,18 @@ class Draft:
     kind: OperationKind
     asking: Asking
     path: Path | None = None
+    mounted: bool = False  # asks root fields; they belong to the objects at `path`
     recipes: dict[str, RecipeDraft] = field(default_factory=dict)
     only_type: str | None = None
     parents: set[Draft] = field(default_factory=set)
     level: int = 0
     when: Guard = ALWAYS
     phase: Guard = ALWAYS  # for which deferred fragments it is asked; always: with the first answer
+
+    @property
+    def of_entities(self) -> bool:
+        """Tell whether representations are sent."""
+        return self.path is not None and not self.mounted
 
 
 def when_either(one: Guard | None, other: Guard | None) -> Guard | None:

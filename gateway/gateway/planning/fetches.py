@@ -181,9 +181,7 @@ class _ObjectWriter:
     def enter(self, stop: Stop) -> Held:
         place = stop.place
         if not stop.inputs:
-            draft = self.writer._draft(place.graph, self.kind, Asking(place.type))
-            draft.parents = set(self.after)
-            return Held(draft, draft.asking)
+            return self.enter_root(stop)
         draft = self.writer._draft(place.graph, "query", Asking("_Entity"))
         draft.path = self.spot.path
         draft.only_type = self.spot.only_type
@@ -196,6 +194,19 @@ class _ObjectWriter:
         for runtime in sorted(self.spot.types):
             draft.recipes[runtime] = self.recipe(stop, runtime)
         return Held(draft, draft.asking.narrowed(place.type))
+
+    def enter_root(self, stop: Stop) -> Held:
+        """Ask root fields, for the answer's root or for a field that returns the root type."""
+        writer, graph = self.writer, stop.place.graph
+        if not self.spot.json:
+            draft = writer._draft(graph, self.kind, Asking(stop.place.type))
+            draft.parents = set(self.after)
+            return Held(draft, draft.asking)
+        kinds = {name: kind for kind, name in writer.moves.roots.items()}
+        draft = writer._draft(graph, kinds[stop.place.type], Asking(stop.place.type))
+        draft.path, draft.mounted = self.path(), True
+        draft.parents = {self.held[index].draft for index in stop.after} | self.after
+        return Held(draft, draft.asking)
 
     def recipe(self, stop: Stop, runtime: str) -> RecipeDraft:
         view = self.writer.moves.view(stop.place.graph, stop.place.type)
@@ -243,12 +254,15 @@ class _ObjectWriter:
         made.update(place.draft for place in places if place.draft.id >= 0)
 
     def spot_below(self, taken: Taken, source: str) -> Spot:
-        path = self.spot.path
-        if self.spot.only_type is None and len(self.spot.types) == 1:
-            path = (*path, Only(self.spot.types))
         lists = taken.view.type.count("[")
-        path = (*path, Key(source), *(Each() for _ in range(lists)))
+        path = (*self.path(), Key(source), *(Each() for _ in range(lists)))
         return Spot(path, (*self.spot.json, source))
+
+    def path(self) -> Path:
+        """Return where the objects of this walk stand, those of other runtime types left out."""
+        if self.spot.only_type is None and len(self.spot.types) == 1:
+            return (*self.spot.path, Only(self.spot.types))
+        return self.spot.path
 
     def is_abstract(self, taken: Taken) -> bool:
         """Tell whether the client, or a recipe, must be told the runtime type."""

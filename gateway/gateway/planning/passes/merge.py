@@ -12,7 +12,7 @@ from gateway.planning.guards import either
 
 @dataclass(eq=False, slots=True)
 class Request:
-    """Drafts that travel together: one at the root, or one per group of entities."""
+    """Drafts that travel together: one of root fields, or one per group of entities."""
 
     graph: str
     kind: OperationKind
@@ -23,10 +23,11 @@ class Request:
 
 def merge(drafts: Sequence[Draft]) -> list[Request]:
     """Return the requests, earliest first."""
-    requests: dict[tuple[int, str, OperationKind, bool, Guard], Request] = {}
+    requests: dict[tuple[object, ...], Request] = {}
     home: dict[Draft, Request] = {}
     for draft in sorted(drafts, key=lambda item: (item.level, item.id)):
-        key = (draft.level, draft.graph, draft.kind, draft.path is None, draft.phase)
+        mount = draft.path if draft.mounted else None
+        key = (draft.level, draft.graph, draft.kind, draft.of_entities, mount, draft.phase)
         request = requests.setdefault(key, Request(draft.graph, draft.kind, draft.level))
         home[draft] = request
         _add(request, draft)

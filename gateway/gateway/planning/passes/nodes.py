@@ -108,7 +108,7 @@ class _Writing:
         found: dict[tuple[object, ...], list[Draft]] = {}
         for draft in self.request.drafts:
             text = self.printer.selection(draft.asking)
-            found.setdefault((draft.path is None, text), []).append(draft)
+            found.setdefault((draft.of_entities, text), []).append(draft)
         return list(found.values())
 
     def guard(self) -> Guard:
@@ -121,7 +121,8 @@ class _Writing:
             name for draft in self.request.drafts for name in variables(draft.asking)
         )
         entities: tuple[Entities, ...] = ()
-        if groups[0][0].path is None:
+        first = groups[0][0]
+        if not first.of_entities:
             body = self.printer.selection(groups[0][0].asking)
             human = body
         else:
@@ -150,6 +151,7 @@ class _Writing:
             entities=entities,
             after=tuple(sorted(self.numbers[item] for item in self.request.parents)),
             selection=human,
+            mount=(first.path or ()) if first.mounted else (),
         )
 
     def name(self, number: int) -> str:

@@ -19,7 +19,7 @@ def postpone(drafts: Sequence[Draft]) -> None:
             children[parent].append(draft)
     last = max((draft.level for draft in drafts), default=0)
     for draft in sorted(drafts, key=lambda item: (-item.level, item.id)):
-        if draft.path is None:
+        if not draft.of_entities:
             continue
         latest = min((child.level for child in children[draft]), default=last + 1) - 1
         if latest <= draft.level or _has_company(draft, drafts, draft.level):
@@ -35,7 +35,7 @@ def _has_company(draft: Draft, drafts: Sequence[Draft], level: int) -> bool:
         other is not draft
         and other.level == level
         and other.graph == draft.graph
-        and other.path is not None
+        and other.of_entities
         and other.phase == draft.phase
         for other in drafts
     )
