@@ -27,7 +27,7 @@ _BUILT_IN = frozenset({"skip", "include", "deprecated", "specifiedBy", "oneOf", 
 _JOIN = """\
 directive @join__enumValue(graph: join__Graph!) repeatable on ENUM_VALUE
 directive @join__field(graph: join__Graph, requires: join__FieldSet, provides: join__FieldSet, \
-type: String, external: Boolean, override: String, usedOverridden: Boolean{label}) \
+type: String, external: Boolean, override: String, usedOverridden: Boolean{more}) \
 repeatable on FIELD_DEFINITION | INPUT_FIELD_DEFINITION
 directive @join__graph(name: String!, url: String!) on ENUM_VALUE
 directive @join__implements(graph: join__Graph!, interface: String!) repeatable on OBJECT | INTERFACE
@@ -37,6 +37,13 @@ OBJECT | INTERFACE | UNION | ENUM | INPUT_OBJECT | SCALAR
 directive @join__unionMember(graph: join__Graph!, member: String!) repeatable on UNION
 directive @link(url: String, as: String, for: link__Purpose, import: [link__Import]) \
 repeatable on SCHEMA"""
+
+_CONTEXT = """\
+directive @context(name: String!) repeatable on INTERFACE | OBJECT | UNION
+directive @context__fromContext(field: context__ContextFieldValue) on ARGUMENT_DEFINITION
+scalar context__ContextFieldValue
+scalar join__FieldValue
+input join__ContextArgument { name: String! type: String! context: String! selection: join__FieldValue! }"""
 
 _PLACES = "FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR | ENUM"
 _DEFINED = {
@@ -60,8 +67,13 @@ _SECURITY = frozenset({"inaccessible", "authenticated", "requiresScopes", "polic
 
 def definitions(across: Across, types: dict[str, MergedType]) -> Iterator[str]:
     """Yield the directive definitions of the supergraph."""
-    labelled = any("overrideLabel" in text for text in _texts(types))
-    yield _JOIN.replace("{label}", ", overrideLabel: String" if labelled else "")
+    contextual = _sets_contexts(types)
+    labelled = contextual or any("overrideLabel" in text for text in _texts(types))
+    more = ", overrideLabel: String" if labelled else ""
+    more += ", contextArguments: [join__ContextArgument!]" if contextual else ""
+    yield _JOIN.replace("{more}", more)
+    if contextual:
+        yield _CONTEXT
     for name in sorted(_carried(types)):
         if name in _DEFINED:
             yield _DEFINED[name]
@@ -72,9 +84,12 @@ def definitions(across: Across, types: dict[str, MergedType]) -> Iterator[str]:
 def links(across: Across, types: dict[str, MergedType]) -> Iterator[str]:
     """Yield the @link uses of the supergraph."""
     labelled = any("overrideLabel" in text for text in _texts(types))
-    join = "v0.4" if labelled else "v0.3"
+    contextual = _sets_contexts(types)
+    join = "v0.5" if contextual else "v0.4" if labelled else "v0.3"
     yield '@link(url: "https://specs.apollo.dev/link/v1.0")'
     yield f'@link(url: "https://specs.apollo.dev/join/{join}", for: EXECUTION)'
+    if contextual:
+        yield '@link(url: "https://specs.apollo.dev/context/v0.1", for: SECURITY)'
     used = _carried(types)
     urls: dict[str, list[str]] = {}
     for name, url in CARRIED.items():
@@ -95,6 +110,10 @@ def _texts(types: dict[str, MergedType]) -> Iterator[str]:
     for kind in types.values():
         for field in kind.fields.values():
             yield from field.joins
+
+
+def _sets_contexts(types: dict[str, MergedType]) -> bool:
+    return any(text.startswith("@context(") for kind in types.values() for text in kind.carried)
 
 
 def _carried(types: dict[str, MergedType]) -> set[str]:

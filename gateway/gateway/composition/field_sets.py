@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from graphql import GraphQLError
 
+from gateway.composition.contexts import setters, use_of
 from gateway.composition.parts import Graph, Output, Type
 from gateway.operation import Field, Selection, parse_field_set
 
@@ -53,6 +54,7 @@ def _seen(
 def used_fields(graph: Graph) -> set[tuple[str, str]]:
     """Return the coordinates that the graph's field sets use; interfaces stand for their objects."""
     found: set[tuple[str, str]] = set()
+    contexts = setters(graph)
     for kind in graph.types.values():
         texts = [(kind.name, fields) for fields, _ in kind.keys]
         for item in kind.fields.values():
@@ -60,6 +62,9 @@ def used_fields(graph: Graph) -> set[tuple[str, str]]:
                 texts.append((kind.name, item.requires))
             if item.provides:
                 texts.append((item.named, item.provides))
+            uses = [use for argument in item.contextual.values() if (use := use_of(argument))]
+            for context, selection in uses:
+                texts += [(setter, selection) for setter in contexts.get(context, ())]
         for parent, text in texts:
             for seen in seen_in(graph.types, parent, text):
                 found.update((name, seen.name) for name in graph.possible(seen.parent))

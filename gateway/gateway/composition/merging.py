@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from gateway.composition.across import Across
 from gateway.composition.carrying import carry, descriptions
+from gateway.composition.contexts import full_name, join_arguments
 from gateway.composition.definitions import definitions, links
 from gateway.composition.merged import (
     Merged,
@@ -57,11 +58,16 @@ def _is_empty(kind: MergedType) -> bool:
 def _type(across: Across, name: str) -> MergedType:
     sides = across.sides[name]
     kind = across.kind(name)
+    contexts = dict.fromkeys(
+        f'@context(name: "{full_name(graph, mark.text("name") or "")}")'
+        for graph, side in sides
+        for mark in side.all("context")
+    )
     merged = MergedType(
         name=name,
         kind=kind,
         description=descriptions([side.description for _, side in sides]),
-        carried=carry(sides),
+        carried=(*contexts, *carry(sides)),
         joins=tuple(_type_joins(sides)),
     )
     match kind:
@@ -177,6 +183,8 @@ def _field_join(across: Across, name: str, graph: Graph, item: Output, differ: b
             parts.append("usedOverridden: true")
         if taken.label is not None:
             parts.append(f"overrideLabel: {_quoted(taken.label)}")
+    if (contextual := join_arguments(graph, item)) is not None:
+        parts.append(contextual)
     return f"@join__field({', '.join(parts)})"
 
 

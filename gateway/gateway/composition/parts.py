@@ -82,6 +82,7 @@ class Output(Marked):
     marks: tuple[Mark, ...] = ()
     external: bool = False
     shareable: bool = False
+    contextual: dict[str, Input] = field(default_factory=dict)  # arguments no client ever sees
 
     @property
     def requires(self) -> str | None:

@@ -222,6 +222,8 @@ class _Reader:
         for item in node.fields or ():
             assert isinstance(item, FieldDefinitionNode)
             name = item.name.value
+            taken = dict(self.inputs(item.arguments))
+            contextual = {key: value for key, value in taken.items() if value.has("fromContext")}
             if type_name == "Query" and name in ("_service", "_entities"):
                 continue
             yield (
@@ -230,7 +232,8 @@ class _Reader:
                     name=name,
                     type=self.type_text(print_ast(item.type)),
                     named=self.rename(named(item.type)),
-                    arguments=dict(self.inputs(item.arguments)),
+                    arguments={k: v for k, v in taken.items() if k not in contextual},
+                    contextual=contextual,
                     description=_description(item),
                     marks=self.marks(item),
                 ),

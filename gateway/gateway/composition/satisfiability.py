@@ -28,6 +28,7 @@ class Holder:
 
 
 Held = frozenset[Holder]
+_Step = tuple[str, Held, tuple[str, ...], frozenset[str]]  # type, who holds it, path, contexts set
 
 
 def unreachable(supergraph: Supergraph) -> list[Problem]:
@@ -39,40 +40,53 @@ class _Walker:
     def __init__(self, supergraph: Supergraph) -> None:
         self.schema = supergraph.schema
         self.graphs = supergraph.graphs
+        self.setters = supergraph.contexts
         roots = (self.schema.query_type, self.schema.mutation_type, self.schema.subscription_type)
         self.roots = tuple(root.name for root in roots if root is not None)
-        self.seen: set[tuple[str, Held]] = set()
+        self.seen: set[tuple[str, Held, frozenset[str]]] = set()
         self.found: dict[str, Problem] = {}
         self.field_sets: dict[str, tuple[Selection, ...]] = {}
 
     def problems(self) -> list[Problem]:
-        todo: list[tuple[str, Held, tuple[str, ...]]] = [
-            (name, self.everybody(name), (name,)) for name in self.roots
+        todo: list[_Step] = [
+            (name, self.everybody(name), (name,), frozenset()) for name in self.roots
         ]
         while todo and len(self.found) < _MOST_PROBLEMS:
-            name, held, path = todo.pop()
-            if (name, held) in self.seen:
+            name, held, path, contexts = todo.pop()
+            if (name, held, contexts) in self.seen:
                 continue
-            self.seen.add((name, held))
-            todo += self.check(name, held, path)
+            self.seen.add((name, held, contexts))
+            todo += self.check(name, held, path, contexts | self.contexts(name))
         return list(self.found.values())
 
+    def contexts(self, name: str) -> frozenset[str]:
+        """Return the contexts that every object of a type sets."""
+        return frozenset(
+            context
+            for context, types in self.setters.items()
+            if any(name == setter or name in self.members(setter) for setter in types)
+        )
+
     def check(
-        self, name: str, held: Held, path: tuple[str, ...]
-    ) -> Iterator[tuple[str, Held, tuple[str, ...]]]:
+        self, name: str, held: Held, path: tuple[str, ...], contexts: frozenset[str]
+    ) -> Iterator[_Step]:
         kind = self.schema.type_map.get(name)
         if not isinstance(kind, GraphQLObjectType):
             return
         reached = self.reach(name, held)
         for field in kind.fields:
-            answers = self.answers(name, reached, field, frozenset())
+            answers = [
+                answer
+                for answer in self.answers(name, reached, field, frozenset())
+                if all(use[0] in contexts for use in answer[1].context)
+            ]
             step = (*path, f"{name}.{field}")
             if not answers:
                 self.report(name, field, step, held)
                 continue
             self.check_runtime_type(answers, step)
             for below, holders in self.below(answers):
-                yield below, holders, step
+                yield below, holders, step, contexts
 
     def check_runtime_type(
         self,

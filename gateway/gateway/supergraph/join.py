@@ -43,6 +43,19 @@ def read_graphs(document: DocumentNode, specs: Mapping[str, Spec]) -> dict[str, 
     return _Reader(document, specs).graphs()
 
 
+def read_contexts(document: DocumentNode, specs: Mapping[str, Spec]) -> dict[str, frozenset[str]]:
+    """Return by context the types that set it."""
+    found: dict[str, set[str]] = {}
+    if "context" in specs:
+        wanted = specs["context"].directive("context")
+        for node in document.definitions:
+            for item in getattr(node, "directives", None) or ():
+                if isinstance(node, TypeDefinitionNode) and item.name.value == wanted:
+                    name = str(_arguments(item)["name"])
+                    found.setdefault(name, set()).add(node.name.value)
+    return {name: frozenset(types) for name, types in found.items()}
+
+
 @dataclass
 class _Draft:
     kind: Kind

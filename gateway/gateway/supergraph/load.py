@@ -5,7 +5,7 @@ from __future__ import annotations
 from graphql import DocumentNode, GraphQLError, parse
 
 from gateway.errors import BadSupergraph
-from gateway.supergraph.join import read_graphs
+from gateway.supergraph.join import read_contexts, read_graphs
 from gateway.supergraph.public import public_schema
 from gateway.supergraph.specs import specs_of
 from gateway.supergraph.views import Supergraph
@@ -29,7 +29,8 @@ def load(sdl: str) -> Supergraph:
             f"The supergraph's public schema is not valid: {error}",
             f"supergraph 的公开 schema 无效：{error}",
         ) from error
-    return Supergraph(sdl=sdl, schema=schema, graphs=graphs)
+    contexts = read_contexts(document, specs)
+    return Supergraph(sdl=sdl, schema=schema, graphs=graphs, contexts=contexts)
 
 
 def _parse(sdl: str) -> DocumentNode:

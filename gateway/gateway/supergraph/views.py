@@ -52,9 +52,12 @@ class FieldView:
     provides: str | None = None
     overridden: bool = False  # another subgraph took it over; only good as a key or @requires input
     override_label: str | None = None  # progressive: counts (or, if overridden, not) when active
-    context: tuple[
-        tuple[str, str, str, str], ...
-    ] = ()  # (name, argument, argument type, selection)
+    context: tuple[tuple[str, str, str, str], ...] = ()  # (context, argument, its type, selection)
+
+    @property
+    def waits(self) -> bool:
+        """Tell whether the object must be entered anew, with values from elsewhere."""
+        return self.requires is not None or bool(self.context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,8 @@ class Supergraph:
     sdl: str  # standard supergraph SDL (join spec)
     schema: GraphQLSchema = field(repr=False, compare=False)  # what clients see
     graphs: Mapping[str, GraphView] = field(repr=False, compare=False)  # by subgraph name
+    contexts: Mapping[str, frozenset[str]] = field(default_factory=dict, repr=False, compare=False)
+    """By context the types that set it."""
 
     @cached_property
     def endpoints(self) -> Mapping[str, Endpoint]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gateway.composition.across import Across
 from gateway.composition.rules import (
     argument_types,
+    contexts,
     directive_use,
     enum_values,
     external_base,
@@ -44,6 +45,7 @@ ALONE = (
     provides,
     requires,
     external_unused,
+    contexts,
 )
 TOGETHER = (
     queries,

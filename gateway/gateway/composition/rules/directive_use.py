@@ -27,7 +27,6 @@ def check(across: Across) -> Iterator[Problem]:
                     "Fields of Subscription cannot be shared: one subgraph sends the events.",
                     "Remove @shareable and keep the field in one subgraph.",
                 )
-        yield from _unsupported(graph)
 
 
 def _on_interface(graph: Graph, kind: Type, field: Output) -> Iterator[Problem]:
@@ -77,21 +76,6 @@ def _carried_on_external(graph: Graph, kind: Type, field: Output) -> Iterator[Pr
                 f"@{mark.name} stands on an @external field, which this subgraph does not own.",
                 f"Put @{mark.name} on the field in the subgraph that answers it.",
             )
-
-
-def _unsupported(graph: Graph) -> Iterator[Problem]:
-    for kind in graph.types.values():
-        for field in kind.fields.values():
-            for argument in field.arguments.values():
-                if argument.has("fromContext"):
-                    yield Problem(
-                        "UNSUPPORTED_FEATURE",
-                        "@fromContext is not planned by this gateway yet, so the argument would stay "
-                        "empty.",
-                        "Take the value with @requires, or pass it as an argument of the operation.",
-                        (graph.name,),
-                        f"{kind.name}.{field.name}({argument.name}:)",
-                    )
 
 
 def _problem(
