@@ -17,7 +17,7 @@ LINK = """
 extend schema @link(url: "https://specs.apollo.dev/federation/v2.11", import: [
   "@key", "@shareable", "@external", "@requires", "@provides", "@override", "@inaccessible", "@tag",
   "@interfaceObject", "@authenticated", "@requiresScopes", "@policy", "@cost", "@listSize",
-  "@composeDirective"
+  "@composeDirective", "@context", "@fromContext"
 ])
 """
 

@@ -56,7 +56,7 @@ class _Walker:
             if (name, held, contexts) in self.seen:
                 continue
             self.seen.add((name, held, contexts))
-            todo += self.check(name, held, path, contexts | self.contexts(name))
+            todo += self.check(name, held, path, contexts)
         return list(self.found.values())
 
     def contexts(self, name: str) -> frozenset[str]:
@@ -74,6 +74,7 @@ class _Walker:
         if not isinstance(kind, GraphQLObjectType):
             return
         reached = self.reach(name, held)
+        further = contexts | self.contexts(name)
         for field in kind.fields:
             answers = [
                 answer
@@ -86,7 +87,7 @@ class _Walker:
                 continue
             self.check_runtime_type(answers, step)
             for below, holders in self.below(answers):
-                yield below, holders, step, contexts
+                yield below, holders, step, further
 
     def check_runtime_type(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,13 +37,20 @@ class CompiledFetch:
     def __init__(self, fetch: Fetch, *, written: bool = False) -> None:
         self.fetch = fetch
         self.groups = [Group(entities, written=written) for entities in fetch.entities]
+        self._run = (
+            self._run_root
+            if not self.groups
+            else self._run_given
+            if any(group.is_given for group in self.groups)
+            else self._run_entities
+        )
         head = orjson.dumps({"query": fetch.document, "operationName": fetch.operation_name})
         self.head = head[:-1]
 
     async def run(self, run: Run) -> None:
         """Fetch; whatever goes wrong becomes a fault, never an exception."""
         try:
-            await (self._run_entities(run) if self.groups else self._run_root(run))
+            await self._run(run)
         except RecursionError:  # JSON of a custom scalar, nested hundreds of levels deep
             run.faults.fail(nonsense(self.fetch.subgraph), None)
 
@@ -87,11 +95,24 @@ class CompiledFetch:
             group.ask(run.tree) if holds(group.guard, run.variables) else Asked([], [])
             for group in self.groups
         ]
+        await self._ask(run, asked)
+
+    async def _run_given(self, run: Run) -> None:
+        """Objects with different values from above are asked in different requests, all at once."""
+        asked: dict[bytes, list[Asked]] = {}
+        for number, group in enumerate(self.groups):
+            if holds(group.guard, run.variables):
+                for given, each in group.ask_by_given(run.tree).items():
+                    all_asked = asked.setdefault(given, [Asked([], []) for _ in self.groups])
+                    all_asked[number] = each
+        await asyncio.gather(*(self._ask(run, each, given[1:-1]) for given, each in asked.items()))
+
+    async def _ask(self, run: Run, asked: list[Asked], given: bytes = b"") -> None:
         count = sum(len(each.representations) for each in asked)
         if not count:
             return
         try:
-            answer = await run.send(Request(self.fetch, self._body(run, asked), count))
+            answer = await run.send(Request(self.fetch, self._body(run, asked, given), count))
         except SubgraphFailed as failure:
             self._fail_all(run, asked, failure)
             return
@@ -109,7 +130,7 @@ class CompiledFetch:
             return
         for entity, waiting in zip(entities, asked.waiting, strict=True):
             if type(entity) is dict:
-                _hand_out(entity, waiting)
+                _hand_out(entity, waiting, apart=self.fetch.apart)
 
     def _relay(self, run: Run, asked: list[Asked], answer: Answer) -> None:
         errors = answer.get("errors")
@@ -154,8 +175,8 @@ class CompiledFetch:
 
     # ------------------------------------------------------------------------------------ bytes
 
-    def _body(self, run: Run, asked: Iterable[Asked]) -> bytes:
-        parts = []
+    def _body(self, run: Run, asked: Iterable[Asked], above: bytes = b"") -> bytes:
+        parts = [above] if above else []
         given = {
             name: run.variables[name] for name in self.fetch.variables if name in run.variables
         }
@@ -168,17 +189,21 @@ class CompiledFetch:
         return b'%b,"variables":{%b}}' % (self.head, b",".join(parts))
 
 
-def _hand_out(entity: Object, waiting: list[tuple[int, list[Object]]]) -> None:
+def _hand_out(
+    entity: Object, waiting: list[tuple[int, list[Object]]], *, apart: bool = False
+) -> None:
     """Merge one answer into all who wait for it.
 
     Objects of one target hold the same selection and may share what is below them; another target
-    may hang something else there, so it gets a copy of its own.
+    may hang something else there, so it gets a copy of its own; all do when `apart`.
     """
     first = waiting[0][0]
     for number, items in waiting:
-        new = entity if number == first else copied(entity)
+        new = entity if number == first or apart else copied(entity)
         for item in items:
-            if item.keys().isdisjoint(new):
+            if apart:
+                merge(item, copied(entity))
+            elif item.keys().isdisjoint(new):
                 item.update(new)
             else:
                 merge(item, new)

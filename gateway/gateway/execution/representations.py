@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from gateway.execution.above import value_above
 from gateway.execution.tree import Object, Place, places, walk
 from gateway.plan import Entities, Pick, Recipe
 
@@ -58,6 +59,28 @@ class Group:
                 if typename in kinds:
                     _add(kinds[typename], items, number, asked, seen)
         return asked
+
+    @property
+    def is_given(self) -> bool:
+        """Tell whether its objects bring values for variables, from objects above them."""
+        return any(target.given for target in self.targets)
+
+    def ask_by_given(self, root: Object) -> dict[bytes, Asked]:
+        """Collect like `ask`, apart by the variables that objects above give; keys are their JSON."""
+        found: dict[bytes, tuple[Asked, dict[tuple[Any, Any], int]]] = {}
+        for number, (target, (_, only, kinds)) in enumerate(
+            zip(self.targets, self.compiled, strict=True)
+        ):
+            alike: dict[tuple[bytes, str], list[Object]] = {}
+            for place, item in places(target.path, root):
+                values = {each.variable: value_above(each, root, place) for each in target.given}
+                typename = only or str(item.get("__typename"))
+                alike.setdefault((orjson.dumps(values), typename), []).append(item)
+            for (given, typename), items in alike.items():
+                asked, seen = found.setdefault(given, (Asked([], []), {}))
+                if typename in kinds:
+                    _add(kinds[typename], items, number, asked, seen)
+        return {given: asked for given, (asked, _) in found.items()}
 
     def places(self, root: Object) -> dict[int, list[Place]]:
         """Where each object of the targets stands, by its identity; only errors need it."""

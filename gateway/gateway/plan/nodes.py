@@ -40,12 +40,30 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """An object above that may hold a value: which one it is, and by its type the keys inside it."""
+
+    depth: int  # how many keys and list items of the target's path lead to it
+    by_type: Mapping[str, tuple[str, ...]]  # by the object's `__typename`
+    certain: bool = False  # the object has the one type of `by_type`: no look needed
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A variable that every object of a target fills from above; the first source that fits counts."""
+
+    variable: str
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """Objects of the merged tree that one `_entities` field completes."""
 
     path: Path
     recipes: Mapping[str, Recipe]  # by the object's `__typename`; other objects are left alone
     only_type: str | None = None  # set when every object at `path` has this type: no look needed
+    given: tuple[Given, ...] = ()  # objects with different values are asked in different requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +89,7 @@ class Fetch:
     entities: tuple[Entities, ...] = ()
     after: tuple[int, ...] = ()  # ids of the fetches whose data this one needs
     selection: str = ""  # what is asked, without the boilerplate of `_entities`; for printing
+    apart: bool = False  # equal entities may not share what is below: values from above differ
     mount: Path = ()  # the objects that root fields belong to; empty: the root of the tree
 
 

@@ -14,7 +14,7 @@ from gateway.plan.nodes import (
     Subscribe,
     Target,
 )
-from gateway.plan.paths import Each, Guard, Key, Only, Path
+from gateway.plan.paths import Each, Guard, Key, Only, Path, Step
 from gateway.plan.plan import Plan
 
 
@@ -74,7 +74,7 @@ def _print_fetch(fetch: Fetch) -> list[str]:
         name = f" {group.alias}" if len(fetch.entities) > 1 else ""
         for target in group.targets:
             lines.append(f"  entities{name} at {print_path(target.path)}{when}")
-            lines += [f"    {line}" for line in _print_recipes(target)]
+            lines += [f"    {line}" for line in (*_print_recipes(target), *_print_given(target))]
     return lines + _indent(_pretty(fetch.selection))
 
 
@@ -90,6 +90,27 @@ def _print_recipes(target: Target) -> list[str]:
         f"{text} for {', '.join(sorted(names))}" if names else text
         for text, names in by_recipe.items()
     ]
+
+
+def _print_given(target: Target) -> Iterator[str]:
+    for given in target.given:
+        ways = [
+            f"{print_path(_start(target.path, source.depth))}<{name}>.{'.'.join(keys)}"
+            for source in given.sources
+            for name, keys in source.by_type.items()
+        ]
+        yield f"${given.variable} from {' or '.join(ways)}"
+
+
+def _start(path: Path, depth: int) -> Path:
+    """Return the beginning of a path, as many keys and list items as said."""
+    found: list[Step] = []
+    for step in path:
+        if depth == 0:
+            break
+        depth -= not isinstance(step, Only)
+        found.append(step)
+    return tuple(found)
 
 
 def _print_picks(picks: tuple[Pick, ...]) -> str:

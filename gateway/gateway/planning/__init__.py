@@ -14,6 +14,7 @@ from gateway.operation import Field, Operation
 from gateway.plan import Plan
 from gateway.planning.budget import Budget
 from gateway.planning.cheapest import Cheapest
+from gateway.planning.contexts import Contexts, settle
 from gateway.planning.draft import Draft
 from gateway.planning.fetches import Writer
 from gateway.planning.moves import moves_of
@@ -56,12 +57,13 @@ def _plan(
     selecting = Selecting(moves, budget)
     names = Names()
     root_type = moves.roots[operation.kind]
-    fields = selecting.fields(root_type, operation.selections)
+    fields = selecting.fields(root_type, Contexts(moves).filled(root_type, operation.selections))
     search = Cheapest(moves, selecting)
-    writer = Writer(supergraph.schema, moves, selecting, names)
+    writer = Writer(moves, selecting, names)
     for walk in _walks(search, root_type, operation, fields.values()):
         earlier = writer.drafts if operation.kind == "mutation" else ()
         writer.root(walk, operation.kind, earlier)
+    settle(writer)
     requests = merge(_ordered(writer.drafts))
     document, variables = introspection(operation)
     shaper = Shaper(supergraph.schema, moves, selecting, names)

@@ -120,7 +120,7 @@ class Board:
         deep: list[int] | None = None
         for index, stop in enumerate(self.stops):
             view, provided = self.look(stop.place, item.name)
-            if view is None or view.requires:
+            if view is None or view.waits:
                 continue
             if not item.selections:
                 return _Option(0, {index: Taken(item, view)})
@@ -156,7 +156,7 @@ class Board:
         graph = self.moves.graphs[place.graph]
         for member in graph.types[place.type].members:
             view = graph.types[member].fields.get(name)
-            if view is None or not self.moves.counts(view) or view.requires:
+            if view is None or not self.moves.counts(view) or view.waits:
                 return False
         return True
 
@@ -216,7 +216,7 @@ class Board:
             stop.place.graph == answer.graph and stop.place.type == answer.type
             for stop in self.stops
         )
-        if there and not answer.field.requires:
+        if there and not answer.field.waits:
             return None  # already considered at hand
         if answer.graph in effort.avoid and not there:
             return None
@@ -229,7 +229,7 @@ class Board:
             child = self.walker.walk((self._below(place, answer.field, ()),), item.selections)
             if child is None:
                 return None
-        if limit is not None and not answer.field.requires:
+        if limit is not None and not answer.field.waits:
             deep = 1 if self.stops_given() else 0
             least = FETCH + DEPTH * deep + FIELD
             if child is not None:
@@ -250,19 +250,18 @@ class Board:
         needs: tuple[Selections, ...] = ()
         suppliers: frozenset[int] = frozenset()
         lag = 0
-        if view is not None and view.requires:
+        if view is not None and view.waits:
             if (place.graph, name) in effort.busy:
                 return None
-            needs = (self.moves.field_set(view.requires),)
+            needs = (self.moves.field_set(view.requires),) if view.requires else ()
             busy = effort.busy | {(place.graph, name)}
-            got = self._supply(needs[0], Effort(effort.avoid, busy))
+            got = self._supply(needs[0] if needs else (), Effort(effort.avoid, busy))
             if got is None:
                 return None
             suppliers, lag = got
-            if (fitting := self._fitting(place, needs[0], suppliers)) is not None:
+            if (fitting := self._fitting(place, needs, suppliers)) is not None:
                 stop = self.stops[fitting]
-                if needs[0] not in stop.inputs:
-                    stop.inputs += needs
+                stop.inputs += tuple(item for item in needs if item not in stop.inputs)
                 stop.after |= suppliers
                 stop.lag = max(stop.lag, lag)
                 return fitting
@@ -315,12 +314,14 @@ class Board:
             at |= got
         return at, self.lag(fields)
 
-    def _fitting(self, place: Place, needs: Selections, suppliers: frozenset[int]) -> int | None:
+    def _fitting(
+        self, place: Place, needs: tuple[Selections, ...], suppliers: frozenset[int]
+    ) -> int | None:
         """An entered stop in the same subgraph that can wait for the requirement too."""
         before = self._all_before(suppliers)
         for index, stop in enumerate(self.stops):
             waits = stop.entered and stop.inputs and stop.place == place and index not in before
-            if waits and not any(self._clash(needs, other) for other in stop.inputs):
+            if waits and not any(self._clash(n, o) for n in needs for o in stop.inputs):
                 return index
         return None
 
@@ -353,7 +354,7 @@ class Board:
         parts: list[tuple[int, FieldView, Place]] = []
         for index, stop in enumerate(board.stops):
             view, provided = board.look(stop.place, item.name)
-            if view is not None and not view.requires:
+            if view is not None and not view.waits:
                 parts.append((index, view, board._below(stop.place, view, provided)))
         if effort.may_enter:
             for answer in self.moves.answers(self.type, item.name):
@@ -391,10 +392,10 @@ class Board:
     def _urgency(self, item: Field) -> tuple[int, int]:
         for stop in self.stops:
             view, _ = self.look(stop.place, item.name)
-            if view is not None and not view.requires:
+            if view is not None and not view.waits:
                 return (0, 0 if not item.selections else 1)
         answers = self.moves.answers(self.type, item.name)
-        return (2 if any(answer.field.requires for answer in answers) else 1, len(answers))
+        return (2 if any(answer.field.waits for answer in answers) else 1, len(answers))
 
     def _better(self, best: _Option | None, option: _Option) -> _Option:
         if best is None or option.cost < best.cost:

@@ -109,7 +109,7 @@ class Cheapest:
         stop = base.stops[0]
         for key, item in self.selecting.fields(base.type, selections).items():
             view, provided = base.look(stop.place, item.name)
-            if key in special or view is None or view.requires:
+            if key in special or view is None or view.waits:
                 continue
             child: Walk | None = None
             if item.selections:

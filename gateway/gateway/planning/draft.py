@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from gateway.operation import Field
-from gateway.plan import ALWAYS, Guard, OperationKind, Path, Pick
+from gateway.plan import ALWAYS, Given, Guard, OperationKind, Path, Pick
 from gateway.planning.guards import either
+from gateway.planning.names import JsonPath
 
 
 @dataclass(slots=True)
@@ -121,6 +122,25 @@ class RecipeDraft:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Above:
+    """An object further up: how deep it stands, and what it can be."""
+
+    depth: int
+    json: JsonPath
+    types: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A contextual argument: what it takes out of which context, and where that may be set."""
+
+    type: str
+    context: str
+    selection: str
+    above: tuple[Above, ...]
+
+
 @dataclass(eq=False, slots=True)
 class Draft:
     """One request: at the root, or for the entities at a path."""
@@ -135,6 +155,8 @@ class Draft:
     only_type: str | None = None
     parents: set[Draft] = field(default_factory=set)
     level: int = 0
+    uses: dict[str, Use] = field(default_factory=dict)  # contextual arguments, by our variable …
+    given: dict[str, Given] = field(default_factory=dict)  # … and where their values come from
     when: Guard = ALWAYS
     phase: Guard = ALWAYS  # for which deferred fragments it is asked; always: with the first answer
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-
-from graphql import GraphQLInterfaceType, GraphQLObjectType, GraphQLSchema, get_named_type
+from dataclasses import dataclass, replace
 
 from gateway.operation import Field
 from gateway.plan import Each, Key, Only, OperationKind, Path, Pick
-from gateway.planning.draft import Asking, Draft, RecipeDraft
+from gateway.planning.draft import Above, Asking, Draft, RecipeDraft, Use
 from gateway.planning.moves import Moves, Selections
 from gateway.planning.names import JsonPath, Names
 from gateway.planning.selecting import Selecting
 from gateway.planning.walk import AbstractWalk, ObjectWalk, Stop, Taken, Walk, depths
+from gateway.supergraph import FieldView
 
 _WRITE = 4  # what writing down one taken field costs, in steps of the budget
 
@@ -26,6 +25,7 @@ class Spot:
     json: JsonPath = ()
     types: frozenset[str] = frozenset()  # the runtime types that the walk speaks of
     only_type: str | None = None
+    above: tuple[Above, ...] = ()  # the objects on the way here, nearest first
 
 
 @dataclass(slots=True)
@@ -39,14 +39,14 @@ class Held:
 class Writer:
     """Writes drafts while it follows a walk."""
 
-    def __init__(
-        self, schema: GraphQLSchema, moves: Moves, selecting: Selecting, names: Names
-    ) -> None:
-        self.schema = schema
+    def __init__(self, moves: Moves, selecting: Selecting, names: Names) -> None:
         self.moves = moves
         self.selecting = selecting
         self.names = names
         self.drafts: list[Draft] = []
+        self.brought: dict[
+            tuple[JsonPath, str], set[Draft]
+        ] = {}  # who brings what only we asked for
 
     def root(self, walk: ObjectWalk, kind: OperationKind, after: Iterable[Draft]) -> None:
         """Write the requests of a root walk; none starts before the drafts given."""
@@ -64,7 +64,7 @@ class Writer:
         self, walk: Walk, spot: Spot, held: list[Held], after: frozenset[Draft], abstract: bool
     ) -> None:
         if isinstance(walk, ObjectWalk):
-            inner = Spot(spot.path, spot.json, frozenset((walk.type,)), walk.type)
+            inner = replace(spot, types=frozenset((walk.type,)), only_type=walk.type)
             self._object(walk, inner, held, after)
             if abstract:
                 for item in held:
@@ -76,13 +76,13 @@ class Writer:
         self, walk: AbstractWalk, spot: Spot, held: list[Held], after: frozenset[Draft]
     ) -> None:
         types = self.moves.possible(walk.type) | {walk.type}
-        base = Spot(spot.path, spot.json, types)
+        base = replace(spot, types=types)
         stops = self._object(walk.base, base, held, after)
         for item in stops:
             item.asking.typename = True
         typed = after | {item.draft for item in stops[len(held) :]}
         for name, below in walk.by_type.items():
-            inner = Spot(spot.path, spot.json, frozenset((name,)))
+            inner = replace(spot, types=frozenset((name,)))
             narrowed = [
                 Held(item.draft, self._narrow(stop, item.asking, name))
                 for stop, item in zip(walk.base.stops, stops, strict=True)
@@ -139,14 +139,7 @@ class Writer:
 
     def named_type(self, type_name: str, field: str) -> str:
         """Return the named type of a field in the supergraph."""
-        parent = self.schema.type_map.get(type_name)
-        if isinstance(parent, GraphQLObjectType | GraphQLInterfaceType) and field in parent.fields:
-            return str(get_named_type(parent.fields[field].type).name)
-        for graph in self.moves.graphs.values():
-            view = graph.types.get(type_name)
-            if view is not None and field in view.fields:
-                return view.fields[field].named
-        return type_name
+        return self.moves.named(type_name, field) or type_name
 
 
 class _ObjectWriter:
@@ -225,12 +218,25 @@ class _ObjectWriter:
         item = taken.field
         signature = _signature(taken)
         source = self.writer.names.claim(self.spot.json, self.spot.types, item, graph, signature)
+        if item.ours:
+            self.writer.brought.setdefault((self.spot.json, source), set()).add(held.draft)
+        if taken.view.context:
+            item = self.contextual(item, taken.view, stop, held.draft)
         if taken.parts > 1 and not _uses(taken.child, taken.part):
             self.gather(taken, source, None)
             return
         below = held.asking.ask(source, item, taken.view.named if taken.child else None)
         if taken.child is not None and below is not None:
             self.gather(taken, source, Held(held.draft, below))
+
+    def contextual(self, item: Field, view: FieldView, stop: Stop, draft: Draft) -> Field:
+        """Add the arguments that the subgraph takes from above, as variables of our own."""
+        parts = [item.arguments[1:-1]] if item.arguments else []
+        for context, argument, kind, selection in view.context:
+            variable = f"context__{stop.place.type}__{view.name}__{argument}"
+            draft.uses[variable] = Use(kind, context, selection, self.spot.above)
+            parts.append(f"{argument}: ${variable}")
+        return replace(item, arguments=f"({', '.join(parts)})")
 
     def gather(self, taken: Taken, source: str, held: Held | None) -> None:
         """Follow the walk below a field once all the subgraphs that fill it are there."""
@@ -256,7 +262,9 @@ class _ObjectWriter:
     def spot_below(self, taken: Taken, source: str) -> Spot:
         lists = taken.view.type.count("[")
         path = (*self.path(), Key(source), *(Each() for _ in range(lists)))
-        return Spot(path, (*self.spot.json, source))
+        depth = sum(not isinstance(step, Only) for step in self.spot.path)
+        here = Above(depth, self.spot.json, self.spot.types)
+        return Spot(path, (*self.spot.json, source), above=(here, *self.spot.above))
 
     def path(self) -> Path:
         """Return where the objects of this walk stand, those of other runtime types left out."""

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from gateway.operation import Field, Fragment, Selection, parse_field_set
+from graphql import GraphQLInterfaceType, GraphQLObjectType, get_named_type
+
+from gateway.operation import Field, Fragment, OperationKind, Selection, parse_field_set
 from gateway.supergraph import EntityKey, FieldView, GraphView, Supergraph, TypeView
 
 Selections = tuple[Selection, ...]
@@ -35,16 +37,15 @@ class Moves:
     def __init__(self, supergraph: Supergraph, labels: frozenset[str]) -> None:
         self.graphs = supergraph.graphs
         self.labels = labels
+        self.contexts = supergraph.contexts
+        self.types = supergraph.schema.type_map
         schema = supergraph.schema
-        self.roots = {
-            kind: root.name
-            for kind, root in (
-                ("query", schema.query_type),
-                ("mutation", schema.mutation_type),
-                ("subscription", schema.subscription_type),
-            )
-            if root is not None
-        }
+        roots: tuple[tuple[OperationKind, GraphQLObjectType | None], ...] = (
+            ("query", schema.query_type),
+            ("mutation", schema.mutation_type),
+            ("subscription", schema.subscription_type),
+        )
+        self.roots = {kind: root.name for kind, root in roots if root is not None}
         self._possible = _possible_types(supergraph)
         self._answers: dict[tuple[str, str], tuple[Answer, ...]] = {}
         self._keys: dict[tuple[str, str], tuple[KeyMove, ...]] = {}
@@ -74,6 +75,17 @@ class Moves:
             known = tuple(self._find_answers(type_name, field))
             self._answers[type_name, field] = known
         return known
+
+    def named(self, type_name: str, field: str) -> str | None:
+        """Return the named type that a field returns in the supergraph, None where there is none."""
+        parent = self.types.get(type_name)
+        if isinstance(parent, GraphQLObjectType | GraphQLInterfaceType) and field in parent.fields:
+            return str(get_named_type(parent.fields[field].type).name)
+        for graph in self.graphs.values():
+            view = graph.types.get(type_name)
+            if view is not None and field in view.fields:
+                return view.fields[field].named
+        return None
 
     def counts(self, view: FieldView) -> bool:
         """Tell whether a subgraph itself answers a field that it declares."""

@@ -27,7 +27,16 @@ def merge(drafts: Sequence[Draft]) -> list[Request]:
     home: dict[Draft, Request] = {}
     for draft in sorted(drafts, key=lambda item: (item.level, item.id)):
         mount = draft.path if draft.mounted else None
-        key = (draft.level, draft.graph, draft.kind, draft.of_entities, mount, draft.phase)
+        given = frozenset(draft.given)
+        key = (
+            draft.level,
+            draft.graph,
+            draft.kind,
+            draft.of_entities,
+            mount,
+            draft.phase,
+            given,
+        )
         request = requests.setdefault(key, Request(draft.graph, draft.kind, draft.level))
         home[draft] = request
         _add(request, draft)

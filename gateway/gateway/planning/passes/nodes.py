@@ -94,6 +94,7 @@ class _Writing:
         self.request = request
         self.numbers = numbers
         self.operation = operation
+        self.apart = any(draft.given for each in numbers for draft in each.drafts)
         self.printer = Printer(moves, request.graph)
 
     def node(self) -> Node:
@@ -140,6 +141,10 @@ class _Writing:
         name = self.name(number)
         declared = [f"${item.variable}: [_Any!]!" for item in entities]
         declared += [self.declaration(item) for item in used]
+        given = {
+            name: use.type for draft in self.request.drafts for name, use in draft.uses.items()
+        }
+        declared += [f"${name}: {kind}" for name, kind in given.items()]
         head = f"{self.request.kind} {name}" + (f"({', '.join(declared)})" if declared else "")
         return Fetch(
             id=number,
@@ -151,6 +156,7 @@ class _Writing:
             entities=entities,
             after=tuple(sorted(self.numbers[item] for item in self.request.parents)),
             selection=human,
+            apart=self.apart,
             mount=(first.path or ()) if first.mounted else (),
         )
 
@@ -204,4 +210,5 @@ def _target(draft: Draft) -> Target:
             for runtime, recipe in draft.recipes.items()
         },
         only_type=draft.only_type,
+        given=tuple(draft.given.values()),
     )
