@@ -11,8 +11,41 @@ from tests.gateway.graphs import problems
 Q = "type Query { q: Int } "
 RIGHT = 'type P @key(fields: "id") { id: ID! } '
 
+
+def context(use: str, *, sets: str = '@context(name: "c")', more: str = "") -> dict[str, str]:
+    """A subgraph that sets a context on T and uses it in U.f."""
+    return {
+        "a": f"type Query {{ t: T }} type T {sets} {{ id: ID! p: String u: U }} {more} "
+        f'type U @key(fields: "id") {{ id: ID! f(a: String @fromContext(field: "{use}")): Int }}'
+    }
+
+
 # code, coordinate, subgraphs by name
 CASES: list[tuple[str, str | None, dict[str, str]]] = [
+    ("CONTEXT_NAME_INVALID", "T", context("$c_d { p }", sets='@context(name: "c_d")')),
+    ("CONTEXT_NOT_SET", "U.f(a:)", context("$c { p }", sets="")),
+    ("NO_CONTEXT_IN_SELECTION", "U.f(a:)", context("{ p }")),
+    ("CONTEXT_INVALID_SELECTION", "U.f(a:)", context("$c { id }")),
+    ("CONTEXT_INVALID_SELECTION", "U.f(a:)", context("$c { p id }")),
+    ("CONTEXT_INVALID_SELECTION", "U.f(a:)", context("$c { p @include(if: true) }")),
+    ("CONTEXT_INVALID_SELECTION", "U.f(a:)", context("$c ... on T { p } ... on U { id }")),
+    ("SATISFIABILITY_ERROR", "U.f", context("$c { p }", more="extend type Query { u: U }")),
+    (
+        "CONTEXT_NO_RESOLVABLE_KEY",
+        "U.f(a:)",
+        {
+            "a": 'type Query { t: T } type T @context(name: "c") { p: Int u: U } '
+            'type U { f(a: Int @fromContext(field: "$c { p }")): Int }'
+        },
+    ),
+    (
+        "CONTEXTUAL_ARGUMENT_NOT_CONTEXTUAL_IN_ALL_SUBGRAPHS",
+        "U.f(a:)",
+        {
+            **context("$c { p }"),
+            "b": 'type U @key(fields: "id") { id: ID! f(a: String!): Int @shareable }',
+        },
+    ),
     ("INVALID_GRAPHQL", None, {"a": "type Query { q: }"}),
     ("INVALID_GRAPHQL", "Query.q", {"a": "type Query { q: Nothing }"}),
     ("INVALID_GRAPHQL", "Query.q", {"a": "type Query { q: Int @nobodyKnows }"}),

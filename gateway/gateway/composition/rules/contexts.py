@@ -69,6 +69,7 @@ class _Use:
                     "Select exactly one field of the argument's type, for each type that sets the "
                     "context.",
                 )
+        yield from self.unused(context, selection, known[context])
 
     def misplaced(self) -> Iterator[Problem]:
         if self.kind.kind != "OBJECT":
@@ -99,11 +100,23 @@ class _Use:
                 f"Give {self.kind.name} a resolvable @key here.",
             )
 
+    def unused(self, context: str, text: str, setters: list[str]) -> Iterator[Problem]:
+        possible = frozenset().union(*(self.graph.possible(name) for name in setters))
+        for item in parsed(text) or ():
+            if isinstance(item, Fragment) and item.type not in possible:
+                yield self.problem(
+                    "CONTEXT_INVALID_SELECTION",
+                    f"No {item.type} sets the context {context}, so the fragment on it is never used.",
+                    "Remove the fragment, or name a type that sets the context.",
+                )
+
     def misfit(self, setter: str, text: str) -> str | None:
         """Return why a selection is not one value of a type, None if it is."""
         selections = parsed(text)
         if not selections:
             return "it is not a selection"
+        if "@" in text:
+            return "aliases and directives are not allowed"
         if all(isinstance(item, Fragment) for item in selections):
             return self._by_type(setter, selections)
         return self._one(setter, selections)
