@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from graphql import (
@@ -160,6 +160,7 @@ def choose(
     )
 
 
+@lru_cache(maxsize=4096)  # a large graph says `id` thousands of times
 def parse_field_set(text: str) -> tuple[Selection, ...]:
     """Parse the `fields` of @key, @requires or @provides."""
     node = parse(text if text.lstrip().startswith("{") else f"{{{text}}}").definitions[0]

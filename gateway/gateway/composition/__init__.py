@@ -15,6 +15,7 @@ from gateway.composition.reading import read_all
 from gateway.composition.rules import broken
 from gateway.composition.satisfiability import unreachable
 from gateway.errors import BadSupergraph, Problem
+from gateway.memory import collector_paused
 from gateway.supergraph import Subgraph, Supergraph, load
 
 __all__ = ["compose"]
@@ -22,6 +23,11 @@ __all__ = ["compose"]
 
 def compose(subgraphs: Sequence[Subgraph]) -> Supergraph | list[Problem]:
     """Return the supergraph, or every problem found."""
+    with collector_paused():
+        return _compose(subgraphs)
+
+
+def _compose(subgraphs: Sequence[Subgraph]) -> Supergraph | list[Problem]:
     graphs, problems = read_all(subgraphs)
     if problems:
         return problems

@@ -46,6 +46,16 @@ class Across:
         """The names of the subgraphs."""
         return frozenset(graph.name for graph in self.graphs)
 
+    @cached_property
+    def stood_in_for(self) -> frozenset[str]:
+        """The interfaces that some subgraph knows as an object."""
+        return frozenset(
+            name
+            for graph in self.graphs
+            for name, kind in graph.types.items()
+            if kind.interface_object
+        )
+
     def kind(self, name: str) -> Kind:
         """Return the kind of the merged type; an @interfaceObject is an interface."""
         kinds = [kind for _, kind in self.sides[name]]
@@ -55,11 +65,21 @@ class Across:
 
     def fields(self, name: str) -> dict[str, list[tuple[Graph, Output]]]:
         """Return every field of a type, as each subgraph has it."""
-        found: dict[str, list[tuple[Graph, Output]]] = {}
-        for graph, kind in self.sides[name]:
-            for item in kind.fields.values():
-                found.setdefault(item.name, []).append((graph, item))
-        return found
+        known = self._fields.get(name)
+        if known is None:
+            known = self._fields[name] = {}
+            for graph, kind in self.sides[name]:
+                for item in kind.fields.values():
+                    known.setdefault(item.name, []).append((graph, item))
+        return known
+
+    @cached_property
+    def _fields(self) -> dict[str, dict[str, list[tuple[Graph, Output]]]]:
+        return {}
+
+    @cached_property
+    def _answering(self) -> dict[Coordinate, list[tuple[Graph, Output]]]:
+        return {}
 
     @cached_property
     def used(self) -> dict[str, set[Coordinate]]:
@@ -90,13 +110,14 @@ class Across:
 
     def answering(self, name: str, field: str) -> list[tuple[Graph, Output]]:
         """Return the subgraphs that answer a field themselves, by the definite overrides."""
-        return [
-            (graph, kind.fields[field])
-            for graph, kind in self.sides[name]
-            if field in kind.fields
-            and not kind.fields[field].external
-            and not self.is_gone(graph, name, field)
-        ]
+        known = self._answering.get((name, field))
+        if known is None:
+            known = self._answering[name, field] = [
+                (graph, item)
+                for graph, item in self.fields(name).get(field, ())
+                if not item.external and not self.is_gone(graph, name, field)
+            ]
+        return known
 
     def is_gone(self, graph: Graph, name: str, field: str) -> bool:
         """Tell whether a field was taken over for good."""

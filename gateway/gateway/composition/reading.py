@@ -35,7 +35,7 @@ from graphql import (
 from gateway.composition.field_sets import external_by_mistake
 from gateway.composition.parts import Graph, Input, Mark, Output, Type, Value
 from gateway.errors import Problem
-from gateway.supergraph.public import named
+from gateway.supergraph.public import named, type_text
 from gateway.supergraph.specs import Spec, specs_of
 from gateway.supergraph.views import Kind, Subgraph
 
@@ -230,7 +230,7 @@ class _Reader:
                 name,
                 Output(
                     name=name,
-                    type=self.type_text(print_ast(item.type)),
+                    type=self.type_text(type_text(item.type)),
                     named=self.rename(named(item.type)),
                     arguments={k: v for k, v in taken.items() if k not in contextual},
                     contextual=contextual,
@@ -248,7 +248,7 @@ class _Reader:
                 item.name.value,
                 Input(
                     name=item.name.value,
-                    type=print_ast(item.type),
+                    type=type_text(item.type),
                     named=named(item.type),
                     default=default,
                     description=_description(item),

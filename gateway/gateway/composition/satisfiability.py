@@ -41,6 +41,12 @@ class _Walker:
         self.schema = supergraph.schema
         self.graphs = supergraph.graphs
         self.setters = supergraph.contexts
+        self.stand_ins = {
+            name: [view.name for view in graph.types.values() if view.interface_object]
+            for name, graph in self.graphs.items()
+        }
+        self.known: dict[str, list[tuple[GraphView, list[str]]]] = {}
+        self.all_members: dict[str, set[str]] = {}
         roots = (self.schema.query_type, self.schema.mutation_type, self.schema.subscription_type)
         self.roots = tuple(root.name for root in roots if root is not None)
         self.seen: set[tuple[str, Held, frozenset[str]]] = set()
@@ -141,8 +147,8 @@ class _Walker:
         grown = True
         while grown:
             grown = False
-            for graph in self.graphs.values():
-                for seen_as in self.seen_as(graph, name):
+            for graph, seen in self.sides(name):
+                for seen_as in seen:
                     holder = Holder(graph.endpoint.name, seen_as)
                     if any((h.graph, h.type) == (holder.graph, seen_as) for h in reached):
                         continue
@@ -152,20 +158,31 @@ class _Walker:
                         grown = True
         return reached
 
+    def sides(self, name: str) -> list[tuple[GraphView, list[str]]]:
+        """Return the subgraphs that know a type, each with the types it sees it as."""
+        known = self.known.get(name)
+        if known is None:
+            every = ((graph, list(self.seen_as(graph, name))) for graph in self.graphs.values())
+            known = self.known[name] = [(graph, seen) for graph, seen in every if seen]
+        return known
+
     def seen_as(self, graph: GraphView, name: str) -> Iterator[str]:
         if name in graph.types:
             yield name
-        for other, view in graph.types.items():
-            if view.interface_object and other != name and name in self.members(other):
+        for other in self.stand_ins.get(graph.endpoint.name, ()):
+            if other != name and name in self.members(other):
                 yield other
 
     def members(self, name: str) -> set[str]:
-        return {
-            m
-            for graph in self.graphs.values()
-            if name in graph.types
-            for m in graph.types[name].members
-        }
+        known = self.all_members.get(name)
+        if known is None:
+            known = self.all_members[name] = {
+                member
+                for graph in self.graphs.values()
+                if name in graph.types
+                for member in graph.types[name].members
+            }
+        return known
 
     def has(
         self, name: str, held: Held, selections: tuple[Selection, ...], busy: frozenset[str]

@@ -18,12 +18,11 @@ from graphql import (
     TypeDefinitionNode,
     UnionTypeDefinitionNode,
     parse_type,
-    print_ast,
     value_from_ast_untyped,
 )
 
 from gateway.errors import BadSupergraph
-from gateway.supergraph.public import named
+from gateway.supergraph.public import named, type_text
 from gateway.supergraph.specs import Spec
 from gateway.supergraph.views import (
     Endpoint,
@@ -128,7 +127,7 @@ class _Reader:
             self.read_values(node, graphs)
         elif isinstance(node, InputObjectTypeDefinitionNode):
             for item in node.fields or ():
-                view = FieldView(item.name.value, print_ast(item.type), named(item.type))
+                view = FieldView(item.name.value, type_text(item.type), named(item.type))
                 for graph in self.listed(item, "field", graphs):
                     self.drafts[graph][name].fields[view.name] = view
 
@@ -155,7 +154,7 @@ class _Reader:
         """Join v0.1 does not say that a key field is known wherever its key is declared."""
         if self.spec.version >= (0, 2):
             return
-        view = FieldView(item.name.value, print_ast(item.type), named(item.type))
+        view = FieldView(item.name.value, type_text(item.type), named(item.type))
         for graph in graphs:
             draft = self.drafts[graph][node.name.value]
             if any(view.name in _words(key.fields) for key in draft.keys):
@@ -198,7 +197,7 @@ def _field_view(node: FieldDefinitionNode, row: _Row) -> FieldView:
     contexts = cast(list[_Row], row.get("contextArguments") or ())
     return FieldView(
         name=node.name.value,
-        type=str(own) if own else print_ast(node.type),
+        type=str(own) if own else type_text(node.type),
         named=inner,
         external=bool(row.get("external")),
         requires=row.get("requires"),

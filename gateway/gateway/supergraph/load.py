@@ -5,6 +5,7 @@ from __future__ import annotations
 from graphql import DocumentNode, GraphQLError, parse
 
 from gateway.errors import BadSupergraph
+from gateway.memory import collector_paused
 from gateway.supergraph.join import read_contexts, read_graphs
 from gateway.supergraph.public import public_schema
 from gateway.supergraph.specs import specs_of
@@ -13,6 +14,11 @@ from gateway.supergraph.views import Supergraph
 
 def load(sdl: str) -> Supergraph:
     """Return the supergraph that the SDL describes; raise BadSupergraph with the reason."""
+    with collector_paused():
+        return _load(sdl)
+
+
+def _load(sdl: str) -> Supergraph:
     document = _parse(sdl)
     specs = specs_of(document)
     if "join" not in specs:

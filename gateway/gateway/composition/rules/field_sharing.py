@@ -53,6 +53,7 @@ def _taken_over(across: Across, graph: Graph, name: str, field: str) -> bool:
 
 def _lenders(across: Across, name: str, field: str) -> list[tuple[Graph, Output]]:
     interfaces = {interface for _, kind in across.sides[name] for interface in kind.interfaces}
+    interfaces &= across.stood_in_for
     return [
         (graph, kind.fields[field])
         for interface in sorted(interfaces)
