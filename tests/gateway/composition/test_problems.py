@@ -22,6 +22,9 @@ def context(use: str, *, sets: str = '@context(name: "c")', more: str = "") -> d
 
 # code, coordinate, subgraphs by name
 CASES: list[tuple[str, str | None, dict[str, str]]] = [
+    ("INVALID_GRAPHQL", "I.x", {"a": Q + "input I { x: Int @external }"}),
+    ("INVALID_GRAPHQL", "E.X", {"a": Q + "enum E { X @shareable }"}),
+    ("INVALID_GRAPHQL", "Query.q(x:)", {"a": 'type Query { q(x: Int @key(fields: "x")): Int }'}),
     ("CONTEXT_NAME_INVALID", "T", context("$c_d { p }", sets='@context(name: "c_d")')),
     ("CONTEXT_NOT_SET", "U.f(a:)", context("$c { p }", sets="")),
     ("NO_CONTEXT_IN_SELECTION", "U.f(a:)", context("{ p }")),

@@ -6,6 +6,7 @@ from gateway.composition.across import Across
 from gateway.composition.rules import (
     argument_types,
     contexts,
+    directive_places,
     directive_use,
     enum_values,
     external_base,
@@ -39,6 +40,7 @@ ALONE = (
     links,
     known_types,
     known_directives,
+    directive_places,
     directive_use,
     implementations,
     keys,

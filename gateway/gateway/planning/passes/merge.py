@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from gateway.plan import Guard, OperationKind
+from gateway.plan import OperationKind
 from gateway.planning.draft import Draft
 from gateway.planning.guards import either
 
