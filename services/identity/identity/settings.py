@@ -29,3 +29,5 @@ class IdentitySettings(Settings, frozen=True, kw_only=True):
     """How long they have to wait then."""
     signing_key_days: Annotated[int, msgspec.Meta(ge=1)] = 90
     """How old a signing key gets before the scheduler makes a new one."""
+    policy_review: bool = False
+    """Whether a changeset of the policy is published only after a second person approved it."""

@@ -9,8 +9,9 @@ from strawberry.dataloader import DataLoader
 
 from chassis.api.context import Context
 from identity.api.office import Office
-from identity.domain.ids import DepartmentId, UserId
-from identity.store import department, role, user
+from identity.domain.ids import ChangesetId, DepartmentId, UserId
+from identity.store import changeset, department, role, user
+from identity.store.changeset import ChangesetRow
 from identity.store.department import DepartmentRow
 from identity.store.role import RoleRow
 from identity.store.user import UserRow
@@ -28,6 +29,7 @@ class Loaders:
         )
         self.path: DataLoader[DepartmentId, list[DepartmentRow]] = DataLoader(self._paths)
         self.role: DataLoader[str, RoleRow | None] = DataLoader(self._roles)
+        self.changeset: DataLoader[ChangesetId, ChangesetRow | None] = DataLoader(self._changesets)
 
     async def _users(self, ids: list[UserId]) -> list[UserRow | None]:
         return await self._ctx.read(user.by_ids, self._ctx.scope("User"), ids)
@@ -37,6 +39,9 @@ class Loaders:
 
     async def _paths(self, ids: list[DepartmentId]) -> list[list[DepartmentRow]]:
         return await self._ctx.read(department.paths, self._ctx.scope("Department"), ids)
+
+    async def _changesets(self, ids: list[ChangesetId]) -> list[ChangesetRow | None]:
+        return await self._ctx.read(changeset.by_ids, self._ctx.scope("Rule"), ids)
 
     async def _roles(self, names: list[str]) -> list[RoleRow | None]:
         found = await self._ctx.read(role.everyone, self._ctx.scope("Role"))

@@ -154,7 +154,8 @@ class RuleQuery:
 @strawberry.type
 class RuleMutation:
     @strawberry.mutation(
-        description="Add a rule. It is enforced in every service within one second.",
+        description="Add a rule: a changeset of one change, published at once. It is enforced in "
+        "every service within one second. FORBIDDEN where changes are reviewed.",
         metadata=right("Rule", "update"),
     )
     @answers(RulePayload)
@@ -171,11 +172,14 @@ class RuleMutation:
             input.wanted(),
             expected_version,
             idempotency_key,
+            review=info.context.loaders.office.settings.policy_review,
         )
         return await _answer(info, edited)
 
     @strawberry.mutation(
-        description="Let a rule say something else.", metadata=right("Rule", "update")
+        description="Let a rule say something else: a changeset of one change, published at once. "
+        "FORBIDDEN where changes are reviewed.",
+        metadata=right("Rule", "update"),
     )
     @answers(RulePayload)
     async def update_rule(
@@ -191,10 +195,15 @@ class RuleMutation:
             RuleId(uuid(id, "id")),
             input.wanted(),
             expected_version,
+            review=info.context.loaders.office.settings.policy_review,
         )
         return await _answer(info, edited)
 
-    @strawberry.mutation(description="Strike a rule out.", metadata=right("Rule", "update"))
+    @strawberry.mutation(
+        description="Strike a rule out: a changeset of one change, published at once. FORBIDDEN "
+        "where changes are reviewed.",
+        metadata=right("Rule", "update"),
+    )
     @answers(RulePayload)
     async def remove_rule(
         self, info: IdentityInfo, id: RuleIdArgument, expected_version: PolicyVersion
@@ -204,6 +213,7 @@ class RuleMutation:
             info.context.scope("Rule", "update"),
             RuleId(uuid(id, "id")),
             expected_version,
+            review=info.context.loaders.office.settings.policy_review,
         )
         return await _answer(info, edited)
 

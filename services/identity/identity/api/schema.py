@@ -7,6 +7,7 @@ from strawberry.federation import Schema
 
 from chassis.api.schema import build
 from identity.api.audit_event import AuditEventQuery
+from identity.api.changeset import Changeset, ChangesetMutation, ChangesetQuery
 from identity.api.department import Department, DepartmentMutation, DepartmentQuery
 from identity.api.role import RoleMutation, RoleQuery
 from identity.api.rule import RuleMutation, RuleQuery
@@ -15,13 +16,17 @@ from identity.api.user import User, UserMutation, UserQuery
 
 
 @strawberry.type(description="What can be asked.")
-class Query(UserQuery, DepartmentQuery, RoleQuery, RuleQuery, SessionQuery, AuditEventQuery):
+class Query(
+    UserQuery, DepartmentQuery, RoleQuery, RuleQuery, ChangesetQuery, SessionQuery, AuditEventQuery
+):
     pass
 
 
 @strawberry.type(description="What can be done.")
-class Mutation(SessionMutation, UserMutation, DepartmentMutation, RoleMutation, RuleMutation):
+class Mutation(
+    SessionMutation, UserMutation, DepartmentMutation, RoleMutation, RuleMutation, ChangesetMutation
+):
     pass
 
 
-schema: Schema = build(query=Query, mutation=Mutation, types=(User, Department))
+schema: Schema = build(query=Query, mutation=Mutation, types=(User, Department, Changeset))

@@ -6,6 +6,7 @@ from typing import NewType
 from uuid import UUID
 
 AuditEventId = NewType("AuditEventId", UUID)
+ChangesetId = NewType("ChangesetId", UUID)
 DepartmentId = NewType("DepartmentId", UUID)
 RoleId = NewType("RoleId", UUID)
 RuleId = NewType("RuleId", UUID)

@@ -15,12 +15,14 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    any_,
+    bindparam,
     delete,
     func,
     insert,
     select,
-    update,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
@@ -80,19 +82,17 @@ def by_id(session: Session, id: RuleId) -> RuleRow | None:
     return row(found) if found else None
 
 
-def same(session: Session, wanted: Rule) -> RuleId | None:
-    """The rule that says exactly this, if there is one."""
-    columns = [rule.c[name] == value for name, value in asdict(wanted).items()]
-    found: UUID | None = session.execute(select(rule.c.id).where(*columns)).scalar_one_or_none()
-    return RuleId(found) if found else None
+def everything(session: Session) -> dict[RuleId, Rule]:
+    """All rules by their ids, the oldest first."""
+    found = map(row, session.execute(select(rule).order_by(rule.c.id)))
+    return {one.id: one.rule for one in found}
 
 
-def add(session: Session, wanted: Rule) -> RuleId:
-    """Write a new rule down."""
-    id: UUID = session.execute(
-        insert(rule).values(**asdict(wanted)).returning(rule.c.id)
-    ).scalar_one()
-    return RuleId(id)
+def add(session: Session, wanted: Rule, id: RuleId | None = None) -> RuleId:
+    """Write a new rule down; one that comes back takes the id it had."""
+    values: dict[str, Any] = asdict(wanted) | ({"id": id} if id else {})
+    made: UUID = session.execute(insert(rule).values(**values).returning(rule.c.id)).scalar_one()
+    return RuleId(made)
 
 
 def add_all(session: Session, wanted: Sequence[Rule]) -> None:
@@ -101,14 +101,10 @@ def add_all(session: Session, wanted: Sequence[Rule]) -> None:
         session.execute(insert(rule), [asdict(one) for one in wanted])
 
 
-def change(session: Session, id: RuleId, wanted: Rule) -> None:
-    """Let a rule say something else."""
-    session.execute(update(rule).where(rule.c.id == id).values(**asdict(wanted)))
-
-
-def remove(session: Session, id: RuleId) -> None:
-    """Strike a rule out."""
-    session.execute(delete(rule).where(rule.c.id == id))
+def remove_all(session: Session, ids: Sequence[RuleId]) -> None:
+    """Strike rules out."""
+    among = rule.c.id == any_(bindparam(None, list(ids), type_=ARRAY(Uuid())))
+    session.execute(delete(rule).where(among))
 
 
 def row(found: Row[Any]) -> RuleRow:
