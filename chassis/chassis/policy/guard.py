@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
@@ -70,10 +70,11 @@ class RowAccess:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Rows that a permission reaches, and how open a value is there."""
+    """Rows that a permission reaches, how open a value is there, and the rule that says so."""
 
     rows: frozenset[str]
     redaction: str
+    rule: Rule
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,8 @@ class Permissions:
 
     def grants(self, object: str, action: str) -> tuple[Grant, ...]:
         """What the rules give for this object and action; empty means no."""
-        for name, act in ((object, action), (ANY, action), (object, ANY), (ANY, ANY)):
-            if (name, act) in self._denied:
-                return ()
+        if self.denials(object, action):
+            return ()
         found = self.table.get((object, action))
         if found is not None:
             return found
@@ -102,6 +102,11 @@ class Permissions:
             + self._everywhere.get((object, ANY), ())
             + (self._everywhere.get((ANY, ANY), ()))
         )
+
+    def denials(self, object: str, action: str) -> tuple[tuple[str, str], ...]:
+        """The denied objects and actions that this is one of."""
+        asked = ((object, action), (ANY, action), (object, ANY), (ANY, ANY))
+        return tuple(one for one in asked if one in self._denied)
 
     def allow(self, actor: Actor, object: str, action: str) -> Scope:
         """The proof that this may be done, and to which rows. Raises `Denied`."""
@@ -163,14 +168,11 @@ class Scope:
 
     def sees(self, row: RowAccess) -> bool:
         """The verdict of `where` for a row in memory."""
-        return _reaches(self.rows, self.actor.user_id, self.permissions, row)
+        return reaches(self.rows, self.actor.user_id, self.permissions, row)
 
     def redactor(self, coordinate: str) -> Callable[[RowAccess, str | None], Protected]:
         """How a sensitive field is shown to this reader; made once per operation."""
-        grants = sorted(
-            self.permissions.grants(coordinate, "read"),
-            key=lambda grant: REDACTIONS.index(grant.redaction),
-        )
+        grants = by_openness(self.permissions.grants(coordinate, "read"))
         me, permissions = self.actor.user_id, self.permissions
         if grants and "all" in grants[0].rows:
             redaction = grants[0].redaction
@@ -178,7 +180,7 @@ class Scope:
 
         def show(row: RowAccess, text: str | None) -> Protected:
             for grant in grants:
-                if _reaches(grant.rows, me, permissions, row):
+                if reaches(grant.rows, me, permissions, row):
                     return redact(grant.redaction, text)
             return HIDDEN
 
@@ -215,7 +217,13 @@ def _mask(redaction: str, text: str) -> str:
             return "***"
 
 
-def _reaches(rows: frozenset[str], me: UUID, permissions: Permissions, row: RowAccess) -> bool:
+def by_openness(grants: Sequence[Grant]) -> list[Grant]:
+    """The order in which a sensitive value asks them: the first that reaches its row counts."""
+    return sorted(grants, key=lambda grant: REDACTIONS.index(grant.redaction))
+
+
+def reaches(rows: Set[str], me: UUID, permissions: Permissions, row: RowAccess) -> bool:
+    """Whether one of these row scopes holds this row."""
     if "all" in rows:
         return True
     if "own" in rows and row.owner == me:
@@ -269,7 +277,7 @@ def compile_rules(snapshot: Snapshot, user: UUID) -> Permissions:
 
 
 def _grant(rule: Rule) -> Grant:
-    return Grant(frozenset(rule.rows.split("+")), rule.redaction)
+    return Grant(frozenset(rule.rows.split("+")), rule.redaction, rule)
 
 
 class Guard:

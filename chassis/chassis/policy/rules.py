@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -100,19 +101,20 @@ class Snapshot:
         )
 
 
-def subjects(snapshot: Snapshot, user: UUID) -> frozenset[str]:
-    """Every name under which rules may speak of this person; empty if they are not active."""
+def subjects(snapshot: Snapshot, user: UUID) -> Mapping[str, tuple[str, ...]]:
+    """Every name under which rules may speak of this person, each with the shortest chain of roles
+    that leads to it; empty if they are not active."""
     member = snapshot.users.get(user)
     if member is None or not member.active:
-        return frozenset()
-    found: set[str] = set()
-    waiting = list(member.roles)
+        return {}
+    found: dict[str, tuple[str, ...]] = {f"user:{user}": ()}
+    waiting: deque[tuple[str, tuple[str, ...]]] = deque((role, (role,)) for role in member.roles)
     while waiting:
-        role = waiting.pop()
-        if role not in found:
-            found.add(role)
-            waiting.extend(snapshot.roles.get(role, ()))
-    return frozenset({f"user:{user}"} | {f"role:{role}" for role in found})
+        role, path = waiting.popleft()
+        if f"role:{role}" not in found:
+            found[f"role:{role}"] = path
+            waiting.extend((above, (*path, above)) for above in snapshot.roles.get(role, ()))
+    return found
 
 
 def subtree(snapshot: Snapshot, department: UUID) -> frozenset[UUID]:
