@@ -26,6 +26,7 @@ OTHER_REP = UUID(int=0xA2)
 LEAD = UUID(int=0xA3)
 READER = UUID(int=0xA4)
 STRANGER = UUID(int=0xA5)
+AUDITOR = UUID(int=0xA6)
 
 EVERY_ACTION = ("read", "create", "update", "merge", "absorb", "import")
 
@@ -65,6 +66,7 @@ def a_policy(version: int = 1) -> Snapshot:
         Rule("role:reader", "Tag", "read"),
         Rule("role:reader", "Contact.mobile", "read", "all", "mask:first3last4"),
         Rule("role:reader", "Contact.email", "read", "all", "mask:domain"),
+        Rule("role:auditor", "Rule", "read"),
     ]
     return Snapshot(
         version=version,
@@ -76,6 +78,7 @@ def a_policy(version: int = 1) -> Snapshot:
             LEAD: Member(SALES, ("lead",)),
             READER: Member(SERVICE, ("reader",)),
             STRANGER: Member(SERVICE, ()),
+            AUDITOR: Member(SERVICE, ("auditor",)),
         },
         departments={HEAD: None, SALES: HEAD, SERVICE: HEAD},
     )

@@ -7,6 +7,7 @@ from strawberry.federation import Schema
 
 from chassis.api.schema import build
 from customers.api.absorb import AbsorbMutation
+from customers.api.access import AccessQuery
 from customers.api.contact import Contact, ContactMutation
 from customers.api.customer import Customer
 from customers.api.customer_mutation import CustomerMutation
@@ -19,7 +20,7 @@ from customers.api.tag import Tag, TagMutation, TagQuery
 
 
 @strawberry.type(description="What can be asked.")
-class Query(CustomerQuery, ImportQuery, MatchQuery, SurvivorshipQuery, TagQuery):
+class Query(CustomerQuery, AccessQuery, ImportQuery, MatchQuery, SurvivorshipQuery, TagQuery):
     pass
 
 

@@ -132,6 +132,22 @@ def by_ids_unscoped(session: Session, ids: Iterable[UUID]) -> dict[UUID, Custome
     return {row.id: row_of(row) for row in session.execute(statement)}
 
 
+def access_of(session: Session, ids: Sequence[UUID]) -> dict[UUID, RowAccess]:
+    """What row scopes see of these customers, for questions about other people's access; redirects
+    followed. Nothing else of a row leaves here, so it takes no scope."""
+    asked = customer.alias("asked")
+    wanted = bindparam(None, list(ids), type_=ARRAY(Uuid()))
+    statement = (
+        select(asked.c.id, customer.c.owner_id, customer.c.department_id, customer.c.collaborators)
+        .join(asked, customer.c.id == func.coalesce(asked.c.merged_into, asked.c.id))
+        .where(asked.c.id == any_(wanted))
+    )
+    return {
+        row.id: RowAccess(row.owner_id, row.department_id, tuple(row.collaborators))
+        for row in session.execute(statement)
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Search:
     """What a list of customers is narrowed to. Every condition given must hold."""

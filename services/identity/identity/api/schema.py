@@ -6,6 +6,7 @@ import strawberry
 from strawberry.federation import Schema
 
 from chassis.api.schema import build
+from identity.api.access import AccessQuery
 from identity.api.audit_event import AuditEventQuery
 from identity.api.changeset import Changeset, ChangesetMutation, ChangesetQuery
 from identity.api.department import Department, DepartmentMutation, DepartmentQuery
@@ -17,7 +18,14 @@ from identity.api.user import User, UserMutation, UserQuery
 
 @strawberry.type(description="What can be asked.")
 class Query(
-    UserQuery, DepartmentQuery, RoleQuery, RuleQuery, ChangesetQuery, SessionQuery, AuditEventQuery
+    UserQuery,
+    DepartmentQuery,
+    RoleQuery,
+    RuleQuery,
+    ChangesetQuery,
+    AccessQuery,
+    SessionQuery,
+    AuditEventQuery,
 ):
     pass
 

@@ -35,6 +35,16 @@ def drafted(
     return rule
 
 
+def askable(object: str, action: str, field: str | None) -> None:
+    """Refuse a question that no service asks: an object, an action or a field the rulebook does
+    not have. Raises `BadInput` that names what would be right."""
+    names = [name for name, entry in OBJECTS.items() if not entry.sensitive]
+    entry = OBJECTS[_one_of(object, names, "object")]
+    _one_of(action, entry.actions, "action", f"of {entry.object}")
+    if field is not None:
+        _one_of(field, [name for name, one in OBJECTS.items() if one.sensitive], "field")
+
+
 def _subject(subject: str) -> str:
     kind, separator, name = subject.partition(":")
     if kind not in SUBJECTS or not separator or not name:
