@@ -9,7 +9,9 @@ from uuid import uuid4
 import pytest
 
 from chassis.db import SyncDatabase
+from chassis.policy.guard import compile_rules
 from identity.app import create
+from identity.domain.rulebook import RULEBOOK
 from identity.found import found_company
 from tests.identity.conftest import COMPANY, PASSWORD, Client, House, settings_for
 from tests.support.serve import served
@@ -329,3 +331,93 @@ def test_there_is_no_way_around_the_review(reviewed: House) -> None:
         assert answer["errors"] == [{"code": "FORBIDDEN"}]
 
     assert unchanged(reviewed) == before
+
+
+SIMULATE = """
+query($id: ID!, $n: Int! = 100, $a: String) {
+  changeset(id: $id) { simulation {
+    policyVersion errors { code path } people gained lost rowsChanged redactionChanged
+    changes(first: $n, after: $a) {
+      edges { node { user { id } object action effect before { rows redaction } after { rows } } }
+      pageInfo { hasNextPage endCursor }
+    }
+  } }
+}
+"""
+
+
+def simulated(client: Client, id: str) -> Any:
+    return client.data(SIMULATE, id=id)["simulation"]
+
+
+def test_a_simulation_is_what_publishing_does(house: House) -> None:
+    admin, before = house.as_("admin"), house.snapshot()
+    draft = done(
+        admin,
+        CREATE,
+        c=[
+            {"rule": rule("Trace", subject="role:sales")},
+            {"rule": rule("Contact", "*", subject="role:sales_lead", effect="deny")},
+            {"rule": rule("Contact.name", subject=f"user:{house.user('auditor')}")},
+        ],
+    )
+
+    said = simulated(house.as_("auditor"), draft["id"])
+
+    asked = [(entry.object, action) for entry in RULEBOOK for action in entry.actions]
+    assert (house.snapshot(), said["errors"]) == (before, [])
+    done(admin, PUBLISH, id=draft["id"], v=draft["version"])
+    after = house.snapshot()
+    expected = {"GAINED": set(), "LOST": set()}  # type: dict[str, set[tuple[str, str, str]]]
+    for user in before.users:
+        old, new = compile_rules(before, user), compile_rules(after, user)
+        for object, action in asked:
+            if old.may(object, action) != new.may(object, action):
+                side = expected["GAINED" if new.may(object, action) else "LOST"]
+                side.add((str(user), object, action))
+    found = {"GAINED": set(), "LOST": set()}  # type: dict[str, set[tuple[str, str, str]]]
+    for edge in said["changes"]["edges"]:
+        node = edge["node"]
+        found[node["effect"]].add((node["user"]["id"], node["object"], node["action"]))
+    assert found == expected
+    assert (said["gained"], said["lost"]) == (len(found["GAINED"]), len(found["LOST"]))
+    assert said["people"] == len({one[0] for side in found.values() for one in side}) == 3
+    done(admin, BACK, id=draft["id"], p=True)
+
+
+def test_a_simulation_tells_what_publishing_would_be_refused_with(house: House) -> None:
+    admin = house.as_("admin")
+    everything = house.one(
+        "SELECT id FROM rule WHERE subject = 'role:administrator' AND object = '*'"
+    )
+    lockout = done(admin, CREATE, c=[{"ruleId": str(everything)}])
+    said = simulated(admin, lockout["id"])
+    assert said["errors"] == [{"code": "BAD_INPUT", "path": ["changes"]}]
+    assert (said["people"], said["lost"] > 20) == (1, True)
+
+    once = done(admin, CREATE, c=[{"rule": rule("Rule")}])
+    done(admin, PUBLISH, id=once["id"], v=once["version"])
+    again = simulated(admin, once["id"])
+    assert [error["code"] for error in again["errors"]] == ["CONFLICT"]
+    assert again["changes"]["edges"] == []
+    done(admin, BACK, id=once["id"], p=True)
+
+
+def test_a_simulation_is_read_page_by_page(house: House) -> None:
+    admin = house.as_("admin")
+    draft = done(admin, CREATE, c=[{"rule": rule("Task", "*", subject="role:colleague")},
+                                   {"rule": rule("Tag", "*", subject="role:colleague")}])  # fmt: skip
+    whole = [edge["node"] for edge in simulated(admin, draft["id"])["changes"]["edges"]]
+    seen: list[Any] = []
+    after = None
+    while True:
+        asked = admin.data(SIMULATE, id=draft["id"], n=4, a=after)["simulation"]["changes"]
+        seen += [edge["node"] for edge in asked["edges"]]
+        after = asked["pageInfo"]["endCursor"]
+        if not asked["pageInfo"]["hasNextPage"]:
+            break
+
+    assert seen == whole
+    assert len(whole) > 8
+    assert admin.code(SIMULATE, id=draft["id"], a="x") == "BAD_INPUT"
+    assert house.as_("seller").code(SIMULATE, id=draft["id"]) == "FORBIDDEN"

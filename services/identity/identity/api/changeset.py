@@ -16,6 +16,7 @@ from identity.api.arguments import IdempotencyKey
 from identity.api.ids import maybe_uuid, uuid
 from identity.api.loaders import IdentityInfo
 from identity.api.rule import RuleInput
+from identity.api.simulation import Simulation, simulation_of
 from identity.api.user import User, user_of
 from identity.commands import changeset as commands
 from identity.commands.changeset import Wanted, within
@@ -106,6 +107,13 @@ class Changeset:
     )
     version: int = strawberry.field(description="Grows with every change; give it back on writes.")
     row: strawberry.Private[ChangesetRow]
+
+    @strawberry.field(
+        description="What publishing it now would do to whom, and what stands against it.",
+        metadata=right("Rule"),
+    )
+    async def simulation(self, info: IdentityInfo) -> Simulation:
+        return await simulation_of(info.context, self.row)
 
     @strawberry.field(description="Who wrote it last.", metadata=right("Rule"))
     async def author(self, info: IdentityInfo) -> User | None:

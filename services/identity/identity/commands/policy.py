@@ -38,10 +38,17 @@ def changed(session: Session, what: str) -> int:
 def keep_a_way_back(session: Session, actor: Actor, *, field: str) -> None:
     """Refuse a change after which nobody could change the policy any more.
 
-    Looks at the policy as it would be. Whoever makes the change is asked first: mostly it is they
-    who keep the right, and then nobody else has to be looked at.
+    Looks at the policy as this transaction leaves it.
     """
-    snapshot = store.snapshot(session)
+    refuse_lockout(session, store.snapshot(session), actor, field=field)
+
+
+def refuse_lockout(session: Session, snapshot: Snapshot, actor: Actor, *, field: str) -> None:
+    """Raise `BadInput` if nobody who can sign in could change this policy.
+
+    Whoever makes the change is asked first: mostly it is they who keep the right, and then nobody
+    else has to be looked at.
+    """
     people = users.people_who_can_sign_in(session)
     me = UserId(actor.user_id)
     if not any(_can_repair(snapshot, one) for one in _first(me, people)):
