@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -201,11 +201,17 @@ async def one_page(found: Iterable[Explanation], window: Window) -> Page[Explana
     """A page of explanations. They are worked out in a thread: of 5,000 people it may be the last
     one who may, and other requests go on meanwhile."""
     rows = await asyncio.to_thread(lambda: list(islice(found, window.first + 1)))
-    shown = rows[: window.first]
+    people = page_of_people([one.user_id for one in rows], window)
+    return Page(rows[: window.first], people.cursors, people.has_next, people.has_previous)
+
+
+def page_of_people(ids: Sequence[UUID], window: Window) -> Page[UUID]:
+    """The page of these people in the order of their ids; one more than asked tells of a next."""
+    shown = ids[: window.first]
     return Page(
         rows=shown,
-        cursors=[_cursor(one.user_id) for one in shown],
-        has_next=len(rows) > window.first,
+        cursors=[_cursor(id) for id in shown],
+        has_next=len(ids) > window.first,
         has_previous=window.after is not None,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -133,18 +133,30 @@ def subtree(snapshot: Snapshot, department: UUID) -> frozenset[UUID]:
     return frozenset(found)
 
 
+def casbin_line(rule: Rule) -> list[str]:
+    """A rule as a Casbin policy line."""
+    return ["p", rule.subject, rule.object, rule.action, rule.rows, rule.redaction, rule.effect]
+
+
+def rule_of(line: Sequence[str]) -> Rule:
+    """The rule of a Casbin policy line. Raises `ValueError` for what the guard could not read."""
+    kind, *parts = (part.strip() for part in line)
+    if kind != "p" or len(parts) != 6 or not all(parts):
+        raise ValueError(
+            "a rule has seven parts: p, subject, object, action, rows, redaction, effect"
+        )
+    rule = Rule(*parts)
+    if not set(rule.rows.split("+")) <= set(ROWS):
+        raise ValueError(f"unknown rows {rule.rows!r}")
+    if rule.redaction not in REDACTIONS or rule.effect not in (ALLOW, DENY):
+        raise ValueError(f"unknown redaction {rule.redaction!r} or effect {rule.effect!r}")
+    return rule
+
+
 def casbin_lines(snapshot: Snapshot) -> Iterator[list[str]]:
     """The snapshot as Casbin policy lines (`p, …` and `g, …`)."""
     for rule in snapshot.rules:
-        yield [
-            "p",
-            rule.subject,
-            rule.object,
-            rule.action,
-            rule.rows,
-            rule.redaction,
-            rule.effect,
-        ]
+        yield casbin_line(rule)
     for role, inherited in snapshot.roles.items():
         for parent in inherited:
             yield ["g", f"role:{role}", f"role:{parent}"]

@@ -54,7 +54,7 @@ FIELDS = {
 
 def scattered(pool: Pool) -> list[str]:
     """Twelve customers who belong to whoever it happens to be."""
-    dice = random.Random(7)
+    dice = random.Random(6)
     made = absorb(
         pool, *({"fields": {"name": f"第{n}公司", "phone": f"1380000{n:04}"}} for n in range(12))
     )

@@ -8,6 +8,7 @@ from strawberry.federation import Schema
 from chassis.api.schema import build
 from customers.api.absorb import AbsorbMutation
 from customers.api.access import AccessQuery
+from customers.api.changeset import Changeset
 from customers.api.contact import Contact, ContactMutation
 from customers.api.customer import Customer
 from customers.api.customer_mutation import CustomerMutation
@@ -41,5 +42,5 @@ class Mutation(
 schema: Schema = build(
     query=Query,
     mutation=Mutation,
-    types=(Customer, Contact, Tag, MatchCandidate, MergeEvent),
+    types=(Customer, Contact, Tag, MatchCandidate, MergeEvent, Changeset),
 )

@@ -21,6 +21,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     column,
+    false,
     func,
     select,
     table,
@@ -190,6 +191,21 @@ def count(session: Session, scope: Scope, search: Search) -> int:
     """How many there are, counted no further than one above the cap."""
     some = select(customer.c.id).where(*_conditions(scope, search)).limit(COUNT_CAP + 1)
     return session.execute(select(func.count()).select_from(some.subquery())).scalar_one()
+
+
+def moved(session: Session, before: Scope | None, after: Scope | None) -> tuple[int, int]:
+    """How many customers the second scope reaches and the first does not, and the other way
+    round; each counted no further than one above the cap."""
+    old, new = (scope.where(ACCESS) if scope else false() for scope in (before, after))
+
+    def only(one: ColumnElement[bool], other: ColumnElement[bool]) -> int:
+        # A condition on an empty owner or department is neither true nor false; here it is false.
+        beyond = one, ~func.coalesce(other, false())
+        some = select(customer.c.id).where(customer.c.merged_into.is_(None), *beyond)
+        counted = select(func.count()).select_from(some.limit(COUNT_CAP + 1).subquery())
+        return session.execute(counted).scalar_one()
+
+    return only(new, old), only(old, new)
 
 
 def _conditions(scope: Scope, search: Search) -> list[ColumnElement[bool]]:

@@ -11,7 +11,7 @@ import strawberry
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
-from chassis.policy.rules import Rule as PolicyRule
+from chassis.policy.rules import Rule as PolicyRule, casbin_line
 from identity.api.arguments import IdempotencyKey
 from identity.api.ids import maybe_uuid, uuid
 from identity.api.loaders import IdentityInfo
@@ -20,9 +20,10 @@ from identity.api.simulation import Simulation, simulation_of
 from identity.api.user import User, user_of
 from identity.commands import changeset as commands
 from identity.commands.changeset import Wanted, within
+from identity.domain import policy_csv
 from identity.domain.changeset import MOST_CHANGES, Change, ChangesetStatus, refuse_wrong_size
 from identity.domain.ids import ChangesetId, RuleId
-from identity.store import changeset as store
+from identity.store import changeset as store, policy
 from identity.store.changeset import ChangesetRow
 
 strawberry.enum(
@@ -92,6 +93,13 @@ class Changeset:
     changes: list[RuleChange] = strawberry.field(
         description="What becomes of which rule.", metadata=right("Rule")
     )
+    adds: list[str] = strawberry.field(
+        description="The rules that would be there, as Casbin lines.", metadata=right("Rule")
+    )
+    removes: list[str] = strawberry.field(
+        description="The rules that would not be there any more, as Casbin lines.",
+        metadata=right("Rule"),
+    )
     review_note: str = strawberry.field(
         description="What the reviewer said.", metadata=right("Rule")
     )
@@ -147,6 +155,8 @@ class Changeset:
             reason=row.reason,
             status=row.status,
             changes=[RuleChange.of(one) for one in row.changes],
+            adds=[", ".join(casbin_line(one.after)) for one in row.changes if one.after],
+            removes=[", ".join(casbin_line(one.before)) for one in row.changes if one.before],
             review_note=row.review_note,
             policy_version=row.policy_version,
             published_at=row.published_at,
@@ -214,6 +224,14 @@ class ChangesetQuery:
         return await changeset_of(info, ChangesetId(uuid(id, "id")))
 
     @strawberry.field(
+        description="The policy as Casbin CSV: every rule (`p`), what roles inherit and who has "
+        "which role (`g`). `importPolicy` reads it.",
+        metadata=right("Rule"),
+    )
+    async def policy_csv(self, info: IdentityInfo) -> str:
+        return policy_csv.written(await info.context.read(policy.snapshot))
+
+    @strawberry.field(
         description="Changesets, the newest first: the history of the policy's rules.",
         metadata=right("Rule"),
     )
@@ -253,6 +271,45 @@ class ChangesetMutation:
             commands.create_changeset, scope, title, reason, _wanted(changes), idempotency_key
         )
         return await _answer(info, id)
+
+    @strawberry.mutation(
+        description="Draft a changeset that turns the rules into those of a Casbin CSV, as "
+        "`policyCsv` writes it. Nothing is in force before it is published.",
+        metadata=right("Rule", "update"),
+    )
+    @answers(ChangesetPayload)
+    async def import_policy(
+        self,
+        info: IdentityInfo,
+        csv: Annotated[
+            str,
+            strawberry.argument(
+                description="Lines `p, subject, object, action, rows, redaction, effect`, at most "
+                "1,000,000 characters. Lines `g` between roles must agree with the roles here; "
+                "who has which role (`g` of a user) is not read."
+            ),
+        ],
+        title: Title = "Import of a policy",
+        reason: Reason = "",
+        replace: Annotated[
+            bool,
+            strawberry.argument(
+                description="true: rules that the file does not have are removed; false: it only "
+                "adds."
+            ),
+        ] = False,
+        idempotency_key: IdempotencyKey = None,
+    ) -> ChangesetPayload:
+        found = await info.context.write(
+            commands.import_policy,
+            info.context.scope("Rule", "update"),
+            title,
+            reason,
+            csv,
+            replace=replace,
+            key=idempotency_key,
+        )
+        return await _answer(info, found)
 
     @strawberry.mutation(
         description="Let a changeset that is not published say something else. It is a draft "

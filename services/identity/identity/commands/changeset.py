@@ -21,7 +21,7 @@ from chassis.once import once
 from chassis.policy.guard import Scope
 from chassis.policy.rules import Rule
 from identity.commands import policy
-from identity.domain import changeset as domain, role as role_domain
+from identity.domain import changeset as domain, policy_csv, role as role_domain
 from identity.domain.changeset import EDITABLE, Change, ChangesetStatus
 from identity.domain.ids import ChangesetId, RuleId, UserId
 from identity.domain.text import optional, required
@@ -62,6 +62,35 @@ def create_changeset(
 
     request = [title, reason, *([str(one.id), domain.line(one.rule)] for one in wanted)]
     answer = once(session, scope.actor.user_id, key, "createChangeset", run, request=request)
+    return ChangesetId(UUID(answer["id"]))
+
+
+def import_policy(
+    session: Session,
+    scope: Scope,
+    title: str,
+    reason: str,
+    text: str,
+    *,
+    replace: bool,
+    key: str | None = None,
+) -> ChangesetId:
+    """A draft that would turn the rules into those of a Casbin CSV."""
+
+    def run() -> dict[str, Any]:
+        wanted = policy_csv.read(text, roles.inheritance(session))
+        found = policy_csv.changes(rules.everything(session), wanted, replace=replace)
+        if not found:
+            raise BadInput(
+                "The rules are those of csv already; there is nothing to change.",
+                "现有规则与 csv 一致，无需更改。",
+                field="csv",
+            )
+        made = create_changeset(session, scope, title, reason, [Wanted(*one) for one in found])
+        return {"id": str(made)}
+
+    request = [title, reason, text, replace]
+    answer = once(session, scope.actor.user_id, key, "importPolicy", run, request=request)
     return ChangesetId(UUID(answer["id"]))
 
 
