@@ -138,3 +138,41 @@ def test_the_policy_survives_an_emptied_store(house: Running) -> None:
             time.sleep(0.01)
 
     assert house.data("{ customers(first: 1) { edges { cursor } } }", who=WHO)
+
+
+DRAFT = """
+mutation ($user: String!) {
+  createChangeset(title: "Look only", changes: [
+    { rule: { subject: $user, object: "Customer", action: "read" } }
+  ]) { changeset { id version } errors { message } }
+}
+"""
+BEFORE = """
+query ($id: ID!, $user: ID!) {
+  explainAccess(userId: $user, object: "Customer") { outcome }
+  changeset(id: $id) {
+    simulation { errors { code } people gained }
+    customerReach { edges { node { user { id displayName } gained lost } } }
+  }
+}
+"""
+
+
+def test_a_changeset_is_tried_on_live_data_through_the_gateway(house: Running) -> None:
+    who = house.data("{ viewer { id } }", who="he.qing")["viewer"]["id"]
+    house.data(
+        'mutation { createCustomer(kind: ORGANIZATION, set: { name: "试算有限公司" }) '
+        "{ errors { message } } }",
+        who=WHO,
+    )
+    total = "{ customers { totalCount } }"
+    draft = house.data(DRAFT, {"user": f"user:{who}"}, who=WHO)["createChangeset"]["changeset"]
+
+    said = house.data(BEFORE, {"id": draft["id"], "user": who}, who="he.qing")
+
+    assert said["explainAccess"]["outcome"] == "NO_RULE"
+    assert said["changeset"]["simulation"] == {"errors": [], "people": 1, "gained": 1}
+    everything = house.data(total, who=WHO)["customers"]["totalCount"]
+    [edge] = said["changeset"]["customerReach"]["edges"]
+    assert (edge["node"]["user"]["id"], edge["node"]["lost"]) == (who, 0)
+    assert edge["node"]["gained"] == everything > 0
