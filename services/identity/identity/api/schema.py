@@ -7,6 +7,7 @@ from strawberry.federation import Schema
 
 from chassis.api.schema import build
 from identity.api.access import AccessQuery
+from identity.api.api_client import ApiClientMutation, ApiClientQuery
 from identity.api.audit_event import AuditEventQuery
 from identity.api.changeset import Changeset, ChangesetMutation, ChangesetQuery
 from identity.api.department import Department, DepartmentMutation, DepartmentQuery
@@ -18,21 +19,14 @@ from identity.api.user import User, UserMutation, UserQuery
 
 @strawberry.type(description="What can be asked.")
 class Query(
-    UserQuery,
-    DepartmentQuery,
-    RoleQuery,
-    RuleQuery,
-    ChangesetQuery,
-    AccessQuery,
-    SessionQuery,
-    AuditEventQuery,
+    UserQuery, DepartmentQuery, RoleQuery, RuleQuery, ChangesetQuery, AccessQuery, SessionQuery, AuditEventQuery, ApiClientQuery,
 ):
     pass
 
 
 @strawberry.type(description="What can be done.")
 class Mutation(
-    SessionMutation, UserMutation, DepartmentMutation, RoleMutation, RuleMutation, ChangesetMutation
+    SessionMutation, UserMutation, DepartmentMutation, RoleMutation, RuleMutation, ChangesetMutation, ApiClientMutation,
 ):
     pass
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NewType
 from uuid import UUID
 
+ApiClientId = NewType("ApiClientId", UUID)
 AuditEventId = NewType("AuditEventId", UUID)
 ChangesetId = NewType("ChangesetId", UUID)
 DepartmentId = NewType("DepartmentId", UUID)

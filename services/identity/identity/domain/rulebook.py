@@ -52,6 +52,7 @@ RULEBOOK: tuple[Entry, ...] = (
     Entry("Role", ("read", "update"), "Roles; update also permits giving them to users"),
     Entry("Rule", ("read", "update"), "The access policy itself"),
     Entry("AuditEvent", ("read",), "The audit ledger"),
+    Entry("ApiClient", _CRU, "Keys of programs; update ends them"),
     Entry(
         "Customer",
         (*_CRU, "delete", "merge", "absorb", "import"),

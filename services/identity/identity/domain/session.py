@@ -29,6 +29,7 @@ class Ending(Enum):
     TOKEN_REUSED = "token_reused"  # noqa: S105 — the name of a reason
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 — the name of a reason
     SUSPENDED = "suspended"
+    KEY_REVOKED = "key_revoked"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
-from identity.domain.ids import SessionId, UserId
+from identity.domain.ids import ApiClientId, SessionId, UserId
 from identity.domain.session import Ending, Shown
 from identity.domain.user import Status
 from identity.store.metadata import metadata
@@ -44,6 +44,7 @@ session_ = Table(
     Column("expires_at", DateTime(timezone=True), nullable=False),
     Column("ended_at", DateTime(timezone=True)),
     Column("ending", Text),
+    Column("api_client_id", Uuid),
 )
 
 refresh_token = Table(
@@ -80,11 +81,23 @@ class Held:
     shown: Shown
 
 
-def open_(session: Session, user: UserId, address: str, lasts: timedelta) -> SessionId:
+def open_(
+    session: Session,
+    user: UserId,
+    address: str,
+    lasts: timedelta,
+    *,
+    api_client: ApiClientId | None = None,
+) -> SessionId:
     """Begin a session."""
     id: UUID = session.execute(
         insert(session_)
-        .values(user_id=user, address=address, expires_at=func.now() + lasts)
+        .values(
+            user_id=user,
+            address=address,
+            expires_at=func.now() + lasts,
+            api_client_id=api_client,
+        )
         .returning(session_.c.id)
     ).scalar_one()
     return SessionId(id)
@@ -198,6 +211,17 @@ def end_all(session: Session, user: UserId, ending: Ending, *, but: SessionId | 
     if but is not None:
         statement = statement.where(session_.c.id != but)
     return len(session.execute(statement).all())
+
+
+def end_of_api_client(session: Session, id: ApiClientId) -> int:
+    """End all sessions that came of a key; answer how many."""
+    done = session.execute(
+        update(session_)
+        .where(session_.c.api_client_id == id, session_.c.ended_at.is_(None))
+        .values(ended_at=func.now(), ending=Ending.KEY_REVOKED.value)
+        .returning(session_.c.id)
+    )
+    return len(done.all())
 
 
 def forget(session: Session, older: timedelta) -> int:
