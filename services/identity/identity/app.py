@@ -11,6 +11,7 @@ from identity.api import signing_key
 from identity.api.loaders import Loaders
 from identity.api.office import Office
 from identity.api.schema import schema
+from identity.api.scim import endpoint as scim
 from identity.facts import HANDLERS, LISTENS_TO
 from identity.facts.policy import publish_policy
 from identity.settings import IdentitySettings
@@ -31,7 +32,7 @@ def create(settings: IdentitySettings) -> Starlette:
             loaders=lambda context: Loaders(context, office),
             handlers=HANDLERS,
             listens_to=LISTENS_TO,
-            routes=[signing_key.route(office)],
+            routes=[signing_key.route(office), scim.route(office)],
             background=[publish_policy],
             keys=published,
         )

@@ -40,7 +40,7 @@ class Office:
             unused=timedelta(seconds=settings.refresh_token_seconds),
             at_most=timedelta(seconds=settings.session_seconds),
         )
-        self._seal = Seal(settings.secret)
+        self.seal = Seal(settings.secret)
         self._key: tuple[float, OKPKey] | None = None
 
     async def access_token(self, db: Database, user: UserId, session: SessionId) -> AccessToken:
@@ -65,14 +65,14 @@ class Office:
     async def _present(self, db: Database) -> OKPKey:
         if self._key is not None and time.monotonic() - self._key[0] < _KEY_SECONDS:
             return self._key[1]
-        key = await db.read(commands.present_key, self._seal)
+        key = await db.read(commands.present_key, self.seal)
         if key is None:
             await self._make_first(db)
-            key = await db.read(commands.present_key, self._seal)
+            key = await db.read(commands.present_key, self.seal)
             assert key is not None
         self._key = (time.monotonic(), key)
         return key
 
     async def _make_first(self, db: Database) -> None:
         lifetime = timedelta(seconds=self.settings.access_token_seconds)
-        await db.write(commands.first_key, self._seal, lifetime)
+        await db.write(commands.first_key, self.seal, lifetime)

@@ -52,6 +52,11 @@ RULEBOOK: tuple[Entry, ...] = (
     Entry("Role", ("read", "update"), "Roles; update also permits giving them to users"),
     Entry("Rule", ("read", "update"), "The access policy itself"),
     Entry("AuditEvent", ("read",), "The audit ledger"),
+    Entry(
+        "DirectoryGroup",
+        ("read", "update"),
+        "Groups that a directory keeps by SCIM, and who is in them",
+    ),
     Entry("ApiClient", _CRU, "Keys of programs; update ends them"),
     Entry(
         "Customer",

@@ -206,6 +206,12 @@ ROLES: tuple[StarterRole, ...] = (
         ("colleague",),
     ),
     StarterRole(
+        "provisioner",
+        "The service user of a directory: people, and who is in its groups; no customers",
+        _may("all", User="read create update", DirectoryGroup="read update"),
+        ("colleague",),
+    ),
+    StarterRole(
         "sync",
         "The service users: bring in what outside systems know",
         _may(

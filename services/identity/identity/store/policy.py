@@ -33,7 +33,11 @@ _SNAPSHOT = text(
           person.department_id, coalesce(has.names, '{}'), person.status = 'active')), '{}')
         FROM user_account AS person LEFT JOIN (
           SELECT user_id, array_agg(role.name ORDER BY role.name) AS names
-          FROM user_role JOIN role ON role.id = role_id
+          FROM (
+            SELECT user_id, role_id FROM user_role
+            UNION
+            SELECT user_id, role_id FROM directory_member JOIN directory_group_role USING (group_id)
+          ) AS given JOIN role ON role.id = role_id
           GROUP BY user_id) AS has ON has.user_id = person.id),
       'departments', (SELECT coalesce(json_object_agg(id, parent_id), '{}') FROM department)
     )::text
