@@ -11,6 +11,7 @@ from identity.api.api_client import ApiClientMutation, ApiClientQuery
 from identity.api.audit_event import AuditEventQuery
 from identity.api.changeset import Changeset, ChangesetMutation, ChangesetQuery
 from identity.api.department import Department, DepartmentMutation, DepartmentQuery
+from identity.api.directory_group import DirectoryGroupMutation, DirectoryGroupQuery
 from identity.api.role import RoleMutation, RoleQuery
 from identity.api.rule import RuleMutation, RuleQuery
 from identity.api.session import SessionMutation, SessionQuery
@@ -19,14 +20,14 @@ from identity.api.user import User, UserMutation, UserQuery
 
 @strawberry.type(description="What can be asked.")
 class Query(
-    UserQuery, DepartmentQuery, RoleQuery, RuleQuery, ChangesetQuery, AccessQuery, SessionQuery, AuditEventQuery, ApiClientQuery,
+    UserQuery, DepartmentQuery, RoleQuery, RuleQuery, ChangesetQuery, AccessQuery, SessionQuery, AuditEventQuery, ApiClientQuery, DirectoryGroupQuery,
 ):
     pass
 
 
 @strawberry.type(description="What can be done.")
 class Mutation(
-    SessionMutation, UserMutation, DepartmentMutation, RoleMutation, RuleMutation, ChangesetMutation, ApiClientMutation,
+    SessionMutation, UserMutation, DepartmentMutation, RoleMutation, RuleMutation, ChangesetMutation, ApiClientMutation, DirectoryGroupMutation,
 ):
     pass
 

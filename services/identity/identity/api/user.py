@@ -66,7 +66,8 @@ class User:
         return await department_of(info, self.department_id)
 
     @strawberry.field(
-        description="The roles they have, without the inherited ones.", metadata=right("Role")
+        description="The roles given to them, without inherited ones and those of directory groups.",
+        metadata=right("Role"),
     )
     async def roles(self, info: IdentityInfo) -> list[Role]:
         return await roles_named(info, self.role_names)

@@ -103,6 +103,7 @@ class GroupRow:
     display_name: str
     external_id: str | None
     roles: tuple[str, ...]
+    size: int
     version: int
     created_at: datetime
     updated_at: datetime
@@ -116,6 +117,14 @@ _ROLES = (
     .correlate(directory_group)
     .scalar_subquery()
     .label("roles")
+)
+
+_SIZE = (
+    select(func.count())
+    .where(directory_member.c.group_id == directory_group.c.id)
+    .correlate(directory_group)
+    .scalar_subquery()
+    .label("size")
 )
 
 
@@ -281,7 +290,7 @@ def group_named(session: Session, name: str) -> DirectoryGroupId | None:
 
 
 def _groups() -> Select[Any]:
-    return select(directory_group, _ROLES)
+    return select(directory_group, _ROLES, _SIZE)
 
 
 def _group(found: Row[Any]) -> GroupRow:
@@ -290,6 +299,7 @@ def _group(found: Row[Any]) -> GroupRow:
         display_name=found.display_name,
         external_id=found.external_id,
         roles=tuple(found.roles or ()),
+        size=found.size,
         version=found.version,
         created_at=found.created_at,
         updated_at=found.updated_at,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from scim2_models import GroupMembership, Meta, Reference, User
+from scim2_models import EnterpriseUser, GroupMembership, Meta, Reference, User
 
 from identity.api.passwords import Passwords
 from identity.api.scim.description import Person
@@ -24,7 +24,6 @@ from identity.store.directory import PersonRow
 
 KEPT = "\0"
 _OURS = {"id", "meta", "groups", "password", "external_id", "schemas"}
-_ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
 
 def shown(row: PersonRow, groups: Sequence[tuple[DirectoryGroupId, str]], base: str) -> User[Any]:
@@ -79,13 +78,13 @@ async def wanted(person: User[Any], passwords: Passwords, before: PersonRow | No
         kept = await passwords.hashed(
             password_domain.accepted(person.password, username, field="password")
         )
-    extension = person[_ENTERPRISE] if _ENTERPRISE in map(str, person.schemas or ()) else None
+    extension: EnterpriseUser | None = person[EnterpriseUser]
     return Wanted(
         username=username,
         display_name=_name(person),
         external_id=external_id(person.external_id),
         active=person.active,
-        department=getattr(extension, "department", None),
+        department=extension.department if extension else None,
         document=orjson.dumps(person.model_dump(exclude=_OURS)),
         password_hash=kept,
     )
