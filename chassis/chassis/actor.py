@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -47,8 +47,15 @@ class Verifier:
     """Tells the actor of a bearer token, or refuses it. Verified tokens are remembered until they
     expire, since a signature costs about a hundred microseconds."""
 
-    def __init__(self, fetch: Fetch, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        fetch: Fetch,
+        *,
+        clock: Callable[[], float] = time.time,
+        ended: Container[UUID] = frozenset(),
+    ) -> None:
         self._fetch = fetch
+        self._ended = ended
         self._clock = clock
         self._keys: KeySet | None = None
         self._known: frozenset[str] = frozenset()
@@ -76,6 +83,8 @@ class Verifier:
         if expires + LEEWAY_SECONDS < self._clock():
             self._seen.pop(token, None)
             raise _refused("The token has expired; sign in again or refresh it.", "登录已过期。")
+        if session_id is not None and session_id in self._ended:
+            raise _refused("This session is over; sign in again.", "会话已结束，请重新登录。")
         return Actor(user_id, session_id, locale)
 
     async def _verify(self, token: str) -> tuple[float, UUID, UUID | None]:

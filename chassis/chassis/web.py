@@ -31,7 +31,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from strawberry.federation import Schema
 
-from chassis import statements, telemetry
+from chassis import ended, statements, telemetry
 from chassis.actor import Actor, Verifier
 from chassis.api.context import Context
 from chassis.api.endpoint import Endpoint, body_of, errors_of, locale_of
@@ -78,7 +78,8 @@ class Runtime:
             settings.redis_url, socket_connect_timeout=5, health_check_interval=15
         )
         self.guard = Guard()
-        self.verifier = Verifier(self._keys)
+        self.ended = ended.Ended()
+        self.verifier = Verifier(self._keys, ended=self.ended)
         self.relay = Relay(self.db, self.redis, service.name, settings.database_url)
 
     async def _keys(self) -> KeySetSerialization:
@@ -164,6 +165,7 @@ def _background(
         ("relay", runtime.relay.run),
         ("facts", consumer.run),
         ("policy", lambda: feed.follow(runtime.redis, runtime.guard)),
+        ("sessions", lambda: ended.follow(runtime.redis, runtime.ended)),
         *own,
     ]
 

@@ -14,6 +14,7 @@ from identity.api.schema import schema
 from identity.api.scim import endpoint as scim
 from identity.facts import HANDLERS, LISTENS_TO
 from identity.facts.policy import publish_policy
+from identity.facts.session import publish_ended
 from identity.settings import IdentitySettings
 
 
@@ -33,7 +34,7 @@ def create(settings: IdentitySettings) -> Starlette:
             handlers=HANDLERS,
             listens_to=LISTENS_TO,
             routes=[signing_key.route(office), scim.route(office)],
-            background=[publish_policy],
+            background=[publish_ended, publish_policy],
             keys=published,
         )
     )

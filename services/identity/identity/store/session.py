@@ -33,6 +33,11 @@ from identity.domain.user import Status
 from identity.store.metadata import metadata
 from identity.store.user import user
 
+CHANNEL = "sessions"
+"""PostgreSQL tells listeners here that sessions ended."""
+# The longest life that the settings permit an access token, and some room for clocks.
+_LONGEST_TOKEN = timedelta(seconds=3600 + 60)
+
 session_ = Table(
     "session",
     metadata,
@@ -187,6 +192,17 @@ def listed(session: Session, user: UserId, window: Window, *, open_only: bool) -
         window=window,
     )
     return Page([row(r) for r in found.rows], found.cursors, found.has_next, found.has_previous)
+
+
+def just_ended(session: Session) -> list[SessionId]:
+    """Sessions that are over while a token of theirs may still be good."""
+    since = func.now() - _LONGEST_TOKEN
+    # A program's session lives exactly as long as its token, so its expiry needs no telling.
+    expired = select(session_.c.id).where(
+        session_.c.expires_at.between(since, func.now()), session_.c.api_client_id.is_(None)
+    )
+    ended = select(session_.c.id).where(session_.c.ended_at > since)
+    return [SessionId(id) for id in session.execute(ended.union(expired)).scalars()]
 
 
 def end(session: Session, id: SessionId, ending: Ending) -> bool:

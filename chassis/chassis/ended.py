@@ -1,0 +1,92 @@
+"""How a session that ended is known everywhere within a second, while its access token is still good.
+
+Identity publishes the ids of the sessions that ended within the longest life of a token; every process
+follows them as it follows the policy: a push makes it quick, a look twice a second makes it certain.
+Without Valkey the policy grows stale and refuses everything, so this list need not refuse too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+from collections.abc import Iterable
+from uuid import UUID
+
+import orjson
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+log = logging.getLogger("huichi.chassis.ended")
+
+CHANNEL = "sessions"
+LIST = "sessions:ended"
+MARK = "sessions:mark"
+POLL_SECONDS = 0.5
+
+
+class Ended:
+    """One a process: the sessions whose tokens are refused. Swapped whole."""
+
+    def __init__(self) -> None:
+        self._sessions: frozenset[UUID] = frozenset()
+        self.mark: bytes | None = None
+
+    def __contains__(self, session: object) -> bool:
+        return session in self._sessions
+
+    def swap(self, sessions: frozenset[UUID], mark: bytes) -> None:
+        """Take a new list."""
+        self._sessions, self.mark = sessions, mark
+
+
+async def publish(redis: Redis, sessions: Iterable[UUID]) -> bool:
+    """Make this the present list; False if it is already."""
+    body = orjson.dumps(sorted(str(id) for id in sessions))
+    mark = hashlib.sha256(body).hexdigest()[:32].encode()
+    if await redis.get(MARK) == mark:
+        return False
+    async with redis.pipeline(transaction=True) as together:
+        together.set(LIST, body)
+        together.set(MARK, mark)
+        together.publish(CHANNEL, mark)
+        await together.execute()
+    return True
+
+
+async def follow(redis: Redis, ended: Ended) -> None:
+    """Until cancelled: keep the list the published one."""
+    woken = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_hear(redis, woken))
+        while True:
+            woken.clear()
+            try:
+                await catch_up(redis, ended)
+            except (RedisError, OSError, ValueError, TypeError) as problem:
+                log.warning("ended sessions cannot be read now: %s", type(problem).__name__)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(woken.wait(), timeout=POLL_SECONDS)
+
+
+async def catch_up(redis: Redis, ended: Ended) -> None:
+    """One look. A store that was emptied changes nothing: what has ended stays ended."""
+    mark = await redis.get(MARK)
+    if mark is None or mark == ended.mark:
+        return
+    body = await redis.get(LIST)
+    if body is not None:
+        ended.swap(frozenset(UUID(id) for id in orjson.loads(body)), mark)
+
+
+async def _hear(redis: Redis, woken: asyncio.Event) -> None:
+    while True:
+        try:
+            async with redis.pubsub() as channel:
+                await channel.subscribe(CHANNEL)
+                while True:
+                    if await channel.get_message(ignore_subscribe_messages=True, timeout=5.0):
+                        woken.set()
+        except (RedisError, OSError):
+            await asyncio.sleep(0.5)

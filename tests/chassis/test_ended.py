@@ -1,0 +1,52 @@
+"""The list of sessions that ended, published and followed through a real Valkey."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+from redis.asyncio import Redis
+
+from chassis import ended
+from chassis.ended import Ended
+
+
+@pytest.fixture
+async def valkey(redis_url: str) -> AsyncIterator[Redis]:
+    async with Redis.from_url(f"{redis_url.rpartition('/')[0]}/8") as client:
+        await client.flushdb()
+        yield client
+
+
+async def test_publishes_only_what_changed(valkey: Redis) -> None:
+    one, two = uuid4(), uuid4()
+
+    assert await ended.publish(valkey, [one, two])
+    assert not await ended.publish(valkey, [two, one])
+    assert await ended.publish(valkey, [two])
+
+
+async def test_is_known_to_a_follower_soon(valkey: Redis) -> None:
+    known, session = Ended(), uuid4()
+    following = asyncio.create_task(ended.follow(valkey, known))
+
+    await ended.publish(valkey, [session])
+
+    async with asyncio.timeout(2):
+        while session not in known:
+            await asyncio.sleep(0.01)
+    assert uuid4() not in known
+    following.cancel()
+
+
+async def test_forgets_nothing_when_the_store_is_emptied(valkey: Redis) -> None:
+    known, session = Ended(), uuid4()
+    await ended.publish(valkey, [session])
+    await ended.catch_up(valkey, known)
+
+    await valkey.flushdb()
+    await ended.catch_up(valkey, known)
+
+    assert session in known
