@@ -31,12 +31,12 @@ class Ended:
 
     def __init__(self) -> None:
         self._sessions: frozenset[UUID] = frozenset()
-        self.mark: bytes | None = None
+        self.mark: bytes | str | None = None
 
     def __contains__(self, session: object) -> bool:
         return session in self._sessions
 
-    def swap(self, sessions: frozenset[UUID], mark: bytes) -> None:
+    def swap(self, sessions: frozenset[UUID], mark: bytes | str) -> None:
         """Take a new list."""
         self._sessions, self.mark = sessions, mark
 
