@@ -27,6 +27,8 @@ class IdentitySettings(Settings, frozen=True, kw_only=True):
     """Failed sign-ins of one user from one address before they have to wait."""
     sign_in_window_seconds: Annotated[int, msgspec.Meta(ge=1)] = MINUTE
     """How long they have to wait then."""
+    second_factor_roles: str = ""
+    """Roles, separated by commas, whose people sign in with a second factor only."""
     signing_key_days: Annotated[int, msgspec.Meta(ge=1)] = 90
     """How old a signing key gets before the scheduler makes a new one."""
     policy_review: bool = False

@@ -14,20 +14,21 @@ from identity.api.department import Department, DepartmentMutation, DepartmentQu
 from identity.api.directory_group import DirectoryGroupMutation, DirectoryGroupQuery
 from identity.api.role import RoleMutation, RoleQuery
 from identity.api.rule import RuleMutation, RuleQuery
+from identity.api.second_factor import SecondFactorMutation, SecondFactorQuery
 from identity.api.session import SessionMutation, SessionQuery
 from identity.api.user import User, UserMutation, UserQuery
 
 
 @strawberry.type(description="What can be asked.")
 class Query(
-    UserQuery, DepartmentQuery, RoleQuery, RuleQuery, ChangesetQuery, AccessQuery, SessionQuery, AuditEventQuery, ApiClientQuery, DirectoryGroupQuery,
+    UserQuery, DepartmentQuery, RoleQuery, RuleQuery, ChangesetQuery, AccessQuery, SessionQuery, AuditEventQuery, ApiClientQuery, DirectoryGroupQuery, SecondFactorQuery,
 ):
     pass
 
 
 @strawberry.type(description="What can be done.")
 class Mutation(
-    SessionMutation, UserMutation, DepartmentMutation, RoleMutation, RuleMutation, ChangesetMutation, ApiClientMutation, DirectoryGroupMutation,
+    SessionMutation, UserMutation, DepartmentMutation, RoleMutation, RuleMutation, ChangesetMutation, ApiClientMutation, DirectoryGroupMutation, SecondFactorMutation,
 ):
     pass
 

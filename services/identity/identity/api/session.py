@@ -17,6 +17,7 @@ from identity.api.sign_in import change_password, sign_in
 from identity.commands import session as commands
 from identity.commands.session import Opened
 from identity.domain.ids import SessionId, UserId
+from identity.domain.second_factor import Ask
 from identity.domain.session import Ending
 from identity.store import session as store, user as users
 from identity.store.session import SessionRow
@@ -26,6 +27,13 @@ strawberry.enum(
     name="SessionEnding",
     description="Why a session is over. TOKEN_REUSED: a refresh token was shown twice, so a copy "
     "of it was about.",
+)
+
+strawberry.enum(
+    Ask,
+    name="SignInNeed",
+    description="CODE: sign in again with `code`. ENROL: a role needs a second factor and there "
+    "is none; `beginSecondFactor` makes one, its first code puts it in force.",
 )
 
 
@@ -72,6 +80,14 @@ class SignInPayload:
     )
     session_id: strawberry.ID | None = strawberry.field(
         default=None, description="The session that began or goes on."
+    )
+    needs: Ask | None = strawberry.field(
+        default=None, description="What is missing beside the right password; no tokens then."
+    )
+    recovery_codes: list[str] = strawberry.field(
+        default_factory=list,
+        description="With the first code of a new second factor: codes for the day the telephone "
+        "is lost, each good once, instead of `code`. They are shown now and never again.",
     )
     errors: list[UserError] = strawberry.field(
         default_factory=list,
@@ -146,9 +162,19 @@ class SessionMutation:
         info: IdentityInfo,
         username: Annotated[str, strawberry.argument(description="The user name.")],
         password: Annotated[str, strawberry.argument(description="The password.")],
+        code: Annotated[
+            str | None,
+            strawberry.argument(
+                description="Where `needs` was CODE: the six digits of the authenticator, or a "
+                "recovery code. The first six digits put a new second factor in force."
+            ),
+        ] = None,
     ) -> SignInPayload:
         try:
-            return await _signed(info.context, await sign_in(info.context, username, password))
+            opened = await sign_in(info.context, username, password, code)
+            if isinstance(opened, Ask):
+                return SignInPayload(needs=opened)
+            return await _signed(info.context, opened)
         except Unauthenticated as problem:
             return SignInPayload(errors=[user_error(problem, info.context.locale)])
 
@@ -245,4 +271,5 @@ async def _signed(ctx: IdentityContext, opened: Opened) -> SignInPayload:
         refresh_token=opened.refresh_token,
         user_id=strawberry.ID(str(opened.user)),
         session_id=strawberry.ID(str(opened.session)),
+        recovery_codes=list(opened.recovery_codes),
     )

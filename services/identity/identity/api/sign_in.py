@@ -6,33 +6,76 @@ A refusal takes the same words and the same time whether the user exists or not.
 from __future__ import annotations
 
 from chassis.errors import BadInput, Unauthenticated
+from chassis.policy.rules import subjects
 from identity.api.loaders import IdentityContext
 from identity.api.throttle import Throttle
 from identity.commands import session as commands
-from identity.commands.session import Opened
+from identity.commands.second_factor import WrongCode
+from identity.commands.session import Opened, Second
 from identity.domain import password as domain
 from identity.domain.ids import UserId
+from identity.domain.second_factor import Ask
 from identity.domain.user import asked_username
 from identity.store import user as users
+from identity.store.user import Credentials
+
+CODE_ATTEMPTS, CODE_WINDOW_SECONDS = 10, 600
 
 
-async def sign_in(ctx: IdentityContext, asked: str, password: str) -> Opened:
+async def sign_in(
+    ctx: IdentityContext, asked: str, password: str, code: str | None
+) -> Opened | Ask:
     """Raises `Throttled`, or `Unauthenticated` in the same words and time for every reason."""
     office, username, throttle = ctx.loaders.office, asked_username(asked), _throttle(ctx)
-    await throttle.count(username, ctx.client)
-    known = await ctx.read(users.credentials, username)
-    kept = known.password_hash if known else None
-    good = await office.passwords.matches(kept, password)
-    if known is None or kept is None or not known.active or not good:
-        await ctx.write(commands.note_refused, known.id if known else None)
-        raise _wrong()
-    opened = await ctx.write(commands.open_session, known.id, kept, ctx.client, office.lifetimes)
+    known, kept = await proved(ctx, username, password)
+    codes = Throttle(ctx.runtime.redis, CODE_ATTEMPTS, CODE_WINDOW_SECONDS)
+    if code:
+        await codes.count(f"{username} code", "")  # from wherever: six digits are few
+    second = Second(office.seal, code, needs_second(ctx, known.id))
+    try:
+        opened = await ctx.write(
+            commands.open_session, known.id, kept, ctx.client, office.lifetimes, second
+        )
+    except WrongCode as problem:
+        await ctx.write(commands.note_refused, known.id)
+        raise Unauthenticated(
+            "The code is not right, or was used before; wait for the next one.",
+            "验证码不正确或已使用，请等待下一个。",
+            field="code",
+        ) from problem
     if opened is None:
         raise _wrong()
+    if isinstance(opened, Ask):
+        return opened
     await throttle.forget(username, ctx.client)
+    if code:
+        await codes.forget(f"{username} code", "")
     if domain.is_outdated(kept):
         await ctx.write(commands.rehash, known.id, kept, await office.passwords.hashed(password))
     return opened
+
+
+async def proved(ctx: IdentityContext, username: str, password: str) -> tuple[Credentials, str]:
+    """Whose password this is. Raises `Throttled` or `Unauthenticated`."""
+    await _throttle(ctx).count(username, ctx.client)
+    known = await ctx.read(users.credentials, username)
+    kept = known.password_hash if known else None
+    good = await ctx.loaders.office.passwords.matches(kept, password)
+    if known is None or kept is None or not known.active or not good:
+        await ctx.write(commands.note_refused, known.id if known else None)
+        raise _wrong()
+    return known, kept
+
+
+def needs_second(ctx: IdentityContext, user: UserId) -> bool:
+    """Whether a role of theirs, inherited or by a group, is one that signs in with two factors."""
+    asked = ctx.loaders.office.settings.second_factor_roles.split(",")
+    wanted = {f"role:{role.strip()}" for role in asked if role.strip()}
+    snapshot = ctx.guard.snapshot
+    if not wanted:
+        return False
+    # Before the first policy nobody's roles are known: then everybody needs one.
+    return snapshot is None or bool(wanted & subjects(snapshot, user))
 
 
 async def change_password(ctx: IdentityContext, current: str, new: str) -> None:

@@ -10,8 +10,11 @@ from sqlalchemy.orm import Session
 from chassis import audit
 from chassis.actor import Actor
 from chassis.errors import NotFound, Unauthenticated
+from identity.commands.second_factor import passed
 from identity.domain import token
 from identity.domain.ids import SessionId, UserId
+from identity.domain.seal import Seal
+from identity.domain.second_factor import Ask
 from identity.domain.session import Ending, Verdict, decide
 from identity.store import session as store, user as users
 from identity.store.session import SessionRow
@@ -32,18 +35,39 @@ class Opened:
     session: SessionId
     user: UserId
     refresh_token: str
+    recovery_codes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """The code that somebody shows beside their password, and whether they need one in any case."""
+
+    seal: Seal
+    code: str | None
+    required: bool
 
 
 def open_session(
-    session: Session, user: UserId, checked_hash: str, address: str, lasts: Lifetimes
-) -> Opened | None:
-    """Begin a session for somebody whose password was right; None if that changed meanwhile."""
+    session: Session,
+    user: UserId,
+    checked_hash: str,
+    address: str,
+    lasts: Lifetimes,
+    second: Second,
+) -> Opened | Ask | None:
+    """Begin a session for somebody whose password was right; None if that changed meanwhile.
+
+    Raises `WrongCode`.
+    """
     present = users.credentials_of(session, user)
     if present is None or not present.active or present.password_hash != checked_hash:
         return None
+    found = passed(session, second.seal, user, second.code, required=second.required)
+    if isinstance(found, Ask):
+        return found
     id = store.open_(session, user, address[:100], lasts.at_most)
     audit.record(session, Actor(user, id), "sign_in", "Session", str(id))
-    return Opened(id, user, _issue(session, id, lasts))
+    return Opened(id, user, _issue(session, id, lasts), found)
 
 
 def note_refused(session: Session, user: UserId | None) -> None:
