@@ -21,14 +21,32 @@ from identity.api.user import User, UserMutation, UserQuery
 
 @strawberry.type(description="What can be asked.")
 class Query(
-    UserQuery, DepartmentQuery, RoleQuery, RuleQuery, ChangesetQuery, AccessQuery, SessionQuery, AuditEventQuery, ApiClientQuery, DirectoryGroupQuery, SecondFactorQuery,
+    UserQuery,
+    DepartmentQuery,
+    RoleQuery,
+    RuleQuery,
+    ChangesetQuery,
+    AccessQuery,
+    SessionQuery,
+    AuditEventQuery,
+    ApiClientQuery,
+    DirectoryGroupQuery,
+    SecondFactorQuery,
 ):
     pass
 
 
 @strawberry.type(description="What can be done.")
 class Mutation(
-    SessionMutation, UserMutation, DepartmentMutation, RoleMutation, RuleMutation, ChangesetMutation, ApiClientMutation, DirectoryGroupMutation, SecondFactorMutation,
+    SessionMutation,
+    UserMutation,
+    DepartmentMutation,
+    RoleMutation,
+    RuleMutation,
+    ChangesetMutation,
+    ApiClientMutation,
+    DirectoryGroupMutation,
+    SecondFactorMutation,
 ):
     pass
 

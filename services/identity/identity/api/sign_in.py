@@ -75,7 +75,7 @@ def needs_second(ctx: IdentityContext, user: UserId) -> bool:
     if not wanted:
         return False
     # Before the first policy nobody's roles are known: then everybody needs one.
-    return snapshot is None or bool(wanted & subjects(snapshot, user))
+    return snapshot is None or bool(wanted & subjects(snapshot, user).keys())
 
 
 async def change_password(ctx: IdentityContext, current: str, new: str) -> None:

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0010"
-down_revision = "0001"
+down_revision = "0002_changesets"
 
 _UP = (
     """
