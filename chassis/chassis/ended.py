@@ -8,7 +8,6 @@ Without Valkey the policy grows stale and refuses everything, so this list need 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import logging
 from collections.abc import Iterable
@@ -17,6 +16,8 @@ from uuid import UUID
 import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+
+from chassis.wake import going_on, woken_or
 
 log = logging.getLogger("huichi.chassis.ended")
 
@@ -60,14 +61,13 @@ async def follow(redis: Redis, ended: Ended) -> None:
     woken = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(_hear(redis, woken))
-        while True:
+        while going_on():
             woken.clear()
             try:
                 await catch_up(redis, ended)
             except (RedisError, OSError, ValueError, TypeError) as problem:
                 log.warning("ended sessions cannot be read now: %s", type(problem).__name__)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), timeout=POLL_SECONDS)
+            await woken_or(woken, POLL_SECONDS)
 
 
 async def catch_up(redis: Redis, ended: Ended) -> None:
@@ -81,12 +81,12 @@ async def catch_up(redis: Redis, ended: Ended) -> None:
 
 
 async def _hear(redis: Redis, woken: asyncio.Event) -> None:
-    while True:
+    while going_on():
         try:
             async with redis.pubsub() as channel:
                 await channel.subscribe(CHANNEL)
-                while True:
-                    if await channel.get_message(ignore_subscribe_messages=True, timeout=5.0):
+                while going_on():
+                    if await channel.get_message(ignore_subscribe_messages=True, timeout=1.0):
                         woken.set()
         except (RedisError, OSError):
             await asyncio.sleep(0.5)

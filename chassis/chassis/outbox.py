@@ -39,6 +39,7 @@ from sqlalchemy.orm import Session
 
 from chassis import telemetry
 from chassis.db import Database
+from chassis.wake import going_on, woken_or
 
 log = logging.getLogger("huichi.chassis.outbox")
 
@@ -172,7 +173,7 @@ class Relay:
             group.create_task(self._prune())
 
     async def _pump(self) -> None:
-        while True:
+        while going_on():
             self._wake.clear()
             try:
                 await self.notice_loss()
@@ -181,10 +182,7 @@ class Relay:
             except (SQLAlchemyError, RedisError, OSError) as problem:
                 log.warning("facts wait: %s", type(problem).__name__)
                 await asyncio.sleep(0.5)
-            try:
-                await asyncio.wait_for(self._wake.wait(), timeout=1.0)
-            except TimeoutError:
-                continue
+            await woken_or(self._wake, 1.0)
 
     async def ship(self) -> int:
         """Ships one batch; returns how many. Rows stay locked until the stream has them."""
@@ -233,7 +231,7 @@ class Relay:
             return float((await connection.execute(_AGE)).scalar_one())
 
     async def _listen(self) -> None:
-        while True:
+        while going_on():
             try:
                 async with await psycopg.AsyncConnection.connect(
                     self._url,

@@ -27,6 +27,7 @@ from sqlalchemy.orm import Session
 from chassis import telemetry
 from chassis.db import Database
 from chassis.outbox import stream_of
+from chassis.wake import going_on
 
 log = logging.getLogger("huichi.chassis.stream")
 
@@ -76,7 +77,7 @@ class Consumer:
         if not self._sources:
             return
         last_claim = float("-inf")
-        while True:
+        while going_on():
             try:
                 now = asyncio.get_running_loop().time()
                 if now - last_claim > ABANDONED_MS / 2000:

@@ -6,7 +6,6 @@ The push makes it quick, the poll of the version (twice a second) makes it certa
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 
 from redis import Redis as SyncRedis
@@ -15,6 +14,7 @@ from redis.exceptions import RedisError
 
 from chassis.policy.guard import Guard
 from chassis.policy.rules import Snapshot
+from chassis.wake import going_on, woken_or
 
 log = logging.getLogger("huichi.chassis.policy")
 
@@ -62,14 +62,13 @@ async def follow(redis: Redis, guard: Guard) -> None:
     woken = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(_hear(redis, woken))
-        while True:
+        while going_on():
             woken.clear()
             try:
                 await catch_up(redis, guard)
             except (RedisError, OSError, ValueError, TypeError) as problem:
                 log.warning("the policy cannot be read now: %s", type(problem).__name__)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), timeout=POLL_SECONDS)
+            await woken_or(woken, POLL_SECONDS)
 
 
 async def catch_up(redis: Redis, guard: Guard) -> None:
@@ -100,12 +99,12 @@ def catch_up_now(redis: SyncRedis, guard: Guard) -> None:
 
 
 async def _hear(redis: Redis, woken: asyncio.Event) -> None:
-    while True:
+    while going_on():
         try:
             async with redis.pubsub() as channel:
                 await channel.subscribe(CHANNEL)
-                while True:
-                    if await channel.get_message(ignore_subscribe_messages=True, timeout=5.0):
+                while going_on():
+                    if await channel.get_message(ignore_subscribe_messages=True, timeout=1.0):
                         woken.set()
         except (RedisError, OSError):
             await asyncio.sleep(0.5)

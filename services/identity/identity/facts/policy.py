@@ -7,7 +7,6 @@ that was lost, a Valkey that was emptied and a database that was set back are al
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 
 import psycopg
@@ -17,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from chassis.db import Database
 from chassis.policy import feed
+from chassis.wake import going_on, woken_or
 from chassis.web import Runtime
 from identity.store import policy as store
 
@@ -30,14 +30,13 @@ async def publish_policy(runtime: Runtime) -> None:
     woken = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(_hear(runtime.settings.database_url, woken))
-        while True:
+        while going_on():
             woken.clear()
             try:
                 await publish_present(runtime.db, runtime.redis)
             except (RedisError, SQLAlchemyError, OSError, ValueError) as problem:
                 log.warning("the policy cannot be published now: %s", type(problem).__name__)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), timeout=LOOK_SECONDS)
+            await woken_or(woken, LOOK_SECONDS)
 
 
 async def publish_present(db: Database, redis: Redis) -> bool:
@@ -59,7 +58,7 @@ async def publish_present(db: Database, redis: Redis) -> bool:
 
 
 async def _hear(url: str, woken: asyncio.Event) -> None:
-    while True:
+    while going_on():
         try:
             async with await psycopg.AsyncConnection.connect(
                 url, autocommit=True, application_name="identity-policy"

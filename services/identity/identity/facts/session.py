@@ -6,7 +6,6 @@ PostgreSQL is the truth. It tells of an ending when it is committed, and is aske
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 
 import psycopg
@@ -14,6 +13,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from chassis import ended
+from chassis.wake import going_on, woken_or
 from chassis.web import Runtime
 from identity.store import session as store
 
@@ -27,18 +27,17 @@ async def publish_ended(runtime: Runtime) -> None:
     woken = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(_hear(runtime.settings.database_url, woken))
-        while True:
+        while going_on():
             woken.clear()
             try:
                 await ended.publish(runtime.redis, await runtime.db.read(store.just_ended))
             except (RedisError, SQLAlchemyError, OSError) as problem:
                 log.warning("ended sessions are not published now: %s", type(problem).__name__)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), timeout=LOOK_SECONDS)
+            await woken_or(woken, LOOK_SECONDS)
 
 
 async def _hear(url: str, woken: asyncio.Event) -> None:
-    while True:
+    while going_on():
         try:
             async with await psycopg.AsyncConnection.connect(
                 url, autocommit=True, application_name="identity-sessions"
