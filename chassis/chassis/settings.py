@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -26,6 +26,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Base address of an OTLP/HTTP receiver; traces go to `{otlp_endpoint}/v1/traces`."""
     trace_url: str | None = None
     """Where a person sees a trace, with `{trace_id}` in it."""
+    mask_secret: Annotated[str, msgspec.Meta(min_length=32)] | None = None
+    """At least 32 random characters, the same for all services: the mask `hash` is keyed with it, and
+    shows `***` without it."""
     environment: str = "development"
 
     @property

@@ -77,7 +77,7 @@ class Runtime:
         self.redis: Redis = Redis.from_url(
             settings.redis_url, socket_connect_timeout=5, health_check_interval=15
         )
-        self.guard = Guard()
+        self.guard = Guard(secret=settings.mask_secret)
         self.ended = ended.Ended()
         self.verifier = Verifier(self._keys, ended=self.ended)
         self.relay = Relay(self.db, self.redis, service.name, settings.database_url)

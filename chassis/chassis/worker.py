@@ -96,7 +96,7 @@ class Work:
                     settings,
                     db,
                     redis.Redis.from_url(settings.redis_url, socket_timeout=10),
-                    Guard(),
+                    Guard(secret=settings.mask_secret),
                 )
             return cls._made[key]
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
-from enum import Enum
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -20,6 +19,13 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.actor import Actor
 from chassis.errors import Denied, Unavailable
+from chassis.policy.masks import (
+    HIDDEN as HIDDEN,
+    Protected as Protected,
+    Visibility as Visibility,
+    fingerprints,
+    redact as redact,
+)
 from chassis.policy.rules import (
     ANY,
     DENY,
@@ -32,22 +38,6 @@ from chassis.policy.rules import (
 
 _REMEMBERED = 2048
 STALE_AFTER_SECONDS = 10.0
-
-
-class Visibility(Enum):
-    """How much of a sensitive value its reader gets."""
-
-    CLEAR = "CLEAR"
-    MASKED = "MASKED"
-    HIDDEN = "HIDDEN"
-
-
-@dataclass(frozen=True, slots=True)
-class Protected:
-    """A sensitive value as this reader may see it, and whether that is all of it."""
-
-    text: str | None
-    visibility: Visibility
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +79,8 @@ class Permissions:
     table: Mapping[tuple[str, str], tuple[Grant, ...]]
     _everywhere: Mapping[tuple[str, str], tuple[Grant, ...]] = field(repr=False)
     _denied: frozenset[tuple[str, str]] = field(repr=False)
+    secret: str | None = field(default=None, repr=False)
+    """What the mask `hash` is keyed with; without one it shows nothing."""
 
     def grants(self, object: str, action: str) -> tuple[Grant, ...]:
         """What the rules give for this object and action; empty means no."""
@@ -170,18 +162,27 @@ class Scope:
         """The verdict of `where` for a row in memory."""
         return reaches(self.rows, self.actor.user_id, self.permissions, row)
 
+    def clear_in(self, coordinate: str) -> Scope:
+        """The rows of which this reader sees a sensitive field in clear. What filters, sorts, groups
+        or searches by the field may look at no others, or the answer would tell the value."""
+        grants = self.permissions.grants(coordinate, "read")
+        clear = (grant.rows for grant in grants if grant.redaction == "clear")
+        return replace(self, rows=frozenset[str]().union(*clear))
+
     def redactor(self, coordinate: str) -> Callable[[RowAccess, str | None], Protected]:
         """How a sensitive field is shown to this reader; made once per operation."""
         grants = by_openness(self.permissions.grants(coordinate, "read"))
         me, permissions = self.actor.user_id, self.permissions
+        secret = permissions.secret
+        keyed = fingerprints(secret, coordinate) if secret else None
         if grants and "all" in grants[0].rows:
             redaction = grants[0].redaction
-            return lambda row, text: redact(redaction, text)
+            return lambda row, text: redact(redaction, text, keyed)
 
         def show(row: RowAccess, text: str | None) -> Protected:
             for grant in grants:
                 if reaches(grant.rows, me, permissions, row):
-                    return redact(grant.redaction, text)
+                    return redact(grant.redaction, text, keyed)
             return HIDDEN
 
         return show
@@ -189,32 +190,6 @@ class Scope:
     def may(self, object: str, action: str = "read") -> bool:
         """Whether the same person may do something else too."""
         return self.permissions.may(object, action)
-
-
-HIDDEN = Protected(None, Visibility.HIDDEN)
-
-
-def redact(redaction: str, text: str | None) -> Protected:
-    """The text under one redaction. An empty value stays empty and says what it would have been."""
-    match redaction:
-        case "clear":
-            return Protected(text, Visibility.CLEAR)
-        case "hidden":
-            return HIDDEN
-        case _:
-            return Protected(None if text is None else _mask(redaction, text), Visibility.MASKED)
-
-
-def _mask(redaction: str, text: str) -> str:
-    match redaction:
-        case "mask:first3last4" if len(text) > 8:
-            return f"{text[:3]}{'*' * (len(text) - 7)}{text[-4:]}"
-        case "mask:first1" if len(text) > 1:
-            return text[0] + "*" * (len(text) - 1)
-        case "mask:domain" if "@" in text:
-            return "***@" + text.rsplit("@", 1)[1]
-        case _:
-            return "***"
 
 
 def by_openness(grants: Sequence[Grant]) -> list[Grant]:
@@ -241,7 +216,7 @@ def reaches(rows: Set[str], me: UUID, permissions: Permissions, row: RowAccess) 
     return "collaborating" in rows and me in row.collaborators
 
 
-def compile_rules(snapshot: Snapshot, user: UUID) -> Permissions:
+def compile_rules(snapshot: Snapshot, user: UUID, secret: str | None = None) -> Permissions:
     """The table of one person: every rule that speaks of them, by object and action."""
     names = subjects(snapshot, user)
     mine = [rule for rule in snapshot.rules if rule.subject in names]
@@ -273,6 +248,7 @@ def compile_rules(snapshot: Snapshot, user: UUID) -> Permissions:
         table=table,
         _everywhere=everywhere,
         _denied=denied,
+        secret=secret,
     )
 
 
@@ -283,7 +259,10 @@ def _grant(rule: Rule) -> Grant:
 class Guard:
     """One a process. It follows the published policy through `feed` and answers from memory."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, secret: str | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._secret = secret
         self._snapshot: Snapshot | None = None
         self._compiled: OrderedDict[UUID, Permissions] = OrderedDict()
         self._clock = clock
@@ -322,7 +301,7 @@ class Guard:
             )
         found = compiled.get(actor.user_id)
         if found is None:
-            found = compiled[actor.user_id] = compile_rules(snapshot, actor.user_id)
+            found = compiled[actor.user_id] = compile_rules(snapshot, actor.user_id, self._secret)
             if len(compiled) > _REMEMBERED:
                 compiled.popitem(last=False)
         return found

@@ -23,6 +23,7 @@ REDACTIONS = (
     "mask:first3last4",
     "mask:domain",
     "mask:first1",
+    "mask:hash",
     "mask:full",
     "hidden",
 )

@@ -21,6 +21,7 @@ VARIABLES = {
     "COMPANY_PASSWORD": "company_password",
     "IDENTITY_SECRET": "identity_secret",
     "CREDENTIAL_KEY": "credential_key",
+    "MASK_SECRET": "mask_secret",
     **{f"{name.upper()}_DATABASE_PASSWORD": f"{name}_database_password" for name in SERVICES},
 }
 

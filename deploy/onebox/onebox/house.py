@@ -78,6 +78,7 @@ class House:
             "ISSUER_URL": self.url_of("identity"),
             "OTLP_ENDPOINT": self.url_of("traces"),
             "TRACE_URL": self.url_of("traces") + "/traces/{trace_id}",
+            "MASK_SECRET": self.secret["mask_secret"],
             "IDENTITY_SECRET": self.secret["identity_secret"],
             "INTEGRATIONS_CUSTOMERS_URL": self.url_of("customers"),
             "INTEGRATIONS_SERVICE_USERNAME": "sync",
@@ -165,6 +166,7 @@ _MAKERS: dict[str, Callable[[], str]] = {
     "service_password": _password,
     "company_password": _typed_password,
     "identity_secret": _password,
+    "mask_secret": _password,
     "credential_key": lambda: base64.b64encode(secrets.token_bytes(32)).decode(),
     **{f"{name}_database_password": _password for name in DATABASES},
 }

@@ -26,7 +26,7 @@ def verdict(world: Snapshot, user: UUID, object: str, action: str, row: RowAcces
         for grant in table.grants(object, action)
         if grant.redaction != "hidden" and reaches(grant.rows, user, table, row)
     }
-    order = ["clear", "mask:first3last4", "mask:domain", "mask:first1", "mask:full"]
+    order = ["clear", "mask:first3last4", "mask:domain", "mask:first1", "mask:hash", "mask:full"]
     return [one for one in order if one in open_][:1]
 
 

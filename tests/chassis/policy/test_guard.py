@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -25,6 +26,7 @@ from chassis.policy.guard import (
     RowColumns,
     Visibility,
     compile_rules,
+    redact,
 )
 from chassis.policy.rules import ROWS, Member, Rule, Snapshot, casbin_lines
 
@@ -162,6 +164,73 @@ def test_hides_a_sensitive_field_no_rule_speaks_of() -> None:
     show = a_guard(Rule("role:sales", "X", "read")).allow(Actor(ME), "X", "read")
 
     assert show.redactor("X.phone")(RowAccess(ME, TEAM), "1") == Protected(None, Visibility.HIDDEN)
+
+
+PHONE = "+8613900001234"
+MAIL = "zhao@example.com"
+
+
+@pytest.mark.parametrize(
+    ("redaction", "phone", "mail"),
+    [
+        ("clear", PHONE, MAIL),
+        ("mask:first3last4", "+86*******1234", "zha*********.com"),
+        ("mask:domain", "***", "***@example.com"),
+        ("mask:first1", "+*************", "z***************"),
+        ("mask:full", "***", "***"),
+        ("mask:hash", "***", "***"),  # without a secret there is nothing to key it with
+        ("hidden", None, None),
+    ],
+)
+def test_every_redaction_shows_what_the_documentation_says(
+    redaction: str, phone: str | None, mail: str | None
+) -> None:
+    assert [redact(redaction, text).text for text in (PHONE, MAIL)] == [phone, mail]
+
+
+def test_nothing_of_a_short_value_is_left_where_a_mask_would_show_most_of_it() -> None:
+    assert redact("mask:first3last4", "12345678").text == "***"
+    assert redact("mask:first1", "李").text == "***"
+    assert redact("mask:domain", "no address").text == "***"
+
+
+def shown_with(secret: str, coordinate: str, text: str) -> str | None:
+    guard = Guard(secret=secret)
+    rules = (Rule("role:sales", "X", "read"), Rule("role:sales", "*", "read", "all", "mask:hash"))
+    guard.swap(Snapshot(1, rules, {}, {ME: Member(TEAM, ("sales",))}, TREE))
+    show = guard.allow(Actor(ME), "X", "read").redactor(coordinate)
+    return show(RowAccess(OTHER, ROOT), text).text
+
+
+def test_a_hash_is_equal_for_equal_values_of_one_company_and_field_only() -> None:
+    house, other = "s" * 32, "t" * 32
+    said = shown_with(house, "X.phone", PHONE)
+
+    assert said is not None
+    assert re.fullmatch("#[a-z2-7]{16}", said)
+    assert shown_with(house, "X.phone", PHONE) == said
+    different = {
+        shown_with(house, "X.phone", PHONE[:-1] + "5"),
+        shown_with(house, "X.mail", PHONE),
+        shown_with(other, "X.phone", PHONE),
+    }
+    assert len(different | {said}) == 4
+
+
+def test_the_rows_of_a_clear_field_are_those_where_its_reader_sees_it_clear() -> None:
+    guard = a_guard(
+        Rule("role:sales", "X", "read"),
+        Rule("role:sales", "X.phone", "read", "all", "mask:hash"),
+        Rule("role:sales", "X.phone", "read", "own", "clear"),
+    )
+    scope = guard.allow(Actor(ME), "X", "read")
+    clear = scope.clear_in("X.phone")
+
+    assert scope.everything
+    assert not clear.everything
+    assert clear.sees(RowAccess(ME, ROOT))
+    assert not clear.sees(RowAccess(OTHER, TEAM))
+    assert not scope.clear_in("X.mail").sees(RowAccess(ME, ROOT))
 
 
 def test_survives_the_way_through_json() -> None:
