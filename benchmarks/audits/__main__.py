@@ -1,12 +1,12 @@
-"""Public test suites that the gateway is held to: `python -m benchmarks audits http|federation`."""
+"""Public test suites that the gateway is held to: `python -m benchmarks audits http|cop|federation`."""
 
 from __future__ import annotations
 
 import sys
 
-from benchmarks.audits import federation, http
+from benchmarks.audits import cop, federation, http
 
-AUDITS = {"federation": federation.main, "http": http.main}
+AUDITS = {"cop": cop.main, "federation": federation.main, "http": http.main}
 
 
 def main() -> int:

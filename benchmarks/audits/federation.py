@@ -1,8 +1,8 @@
 """The public federation gateway audit: `python -m benchmarks audits federation --checkout DIR`.
 
 DIR is a checkout of github.com/graphql-hive/federation-gateway-audit. Its server runs in Node; each
-suite's supergraph is served by our gateway in a process of its own, first as the audit composes it,
-then as our composition does, and every answer is compared deeply.
+suite's supergraph is served by the gateway in a process of its own, first as the audit composes it,
+then (ours only) as our composition does, and every answer is compared deeply.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ import argparse
 import json
 import shutil
 import sys
-import tempfile
-import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import IO, Any
 
 from benchmarks.audits.node import install, node, running
+from benchmarks.audits.peers import COMPOSES, Peers, options, post
 from gateway.composition import compose
 from gateway.supergraph import Subgraph, Supergraph
 
@@ -39,9 +38,11 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks audits federation")
     parser.add_argument("--checkout", type=Path, required=True)
     parser.add_argument("--suite", action="append", help="only this one; may be repeated")
+    options(parser)
     asked = parser.parse_args(arguments)
     if not (asked.checkout / "src" / "test-suites").is_dir():
         parser.error(f"{asked.checkout} is not a checkout of the audit: it has no src/test-suites")
+    peers = Peers(asked)
     folder = install("federation", PACKAGES)
     shutil.copytree(asked.checkout / "src", folder / "src", dirs_exist_ok=True)
     (folder / "serve.ts").write_text(
@@ -52,11 +53,23 @@ def main(arguments: list[str]) -> int:
         command = node(folder, "--import", "./loopback.mjs", "--import", "tsx", "serve.ts")
         with running(command, f"{_audit()}/_health", log, cwd=folder):
             suites = asked.suite or _get("ids")
-            for source in ("the audit's", "our own"):
-                right, total = _suites(suites, source == "our own", log)
-                print(f"supergraphs of {source} composition: {right} of {total} cases")
-                wrong += total - right
+            for name in peers.names:
+                for own in (False, True) if name == "ours" else (False,):
+                    right, total, whole = _suites(peers, name, suites, own, log)
+                    made = _made(name, own)
+                    print(
+                        f"{peers.title(name)}, {made}: {right} of {total} cases, "
+                        f"{whole} of {len(suites)} suites",
+                        flush=True,
+                    )
+                    wrong += total - right
     return 1 if wrong else 0
+
+
+def _made(name: str, own: bool) -> str:
+    if name in COMPOSES:
+        return "supergraphs of its own composition"
+    return "supergraphs of our own composition" if own else "supergraphs of the audit's composition"
 
 
 def _audit() -> str:
@@ -68,25 +81,27 @@ def _get(path: str) -> Any:
         return json.load(answer)
 
 
-def _suites(suites: list[str], own: bool, log: IO[bytes]) -> tuple[int, int]:
-    right = total = 0
+def _suites(
+    peers: Peers, name: str, suites: list[str], own: bool, log: IO[bytes]
+) -> tuple[int, int, int]:
+    """How many cases are right, of how many, and in how many suites all of them."""
+    right = total = whole = 0
     for suite in suites:
         cases = _get(f"{suite}/tests")
         total += len(cases)
-        with tempfile.NamedTemporaryFile("w", suffix=".graphql") as file:
-            file.write(_composed(suite) if own else _theirs(suite))
-            file.flush()
-            command = [
-                *(sys.executable, "-m", "gateway.app", "serve", "--supergraph", file.name),
-                *("--port", str(GATEWAY)),
-            ]
-            with running(command, f"http://127.0.0.1:{GATEWAY}/readyz", log):
-                for number, case in enumerate(cases):
-                    if _right(case):
-                        right += 1
-                    else:
-                        print(f"  wrong: {suite} #{number}")
-    return right, total
+        sdl = _composed(suite) if own else _theirs(suite)
+        with peers.serving(name, sdl, _subgraphs(suite), GATEWAY, log) as url:
+            wrong = [n for n, case in enumerate(cases) if url is None or not _right(url, case)]
+        right += len(cases) - len(wrong)
+        whole += not wrong
+        if wrong:
+            why = " (does not start)" if url is None else ""
+            print(f"  wrong: {suite} {', '.join(f'#{n}' for n in wrong)}{why}", flush=True)
+    return right, total, whole
+
+
+def _subgraphs(suite: str) -> list[Subgraph]:
+    return [Subgraph(s["name"], s["url"], s["sdl"]) for s in _get(f"{suite}/subgraphs")]
 
 
 def _theirs(suite: str) -> str:
@@ -96,23 +111,18 @@ def _theirs(suite: str) -> str:
 
 
 def _composed(suite: str) -> str:
-    found = compose([Subgraph(s["name"], s["url"], s["sdl"]) for s in _get(f"{suite}/subgraphs")])
+    found = compose(_subgraphs(suite))
     if not isinstance(found, Supergraph):
         sys.exit(f"{suite} does not compose: {found[0]}")
     return found.sdl
 
 
-def _right(case: dict[str, Any]) -> bool:
+def _right(url: str, case: dict[str, Any]) -> bool:
     """The data are equal, and there are errors if some are expected; the audit asks no more."""
-    body = json.dumps({"query": case["query"], "variables": case.get("variables")}).encode()
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{GATEWAY}/graphql", body, {"content-type": "application/json"}
-    )
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            said = json.load(answer)
-    except urllib.error.HTTPError as refused:
-        said = json.load(refused)
+        said = post(url, {"query": case["query"], "variables": case.get("variables")})
+    except (OSError, ValueError):
+        return False
     expected = case["expected"]
     if expected.get("errors") and not said.get("errors"):
         return False

@@ -63,19 +63,22 @@ def running(
         command, cwd=cwd, stdout=log, stderr=log, env=os.environ | {"NODE_ENV": "production"}
     )
     try:
-        wait(lambda: _answers(ready), lambda: process.poll() is None)
+        if not wait(lambda: _answers(ready), lambda: process.poll() is None):
+            sys.exit("a program of the audit did not start; see the log")
         yield
     finally:
         process.terminate()
         process.wait(10)
 
 
-def wait(question: Callable[[], bool], alive: Callable[[], bool], seconds: float = 60) -> None:
+def wait(question: Callable[[], bool], alive: Callable[[], bool], seconds: float = 60) -> bool:
+    """Ask until the answer is yes; False when the program ended or took too long."""
     deadline = time.monotonic() + seconds
     while not question():
         if not alive() or time.monotonic() > deadline:
-            sys.exit("a program of the audit did not start; see the log")
+            return False
         time.sleep(0.05)
+    return True
 
 
 def _answers(url: str) -> bool:

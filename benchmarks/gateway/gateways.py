@@ -36,6 +36,12 @@ class Place:
     port: int
     sdl: Mapping[str, str]
     subgraphs_port: int
+    urls: Mapping[str, str] | None = None
+    """Of the subgraphs, where they are not paths at one port."""
+
+    def url(self, name: str) -> str:
+        """Where a subgraph is."""
+        return (self.urls or {}).get(name) or f"http://127.0.0.1:{self.subgraphs_port}/{name}"
 
     @property
     def supergraph(self) -> Path:
@@ -94,7 +100,7 @@ def _grafbase(place: Place) -> Sequence[str | Path]:
         file.write_text(sdl)
         lines += [
             f"[subgraphs.{name}]",
-            f'url = "http://127.0.0.1:{place.subgraphs_port}/{name}"',
+            f'url = "{place.url(name)}"',
             f'schema_path = "{file}"',
         ]
     config = place.folder / "grafbase.toml"
