@@ -37,6 +37,23 @@ class Authentication:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Policies:
+    """Who decides what `@policy` asks for: an endpoint or a Python function, once a request.
+
+    Where one is set, it decides alone, for callers without a token too.
+    """
+
+    url: str | None = None
+    """Asked by `POST`; `docs/gateway.md` says what is sent and answered."""
+    hook: str | None = None
+    """`package.module:function`, an `async def` from `PolicyQuestion` to the names that hold."""
+    seconds: float = 2.0
+    """No answer by then is a no."""
+    again_seconds: float = 60.0
+    """How long what was decided for a subscription holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ActorHeader:
     """A signed, short-lived token of the gateway's own that tells subgraphs who asks."""
 
@@ -130,6 +147,7 @@ class Protection:
     """All of it."""
 
     authentication: Authentication | None = None
+    policies: Policies | None = None
     actor: ActorHeader | None = None
     header_rules: tuple[HeaderRule, ...] = ()
     trusted: TrustedDocuments | None = None

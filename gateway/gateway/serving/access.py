@@ -30,6 +30,16 @@ class Access:
     """Refuse the whole operation instead of leaving fields out."""
     variants: dict[tuple[bool, ...], "Variant"] = field(default_factory=dict)
 
+    def policies(self) -> frozenset[str]:
+        """Every policy that the operation's demands name."""
+        return frozenset(
+            name
+            for right in self.demanded
+            if right.kind == "policy"
+            for way in right.ways
+            for name in way
+        )
+
     def variant(self, caller: Caller, make: Callable[[Plan], Any]) -> "Variant | None":
         """What this caller gets instead of the whole operation; None when everything may be seen."""
         held = tuple(caller.holds(right) for right in self.demanded)

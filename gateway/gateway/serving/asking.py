@@ -65,14 +65,16 @@ async def ask(
     trace = graphql.state.tracing.begin(headers)
     trace.open("SUBSCRIBE", "/graphql")
     try:
-        found = _ready(graphql, visitor, question, headers, locale, trace, only_reads=only_reads)
+        found = await _ready(
+            graphql, visitor, question, headers, locale, trace, only_reads=only_reads
+        )
     except Refused as refused:
         trace.close(200, [error.code for error in refused.errors])
         raise
     return Asked(trace, found)
 
 
-def _ready(
+async def _ready(
     graphql: "GraphQL",
     visitor: Visitor,
     question: Question,
@@ -93,12 +95,15 @@ def _ready(
         check_variables(question.variables, settings.limits)
         variables = prepared.coerce(question.variables)
         prepared.cost_within(settings.protection.cost, variables)
+        whole = prepared
+        visitor = await state.edge.decided(visitor, prepared, headers, None, trace.stage)
         prepared = prepared.seen_by(visitor.caller)
     except GatewayError as error:
         raise Refused(error) from error
     if prepared.kind == "subscription":
         return Subscriber(
             prepared=prepared,
+            whole=whole,
             variables=variables,
             visitor=visitor,
             headers=headers,

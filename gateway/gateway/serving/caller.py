@@ -16,9 +16,13 @@ class Caller:
     scopes: frozenset[str] = frozenset()
     policies: frozenset[str] = frozenset()
     expires: float = 0.0
+    decided: bool = False
+    """Somebody was asked about the policies, so they may hold for nobody in particular too."""
 
     def holds(self, right: Right) -> bool:
         """Whether a demand of the schema is met."""
+        if right.kind == "policy" and self.decided:
+            return any(way and way <= self.policies for way in right.ways)
         if self.subject is None:
             return False
         if right.kind == "authenticated":

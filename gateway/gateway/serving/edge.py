@@ -3,7 +3,8 @@
 import hashlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.errors import Unauthenticated
@@ -11,9 +12,11 @@ from gateway.execution.http import Headers, Subgraphs
 from gateway.execution.observe import Observer
 from gateway.serving.actor import Actors
 from gateway.serving.caller import NOBODY, Caller
+from gateway.serving.documents import Prepared, Stage
 from gateway.serving.headers import check_rules, ruled
 from gateway.serving.metrics import Metrics
 from gateway.serving.peer import Peers
+from gateway.serving.policies import Policing, PolicyQuestion
 from gateway.serving.question import Question
 from gateway.serving.rates import Limiter
 from gateway.serving.sending import Careful, Sending
@@ -40,6 +43,7 @@ class Edge:
         check_rules(protection.header_rules)
         self.peers = Peers(protection.trusted_proxies)
         self.tokens = Tokens(protection.authentication) if protection.authentication else None
+        self.policing = Policing(protection.policies, metrics) if protection.policies else None
         self.actors = Actors(protection.actor) if protection.actor else None
         self.limiter = (
             Limiter(protection.rates, production=settings.production) if protection.rates else None
@@ -50,7 +54,7 @@ class Edge:
 
     async def close(self) -> None:
         """Close what was opened."""
-        for part in (self.tokens, self.limiter, self.stored):
+        for part in (self.tokens, self.policing, self.limiter, self.stored):
             if part is not None:
                 await part.close()
 
@@ -76,6 +80,30 @@ class Edge:
         if not question.query:
             raise not_supported()
         return question
+
+    async def decided(
+        self,
+        visitor: Visitor,
+        prepared: Prepared,
+        headers: Mapping[str, str],
+        deadline: float | None = None,
+        stage: Stage = lambda _: nullcontext(),
+    ) -> Visitor:
+        """The visitor with those of the operation's policies that hold, if anybody is asked about them."""
+        wanted = prepared.access.policies() if self.policing and prepared.access else None
+        if not wanted or self.policing is None:
+            return visitor
+        question = PolicyQuestion(
+            policies=wanted,
+            subject=visitor.caller.subject,
+            claims=visitor.caller.claims,
+            operation=prepared.name,
+            kind=prepared.kind,
+            headers=dict(self.passed_on(visitor, headers)),
+        )
+        with stage("graphql.policies"):
+            caller = await self.policing.decided(visitor.caller, question, deadline)
+        return replace(visitor, caller=caller)
 
     def deadline(self, headers: Mapping[str, str]) -> tuple[float, bool]:
         """When to stop, and whether the caller chose that: they may ask for less time than there is."""
@@ -112,6 +140,12 @@ class Edge:
             self.passed_on(visitor, headers), self.protection.header_rules, headers, subgraph
         )
         return [*told, ("x-forwarded-for", visitor.address)] if visitor.address else told
+
+    def is_stale(self, decided: float) -> bool:
+        """Whether what was decided then, on time.monotonic's clock, must be asked again."""
+        if self.policing is None:
+            return False
+        return time.monotonic() - decided > self.policing.settings.again_seconds
 
     def check_still_valid(self, visitor: Visitor) -> None:
         """Raise Unauthenticated when the token that began something long has expired since."""

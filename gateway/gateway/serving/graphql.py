@@ -121,6 +121,7 @@ class GraphQL:
             variables = prepared.coerce(question.variables)
             cost = prepared.cost_within(self.protection.cost, variables)
             if prepared.access is not None:
+                visitor = await edge.decided(visitor, prepared, headers, deadline, trace.stage)
                 prepared = prepared.seen_by(visitor.caller)
             if question.files is not None:
                 question.files.check(prepared.kind, prepared.plan)

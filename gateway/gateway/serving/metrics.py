@@ -73,6 +73,7 @@ class Metrics:
         self.clients = Counter("gateway_client_requests_total", "Requests by what clients say.")
         self.circuits = Counter("gateway_circuit_changes_total", "Circuits by their new state.")
         self.refused = Counter("gateway_circuit_refusals_total", "Requests that were not sent.")
+        self.policies = Counter("gateway_policy_decisions_total", "Policies asked for, by outcome.")
         self.shared = Counter("gateway_shared_fetches_total", "Requests that another one spared.")
         self.circuits_open: dict[str, bool] = {}
         self.in_flight = 0
@@ -141,6 +142,7 @@ class Metrics:
             self.clients,
             self.circuits,
             self.refused,
+            self.policies,
             self.shared,
         ):
             lines += metric.lines()

@@ -13,6 +13,7 @@ from gateway.errors import (
     SubscriberTooSlow,
     SubscriptionsUnsupported,
     TooManySubscriptions,
+    Unauthorized,
 )
 from gateway.execution.http import Subgraphs
 from gateway.execution.streams.sources import Sources
@@ -68,6 +69,8 @@ class Subscriber:
     """
 
     prepared: Prepared
+    whole: Prepared
+    """The same for those who may see everything, to ask again what this subscriber may see."""
     variables: Mapping[str, Any]
     visitor: Visitor
     headers: Mapping[str, str]
@@ -88,14 +91,27 @@ class Subscriber:
             line = Line(self.settings.subscription_limits.waiting)
             listening = asyncio.create_task(self._listen(source, line))
             try:
+                decided = time.monotonic()
                 while (event := await line.get()) is not None:
                     if isinstance(event, GatewayError):
                         raise event
                     self.edge.check_still_valid(self.visitor)
+                    if self.edge.is_stale(decided):
+                        await self._check_policies()
+                        decided = time.monotonic()
                     yield await self._complete(source, event)
             finally:
                 listening.cancel()
                 await asyncio.wait([listening])
+
+    async def _check_policies(self) -> None:
+        """Policies change while a subscription lasts; what has become forbidden is not sent on."""
+        now = await self.edge.decided(self.visitor, self.whole, self.headers)
+        if now.caller.policies != self.visitor.caller.policies:
+            raise Unauthorized(
+                "What you may see has changed; subscribe again.",
+                "您的可见范围已变化；请重新订阅。",
+            )
 
     async def _listen(self, source: Fetch, line: Line) -> None:
         """Read the source; while the line is full, the source has to wait as well."""

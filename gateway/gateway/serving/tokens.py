@@ -75,7 +75,9 @@ class Tokens:
 
     def check_time(self, caller: Caller) -> None:
         """Raise Unauthenticated when the token has expired."""
-        if caller is not NOBODY and (caller.expires + self.settings.leeway_seconds < self._clock()):
+        if caller.subject is None:
+            return
+        if caller.expires + self.settings.leeway_seconds < self._clock():
             raise _refused(
                 "The token has expired; sign in again or refresh it.",
                 "登录已过期；请重新登录或刷新凭证。",

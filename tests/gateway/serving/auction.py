@@ -12,6 +12,10 @@ from strawberry.types import Info
 PEOPLE = {"u1": "Ann", "u2": "Bo"}
 
 
+READ: list[str] = []
+"""Whose biographies were read."""
+
+
 @strawberry.federation.type(name="Person", keys=["id"])
 class Person:
     id: strawberry.ID
@@ -30,6 +34,7 @@ class Person:
 
     @strawberry.field
     async def biography(self) -> str:
+        READ.append(self.id)
         await asyncio.sleep(0.4)
         return f"{PEOPLE[self.id]} was born."
 

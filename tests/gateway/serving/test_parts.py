@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 import requests
 
+from gateway.protection import Protection
 from gateway.serving.parts import NEW, OLD
+from tests.gateway.serving import auction
+from tests.gateway.serving.issuing import an_issuer, checks
 from tests.gateway.serving.subscribing import AuctionHouse, auction_house
 
 LATE = '{ bids { number ... @defer(label: "late") { bidder { biography } amount } } }'
@@ -214,3 +217,42 @@ def test_shows_the_plan_to_who_asks(house: AuctionHouse) -> None:
         timeout=10,
     )
     assert "Deferred @0" in parts(response)[0]["extensions"]["queryPlan"]
+
+
+def guarded(sdl: str) -> str:
+    """Biographies are for those who signed in."""
+    link = '@link(url: "https://specs.apollo.dev/authenticated/v0.1", for: SECURITY)'
+    linked = sdl.replace("schema\n", f"schema\n  {link}\n", 1)
+    assert "  biography: String!" in sdl
+    return linked.replace("  biography: String!", "  biography: String! @authenticated")
+
+
+@pytest.mark.parametrize("dialect", [OLD, NEW])
+def test_deferring_is_no_way_around_a_right(dialect: str) -> None:
+    query = (
+        "{ bids { number ... @defer { bidder { nickname ... @defer { biography } } } } watchers }"
+    )
+    accept = f"multipart/mixed; {dialect}, application/json"
+    with an_issuer() as issuer:
+        protection = Protection(authentication=checks(issuer))
+        with auction_house(edited=guarded, protection=protection) as house:
+            auction.READ.clear()
+            nobody = ask(house, query, accept)
+            nothing_read = not auction.READ
+            somebody = requests.post(
+                f"{house.url}/graphql",
+                json={"query": query},
+                headers={"accept": accept, "authorization": f"Bearer {issuer.token()}"},
+                timeout=10,
+            )
+
+    answer = nobody.json()  # one whole answer, no parts: what is hidden was never planned
+    assert nobody.headers["content-type"].startswith("application/json")
+    assert nothing_read
+    assert answer["data"] is None, "a biography may not be null, so null rises"
+    assert {error["extensions"]["code"] for error in answer["errors"]} == {
+        "UNAUTHORIZED_FIELD_OR_TYPE"
+    }
+    assert b"was born" not in nobody.content
+    whole = assembled(parts(somebody))
+    assert whole["bids"][0]["bidder"]["biography"] == "Ann was born."
