@@ -6,6 +6,7 @@ what the client may know; everything else goes to the log.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 
@@ -21,10 +22,16 @@ class HuichiError(Exception):
         self.zh = zh
         self.field = field
         self.extra = extra
+        self.also: tuple[HuichiError, ...] = ()
 
     def message(self, locale: str) -> str:
         """The text in the reader's language ("zh" or "en")."""
         return self.zh if locale.startswith("zh") else self.en
+
+    def each(self) -> Iterator[HuichiError]:
+        """This refusal and those of other fields that were found together with it."""
+        yield self
+        yield from self.also
 
 
 class BadInput(HuichiError):

@@ -59,7 +59,8 @@ def answers(
                 info: Any = kwargs.get("info") or next(
                     a for a in args if hasattr(a, "context") and hasattr(a, "schema")
                 )
-                return payload(errors=[user_error(problem, info.context.locale)])  # type: ignore[call-arg]
+                locale = info.context.locale
+                return payload(errors=[user_error(one, locale) for one in problem.each()])  # type: ignore[call-arg]
 
         return answer
 

@@ -246,6 +246,23 @@ def test_creating_what_is_there_is_refused_unless_it_is_meant(pool: Pool, db: Sy
     assert db.read(count, "customer") == 2
 
 
+def test_tells_every_wrong_field_by_the_name_the_client_gave_it(
+    pool: Pool, db: SyncDatabase
+) -> None:
+    given = {"name": "华宁", "unifiedSocialCreditCode": "91", "email": "nowhere", "phone": "1"}
+
+    refused = pool.ask(REP, CREATE, set=given)["createCustomer"]
+
+    assert refused["customer"] is None
+    assert {error["code"] for error in refused["errors"]} == {"BAD_INPUT"}
+    assert [error["path"] for error in refused["errors"]] == [
+        ["unifiedSocialCreditCode"],
+        ["phone"],
+        ["email"],
+    ]
+    assert db.read(count, "customer") == 0
+
+
 def test_the_same_key_creates_once(pool: Pool, db: SyncDatabase) -> None:
     first = pool.ask(REP, CREATE, set={"name": "一次"}, key="k1")["createCustomer"]
     again = pool.ask(REP, CREATE, set={"name": "一次"}, key="k1")["createCustomer"]

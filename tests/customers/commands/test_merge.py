@@ -239,7 +239,7 @@ def test_different_codes_are_a_conflict_that_the_preview_shows(db: SyncDatabase)
 
     preview = merged(db, one, other, dry_run=True).preview
 
-    assert [p.field for p in preview.conflicts] == ["unified_social_credit_code"]
+    assert [p.field for p in preview.conflicts] == ["unifiedSocialCreditCode"]
 
 
 @pytest.mark.parametrize("how", ["same", "unknown", "kind", "again"])

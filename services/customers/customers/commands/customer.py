@@ -88,7 +88,7 @@ def _create(session: Session, scope: Scope, asked: Creation, snapshot: Snapshot 
         raise Conflict(
             "The pool has this customer already; ask with duplicateCheck who owns it.",
             "信息池中已有该客户，可用 duplicateCheck 查询负责人。",
-            field=verdict.evidence[0].field,
+            field=field_called(verdict.evidence[0].field).graph_name,
         )
     at = link_store.now(session)
     id = new_id()
@@ -118,11 +118,21 @@ def _create(session: Session, scope: Scope, asked: Creation, snapshot: Snapshot 
 
 
 def checked(fields: Mapping[str, Any]) -> dict[str, str | None]:
-    """Values in their one spelling. Raises the first problem."""
-    return {
-        (known := field_called(name, name)).name: value_of(known.name, raw)
-        for name, raw in fields.items()
-    }
+    """Values in their one spelling. Raises all that is wrong, each by the client's name for it."""
+    said: dict[str, str | None] = {}
+    wrong: list[BadInput] = []
+    for name, raw in fields.items():
+        known = field_called(name, name)
+        try:
+            said[known.name] = value_of(known.name, raw)
+        except BadInput as problem:
+            problem.field = known.graph_name
+            wrong.append(problem)
+    if wrong:
+        first, *others = wrong
+        first.also = tuple(others)
+        raise first
+    return said
 
 
 def update(

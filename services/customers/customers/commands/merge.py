@@ -219,7 +219,7 @@ def _conflicts(survivor: CustomerRow, absorbed: Sequence[CustomerRow]) -> tuple[
             "These customers have different unified social credit codes, so they are different "
             "legal entities; merge them only if one of the codes is a mistake.",
             "这些客户的统一社会信用代码不同，属于不同法人；仅当其中一个代码有误时才应合并。",
-            field="unified_social_credit_code",
+            field="unifiedSocialCreditCode",
         ),
     )
 
