@@ -23,7 +23,12 @@ CARRIED = {
 }
 _PLAIN = frozenset({"deprecated", "specifiedBy", "oneOf"})
 _REPEATABLE = frozenset({"tag"})
-_JOINED = {"requiresScopes": "scopes", "policy": "policies", "cost": "weight"}
+_JOINED = {
+    "requiresScopes": "scopes",
+    "policy": "policies",
+    "cost": "weight",
+    "listSize": "assumedSize",
+}
 
 
 def carry(sides: Iterable[tuple[Graph, Marked]]) -> tuple[str, ...]:
@@ -51,6 +56,8 @@ def _joint(name: str, marks: list[Mark]) -> str:
     if name == "cost":
         weights = [int(str(_value(mark, "weight"))) for mark in marks]
         return f"@cost(weight: {max(weights)})"
+    if name == "listSize":
+        return _joint_size(marks)
     argument_name = _JOINED[name]
     ways: list[tuple[str, ...]] = [()]
     for mark in marks:
@@ -59,6 +66,22 @@ def _joint(name: str, marks: list[Mark]) -> str:
     unique = [way for way in dict.fromkeys(ways) if not any(set(o) < set(way) for o in ways)]
     told = ", ".join(f"[{', '.join(_quoted(item) for item in way)}]" for way in unique)
     return f"@{name}({argument_name}: [{told}])"
+
+
+def _joint_size(marks: list[Mark]) -> str:
+    """Join what several subgraphs know about one list: the longest, and every argument that counts."""
+    said: list[str] = []
+    sizes = [size for mark in marks if isinstance(size := _value(mark, "assumedSize"), int)]
+    if sizes:
+        said.append(f"assumedSize: {max(sizes)}")
+    for name in ("slicingArguments", "sizedFields"):
+        every = [value for mark in marks if isinstance(value := _value(mark, name), list)]
+        if every:
+            names = dict.fromkeys(str(item) for value in every for item in value)
+            said.append(f"{name}: [{', '.join(_quoted(item) for item in names)}]")
+    if not all(mark.flag("requireOneSlicingArgument", True) for mark in marks):
+        said.append("requireOneSlicingArgument: false")
+    return f"@listSize({', '.join(said)})" if said else "@listSize"
 
 
 def _value(mark: Mark, name: str) -> object:

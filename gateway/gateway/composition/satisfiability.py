@@ -122,16 +122,31 @@ class _Walker:
         coordinate = f"{name}.{field}"
         here = ", ".join(sorted({holder.graph for holder in held})) or "no subgraph"
         if coordinate not in self.found:
+            waiting = [h.graph for h in held if self.waits(h, field)]
+            why = f"from {here} nobody who answers it can be reached."
+            mend = (
+                f"Give {name} a resolvable @key that {here} can supply in a subgraph that answers "
+                f"{field}, or let {here} answer {field} itself with @shareable."
+            )
+            if waiting:
+                mend = f"Give {name} a resolvable @key in {waiting[0]} that others can supply."
+                why = (
+                    f"{waiting[0]} must be entered by a resolvable key with what @requires names, "
+                    "and cannot."
+                )
             self.found[coordinate] = Problem(
                 "SATISFIABILITY_ERROR",
-                f"The field can be asked for on this path, but from {here} nobody who answers it "
-                "can be reached.",
-                f"Give {name} a resolvable @key that {here} can supply in a subgraph that answers "
-                f"{field}, or let {here} answer {field} itself with @shareable.",
+                f"The field can be asked for on this path, but {why}",
+                mend,
                 owners,
                 coordinate,
                 path,
             )
+
+    def waits(self, holder: Holder, field: str) -> bool:
+        """Tell whether a holder answers a field only after others."""
+        view = self.graphs[holder.graph].types[holder.type].fields.get(field)
+        return view is not None and bool(view.requires) and not view.external
 
     # ----------------------------------------------------------------------------------- reaching
 
@@ -222,12 +237,27 @@ class _Walker:
                 place = f"{holder.graph}:{name}.{field}"
                 if place in busy or not self.required(name, held, view.requires, busy | {place}):
                     continue
+                if not self.comes_back(name, held, holder, busy | {place}):
+                    continue
             found.append((holder, view, given or ()))
         return found
 
     def required(self, name: str, held: Held, requires: str, busy: frozenset[str]) -> bool:
         reached = self.reach(name, held, busy)
         return self.has(name, reached, self.field_set(requires), busy)
+
+    def comes_back(self, name: str, held: Held, holder: Holder, busy: frozenset[str]) -> bool:
+        """Tell whether a subgraph can be entered once more, with what its field requires.
+
+        Where all its keys are unresolvable, Apollo composes and asks `_entities` all the same; a
+        subgraph that says it resolves no reference is believed here.
+        """
+        reached = self.reach(name, held, busy)
+        keys = self.graphs[holder.graph].types[holder.type].keys
+        return any(
+            key.resolvable and self.has(name, reached, self.field_set(key.fields), busy)
+            for key in keys
+        )
 
     def given(
         self, name: str, provided: tuple[Selection, ...], field: str

@@ -23,9 +23,11 @@ class ListSize:
 
     assumed: int | None = None
     slicing: tuple[str, ...] = ()
-    """Arguments that say so."""
+    """Arguments that say so; `input.page.first` is a field of one."""
     sized: tuple[str, ...] = ()
-    """Lists one level down that this is about, instead of the field itself."""
+    """Lists below that this is about, instead of the field itself; `page.items` is two levels down."""
+    require_one: bool = True
+    """Exactly one of the slicing arguments must be a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ def _size(found: Mapping[str, object]) -> ListSize:
         assumed if isinstance(assumed, int) else None,
         _names(found.get("slicingArguments")),
         _names(found.get("sizedFields")),
+        found.get("requireOneSlicingArgument") is not False,
     )
 
 

@@ -232,3 +232,20 @@ def test_switches_a_progressive_override_by_its_label(active: bool) -> None:
     found = plan(graph, read("{ p { stock } }"), labels=frozenset({"half"} if active else ()))
 
     assert [fetch.subgraph for fetch in found.fetches()] == (["old", "new"] if active else ["old"])
+
+
+def test_joins_what_subgraphs_know_about_a_list() -> None:
+    graph = a_supergraph(
+        a="type Query { x(first: Int, in: In): P @shareable @listSize("
+        'assumedSize: 3, slicingArguments: ["first"], sizedFields: ["page.items"], '
+        "requireOneSlicingArgument: false) } input In { n: Int } "
+        "type P { page: R @shareable } type R { items: [Int] @shareable }",
+        b="type Query { x(first: Int, in: In): P @shareable @listSize("
+        'assumedSize: 5, slicingArguments: ["in.n", "first"], sizedFields: ["page.items"]) } '
+        "input In { n: Int } type P { page: R @shareable } type R { items: [Int] @shareable }",
+    )
+
+    assert (
+        '@listSize(assumedSize: 5, slicingArguments: ["first", "in.n"], sizedFields: ["page.items"], '
+        "requireOneSlicingArgument: false)"
+    ) in graph.sdl

@@ -20,6 +20,12 @@ def context(use: str, *, sets: str = '@context(name: "c")', more: str = "") -> d
     }
 
 
+def sized(field: str) -> dict[str, str]:
+    """A subgraph with a field that says something about a list."""
+    types = "input I { first: Int s: String } type P { n: Int items: [Int] below: P }"
+    return {"a": f"type Query {{ {field} }} {types}"}
+
+
 # code, coordinate, subgraphs by name
 CASES: list[tuple[str, str | None, dict[str, str]]] = [
     ("INVALID_GRAPHQL", "I.x", {"a": Q + "input I { x: Int @external }"}),
@@ -48,6 +54,46 @@ CASES: list[tuple[str, str | None, dict[str, str]]] = [
             **context("$c { p }"),
             "b": 'type U @key(fields: "id") { id: ID! f(a: String!): Int @shareable }',
         },
+    ),
+    *(
+        (  # the field waits for what it requires, and then nobody can go back to it
+            "SATISFIABILITY_ERROR",
+            "P.s",
+            {
+                "a": 'type Query { x: Int } type P @key(fields: "id") { id: ID! @shareable w: Int }',
+                "b": f"type Query {{ p: P }} type P {key} {{ id: ID! @shareable w: Int @external "
+                's: Int @requires(fields: "w") }',
+            },
+        )
+        for key in ("", '@key(fields: "id", resolvable: false)')
+    ),
+    (
+        "COST_APPLIED_TO_INTERFACE_FIELD",
+        "N.x",
+        {"a": Q + "interface N { x: Int @cost(weight: 3) }"},
+    ),
+    ("LIST_SIZE_APPLIED_TO_NON_LIST", "Query.q", sized("q: Int @listSize(assumedSize: 3)")),
+    ("LIST_SIZE_INVALID_ASSUMED_SIZE", "Query.q", sized("q: [Int] @listSize(assumedSize: -3)")),
+    *(
+        (
+            "LIST_SIZE_INVALID_SLICING_ARGUMENT",
+            "Query.q",
+            sized(f'q(s: String, i: I): [Int] @listSize(slicingArguments: ["{path}"])'),
+        )
+        for path in ("first", "s", "i", "i.s", "i.first.n", "i.none")
+    ),
+    *(
+        (
+            code,
+            "Query.q",
+            sized(f'q(n: Int): P @listSize(slicingArguments: ["n"], sizedFields: ["{path}"])'),
+        )
+        for code, path in (
+            ("LIST_SIZE_INVALID_SIZED_FIELD", "none"),
+            ("LIST_SIZE_INVALID_SIZED_FIELD", "n.n"),
+            ("LIST_SIZE_APPLIED_TO_NON_LIST", "n"),
+            ("LIST_SIZE_APPLIED_TO_NON_LIST", "below"),
+        )
     ),
     ("INVALID_GRAPHQL", None, {"a": "type Query { q: }"}),
     ("INVALID_GRAPHQL", "Query.q", {"a": "type Query { q: Nothing }"}),

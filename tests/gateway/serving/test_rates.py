@@ -1,16 +1,15 @@
-"""How much one client may ask: counted here or in Valkey, by token, key or address; and what costs too much."""
+"""How much one client may ask: counted here or in Valkey, by token, key or address."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Literal
+from typing import Literal
 
 import requests
 
 from gateway.errors import RateLimited
 from gateway.protection import Clients, Protection, Rates
 from gateway.serving.rates import Limiter
-from tests.gateway.graphs import a_supergraph
 from tests.gateway.serving.conftest import House, Running, Start
 
 NOWHERE = "redis://127.0.0.1:1"
@@ -88,63 +87,3 @@ def test_without_its_store_production_refuses_and_development_does_not(start: St
         rates = Rates(requests=9, redis_url=NOWHERE, when_unreachable=when)
         with start(production=production, protection=Protection(rates=rates)) as gateway:
             assert statuses(gateway, 2) == [status, status]
-
-
-# ------------------------------------------------------------------------------------------ cost
-
-PRICED = """
-    type Query {
-      products(first: Int): [Product!]! @listSize(assumedSize: 50, slicingArguments: ["first"])
-      page(first: Int = 5): Page! @listSize(slicingArguments: ["first"], sizedFields: ["items"])
-      things: [Thing!]
-      report(deep: Boolean @cost(weight: 7)): Int @cost(weight: 20)
-    }
-    type Page { items: [Product!]! total: Int }
-    type Product { name: String score: Int @cost(weight: 3) owner: User }
-    type User @cost(weight: 4) { name: String }
-    union Thing = Product | User
-    type Mutation { burn: Int }
-"""
-
-
-def cost(gateway: Running, query: str, **variables: Any) -> Any:
-    body = {"query": query, "variables": variables}
-    answer = gateway.post(body, x_include_cost="1").json()
-    if "data" not in answer:
-        return answer["errors"][0]["extensions"]["code"]
-    return answer["extensions"]["cost"]["estimated"]
-
-
-def test_estimates_what_an_operation_costs(start: Start) -> None:
-    graph = a_supergraph(a=PRICED).sdl.replace("a.test", "127.0.0.1:1")
-    with start(supergraph=graph, protection=Protection(cost=500)) as gateway:
-        assert cost(gateway, "{__typename}") == 0
-        assert cost(gateway, "{products(first:3){name}}") == 3
-        assert cost(gateway, "{products{name}}") == 50
-        assert cost(gateway, "query($n:Int=7){products(first:$n){name score}}") == 28
-        assert cost(gateway, "query($n:Int){products(first:$n){name}}", n=4) == 4
-        assert cost(gateway, "{products(first:2){owner{name}}}") == 10
-        assert cost(gateway, "{page(first:5){total items{name}}}") == 6
-        assert cost(gateway, "{things{...on Product{score} ...on User{name}}}") == 40
-        assert cost(gateway, "{report(deep:true)}") == 27
-        assert cost(gateway, "mutation{burn}") == 10
-        assert cost(gateway, "{products(first:501){name}}") == "COST_ESTIMATED_TOO_EXPENSIVE"
-        assert (
-            cost(gateway, "query($n:Int){products(first:$n){name}}", n=2_000_000_000)
-            == "COST_ESTIMATED_TOO_EXPENSIVE"
-        )
-
-
-def test_a_costly_operation_is_refused_before_anybody_works(start: Start, house: House) -> None:
-    with start(production=True, protection=Protection(cost=20)) as gateway:
-        fine = gateway.post({"query": "{products{upc}}"}, x_include_cost="1").json()
-        asked = house.products.requests
-        dear = gateway.post({"query": "{products{reviews{id}}}"}).json()
-
-    assert "cost" not in fine["extensions"]
-    assert dear["errors"][0]["extensions"] == {
-        "code": "COST_ESTIMATED_TOO_EXPENSIVE",
-        "cost": 110,
-        "limit": 20,
-    }
-    assert house.products.requests == asked

@@ -6,6 +6,7 @@ from gateway.composition.across import Across
 from gateway.composition.rules import (
     argument_types,
     contexts,
+    costs,
     directive_places,
     directive_use,
     enum_values,
@@ -48,6 +49,7 @@ ALONE = (
     requires,
     external_unused,
     contexts,
+    costs,
 )
 TOGETHER = (
     queries,
