@@ -70,10 +70,10 @@ class Gateway:
 
 
 def _ours(place: Place) -> Sequence[str | Path]:
-    otlp = f"http://127.0.0.1:{place.subgraphs_port}"
+    otlp = ("--otlp-endpoint", f"http://127.0.0.1:{place.subgraphs_port}")
     return [
         *(sys.executable, "-m", "gateway.app", "serve", "--supergraph", place.supergraph),
-        *("--port", str(place.port), "--otlp-endpoint", otlp),
+        *("--port", str(place.port), *(otlp if place.subgraphs_port else ())),
     ]
 
 
