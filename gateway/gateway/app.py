@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from starlette.applications import Starlette
 
 from gateway.composition import compose
 from gateway.configuration import read_configuration
@@ -31,15 +30,16 @@ from gateway.protection import (
     TrustedDocuments,
     Uploads,
 )
-from gateway.serving.application import application
+from gateway.serving.application import Gateway, application
 from gateway.serving.documents import Refused, check_valid
 from gateway.serving.logs import start_logs
+from gateway.serving.protocol import protocol
 from gateway.serving.state import State
 from gateway.settings import EventSource, Settings, SignIn
 from gateway.supergraph import Subgraph, Supergraph, load
 
 
-def create(settings: Settings) -> Starlette:
+def create(settings: Settings) -> Gateway:
     """The gateway as an ASGI application.
 
     Making it starts no thread, loop or connection: that begins with the application's lifespan, so
@@ -54,6 +54,7 @@ def run(settings: Settings, listener: socket.socket | None = None) -> None:
     _settle_memory()
     configuration = uvicorn.Config(
         app,
+        http=protocol(app.graphql),
         host=settings.host,
         port=settings.port,
         lifespan="on",

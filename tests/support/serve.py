@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Iterator
@@ -16,15 +17,18 @@ START_SECONDS = 20
 
 
 @contextmanager
-def served(app: ASGIApp, *, proxy_headers: bool = True) -> Iterator[str]:
+def served(
+    app: ASGIApp, *, proxy_headers: bool = True, http: type[asyncio.Protocol] | None = None
+) -> Iterator[str]:
     """Serve `app` from a thread and give its base address, `http://127.0.0.1:<port>`.
 
-    `proxy_headers` lets uvicorn itself believe `x-forwarded-for`.
+    `proxy_headers` lets uvicorn itself believe `x-forwarded-for`; `http` is a protocol of the app's own.
     """
     port = free_port()
     server = uvicorn.Server(
         uvicorn.Config(
             app,
+            http=http or "auto",
             host="127.0.0.1",
             port=port,
             log_config=None,

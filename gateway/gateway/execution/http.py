@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -12,7 +11,15 @@ from opentelemetry.trace import Span
 from gateway.errors import BadSubgraphAnswer, SubgraphFailed, SubgraphTimeout, SubgraphUnavailable
 from gateway.execution.observe import Observer
 from gateway.execution.transport import Answer, Request
-from gateway.execution.wire import Broken, NoConnection, NotHTTP, Origin, Reply, TimedOut, TooLong
+from gateway.execution.wire import (
+    NoConnection,
+    NotHTTP,
+    Origin,
+    Reply,
+    TimedOut,
+    TooLong,
+    WireError,
+)
 from gateway.settings import SubgraphLimits
 
 Headers = Sequence[tuple[str, str]]
@@ -60,32 +67,47 @@ def _origin(address: str, limits: SubgraphLimits) -> Origin:
     )
 
 
-@dataclass(slots=True)
 class Sender:
     """`send` for one request of one client: its headers, its deadline, its trace."""
 
-    subgraphs: Subgraphs
-    headers: Headers
-    deadline: float  # on the clock of time.monotonic
-    observer: Observer
-    timeout_header: str = ""
-    """Tells the subgraph how many milliseconds are left."""
-    lines: bytes = field(init=False)
+    __slots__ = ("deadline", "lines", "observer", "subgraphs", "timeout_header")
 
-    def __post_init__(self) -> None:
-        """Write the headers that all requests share."""
-        self.lines = ALWAYS + _lines(self.headers)
+    def __init__(
+        self,
+        subgraphs: Subgraphs,
+        headers: Headers,
+        deadline: float,
+        observer: Observer,
+        timeout_header: bytes = b"",
+    ) -> None:
+        """`deadline` is on the clock of time.monotonic; the header tells a subgraph what is left of it."""
+        self.subgraphs = subgraphs
+        self.deadline = deadline
+        self.observer = observer
+        self.timeout_header = timeout_header
+        self.lines = ALWAYS + lines_of(headers)
 
     async def __call__(self, request: Request) -> Answer:
         """Send, retry what may be retried, and say how it went."""
-        fetch = request.fetch
+        name = request.fetch.subgraph
+        observer, subgraphs = self.observer, self.subgraphs
         started = time.perf_counter()
-        span = self.observer.fetch_started(
-            request, self.subgraphs.addresses.get(fetch.subgraph, "")
-        )
+        span = observer.fetch_started(request, subgraphs.addresses.get(name, ""))
         code = "OK"
         try:
-            return await self._with_retries(request, span)
+            origin = subgraphs.origins.get(name)
+            if origin is None:
+                raise _unavailable(name, "it has no address", "没有配置地址")
+            lines = self._lines(request, span)
+            attempt = 0
+            while True:
+                attempt += 1
+                try:
+                    return _parse(name, await self._post(origin, lines, request))
+                except SubgraphUnavailable as failure:
+                    if not self._may_try_again(request, failure, attempt):
+                        raise
+                await asyncio.sleep(RETRY_PAUSE * attempt)
         except SubgraphFailed as failure:
             code = failure.code
             raise
@@ -93,66 +115,63 @@ class Sender:
             code = "CANCELLED"
             raise
         finally:
-            self.observer.fetch_ended(span, fetch.subgraph, code, time.perf_counter() - started)
+            observer.fetch_ended(span, name, code, time.perf_counter() - started)
 
-    async def _with_retries(self, request: Request, span: Span | None) -> Answer:
-        tries = 1 + (self.subgraphs.limits.retries if request.fetch.kind == "query" else 0)
-        for attempt in range(1, tries + 1):
-            try:
-                return await self._once(request, span)
-            except SubgraphUnavailable as failure:
-                slow = isinstance(failure.__cause__, NoConnection) and failure.__cause__.slow
-                if slow or attempt == tries or self._seconds_left() < RETRY_PAUSE * attempt:
-                    raise
-            await asyncio.sleep(RETRY_PAUSE * attempt)
-        raise AssertionError("unreachable: the last try returns or raises")
+    def _lines(self, request: Request, span: Span | None) -> bytes:
+        lines = self.lines + self.observer.trace_lines(span)
+        if request.content_type:
+            kind = lines_of((("content-type", request.content_type), *ALWAYS_SENT[1:]))
+            lines = kind + lines[len(ALWAYS) :]
+        return lines
 
-    async def _once(self, request: Request, span: Span | None) -> Answer:
+    async def _post(self, origin: Origin, lines: bytes, request: Request) -> Reply:
         name = request.fetch.subgraph
-        origin = self.subgraphs.origins.get(name)
-        if origin is None:
-            raise _unavailable(name, "it has no address", "没有配置地址")
-        seconds = self._seconds_left()
+        limits = self.subgraphs.limits
+        seconds = min(limits.seconds, self.deadline - time.monotonic())
         if seconds <= 0:
             raise _timeout(name)
-        lines = self.lines + _lines(self.observer.trace_headers(span))
         if self.timeout_header:
-            lines += b"%b: %d\r\n" % (self.timeout_header.encode(), seconds * 1000)
-        if request.content_type:
-            kind = _lines((("content-type", request.content_type), *ALWAYS_SENT[1:]))
-            lines = kind + lines[len(ALWAYS) :]
+            lines = b"%b%b: %d\r\n" % (lines, self.timeout_header, seconds * 1000)
         try:
-            return _parse(name, await origin.post(lines, request.body, seconds))
-        except TimedOut as error:
-            raise _timeout(name) from error
-        except NoConnection as error:
-            if error.slow:
-                why = ("it does not accept connections", "无法建立连接")
-            else:
-                why = ("the connection failed", "连接失败")
-            raise _unavailable(name, *why) from error
-        except Broken as error:
-            raise _unavailable(name, "the connection failed", "连接失败") from error
-        except TooLong as error:
-            limit = self.subgraphs.limits.response_bytes
-            raise _bad(
-                name, f"its answer is larger than {limit} bytes", f"响应超过 {limit} 字节"
-            ) from error
-        except NotHTTP as error:
-            raise _bad(name, "its answer is not valid HTTP", "响应不是有效的 HTTP") from error
+            return await origin.post(lines, request.body, seconds)
+        except WireError as error:
+            raise _failure(name, error, limits) from error
 
-    def _seconds_left(self) -> float:
-        return min(self.subgraphs.limits.seconds, self.deadline - time.monotonic())
+    def _may_try_again(self, request: Request, failure: SubgraphFailed, attempt: int) -> bool:
+        """Queries only; not after a connection that nobody accepted in time, for it would not be now."""
+        if request.fetch.kind != "query" or attempt > self.subgraphs.limits.retries:
+            return False
+        cause = failure.__cause__
+        if isinstance(cause, NoConnection) and cause.slow:
+            return False
+        return self.deadline - time.monotonic() >= RETRY_PAUSE * attempt
 
 
-def _lines(headers: Headers) -> bytes:
+def _failure(name: str, error: WireError, limits: SubgraphLimits) -> SubgraphFailed:
+    """What a failure of the wire means to a client."""
+    match error:
+        case TimedOut():
+            return _timeout(name)
+        case NoConnection() if error.slow:
+            return _unavailable(name, "it does not accept connections", "无法建立连接")
+        case TooLong():
+            limit = limits.response_bytes
+            return _bad(name, f"its answer is larger than {limit} bytes", f"响应超过 {limit} 字节")
+        case NotHTTP():
+            return _bad(name, "its answer is not valid HTTP", "响应不是有效的 HTTP")
+        case _:
+            return _unavailable(name, "the connection failed", "连接失败")
+
+
+def lines_of(headers: Headers) -> bytes:
+    """Headers as they travel; a value that would end its line is refused."""
     text = "".join([f"{name}: {value}\r\n" for name, value in headers])
     if text.count("\n") > len(headers) or text.count("\r") > len(headers):
         raise ValueError("a header's value holds a line's end")
     return text.encode("latin-1")
 
 
-ALWAYS = _lines(ALWAYS_SENT)
+ALWAYS = lines_of(ALWAYS_SENT)
 
 
 def _parse(name: str, reply: Reply) -> Answer:

@@ -1,6 +1,5 @@
 """What execution tells whoever watches it: a fetch began, a fetch ended, which trace it belongs to."""
 
-from collections.abc import Sequence
 from typing import Protocol
 
 from opentelemetry.trace import Span
@@ -14,8 +13,8 @@ class Observer(Protocol):
     def fetch_started(self, request: Request, address: str) -> Span | None:
         """Open a span, or answer None when nobody records this request."""
 
-    def trace_headers(self, span: Span | None) -> Sequence[tuple[str, str]]:
-        """The headers that carry the trace to the subgraph."""
+    def trace_lines(self, span: Span | None) -> bytes:
+        """The header lines that carry the trace to the subgraph."""
 
     def fetch_ended(self, span: Span | None, subgraph: str, code: str, seconds: float) -> None:
         """Close the span and count; `code` is OK or the code of the failure."""
@@ -28,9 +27,9 @@ class Silent:
         """Nobody records."""
         return None
 
-    def trace_headers(self, span: Span | None) -> Sequence[tuple[str, str]]:
+    def trace_lines(self, span: Span | None) -> bytes:
         """No trace."""
-        return ()
+        return b""
 
     def fetch_ended(self, span: Span | None, subgraph: str, code: str, seconds: float) -> None:
         """Nobody counts."""

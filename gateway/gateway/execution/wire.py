@@ -85,14 +85,21 @@ class Origin:
 
     async def post(self, headers: bytes, body: bytes, seconds: float) -> Reply:
         """Send a request; `headers` are whole lines with their ends. Raises only WireError."""
-        began = time.monotonic()
-        connection = self._pop() or await self._wait(seconds)
-        left = seconds - (time.monotonic() - began)
-        if left <= 0:  # nothing is sent after the deadline
-            self.free(connection)
-            raise TimedOut("no connection was ready in time")
+        connection = self._pop()
+        if connection is None:
+            began = time.monotonic()
+            connection = await self._wait(seconds)
+            seconds -= time.monotonic() - began
+            if seconds <= 0:  # nothing is sent after the deadline
+                self.free(connection)
+                raise TimedOut("no connection was ready in time")
         message = b"%b%bcontent-length: %d\r\n\r\n%b" % (self.head, headers, len(body), body)
-        return await connection.ask(message, left)
+        waiting = connection.ask(message, seconds)
+        try:
+            return await waiting
+        except asyncio.CancelledError:
+            connection.abandon(waiting)
+            raise
 
     def close(self) -> None:
         """Close what is idle; what is busy closes after its answer."""
@@ -212,7 +219,12 @@ class Connection(asyncio.Protocol):
     def __init__(self, origin: Origin) -> None:
         self.origin = origin
         self.parser: Any = httptools.HttpResponseParser(self)
+        self.loop = asyncio.get_running_loop()
         self.waiting: asyncio.Future[Reply] | None = None
+        self.deadline = 0.0
+        self.timer: asyncio.TimerHandle | None = None
+        self.rings_at = 0.0
+        """When the timer goes off: never after the deadline, often long before it."""
         self.used = time.monotonic()
         self.gone = False
         self.counted = False
@@ -237,24 +249,24 @@ class Connection(asyncio.Protocol):
             and time.monotonic() - self.used < IDLE_SECONDS
         )
 
-    async def ask(self, message: bytes, seconds: float) -> Reply:
-        """Send one request and wait for its answer."""
+    def ask(self, message: bytes, seconds: float) -> asyncio.Future[Reply]:
+        """Send one request; the answer will be there."""
         if self.gone:
             raise Broken("it hung up before the request")
-        loop = asyncio.get_running_loop()
-        self.waiting = waiting = loop.create_future()
+        waiting: asyncio.Future[Reply] = self.loop.create_future()
+        self.waiting = waiting
         self._reset()
-        timer = loop.call_later(seconds, self._expire)
+        self.deadline = time.monotonic() + seconds
+        # Most answers come long before their deadline, so one timer does for many requests.
+        if self.timer is None or self.rings_at > self.deadline:
+            self._ring_in(seconds)
         self.transport.write(message)
-        try:
-            reply: Reply = await waiting
-            return reply
-        except asyncio.CancelledError:
-            if self.waiting is waiting:  # otherwise it is answered, and the connection another's
-                self._fail(None)
-            raise
-        finally:
-            timer.cancel()
+        return waiting
+
+    def abandon(self, waiting: "asyncio.Future[Reply]") -> None:
+        """Nobody waits any more."""
+        if self.waiting is waiting:  # otherwise it is answered, and the connection another's
+            self._fail(None)
 
     def close(self) -> None:
         """Hang up."""
@@ -298,6 +310,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """Gone; an answer whose length was never said ends with its connection."""
         self.gone = True
+        if self.timer is not None:
+            self.timer.cancel()
         if self.waiting is not None:
             if error is None and not self.in_head and not self.framed:
                 self._deliver()
@@ -306,8 +320,21 @@ class Connection(asyncio.Protocol):
         if self.counted:
             self.origin.forget()
 
-    def _expire(self) -> None:
-        self._fail(TimedOut())
+    def _ring_in(self, seconds: float) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+        self.timer = self.loop.call_later(seconds, self._ring)
+        self.rings_at = self.deadline
+
+    def _ring(self) -> None:
+        self.timer = None
+        if self.waiting is None:
+            return
+        left = self.deadline - time.monotonic()
+        if left > 0:
+            self._ring_in(left)
+        else:
+            self._fail(TimedOut())
 
     def _fail(self, error: WireError | None) -> None:
         waiting, self.waiting = self.waiting, None

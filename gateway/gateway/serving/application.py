@@ -24,20 +24,20 @@ class Gateway(Starlette):
 
     def __init__(self, graphql: GraphQL, routes: Sequence[BaseRoute], lifespan: Lifespan) -> None:
         super().__init__(routes=routes, lifespan=lifespan)
-        self._graphql = graphql
+        self.graphql = graphql
         self._websocket = WebSocket(graphql)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, by the short way if it is GraphQL."""
         if scope["type"] == "http" and scope["path"] == "/graphql":
-            await self._graphql(scope, receive, send)
+            await self.graphql(scope, receive, send)
         elif scope["type"] == "websocket" and scope["path"] == "/graphql":
             await self._websocket(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
 
-def application(settings: Settings) -> Starlette:
+def application(settings: Settings) -> Gateway:
     """Build the application; raises BadSupergraph when there is nothing to serve."""
     state = State(settings)
 

@@ -4,8 +4,7 @@ import hashlib
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.errors import Unauthenticated
 from gateway.execution.http import Headers, Subgraphs
@@ -25,8 +24,7 @@ from gateway.serving.tokens import Tokens
 from gateway.settings import Settings
 
 
-@dataclass(frozen=True, slots=True)
-class Visitor:
+class Visitor(NamedTuple):
     """A caller, and where from."""
 
     address: str
@@ -103,7 +101,7 @@ class Edge:
         )
         with stage("graphql.policies"):
             caller = await self.policing.decided(visitor.caller, question, deadline)
-        return replace(visitor, caller=caller)
+        return visitor._replace(caller=caller)
 
     def deadline(self, headers: Mapping[str, str]) -> tuple[float, bool]:
         """When to stop, and whether the caller chose that: they may ask for less time than there is."""

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 import orjson
 from starlette.types import Receive, Scope, Send
@@ -29,6 +30,7 @@ from gateway.serving.question import (
     media_type,
     read_get,
     read_post,
+    read_whole_post,
 )
 from gateway.serving.state import State
 from gateway.serving.tracing import RequestTrace
@@ -36,16 +38,27 @@ from gateway.serving.uploads import MULTIPART, read_multipart
 
 log = logging.getLogger("gateway")
 
+Header = tuple[bytes, bytes]
 
-@dataclass(slots=True)
-class Reply:
+
+class Reply(NamedTuple):
     """An answer and what is told about it."""
 
     status: int
     response: Response
     prepared: Prepared | None = None
-    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    headers: Sequence[Header] = ()
     parts: Parts | None = None
+
+
+class Answer(NamedTuple):
+    """What travels back over HTTP."""
+
+    status: int
+    headers: Sequence[Header]
+    body: bytes
+    write: Callable[[Send], Awaitable[None]] | None = None
+    """Writes an answer of several parts; there is no other body then."""
 
 
 class GraphQL:
@@ -62,21 +75,31 @@ class GraphQL:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; nothing is raised."""
-        headers = {
-            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
-        }
+        headers = read_headers(scope["headers"])
         if "text/event-stream" in headers.get("accept", ""):
             await self.event_stream(scope, headers, receive, send)
             return
+        status, lines, body, write = await self.answer(scope, headers, receive)
+        if write is not None:
+            await write(send)
+            return
+        await send({"type": "http.response.start", "status": status, "headers": lines})
+        await send({"type": "http.response.body", "body": body})
+
+    async def answer(
+        self, scope: Mapping[str, Any], headers: Mapping[str, str], body: Receive | bytes
+    ) -> Answer:
+        """Answer one request, whose body is here or still has to be received; nothing is raised."""
         state = self.state
         trace = state.tracing.begin(headers)
         trace.open(scope["method"], scope["path"])
         state.metrics.in_flight += 1
         kind = JSON
-        locale = locale_of(headers.get("accept-language", ""))
+        language = headers.get("accept-language")
+        locale = locale_of(language) if language else "en"
         try:
             kind = media_type(headers.get("accept"))
-            reply = await self._reply(scope, headers, receive, trace, locale, kind)
+            reply = await self._reply(scope, headers, body, trace, locale, kind)
         except GatewayError as error:
             reply = _refusal(error, locale)
         except Exception:
@@ -87,13 +110,15 @@ class GraphQL:
         client = headers.get(self.protection.clients.name_header)
         if client:
             state.metrics.client(client, failed=bool(reply.response.faults))
-        await self._write(send, reply, kind, trace)
+        if reply.parts is not None:
+            return Answer(200, (), b"", partial(self._write_parts, reply, reply.parts, trace))
+        return self._written(reply, kind, trace)
 
     async def _reply(
         self,
-        scope: Scope,
+        scope: Mapping[str, Any],
         headers: Mapping[str, str],
-        receive: Receive,
+        body: Receive | bytes,
         trace: RequestTrace,
         locale: str,
         kind: str,
@@ -101,7 +126,10 @@ class GraphQL:
         edge = self.state.edge
         deadline, hurried = edge.deadline(headers)
         visitor = await edge.admit(scope, headers)
-        question = await self.question(scope, headers, receive)
+        if isinstance(body, bytes):
+            question = read_whole_post(headers, body, self.settings.limits.body_bytes)
+        else:
+            question = await self.question(scope, headers, body)
         if edge.stored is not None or not question.query:
             question = await edge.question(question)
         prepared = self.prepared(question, trace)
@@ -152,7 +180,7 @@ class GraphQL:
         return Reply(200, response, prepared)
 
     async def question(
-        self, scope: Scope, headers: Mapping[str, str], receive: Receive
+        self, scope: Mapping[str, Any], headers: Mapping[str, str], receive: Receive
     ) -> Question:
         """Read what is asked."""
         if scope["method"] == "GET":
@@ -177,17 +205,19 @@ class GraphQL:
         """What to run, or why not."""
         documents, metrics = self.state.documents, self.state.metrics
         known = documents.cached(question.query, question.operation_name)
-        metrics.documents.add(("result", "known" if known else "new"))
+        metrics.document(known=known is not None)
         if known is None:
             known = documents.prepare(question.query, question.operation_name, trace.stage)
             metrics.documents_kept = len(documents.known)
         return known
 
-    async def _write(self, send: Send, reply: Reply, kind: str, trace: RequestTrace) -> None:
-        if reply.parts is not None:
-            codes = await reply.parts.write(send, trace, self.settings)
-            self._count(reply, codes, trace)
-            return
+    async def _write_parts(
+        self, reply: Reply, parts: Parts, trace: RequestTrace, send: Send
+    ) -> None:
+        codes = await parts.write(send, trace, self.settings)
+        self._count(reply, codes, trace)
+
+    def _written(self, reply: Reply, kind: str, trace: RequestTrace) -> Answer:
         response = reply.response
         response.extensions["traceId"] = trace.trace_id
         if self.settings.trace_url:
@@ -201,24 +231,16 @@ class GraphQL:
             reply = _internal("en")
             response = reply.response
             body = orjson.dumps(response.to_json())
-        codes = [fault.code or "" for fault in response.faults]
-        self._count(reply, codes, trace)
-        await send(
-            {
-                "type": "http.response.start",
-                "status": reply.status,
-                "headers": [
-                    (b"content-type", _CONTENT_TYPE[kind]),
-                    (b"content-length", str(len(body)).encode()),
-                    (b"x-trace-id", trace.trace_id.encode()),
-                    *((n.encode(), v.encode()) for n, v in trace.trace_headers(None)[:1]),
-                    (b"cache-control", b"no-store"),
-                    (b"vary", b"accept, accept-language, authorization"),
-                    *reply.headers,
-                ],
-            }
-        )
-        await send({"type": "http.response.body", "body": body})
+        self._count(reply, [fault.code or "" for fault in response.faults], trace)
+        headers = [
+            _CONTENT_TYPE[kind],
+            (b"content-length", b"%d" % len(body)),
+            (b"x-trace-id", trace.trace_id.encode()),
+            (b"traceparent", trace.traceparent.encode()),
+            *_ALWAYS,
+            *reply.headers,
+        ]
+        return Answer(reply.status, headers, body)
 
     def _shows_plan(self, headers: Mapping[str, str]) -> bool:
         return headers.get("x-include-plan") == "1" and not self.settings.production
@@ -235,9 +257,18 @@ class GraphQL:
 
 
 _CONTENT_TYPE = {
-    JSON: b"application/json; charset=utf-8",
-    GRAPHQL: b"application/graphql-response+json; charset=utf-8",
+    JSON: (b"content-type", b"application/json; charset=utf-8"),
+    GRAPHQL: (b"content-type", b"application/graphql-response+json; charset=utf-8"),
 }
+_ALWAYS = (
+    (b"cache-control", b"no-store"),
+    (b"vary", b"accept, accept-language, authorization"),
+)
+
+
+def read_headers(given: Iterable[Header]) -> dict[str, str]:
+    """Headers as text, by name."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in given}
 
 
 def locale_of(accept_language: str) -> str:

@@ -43,6 +43,8 @@ def check_document(document: DocumentNode, limits: Limits) -> None:
 
 def check_variables(variables: dict[str, Any], limits: Limits) -> None:
     """Raise BadVariables when a value is nested deeper than anything a schema asks for."""
+    if not variables:
+        return
     level: list[Any] = list(variables.values())
     for _ in range(limits.variables_depth):
         level = [inner for value in level for inner in _inside(value)]

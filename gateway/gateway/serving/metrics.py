@@ -10,23 +10,51 @@ MOST_NAMES = 200
 Labels = tuple[tuple[str, str], ...]
 
 
+class Cell:
+    """The number of one label set."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value = 0
+
+
 class Counter:
     """Counts by labels."""
 
     def __init__(self, name: str, description: str) -> None:
         self.name, self.description = name, description
-        self.values: dict[Labels, float] = {}
+        self.cells: dict[Labels, Cell] = {}
 
-    def add(self, *labels: tuple[str, str], amount: float = 1) -> None:
+    def cell(self, *labels: tuple[str, str]) -> Cell:
+        """Where these labels are counted; whoever counts often keeps it."""
+        return self.cells.setdefault(labels, Cell())
+
+    def add(self, *labels: tuple[str, str]) -> None:
         """Count."""
-        self.values[labels] = self.values.get(labels, 0) + amount
+        self.cell(*labels).value += 1
 
     def lines(self) -> Iterator[str]:
         """The text that Prometheus reads."""
         yield f"# HELP {self.name} {self.description}"
         yield f"# TYPE {self.name} counter"
-        for labels, value in self.values.items():
-            yield f"{self.name}{_labels(labels)} {value:g}"
+        for labels, cell in self.cells.items():
+            yield f"{self.name}{_labels(labels)} {cell.value}"
+
+
+class Row:
+    """The durations of one label set."""
+
+    __slots__ = ("counts", "sum")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BUCKETS) + 1)
+        self.sum = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Count one duration."""
+        self.counts[bisect_left(BUCKETS, seconds)] += 1
+        self.sum += seconds
 
 
 class Histogram:
@@ -34,28 +62,22 @@ class Histogram:
 
     def __init__(self, name: str, description: str) -> None:
         self.name, self.description = name, description
-        self.counts: dict[Labels, list[int]] = {}
-        self.sums: dict[Labels, float] = {}
+        self.rows: dict[Labels, Row] = {}
 
-    def observe(self, seconds: float, *labels: tuple[str, str]) -> None:
-        """Count one duration."""
-        counts = self.counts.get(labels)
-        if counts is None:
-            counts = self.counts[labels] = [0] * (len(BUCKETS) + 1)
-            self.sums[labels] = 0.0
-        counts[bisect_left(BUCKETS, seconds)] += 1
-        self.sums[labels] += seconds
+    def row(self, *labels: tuple[str, str]) -> Row:
+        """Where the durations of these labels are counted."""
+        return self.rows.setdefault(labels, Row())
 
     def lines(self) -> Iterator[str]:
         """The text that Prometheus reads."""
         yield f"# HELP {self.name} {self.description}"
         yield f"# TYPE {self.name} histogram"
-        for labels, counts in self.counts.items():
+        for labels, row in self.rows.items():
             total = 0
-            for bound, count in zip((*BUCKETS, "+Inf"), counts, strict=True):
+            for bound, count in zip((*BUCKETS, "+Inf"), row.counts, strict=True):
                 total += count
                 yield f"{self.name}_bucket{_labels((*labels, ('le', str(bound))))} {total}"
-            yield f"{self.name}_sum{_labels(labels)} {self.sums[labels]:.6f}"
+            yield f"{self.name}_sum{_labels(labels)} {row.sum:.6f}"
             yield f"{self.name}_count{_labels(labels)} {total}"
 
 
@@ -82,14 +104,35 @@ class Metrics:
         self.loaded_at = time.time()
         self._names: set[str] = set()
         self._clients: set[str] = set()
+        # What is counted with every request is found by the words that it comes with.
+        self._requests: dict[tuple[str, str, bool], tuple[Cell, Row]] = {}
+        self._fetches: dict[tuple[str, str], tuple[Cell, Row]] = {}
+        self._documents = {
+            known: self.documents.cell(("result", "known" if known else "new"))
+            for known in (True, False)
+        }
 
     def request(self, kind: str, name: str | None, codes: list[str], seconds: float) -> None:
         """Count one answered request."""
-        outcome = "error" if codes else "ok"
-        self.requests.add(("type", kind), ("operation", self._name(name)), ("outcome", outcome))
-        self.request_seconds.observe(seconds, ("type", kind))
+        key = (kind, self._name(name), not codes)
+        found = self._requests.get(key)
+        if found is None:
+            labels = (
+                ("type", kind),
+                ("operation", key[1]),
+                ("outcome", "error" if codes else "ok"),
+            )
+            found = self.requests.cell(*labels), self.request_seconds.row(("type", kind))
+            self._requests[key] = found
+        cell, row = found
+        cell.value += 1
+        row.add(seconds)
         for code in set(codes):
             self.errors.add(("code", code))
+
+    def document(self, *, known: bool) -> None:
+        """Count one document that was looked for."""
+        self._documents[known].value += 1
 
     def client(self, name: str, *, failed: bool) -> None:
         """Count one request of a named client."""
@@ -103,8 +146,14 @@ class Metrics:
 
     def fetch(self, subgraph: str, code: str, seconds: float) -> None:
         """Count one request to a subgraph."""
-        self.fetches.add(("subgraph", subgraph), ("outcome", code))
-        self.fetch_seconds.observe(seconds, ("subgraph", subgraph))
+        found = self._fetches.get((subgraph, code))
+        if found is None:
+            cell = self.fetches.cell(("subgraph", subgraph), ("outcome", code))
+            found = cell, self.fetch_seconds.row(("subgraph", subgraph))
+            self._fetches[subgraph, code] = found
+        cell, row = found
+        cell.value += 1
+        row.add(seconds)
 
     def _name(self, name: str | None) -> str:
         """Clients choose operation names, so only so many become labels of their own."""

@@ -1,8 +1,7 @@
 """Reads GraphQL over HTTP: which media type is wanted, and what is asked; every refusal says what would be right."""
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import parse_qs
 
 import orjson
@@ -19,14 +18,13 @@ GRAPHQL: Final = "application/graphql-response+json"
 PARAMETERS = ("query", "operationName", "variables", "extensions", "documentId")
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """What a client asks."""
 
     query: str
-    operation_name: str | None = None
-    variables: dict[str, Any] = field(default_factory=dict)
-    extensions: dict[str, Any] = field(default_factory=dict)
+    operation_name: str | None
+    variables: dict[str, Any]
+    extensions: dict[str, Any]
     document_id: str = ""
     """Names the document where there is no text."""
     files: "Files | None" = None
@@ -72,13 +70,31 @@ def _quality(parameters: str) -> float:
 
 async def read_post(headers: Mapping[str, str], receive: Receive, limit: int) -> Question:
     """Read a POST request."""
-    kind, _, parameters = headers.get("content-type", "").partition(";")
+    _check_json(headers)
+    return _question_in(await read_body(headers, receive, limit))
+
+
+def read_whole_post(headers: Mapping[str, str], body: bytes, limit: int) -> Question:
+    """Read a POST request that is here already."""
+    _check_json(headers)
+    if len(body) > limit:
+        raise _too_large(limit)
+    return _question_in(body)
+
+
+def _check_json(headers: Mapping[str, str]) -> None:
+    given = headers.get("content-type", "")
+    if given == JSON:
+        return
+    kind, _, parameters = given.partition(";")
     if kind.strip().lower() != JSON or not _is_utf8(parameters):
         raise UnsupportedMediaType(
             f"Send the request as JSON: Content-Type: {JSON}; charset=utf-8.",
             f"请以 JSON 发送请求：Content-Type: {JSON}; charset=utf-8。",
         )
-    body = await read_body(headers, receive, limit)
+
+
+def _question_in(body: bytes | bytearray) -> Question:
     if not body:
         raise BadRequest(
             'The body is empty; send {"query": "…"}.', '请求体为空；请发送 {"query": "…"}。'
@@ -131,7 +147,7 @@ def question(found: Mapping[str, Any]) -> Question:
     document = _document_id(found) if not query else ""
     if document:
         query = ""
-    elif not isinstance(query, str) or not query.strip():
+    elif not isinstance(query, str) or not query or query.isspace():
         raise _wrong("query", "a GraphQL document as a string", "GraphQL 文档字符串")
     name = found.get("operationName")
     if not isinstance(name, str | None):

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from gateway.errors import BadSubgraphAnswer, SubgraphFailed, SubgraphTimeout, SubgraphUnavailable
 from gateway.execution.http import Headers, Sender, Subgraphs
@@ -23,7 +22,10 @@ class Sending:
     """What all requests share: circuits, and queries under way."""
 
     def __init__(self, protection: Protection, metrics: Metrics, seconds: float) -> None:
-        self.protection = protection
+        self.header_rules = protection.header_rules
+        self.shares = protection.share_queries
+        self.breaker = protection.breaker
+        self.timeout_header = (protection.deadline_header or "").encode()
         self.metrics = metrics
         self.seconds = seconds
         """What one subgraph request may take."""
@@ -32,12 +34,9 @@ class Sending:
 
     def circuit(self, subgraph: str) -> Circuit | None:
         """The subgraph's circuit."""
-        if self.protection.breaker is None:
-            return None
         known = self.circuits.get(subgraph)
-        if known is None:
-            known = Circuit(subgraph, self.protection.breaker, self._told)
-            self.circuits[subgraph] = known
+        if known is None and self.breaker is not None:
+            known = self.circuits[subgraph] = Circuit(subgraph, self.breaker, self._told)
         return known
 
     def _told(self, subgraph: str, state: State) -> None:
@@ -45,38 +44,55 @@ class Sending:
         self.metrics.circuits_open[subgraph] = state != "closed"
 
 
-@dataclass(slots=True)
 class Careful:
     """`send` for one request of one client."""
 
-    sending: Sending
-    subgraphs: Subgraphs
-    headers: Headers
-    address: str
-    """Of the caller."""
-    client: Mapping[str, str]
-    """The client's own headers."""
-    deadline: float
-    observer: Observer
-    alone: bool = False
-    """Nothing is shared with other requests."""
-    files: Files | None = None
-    sender: Sender = field(init=False)
+    __slots__ = (
+        "address",
+        "alone",
+        "client",
+        "deadline",
+        "files",
+        "headers",
+        "observer",
+        "sender",
+        "sending",
+        "subgraphs",
+    )
 
-    def __post_init__(self) -> None:
-        """Write the headers once for all fetches, unless subgraphs are told different things."""
-        self.sender = self._sender(self.headers)
+    def __init__(
+        self,
+        sending: Sending,
+        subgraphs: Subgraphs,
+        headers: Headers,
+        address: str,
+        client: Mapping[str, str],
+        deadline: float,
+        observer: Observer,
+    ) -> None:
+        """`address` is the caller's, `client` their own headers, `headers` what all subgraphs are told."""
+        self.sending = sending
+        self.subgraphs = subgraphs
+        self.headers = headers
+        self.address = address
+        self.client = client
+        self.deadline = deadline
+        self.observer = observer
+        self.alone = False
+        """Nothing is shared with other requests."""
+        self.files: Files | None = None
+        # Written once for all fetches, unless subgraphs are told different things.
+        self.sender = self._sender(headers)
 
     async def __call__(self, request: Request) -> Answer:
         """Send."""
-        protection = self.sending.protection
+        sending, sender, headers = self.sending, self.sender, self.headers
         if self.files is not None:
             request = self.files.attach(request)
-        sender, headers = self.sender, self.headers
-        if protection.header_rules:
-            headers = ruled(headers, protection.header_rules, self.client, request.fetch.subgraph)
+        if sending.header_rules:
+            headers = ruled(headers, sending.header_rules, self.client, request.fetch.subgraph)
             sender = self._sender(headers)
-        if protection.share_queries and request.fetch.kind == "query" and not self.alone:
+        if sending.shares and request.fetch.kind == "query" and not self.alone:
             return await self._shared(request, headers, sender)
         return await self._guarded(request, sender)
 
@@ -103,11 +119,12 @@ class Careful:
         except SubgraphUnavailable:
             self.sending.metrics.refused.add(("subgraph", name))
             raise
-        left = self.deadline - time.monotonic()
+        began = time.monotonic()
         try:
             answer = await sender(request)
         except SubgraphFailed as failure:
-            circuit.leave(failed=self._is_its_fault(failure, left), probe=probe)
+            failed = self._is_its_fault(failure, self.deadline - began)
+            circuit.leave(failed=failed, probe=probe)
             raise
         except BaseException:
             circuit.abandon(probe=probe)
@@ -117,8 +134,8 @@ class Careful:
 
     def _sender(self, headers: Headers) -> Sender:
         told = [*headers, ("x-forwarded-for", self.address)] if self.address else headers
-        name = self.sending.protection.deadline_header or ""
-        return Sender(self.subgraphs, told, self.deadline, self.observer, name)
+        timeout_header = self.sending.timeout_header
+        return Sender(self.subgraphs, told, self.deadline, self.observer, timeout_header)
 
     def _is_its_fault(self, failure: SubgraphFailed, left: float) -> bool:
         """A client in a hurry, or an answer in the wrong form, says nothing about availability."""

@@ -3,7 +3,6 @@
 import hashlib
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +90,7 @@ class Stored:
         hash = _hash_of(question)
         if not question.query:
             text = await self._find(hash)
-            return replace(question, query=text)
+            return question._replace(query=text)
         if self.only and self.manifest and question.query not in self.manifest.texts:
             raise NotTrusted(
                 "Only documents of the manifest are served here; register this one with a release "

@@ -6,11 +6,12 @@ the query's text nor a variable ever enters a span.
 
 import logging
 import random
+import re
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from opentelemetry.context import Context
@@ -31,6 +32,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
+from gateway.execution.http import Headers, lines_of
 from gateway.execution.transport import Request
 from gateway.serving.documents import Prepared
 from gateway.serving.metrics import Metrics
@@ -41,12 +43,11 @@ log = logging.getLogger("gateway")
 LAST_SPANS_SECONDS = 1.5
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """What a `traceparent` header says."""
 
-    trace_id: int
-    span_id: int
+    trace_id: str
+    span_id: str
     sampled: bool
 
 
@@ -70,22 +71,20 @@ class Tracing:
 
     def begin(self, headers: Mapping[str, str]) -> "RequestTrace":
         """Open the trace of one request."""
-        caller = read_traceparent(headers.get("traceparent", ""))
-        trace_id = caller.trace_id if caller else random.getrandbits(128) or 1
-        sampled = caller.sampled if caller else _chosen(trace_id, self.settings.trace_ratio)
-        parent = SpanContext(
-            trace_id,
-            caller.span_id if caller else random.getrandbits(64) or 1,
-            is_remote=True,
-            trace_flags=TraceFlags(TraceFlags.SAMPLED if sampled else TraceFlags.DEFAULT),
-        )
-        return RequestTrace(
-            metrics=self.metrics,
-            tracer=self.tracer if sampled else None,
-            parent=parent,
-            continued=caller is not None,
-            tracestate=headers.get("tracestate") if caller else None,
-        )
+        given = headers.get("traceparent")
+        caller = read_traceparent(given) if given else None
+        if caller is not None:
+            return RequestTrace(
+                self.metrics,
+                self.tracer if caller.sampled else None,
+                caller,
+                tracestate=headers.get("tracestate"),
+                continued=True,
+            )
+        number = random.getrandbits(128) or 1
+        sampled = _chosen(number, self.settings.trace_ratio)
+        first = Caller(f"{number:032x}", f"{random.getrandbits(64) or 1:016x}", sampled)
+        return RequestTrace(self.metrics, self.tracer if sampled else None, first)
 
     def close(self) -> None:
         """Send what is left, unless the receiver is gone, and stop the thread."""
@@ -104,51 +103,83 @@ def _chosen(trace_id: int, ratio: float) -> bool:
 
 def read_traceparent(header: str) -> Caller | None:
     """Read the W3C header; None when it is absent or malformed."""
-    parts = header.strip().split("-")
-    if len(parts) < 4 or [len(part) for part in parts[:4]] != [2, 32, 16, 2] or parts[0] == "ff":
+    found = _TRACEPARENT.match(header)
+    if found is None:
         return None
-    try:
-        trace_id, span_id, flags = (int(part, 16) for part in parts[1:4])
-    except ValueError:
+    version, trace_id, span_id, flags = found.groups()
+    if version == "ff" or trace_id == _NO_TRACE or span_id == _NO_SPAN:
         return None
-    return Caller(trace_id, span_id, bool(flags & 1)) if trace_id and span_id else None
+    return Caller(trace_id.lower(), span_id.lower(), flags[1] in _ODD)
 
 
-@dataclass(slots=True)
+_TRACEPARENT = re.compile(
+    r"\s*([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?\s*$", re.IGNORECASE
+)
+_NO_TRACE, _NO_SPAN = "0" * 32, "0" * 16
+_ODD = "13579bdfBDF"
+"""Last digits of flags whose lowest bit, "sampled", is set."""
+_NOTHING = nullcontext()
+
+
 class RequestTrace:
     """The trace of one request; also the observer of its fetches."""
 
-    metrics: Metrics
-    tracer: Tracer | None
-    parent: SpanContext
-    """Whom subgraphs name as their parent when nothing is recorded here."""
-    continued: bool
-    """The client began the trace."""
-    tracestate: str | None
-    root: Span | None = None
-    current: Span | None = None
-    started: float = field(default_factory=time.perf_counter)
-    started_ns: int = field(default_factory=time.time_ns)
+    __slots__ = (
+        "continued",
+        "current",
+        "metrics",
+        "root",
+        "started",
+        "trace_id",
+        "traceparent",
+        "tracer",
+        "tracestate",
+    )
 
-    @property
-    def trace_id(self) -> str:
-        """The id as everybody writes it."""
-        return f"{self.parent.trace_id:032x}"
+    def __init__(
+        self,
+        metrics: Metrics,
+        tracer: Tracer | None,
+        caller: Caller,
+        *,
+        tracestate: str | None = None,
+        continued: bool = False,
+    ) -> None:
+        """`continued` says that the client began the trace."""
+        self.metrics = metrics
+        self.tracer = tracer
+        self.trace_id = caller.trace_id
+        self.traceparent = _traceparent(*caller)
+        """Whom subgraphs name as their parent when nothing is recorded here."""
+        self.tracestate = tracestate
+        self.continued = continued
+        self.root: Span | None = None
+        self.current: Span | None = None
+        self.started = time.perf_counter()
 
     def open(self, method: str, path: str) -> None:
         """Open the server span."""
-        if self.tracer:
-            above = (
-                set_span_in_context(NonRecordingSpan(self.parent)) if self.continued else Context()
+        if self.tracer is None:
+            return
+        above = Context()
+        if self.continued:
+            _, trace_id, span_id, flags = self.traceparent.split("-")
+            parent = SpanContext(
+                int(trace_id, 16),
+                int(span_id, 16),
+                is_remote=True,
+                trace_flags=TraceFlags(int(flags, 16)),
             )
-            self.root = self.current = self.tracer.start_span(
-                "graphql",
-                context=above,
-                kind=SpanKind.SERVER,
-                start_time=self.started_ns,
-                attributes={"http.request.method": method, "url.path": path, "http.route": path},
-            )
-            self.parent = self.root.get_span_context()
+            above = set_span_in_context(NonRecordingSpan(parent))
+        self.root = self.current = self.tracer.start_span(
+            "graphql",
+            context=above,
+            kind=SpanKind.SERVER,
+            attributes={"http.request.method": method, "url.path": path, "http.route": path},
+        )
+        context = self.root.get_span_context()
+        self.trace_id = f"{context.trace_id:032x}"
+        self.traceparent = _of_context(context)
 
     def name(self, prepared: Prepared) -> None:
         """Say which operation this is, once it is known."""
@@ -162,13 +193,15 @@ class RequestTrace:
                 }
             )
 
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: str) -> AbstractContextManager[None]:
         """A span around one stage; fetches made inside hang below it."""
-        if not self.tracer or not self.root:
-            yield
-            return
-        span = self.tracer.start_span(name, context=set_span_in_context(self.root))
+        if self.tracer is None or self.root is None:
+            return _NOTHING
+        return self._stage(name, self.tracer, self.root)
+
+    @contextmanager
+    def _stage(self, name: str, tracer: Tracer, root: Span) -> Iterator[None]:
+        span = tracer.start_span(name, context=set_span_in_context(root))
         self.current = span
         try:
             yield
@@ -176,7 +209,7 @@ class RequestTrace:
             span.set_status(Status(StatusCode.ERROR, type(error).__name__))
             raise
         finally:
-            self.current = self.root
+            self.current = root
             span.end()
 
     def close(self, status: int, codes: Sequence[str]) -> None:
@@ -212,12 +245,16 @@ class RequestTrace:
             },
         )
 
-    def trace_headers(self, span: Span | None) -> Sequence[tuple[str, str]]:
+    def trace_headers(self, span: Span | None = None) -> Headers:
         """`traceparent` of this fetch, and the caller's `tracestate`."""
-        context = span.get_span_context() if span else self.parent
-        flags = int(context.trace_flags)
-        parent = ("traceparent", f"00-{context.trace_id:032x}-{context.span_id:016x}-{flags:02x}")
-        return (parent, ("tracestate", self.tracestate)) if self.tracestate else (parent,)
+        parent = _of_context(span.get_span_context()) if span else self.traceparent
+        if self.tracestate:
+            return ("traceparent", parent), ("tracestate", self.tracestate)
+        return (("traceparent", parent),)
+
+    def trace_lines(self, span: Span | None) -> bytes:
+        """The same as they travel."""
+        return lines_of(self.trace_headers(span))
 
     def fetch_ended(self, span: Span | None, subgraph: str, code: str, seconds: float) -> None:
         """End the client span and count the fetch."""
@@ -229,3 +266,12 @@ class RequestTrace:
                 span.set_attribute("error.type", code)
                 span.set_status(Status(StatusCode.ERROR, code))
             span.end()
+
+
+def _of_context(context: SpanContext) -> str:
+    sampled = bool(int(context.trace_flags) & 1)
+    return _traceparent(f"{context.trace_id:032x}", f"{context.span_id:016x}", sampled)
+
+
+def _traceparent(trace_id: str, span_id: str, sampled: bool) -> str:
+    return f"00-{trace_id}-{span_id}-0{sampled:d}"

@@ -18,6 +18,7 @@ from strawberry.asgi import GraphQL
 
 from gateway.app import create
 from gateway.composition import compose
+from gateway.serving.protocol import protocol
 from gateway.settings import Settings, SubgraphLimits
 from gateway.supergraph import Subgraph, Supergraph
 from tests.gateway.serving import shop
@@ -135,7 +136,8 @@ def start(running_house: House) -> Start:
     def start(**changes: Any) -> Iterator[Running]:
         changes.setdefault("supergraph", running_house.supergraph.sdl)
         changes.setdefault("subgraph_limits", SubgraphLimits(seconds=0.8, retries=0))
-        with served(create(Settings(**changes)), proxy_headers=False) as url:
+        app = create(Settings(**changes))
+        with served(app, proxy_headers=False, http=protocol(app.graphql)) as url:
             yield Running(url)
 
     return start

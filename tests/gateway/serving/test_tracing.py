@@ -132,8 +132,9 @@ def test_a_receiver_that_is_down_harms_nobody(start: Start, house: House) -> Non
 @pytest.mark.parametrize(
     ("header", "caller"),
     [
-        (PARENT, Caller(int(TRACE, 16), 0xB7AD6B7169203331, True)),
-        (PARENT[:-2] + "00", Caller(int(TRACE, 16), 0xB7AD6B7169203331, False)),
+        (PARENT, Caller(TRACE, "b7ad6b7169203331", True)),
+        (PARENT[:-2] + "00", Caller(TRACE, "b7ad6b7169203331", False)),
+        (f"01-{TRACE.upper()}-b7ad6b7169203331-0b-more", Caller(TRACE, "b7ad6b7169203331", True)),
         ("", None),
         ("00-abc-def-01", None),
         (f"ff-{TRACE}-b7ad6b7169203331-01", None),
