@@ -4,6 +4,9 @@ Facts of a service travel on one stream, `facts:<service>`. A relay wakes by NOT
 second in case a notice was lost. Several relays may run: each takes rows under SKIP LOCKED, and a
 fact that was shipped twice is handled once, for consumers remember its id.
 
+The stream is bounded: while a reader is far behind, facts wait in the outbox instead of being pushed
+out of the stream unread.
+
 Shipped facts are kept for a day. A store that was emptied gets all of them again, one that was
 restarted those of the last minutes, since it may have forgotten what it had not yet written down.
 """
@@ -46,6 +49,7 @@ log = logging.getLogger("huichi.chassis.outbox")
 CHANNEL = "outbox"
 BATCH = 500
 STREAM_LENGTH = 100_000
+CROWDED = STREAM_LENGTH // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +110,10 @@ def tables(metadata: MetaData) -> None:
 
 
 _INSERT = text(
-    "INSERT INTO outbox (name, subject, body, traceparent) "
-    "VALUES (:name, :subject, CAST(:body AS jsonb), :traceparent)"
+    # One notice a transaction: PostgreSQL folds equal notices together.
+    "WITH kept AS (INSERT INTO outbox (name, subject, body, traceparent) "
+    "VALUES (:name, :subject, CAST(:body AS jsonb), :traceparent) RETURNING position) "
+    "SELECT pg_notify('outbox', '') FROM kept"
 )
 
 
@@ -122,8 +128,6 @@ def record(session: Session, fact: Fact) -> None:
             "traceparent": telemetry.traceparent(),
         },
     )
-    # One notice a transaction: PostgreSQL folds equal notices together.
-    session.execute(text("SELECT pg_notify('outbox', '')"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +159,10 @@ _AGE = text(
 )
 
 
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
 class Relay:
     """Ships the waiting facts of one service, in their order, to its stream."""
 
@@ -164,6 +172,7 @@ class Relay:
         self._service = service
         self._url = url
         self._wake = asyncio.Event()
+        self.crowded_at = CROWDED
 
     async def run(self) -> None:
         """Until cancelled: wake by notice or every second, ship, prune once an hour."""
@@ -186,6 +195,8 @@ class Relay:
 
     async def ship(self) -> int:
         """Ships one batch; returns how many. Rows stay locked until the stream has them."""
+        if await self.crowded():
+            return 0
         async with self._database.engine.begin() as connection:
             rows = (await connection.execute(_TAKE, {"batch": BATCH})).all()
             if not rows:
@@ -208,6 +219,23 @@ class Relay:
             await pipeline.execute()
             await connection.execute(_SHIPPED, {"positions": [row.position for row in rows]})
             return len(rows)
+
+    async def crowded(self) -> bool:
+        """Whether a reader is so far behind that further facts would push out what it has not read.
+        They wait in the outbox meanwhile, where nothing is ever pushed out."""
+        stream = stream_of(self._service)
+        if await self._redis.xlen(stream) < self.crowded_at:
+            return False
+        for group in await self._redis.xinfo_groups(stream):
+            waiting = group["lag"]
+            if waiting is None:  # the server cannot tell after a trim, so they are counted
+                last = _text(group["last-delivered-id"])
+                found = await self._redis.xrange(stream, f"({last}", "+", count=self.crowded_at)
+                waiting = len(found or ())
+            if int(group["pending"]) + int(waiting) >= self.crowded_at:
+                log.warning("facts wait: %s is far behind on %s", _text(group["name"]), stream)
+                return True
+        return False
 
     async def notice_loss(self) -> int:
         """Ships again what the store may have lost; returns how many facts that concerns."""

@@ -43,6 +43,7 @@ from chassis.policy import feed
 from chassis.policy.guard import Guard
 from chassis.settings import Settings
 from chassis.stream import Consumer, Handler
+from chassis.witness import Witness
 
 log = logging.getLogger("huichi.chassis.web")
 
@@ -77,6 +78,7 @@ class Runtime:
         self.redis: Redis = Redis.from_url(
             settings.redis_url, socket_connect_timeout=5, health_check_interval=15
         )
+        self.witness = Witness(self.db)
         self.guard = Guard(secret=settings.mask_secret)
         self.ended = ended.Ended()
         self.verifier = Verifier(self._keys, ended=self.ended)

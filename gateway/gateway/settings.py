@@ -7,7 +7,7 @@ from typing import Literal
 
 from gateway.protection import Protection
 
-DEFAULT_HEADERS = ("authorization", "accept-language")
+DEFAULT_HEADERS = ("authorization", "accept-language", "x-purpose")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

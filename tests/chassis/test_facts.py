@@ -128,6 +128,24 @@ async def test_ships_within_a_moment_of_the_commit(house: House) -> None:
     assert house.seen[0].source == "sender"
 
 
+async def test_facts_wait_while_a_reader_is_far_behind(house: House) -> None:
+    await house.consumer()._join_groups()
+    relay = house.relay()
+    relay.crowded_at = 3
+    for n in range(3):
+        await house.here.write(record, a_fact(f"{n}"))
+    assert await relay.ship() == 3
+    await house.here.write(record, a_fact("waits"))
+
+    assert await relay.ship() == 0
+    assert await house.store.xlen("facts:sender") == 3
+    await house.consumer().step()
+
+    assert await relay.ship() == 1
+    await house.consumer().step()
+    assert [fact.subject for fact in house.seen] == ["0", "1", "2", "waits"]
+
+
 async def test_ships_again_what_an_emptied_store_lost(house: House) -> None:
     relay = house.relay()
     await relay.notice_loss()

@@ -7,10 +7,12 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from sqlalchemy.orm import Session
 
+from chassis import audit
 from chassis.actor import Actor
 from chassis.db import Database
-from chassis.errors import Unauthenticated
+from chassis.errors import Denied, Unauthenticated
 from chassis.policy.guard import Guard, Permissions, Scope
+from chassis.policy.shown import Shown
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,6 +38,9 @@ class Context(Generic[L]):
         self.client = client
         self.runtime = runtime
         self.loaders: L
+        self.shown = Shown()
+        self.refused: dict[tuple[str, str], Denied] = {}
+        self._told: list[audit.Event] = []
         self._actor = actor
         self._permissions: Permissions | None = None
 
@@ -58,11 +63,44 @@ class Context(Generic[L]):
         """What they may do, under one policy version for the whole request."""
         if self._permissions is None:
             self._permissions = self.guard.permissions(self.actor)
+            audit.decided_by(self._permissions.version)
         return self._permissions
 
     def scope(self, object: str, action: str = "read") -> Scope:
         """The proof for one kind of access. Raises `Denied`."""
-        return self.permissions.allow(self.actor, object, action)
+        return self.permissions.allow(self.actor, object, action, self.shown)
+
+    def note_refusal(self, problem: Denied) -> None:
+        """The policy said no; told once for each thing that was asked for."""
+        object = problem.extra.get("object") or problem.extra.get("coordinate")
+        action = problem.extra.get("action") or "read"
+        self.refused.setdefault((str(object or "unknown"), str(action)), problem)
+
+    def tell(self, action: str, object: str, resource: str = "", **details: Any) -> None:
+        """What a query did that the ledger must know, beside the sensitive values it showed."""
+        self._told.append(audit.event(self.actor, action, object, resource, details=details))
+
+    def events(self) -> list[audit.Event]:
+        """What the ledger must know of this request before it is answered."""
+        if self._actor is None:
+            return []
+        told = self._told + [
+            audit.event(
+                self._actor,
+                "read",
+                object,
+                str(next(iter(sight.rows))) if len(sight.rows) == 1 else "",
+                details=sight.details(),
+            )
+            for object, sight in self.shown
+        ]
+        for (object, action), problem in self.refused.items():
+            coordinate = problem.extra.get("coordinate")
+            details = {"coordinate": coordinate} if coordinate else None
+            told.append(
+                audit.event(self._actor, action, object, "", details=details, decision="deny")
+            )
+        return told
 
     def may(self, object: str, action: str = "read") -> bool:
         return self.permissions.may(object, action)

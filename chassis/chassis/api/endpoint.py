@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 from opentelemetry import metrics
@@ -15,12 +16,13 @@ from opentelemetry.trace import SpanKind
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chassis import telemetry
+from chassis import audit, telemetry
 from chassis.api.context import Context
 from chassis.api.schema import Api
 from chassis.errors import BadInput, HuichiError, LimitExceeded
 
 MAX_BODY = 8 * 1024 * 1024
+MOST_PURPOSE = 200
 _JSON = "application/json"
 _GRAPHQL_JSON = "application/graphql-response+json"
 
@@ -39,11 +41,14 @@ class Endpoint:
     async def serve(self, request: Request) -> Response:
         started = time.perf_counter()
         runtime = request.app.state.runtime
-        with telemetry.span(
-            f"{self._name} graphql",
-            kind=SpanKind.SERVER,
-            parent=request.headers.get("traceparent"),
-        ) as span:
+        with (
+            telemetry.span(
+                f"{self._name} graphql",
+                kind=SpanKind.SERVER,
+                parent=request.headers.get("traceparent"),
+            ) as span,
+            audit.under(circumstances_of(request)) as present,
+        ):
             status, body = 200, {}
             try:
                 asked = await _asked(request)
@@ -57,6 +62,7 @@ class Endpoint:
                 )
                 context.loaders = self._loaders(context)
                 name = asked.get("operationName")
+                present.operation = name[:100] if name else None
                 body = await self._api.answer(
                     asked["query"],
                     asked.get("variables"),
@@ -64,6 +70,8 @@ class Endpoint:
                     context,
                     queries_only=request.method == "GET",
                 )
+                if events := context.events():
+                    await runtime.witness.tell(events)
                 if name:
                     span.set_attribute("graphql.operation.name", name[:100])
             except HuichiError as problem:
@@ -151,6 +159,18 @@ def errors_of(problem: HuichiError, locale: str) -> tuple[int, dict[str, Any]]:
         extensions["field"] = problem.field
     error = {"message": problem.message(locale), "extensions": extensions}
     return problem.status, {"errors": [error]}
+
+
+def circumstances_of(request: Request) -> audit.Circumstances:
+    """What the audit events of this request have in common. The purpose comes percent-encoded where
+    it is not plain ASCII, for a header holds nothing else; what cannot be read is left out."""
+    said = unquote(request.headers.get("x-purpose", ""), errors="ignore")
+    purpose = "".join(character for character in said if character.isprintable()).strip()
+    return audit.Circumstances(
+        purpose=purpose[:MOST_PURPOSE] or None,
+        address=request.client.host if request.client else None,
+        policy_version=request.app.state.runtime.guard.version,
+    )
 
 
 def locale_of(request: Request) -> str:

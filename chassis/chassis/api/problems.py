@@ -8,7 +8,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import strawberry
 
-from chassis.errors import HuichiError, Internal, Unauthenticated, Unavailable
+from chassis.errors import Denied, HuichiError, Internal, Unauthenticated, Unavailable
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,6 +59,8 @@ def answers(
                 info: Any = kwargs.get("info") or next(
                     a for a in args if hasattr(a, "context") and hasattr(a, "schema")
                 )
+                if isinstance(problem, Denied):
+                    info.context.note_refusal(problem)
                 locale = info.context.locale
                 return payload(errors=[user_error(one, locale) for one in problem.each()])  # type: ignore[call-arg]
 

@@ -221,6 +221,8 @@ class Api:
     ) -> dict[str, Any]:
         """The error as its reader may see it."""
         original = _root(error)
+        if isinstance(original, Denied):
+            context.note_refusal(original)
         shown: dict[str, Any] = dict(error.formatted)
         if isinstance(original, HuichiError):
             extra = {k: v for k, v in original.extra.items() if v is not None}

@@ -35,6 +35,7 @@ from chassis.policy.rules import (
     subjects,
     subtree,
 )
+from chassis.policy.shown import Shown
 
 _REMEMBERED = 2048
 STALE_AFTER_SECONDS = 10.0
@@ -56,6 +57,8 @@ class RowAccess:
     owner: UUID | None
     department: UUID | None
     collaborators: Sequence[UUID] = ()
+    id: UUID | None = None
+    """Which row it is, for the audit ledger; no verdict depends on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +103,9 @@ class Permissions:
         asked = ((object, action), (ANY, action), (object, ANY), (ANY, ANY))
         return tuple(one for one in asked if one in self._denied)
 
-    def allow(self, actor: Actor, object: str, action: str) -> Scope:
-        """The proof that this may be done, and to which rows. Raises `Denied`."""
+    def allow(self, actor: Actor, object: str, action: str, shown: Shown | None = None) -> Scope:
+        """The proof that this may be done, and to which rows. Raises `Denied`. What its redactors
+        show is noted in `shown`."""
         grants = self.grants(object, action)
         if not grants:
             raise Denied(
@@ -111,7 +115,7 @@ class Permissions:
                 action=action,
             )
         rows = frozenset[str]().union(*(grant.rows for grant in grants))
-        return Scope(actor, object, action, rows, self)
+        return Scope(actor, object, action, rows, self, shown)
 
     def may(self, object: str, action: str) -> bool:
         return bool(self.grants(object, action))
@@ -127,6 +131,7 @@ class Scope:
     action: str
     rows: frozenset[str]
     permissions: Permissions = field(repr=False)
+    shown: Shown | None = field(default=None, repr=False, compare=False)
 
     @property
     def version(self) -> int:
@@ -171,6 +176,20 @@ class Scope:
 
     def redactor(self, coordinate: str) -> Callable[[RowAccess, str | None], Protected]:
         """How a sensitive field is shown to this reader; made once per operation."""
+        show, shown, object = self._redactor(coordinate), self.shown, self.object
+        if shown is None:
+            return show
+
+        def noted(row: RowAccess, text: str | None) -> Protected:
+            value = show(row, text)
+            if text and value.visibility is not Visibility.HIDDEN:
+                clear = value.visibility is Visibility.CLEAR
+                shown.note(object, coordinate, row.id, clear=clear)
+            return value
+
+        return noted
+
+    def _redactor(self, coordinate: str) -> Callable[[RowAccess, str | None], Protected]:
         grants = by_openness(self.permissions.grants(coordinate, "read"))
         me, permissions = self.actor.user_id, self.permissions
         secret = permissions.secret

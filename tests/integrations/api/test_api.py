@@ -92,6 +92,7 @@ class Client:
             runtime=SimpleNamespace(settings=self._house.around.settings),
         )
         context.loaders = Loaders(context)
+        self.context = context
         self.statements.clear()
         return await self._api.answer(text, variables, None, context)
 
@@ -355,8 +356,9 @@ async def test_a_masked_payload_shows_its_shape_only(
         who=LOOKER,
     )
 
-    read = "SELECT body->>'actor' FROM outbox WHERE body->>'action' = 'payload.read'"
-    assert house.one(read) == str(LOOKER)
+    [told] = client.context.events()
+    assert (told["actor"], told["action"], told["object"]) == (str(LOOKER), "read", "SourceRecord")
+    assert (told["details"]["masked"], told["details"]["rows"]) == (["SourceRecord.payload"], 1)
     payload = said["sourceRecord"]["payload"]
     assert payload["visibility"] == "MASKED"
     assert payload["value"]["name"] == "***"

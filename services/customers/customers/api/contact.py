@@ -61,7 +61,7 @@ class Contact:
         access = customer.access
 
         def shown(coordinate: str, text: str | None) -> ProtectedText:
-            return ProtectedText.of(loaders.redactor(coordinate)(access, text))
+            return ProtectedText.asked(loaders.redactor(coordinate), access, text)
 
         return cls(
             id=strawberry.ID(str(row.id)),

@@ -119,7 +119,7 @@ class Customer:
         access = row.access
 
         def guarded(coordinate: str, text: str | None) -> ProtectedText:
-            return ProtectedText.of(loaders.redactor(coordinate)(access, text))
+            return ProtectedText.asked(loaders.redactor(coordinate), access, text)
 
         return cls(
             id=strawberry.ID(str(row.id)),

@@ -74,7 +74,7 @@ class FieldChange:
         def shown(text: str | None) -> ProtectedText:
             if coordinate is None:
                 return ProtectedText.of(Protected(text, Visibility.CLEAR))
-            return ProtectedText.of(loaders.redactor(coordinate)(access, text))
+            return ProtectedText.asked(loaders.redactor(coordinate), access, text)
 
         winner = change.election.winner if change.election else None
         return cls(

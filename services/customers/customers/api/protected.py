@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cached_property
+
 import strawberry
 
-from chassis.policy.guard import Protected, Visibility
+from chassis.policy.guard import Protected, RowAccess, Visibility
+
+Show = Callable[[RowAccess, str | None], Protected]
 
 strawberry.enum(
     Visibility,
@@ -25,3 +30,27 @@ class ProtectedText:
     @classmethod
     def of(cls, value: Protected) -> ProtectedText:
         return cls(text=value.text, visibility=value.visibility)
+
+    @classmethod
+    def asked(cls, show: Show, row: RowAccess, text: str | None) -> ProtectedText:
+        """The value as it is when somebody asks for it. What nobody selected is neither redacted
+        nor told to the audit ledger as read."""
+        return _Asked(show, row, text)
+
+
+class _Asked(ProtectedText):
+    def __init__(self, show: Show, row: RowAccess, text: str | None) -> None:
+        self._asked = (show, row, text)
+
+    @cached_property
+    def _value(self) -> Protected:
+        show, row, text = self._asked
+        return show(row, text)
+
+    @property
+    def text(self) -> str | None:  # type: ignore[override]  # read when the answer is made
+        return self._value.text
+
+    @property
+    def visibility(self) -> Visibility:  # type: ignore[override]  # read when the answer is made
+        return self._value.visibility

@@ -124,14 +124,14 @@ def _claim(
 ) -> FieldClaim:
     coordinate = FIELDS[claim.field].protected_by
     value = (
-        loaders.redactor(coordinate)(access, claim.value)
+        ProtectedText.asked(loaders.redactor(coordinate), access, claim.value)
         if coordinate
-        else Protected(claim.value, Visibility.CLEAR)
+        else ProtectedText.of(Protected(claim.value, Visibility.CLEAR))
     )
     return FieldClaim(
         id=strawberry.ID(str(claim.id)),
         source=CustomerSource.of(link),
-        value=ProtectedText.of(value),
+        value=value,
         observed_at=claim.observed_at,
         recorded_at=claim.recorded_at,
         trace_id=claim.trace_id,

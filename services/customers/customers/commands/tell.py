@@ -11,7 +11,12 @@ from sqlalchemy.orm import Session
 from chassis import audit
 from chassis.outbox import Fact, record
 from chassis.policy.guard import Scope, redact
-from customers.domain.fields import FIELDS
+from customers.domain.fields import (
+    EMAIL_COORDINATE,
+    FIELDS,
+    MOBILE_COORDINATE,
+    NAME_COORDINATE,
+)
 from customers.store import customer as store
 
 CHANGED = "customers.changed"
@@ -40,8 +45,20 @@ def audited(
         scope.object,
         resource,
         changes=changes,
+        protected=_protected(scope.object, changes or {}),
         policy_version=scope.version,
     )
+
+
+_PERSON = {"name": NAME_COORDINATE, "mobile": MOBILE_COORDINATE, "email": EMAIL_COORDINATE}
+
+
+def _protected(object: str, changes: Mapping[str, Any]) -> dict[str, str]:
+    """The coordinates that guard what changed, so that the ledger shows no more than they allow."""
+    guards = {name: known.protected_by for name, known in FIELDS.items()}
+    if object == "Contact":
+        guards = dict(_PERSON)
+    return {field: guard for field in changes if (guard := guards.get(field))}
 
 
 def masked(

@@ -98,7 +98,7 @@ class CustomerRow:
 
     @property
     def access(self) -> RowAccess:
-        return RowAccess(self.owner_id, self.department_id, self.collaborators)
+        return RowAccess(self.owner_id, self.department_id, self.collaborators, self.id)
 
 
 SHOWN = [column for column in customer.columns if column.name not in ("name_key", "name_grams")]

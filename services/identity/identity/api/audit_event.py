@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
+from uuid import UUID
 
 import strawberry
 
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.rights import right
+from chassis.policy.guard import Protected, RowAccess, Visibility
 from identity.api.ids import maybe_uuid
 from identity.api.loaders import IdentityInfo
 from identity.api.user import User, user_of
-from identity.domain.audit_event import AuditEvent as Event, Filter, changes_of
+from identity.domain.audit_event import AuditEvent as Event, Filter, asked, changes_of
 from identity.domain.ids import UserId
 from identity.domain.text import optional, required
 from identity.store import audit_event as store
+
+# A row in nobody's hands and in no department, and not in the pool either: only rules on all rows
+# reach it.
+_NOBODYS = RowAccess(UUID(int=0), UUID(int=0))
+Show = Callable[[str, str | None], Protected]
 
 
 @strawberry.type(description="What became of one field; personal data was masked by its writer.")
@@ -23,6 +31,10 @@ class AuditChange:
     field: str = strawberry.field(description="The field that changed.")
     before: str | None = strawberry.field(description="Its text before.")
     after: str | None = strawberry.field(description="Its text after.")
+    visibility: Visibility = strawberry.field(
+        description="How much of it is shown to you. What is about people was masked when it was "
+        "written, and is hidden from whoever may not see the field at all."
+    )
 
 
 @strawberry.type(description="Who did what to which thing; written once, never changed.")
@@ -43,13 +55,31 @@ class AuditEvent:
         description="The id of who did it; null: nobody was signed in, or the system did."
     )
 
+    clear_coordinates: list[str] = strawberry.field(
+        description="Sensitive fields that came out in clear: `Contact.mobile`, …"
+    )
+    masked_coordinates: list[str] = strawberry.field(
+        description="Sensitive fields that came out masked only."
+    )
+    row_count: int | None = strawberry.field(
+        description="How many rows came out; null: it was not about rows."
+    )
+    row_ids: list[strawberry.ID] = strawberry.field(
+        description="Which rows those were: the first 200, those shown in clear before the others."
+    )
+    operation: str | None = strawberry.field(
+        description="The name of the GraphQL operation, as the client called it."
+    )
+    address: str | None = strawberry.field(description="The network address it came from.")
+
     @strawberry.field(description="Who did it.", metadata=right("User"))
     async def actor(self, info: IdentityInfo) -> User | None:
         found = maybe_uuid(self.actor_id, "actorId")
         return await user_of(info, UserId(found) if found else None)
 
     @classmethod
-    def of(cls, event: Event) -> AuditEvent:
+    def of(cls, event: Event, show: Show) -> AuditEvent:
+        details = event.details
         return cls(
             id=strawberry.ID(str(event.id)),
             at=event.at,
@@ -57,10 +87,13 @@ class AuditEvent:
             action=event.action,
             object=event.object,
             resource=event.resource,
-            changes=[
-                AuditChange(field=field, before=before, after=after)
-                for field, before, after in changes_of(event.changes)
-            ],
+            changes=_changes(event, show),
+            clear_coordinates=_texts(details.get("clear")),
+            masked_coordinates=_texts(details.get("masked")),
+            row_count=rows if isinstance(rows := details.get("rows"), int) else None,
+            row_ids=[strawberry.ID(id) for id in _texts(details.get("ids"))],
+            operation=_one(details.get("operation")),
+            address=_one(details.get("address")),
             purpose=event.purpose,
             decision=event.decision,
             policy_version=event.policy_version,
@@ -78,7 +111,15 @@ class AuditEventFilter:
         default=None, description="What was done; any of these."
     )
     object: str | None = strawberry.field(default=None, description="To what kind of thing.")
-    resource: str | None = strawberry.field(default=None, description="To the thing of this id.")
+    resource: str | None = strawberry.field(
+        default=None, description="To the thing of this id, or a read that showed it."
+    )
+    coordinate: str | None = strawberry.field(
+        default=None, description="Reads that showed this field in clear: `Contact.mobile`."
+    )
+    purpose: str | None = strawberry.field(
+        default=None, description="Said to be for this; part of it is enough."
+    )
     decision: str | None = strawberry.field(default=None, description="`allow` or `deny`.")
     trace_id: str | None = strawberry.field(default=None, description="In this trace.")
     since: datetime | None = strawberry.field(default=None, description="From this moment on.")
@@ -92,6 +133,8 @@ class AuditEventFilter:
             actions=tuple(required(one, field="filter.actions", longest=100) for one in actions),
             object=_text(self.object, "object"),
             resource=_text(self.resource, "resource"),
+            coordinate=_text(self.coordinate, "coordinate"),
+            purpose=_text(self.purpose, "purpose"),
             decision=_text(self.decision, "decision"),
             trace_id=_text(self.trace_id, "traceId"),
             since=self.since,
@@ -106,7 +149,8 @@ def _text(value: str | None, field: str) -> str | None:
 @strawberry.type
 class AuditEventQuery:
     @strawberry.field(
-        description="The audit ledger, the newest events first.", metadata=right("AuditEvent")
+        description="The audit ledger, the newest events first. That you read it is in it too.",
+        metadata=right("AuditEvent"),
     )
     async def audit_events(
         self,
@@ -120,4 +164,45 @@ class AuditEventQuery:
         wanted = filter.wanted() if filter else Filter()
         scope = info.context.scope("AuditEvent")
         found = await info.context.read(store.listed, scope, wanted, Window(first, after))
-        return connect(found, AuditEvent.of)  # type: ignore[no-any-return]  # the one asked for
+        info.context.tell("read", "AuditEvent", filter=asked(wanted), rows=len(found.rows))
+        show = shows(info)
+        answer: Connection[AuditEvent] = connect(found, lambda event: AuditEvent.of(event, show))
+        return answer
+
+
+def shows(info: IdentityInfo) -> Show:
+    """How a guarded field of some row, nobody knows whose any more, is shown to this reader."""
+    context = info.context
+    # Not `context.scope`: what was masked when it was written is not a read of the value.
+    scope = context.permissions.allow(context.actor, "AuditEvent", "read")
+
+    def show(coordinate: str, text: str | None) -> Protected:
+        seen = scope.redactor(coordinate)(_NOBODYS, text)
+        if seen.visibility is Visibility.HIDDEN:
+            return seen
+        return Protected(seen.text, Visibility.MASKED)
+
+    return show
+
+
+def _changes(event: Event, show: Show) -> list[AuditChange]:
+    protected = event.details.get("protected")
+    guards = protected if isinstance(protected, dict) else {}
+    found = []
+    for field, before, after in changes_of(event.changes):
+        guard = guards.get(field)
+        was, now = Protected(before, Visibility.CLEAR), Protected(after, Visibility.CLEAR)
+        if guard:
+            was, now = show(guard, before), show(guard, after)
+        found.append(
+            AuditChange(field=field, before=was.text, after=now.text, visibility=now.visibility)
+        )
+    return found
+
+
+def _texts(value: object) -> list[str]:
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+
+
+def _one(value: object) -> str | None:
+    return value if isinstance(value, str) else None

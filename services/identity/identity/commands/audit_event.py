@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy.orm import Session
 
 from identity.domain.audit_event import AuditEvent
 from identity.store import audit_event as store
 
 
-def keep(session: Session, event: AuditEvent) -> None:
-    """Write an event of any service down; a repeat changes nothing."""
-    store.append(session, event)
+def keep(session: Session, events: Sequence[AuditEvent]) -> None:
+    """Write events of any service down; a repeat changes nothing."""
+    store.append(session, events)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -24,6 +24,7 @@ class AuditEvent:
     object: str
     resource: str
     changes: dict[str, Any]
+    details: dict[str, Any]
     purpose: str | None
     decision: str
     policy_version: int | None
@@ -39,6 +40,8 @@ class Filter:
     actions: tuple[str, ...] = ()
     object: str | None = None
     resource: str | None = None
+    coordinate: str | None = None
+    purpose: str | None = None
     decision: str | None = None
     trace_id: str | None = None
     since: datetime | None = None
@@ -59,6 +62,16 @@ class Filter:
                     f"{name} 缺少时区，请写成 2026-01-31T08:00:00Z 或 …+08:00。",
                     field=f"filter.{name}",
                 )
+
+
+def asked(filter: Filter) -> dict[str, Any]:
+    """What was looked for, as the ledger itself remembers it."""
+    given = {one.name: getattr(filter, one.name) for one in fields(filter)}
+    return {
+        name: list(value) if isinstance(value, tuple) else str(value)
+        for name, value in given.items()
+        if value
+    }
 
 
 def changes_of(value: Any) -> list[tuple[str, str | None, str | None]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -15,7 +15,9 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    bindparam,
     func,
+    or_,
     select,
 )
 from sqlalchemy.dialects.postgresql import JSONB, insert
@@ -39,6 +41,7 @@ audit_event = Table(
     Column("object", Text, nullable=False),
     Column("resource", Text, nullable=False),
     Column("changes", JSONB, nullable=False),
+    Column("details", JSONB, nullable=False),
     Column("purpose", Text),
     Column("decision", Text, nullable=False),
     Column("policy_version", BigInteger),
@@ -47,11 +50,17 @@ audit_event = Table(
 )
 
 
-def append(session: Session, event: AuditEvent) -> None:
-    """Write an event down; one that is there already stays as it is."""
+def append(session: Session, events: Sequence[AuditEvent]) -> None:
+    """Write events down; one that is there already stays as it is."""
+    if events:
+        values = [_values(event) for event in events]
+        session.execute(insert(audit_event).on_conflict_do_nothing(), values)
+
+
+def _values(event: AuditEvent) -> dict[str, Any]:
     values = asdict(event)
     values["actor_id"], values["session_id"] = values.pop("actor"), values.pop("session")
-    session.execute(insert(audit_event).values(**values).on_conflict_do_nothing())
+    return values
 
 
 def listed(session: Session, scope: Scope, filter: Filter, window: Window) -> Page[AuditEvent]:
@@ -71,19 +80,31 @@ def _conditions(filter: Filter) -> Iterator[ColumnElement[bool]]:
         audit_event.c.actor_id: filter.actor,
         audit_event.c.service: filter.service,
         audit_event.c.object: filter.object,
-        audit_event.c.resource: filter.resource,
         audit_event.c.decision: filter.decision,
         audit_event.c.trace_id: filter.trace_id,
     }
     for column, value in equal.items():
         if value is not None:
             yield column == value
+    if filter.resource is not None:
+        # What was done to it, and every read that showed something of it.
+        yield or_(audit_event.c.resource == filter.resource, _shown("ids", filter.resource))
+    if filter.coordinate is not None:
+        yield _shown("clear", filter.coordinate)
+    if filter.purpose is not None:
+        yield audit_event.c.purpose.icontains(filter.purpose, autoescape=True)
     if filter.actions:
         yield audit_event.c.action.in_(filter.actions)
     if filter.since is not None:
         yield audit_event.c.at >= filter.since
     if filter.until is not None:
         yield audit_event.c.at < filter.until
+
+
+def _shown(what: str, value: str) -> ColumnElement[bool]:
+    return audit_event.c.details[what].op("@>", is_comparison=True)(
+        bindparam(None, [value], type_=JSONB)
+    )
 
 
 def row(found: Row[Any]) -> AuditEvent:
@@ -98,6 +119,7 @@ def row(found: Row[Any]) -> AuditEvent:
         object=found.object,
         resource=found.resource,
         changes=dict(found.changes),
+        details=dict(found.details),
         purpose=found.purpose,
         decision=found.decision,
         policy_version=found.policy_version,

@@ -79,12 +79,11 @@ class DeadLetter:
         of = payload.access(None, None, None, None)
         seen = payload.visibility_of(info.context.scope("DeadLetter"), of)
         if seen is Visibility.HIDDEN:
-            return payload.shown(None, seen)
+            return payload.hidden()
         found = await info.context.loaders.letter_payloads.load(row.id)
         key, sealed = found or ("", None)
-        return payload.opened(
-            info, seen, sealed, letter_place(row.installation_id, row.stream, key)
-        )
+        place = letter_place(row.installation_id, row.stream, key)
+        return payload.opened(info, seen, sealed, place, ("DeadLetter", row.id))
 
     @classmethod
     async def resolve_reference(

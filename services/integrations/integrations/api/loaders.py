@@ -13,7 +13,6 @@ from strawberry.dataloader import DataLoader
 from chassis.api.context import Context
 from chassis.api.paging import Page, Window
 from chassis.policy.guard import Scope
-from integrations.commands import payload
 from integrations.domain.sync_state import SourceState
 from integrations.store import dead_letter, installation, source_record, sync_run, sync_state
 from integrations.store.dead_letter import DeadLetterRow
@@ -81,10 +80,10 @@ class Loaders:
         return [found.get(id, 0) for id in ids]
 
     async def _payloads(self, ids: list[UUID]) -> list[bytes | None]:
-        return await self._ctx.write(payload.of_records, self._ctx.scope("SourceRecord"), ids)
+        return await self._ctx.read(source_record.payloads, ids)
 
     async def _letter_payloads(self, ids: list[UUID]) -> list[tuple[str, bytes] | None]:
-        return await self._ctx.write(payload.of_letters, self._ctx.scope("DeadLetter"), ids)
+        return await self._ctx.read(dead_letter.payloads, ids)
 
     async def _records_of_customers(self, keys: list[RecordsKey]) -> list[Page[SourceRecordRow]]:
         """Keys that want the same page are one query; aliases with other arguments one each."""

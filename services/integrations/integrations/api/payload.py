@@ -35,23 +35,38 @@ def visibility_of(scope: Scope, row: RowAccess) -> Visibility:
 
 
 def opened(
-    info: IntegrationsInfo, visibility: Visibility, sealed: bytes | None, place: str
+    info: IntegrationsInfo,
+    visibility: Visibility,
+    sealed: bytes | None,
+    place: str,
+    told: tuple[str, UUID],
 ) -> ProtectedJson:
-    """A sealed payload as this reader may see it."""
+    """A sealed payload as this reader may see it; `told` is whose it is, for the audit ledger."""
     if visibility is Visibility.HIDDEN or sealed is None:
         return ProtectedJson(value=None, visibility=visibility)
     try:
         value = seal(info.context.runtime.settings.credential_key).open(sealed, place)
     except Broken:
         return ProtectedJson(value=None, visibility=Visibility.HIDDEN)
-    return shown(value, visibility)
+    return shown(info, value, visibility, told)
 
 
-def shown(value: Any, visibility: Visibility) -> ProtectedJson:
-    """A value in clear, masked, or not at all."""
+def hidden() -> ProtectedJson:
+    """What somebody sees who may not see it."""
+    return ProtectedJson(value=None, visibility=Visibility.HIDDEN)
+
+
+def shown(
+    info: IntegrationsInfo, value: Any, visibility: Visibility, told: tuple[str, UUID | None]
+) -> ProtectedJson:
+    """A value in clear, masked, or not at all; what is shown is noted for the audit ledger."""
     if visibility is Visibility.HIDDEN:
-        return ProtectedJson(value=None, visibility=visibility)
-    said = value if visibility is Visibility.CLEAR else masked(value)
+        return hidden()
+    clear = visibility is Visibility.CLEAR
+    if value is not None:
+        object, id = told
+        info.context.shown.note(object, COORDINATE, id, clear=clear)
+    said = value if clear else masked(value)
     return ProtectedJson(value=json.loads(json.dumps(said, default=str)), visibility=visibility)
 
 

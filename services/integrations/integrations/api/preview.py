@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Annotated, Any
+from uuid import UUID
 
 import strawberry
 from strawberry.scalars import JSON
@@ -238,10 +239,11 @@ def _row(info: IntegrationsInfo, sample: Sample, visibility: Visibility) -> Prev
     if receipt is not None and receipt.code is not None:
         why = Reason(code=receipt.code, message=receipt.message or "", fix=None)
     customer = receipt.customer_id if receipt else None
+    told = ("SourceRecord", UUID(str(customer)) if customer else None)
     return PreviewRow(
         external_id=record.external_id if record else None,
-        raw=payload.shown(sample.raw, visibility),
-        mapped=payload.shown(said, visibility),
+        raw=payload.shown(info, sample.raw, visibility, told),
+        mapped=payload.shown(info, said, visibility, told),
         would_be=receipt.outcome if receipt else None,
         customer=Customer(id=strawberry.ID(str(customer))) if customer else None,
         candidates=[strawberry.ID(each) for each in receipt.candidates] if receipt else [],

@@ -83,9 +83,10 @@ class SourceRecord:
         of = payload.access(row.customer_id, row.owner_id, row.department_id, row.collaborators)
         seen = payload.visibility_of(info.context.scope("SourceRecord"), of)
         if seen is Visibility.HIDDEN:
-            return payload.shown(None, seen)
+            return payload.hidden()
         sealed = await info.context.loaders.payloads.load(row.id)
-        return payload.opened(info, seen, sealed, record_place(row.id))
+        told = ("SourceRecord", row.customer_id or row.id)
+        return payload.opened(info, seen, sealed, record_place(row.id), told)
 
     @classmethod
     async def resolve_reference(

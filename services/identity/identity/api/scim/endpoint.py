@@ -32,8 +32,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chassis import telemetry
-from chassis.api.endpoint import body_of, locale_of
+from chassis import audit, telemetry
+from chassis.api.endpoint import body_of, circumstances_of, locale_of
 from chassis.errors import Conflict, HuichiError, internal
 from identity.api.office import Office
 from identity.api.scim import changes
@@ -62,11 +62,14 @@ def route(office: Office) -> Route:
     """The route of everything below `/scim/v2`."""
 
     async def serve(request: Request) -> Response:
-        with telemetry.span(
-            "identity scim",
-            kind=SpanKind.SERVER,
-            parent=request.headers.get("traceparent"),
-            method=request.method,
+        with (
+            telemetry.span(
+                "identity scim",
+                kind=SpanKind.SERVER,
+                parent=request.headers.get("traceparent"),
+                method=request.method,
+            ),
+            audit.under(circumstances_of(request)),
         ):
             response = await _answered(request, office)
             if found := telemetry.trace_id():
