@@ -33,6 +33,7 @@ from gateway.errors import BadOperation, BadSyntax, TooComplex, UnknownOperation
 OperationKind = Literal["query", "mutation", "subscription"]
 Guard = tuple[tuple[tuple[str, bool], ...], ...]  # as in plan.py: any of all of (variable, wanted)
 
+LOCAL = frozenset({"__schema", "__type"})  # what the gateway answers itself
 MAX_DEFERRALS = 32  # further ones are answered with what is around them, as a server may
 MAX_SELECTIONS = 20_000  # after inlining; a page of GraphiQL's introspection has about 120
 

@@ -11,7 +11,7 @@ from graphql import GraphQLSchema
 from gateway.execution.completion import ClientPaths, Completion, holds
 from gateway.execution.faults import Faults
 from gateway.execution.fetch import CompiledFetch, Run
-from gateway.execution.introspection import introspect
+from gateway.execution.introspection import introspect, introspect_below
 from gateway.execution.transport import Send
 from gateway.plan import Condition, Fetch, Node, Parallel, Plan, Sequence, Subscribe
 from gateway.result import Response
@@ -56,6 +56,8 @@ class Executable:
             await self._step(run)
         if self.plan.introspection is not None:
             run.tree |= self._introspect(variables, faults)
+        if self.plan.asides:
+            introspect_below(self.plan.asides, self.schema, variables, run.tree)
         data = self._completion.complete(run.tree, faults, variables)
         return Response(data, tuple(faults.found))
 

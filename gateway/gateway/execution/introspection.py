@@ -1,12 +1,12 @@
 """What a client asks about the schema is answered here, from the schema that clients see."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from graphql import GraphQLSchema, execute_sync, parse
 
 from gateway.execution.faults import Faults
-from gateway.plan import Plan
+from gateway.plan import Aside, Plan
 
 
 def introspect(
@@ -19,3 +19,29 @@ def introspect(
     for error in result.errors or ():
         faults.relay("gateway", {"message": error.message}, tuple(error.path or ()))
     return result.data or {}
+
+
+def introspect_below(
+    asides: Sequence[Aside],
+    schema: GraphQLSchema,
+    variables: Mapping[str, Any],
+    tree: dict[str, Any],
+) -> None:
+    """Put the answers to questions below the root where they belong in the tree."""
+    for aside in asides:
+        wanted = {name: variables[name] for name in aside.variables if name in variables}
+        result = execute_sync(schema, parse(aside.document), variable_values=wanted)
+        answer = (result.data or {}).get("answer")
+        for found in _objects(tree, aside.path):
+            found[aside.source] = answer
+
+
+def _objects(value: Any, path: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _objects(item, path)
+    elif isinstance(value, dict):
+        if not path:
+            yield value
+        elif path[0] in value:
+            yield from _objects(value[path[0]], path[1:])

@@ -24,12 +24,13 @@ from gateway.plan.nodes import (
     Target,
 )
 from gateway.plan.paths import ALWAYS, Each, Guard, Key, Only, OperationKind, Path, Step
-from gateway.plan.plan import Plan
+from gateway.plan.plan import Aside, Plan
 from gateway.plan.printing import print_guard, print_path, print_plan
 from gateway.plan.shape import Nullability, Piece, Shape, Slot
 
 __all__ = [
     "ALWAYS",
+    "Aside",
     "Condition",
     "Each",
     "Entities",

@@ -11,6 +11,16 @@ from gateway.plan.shape import Shape
 
 
 @dataclass(frozen=True, slots=True)
+class Aside:
+    """A question about the schema asked below the root, through a field that returns `Query`."""
+
+    path: tuple[str, ...]  # of the objects, in the merged tree
+    source: str  # where the answer goes in each of them
+    document: str  # asks for one field, `answer`
+    variables: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything execution needs; nothing is computed per request."""
 
@@ -21,6 +31,7 @@ class Plan:
         None  # a document with only `__schema`/`__type`, run on the API schema
     )
     introspection_variables: tuple[str, ...] = ()
+    asides: tuple[Aside, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)  # our keys → client's, for error paths
     operation_name: str | None = None
     pieces: Shape | None = None  # the shape of the first answer, where the client defers parts

@@ -21,7 +21,7 @@ from gateway.plan.plan import Plan
 def print_plan(plan: Plan) -> str:
     """Return the plan as stable, readable text."""
     body = "nothing to fetch" if plan.root is None else "\n".join(_print(plan.root))
-    local = "\n+ introspection, answered here" if plan.introspection else ""
+    local = "\n+ introspection, answered here" if plan.introspection or plan.asides else ""
     return f"{body}{local}\n"
 
 

@@ -19,7 +19,7 @@ from gateway.planning.draft import Draft
 from gateway.planning.fetches import Writer
 from gateway.planning.moves import moves_of
 from gateway.planning.names import Names
-from gateway.planning.passes.introspection import introspection
+from gateway.planning.passes.introspection import asides, introspection
 from gateway.planning.passes.levels import levels
 from gateway.planning.passes.merge import merge
 from gateway.planning.passes.needs import needs
@@ -67,13 +67,15 @@ def _plan(
     requests = merge(_ordered(writer.drafts))
     document, variables = introspection(operation)
     shaper = Shaper(supergraph.schema, moves, selecting, names)
+    shape = shaper.shape(root_type, operation.selections)
     return Plan(
         kind=operation.kind,
         root=nodes(requests, operation, moves),
-        shape=shaper.shape(root_type, operation.selections),
+        shape=shape,
         pieces=pieces(shaper, root_type, operation.selections),
         introspection=document,
         introspection_variables=variables,
+        asides=asides(operation, shaper.asides),
         aliases=names.aliases,
         operation_name=operation.name,
     )

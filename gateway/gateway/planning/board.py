@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.operation import Field
+from gateway.operation import LOCAL, Field
 from gateway.planning.moves import Answer, Moves, Selections
 from gateway.planning.selecting import Selecting
 from gateway.planning.walk import (
@@ -27,6 +27,9 @@ from gateway.planning.walk import (
     measure,
 )
 from gateway.supergraph import FieldView
+
+GIVEN = LOCAL | {"__typename"}
+"""Fields that need no subgraph of their own."""
 
 # What placing one field and copying one stop cost, in steps of the budget.
 _PLACE = 8
@@ -67,7 +70,7 @@ class Board:
 
     def settle(self, fields: Iterable[Field]) -> ObjectWalk | None:
         """Place all fields; None when one of them cannot be reached."""
-        wanted = sorted((item for item in fields if item.name != "__typename"), key=self._urgency)
+        wanted = sorted((item for item in fields if item.name not in GIVEN), key=self._urgency)
         self.open = [item.name for item in wanted]
         for item in wanted:
             self.open.pop(0)
@@ -81,7 +84,7 @@ class Board:
 
     def place(self, item: Field, effort: Effort) -> frozenset[int] | None:
         """Place one field; return the stops that then hold it, None when it cannot be had."""
-        if item.name == "__typename":
+        if item.name in GIVEN:
             return frozenset()
         key = (item.key, item.name, item.arguments, id(item.selections), item.guard)
         if (known := self.supplied.get(key)) is not None:

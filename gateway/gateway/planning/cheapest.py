@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from gateway.operation import Field
-from gateway.planning.board import Board, Effort
+from gateway.planning.board import GIVEN, Board, Effort
 from gateway.planning.moves import Moves, Selections
 from gateway.planning.selecting import Selecting, has_typename
 from gateway.planning.walk import (
@@ -132,9 +132,7 @@ class Cheapest:
         for name in sorted(candidates):
             fields = self.selecting.fields(name, selections)
             rest = [
-                item
-                for key, item in fields.items()
-                if key not in shared and item.name != "__typename"
+                item for key, item in fields.items() if key not in shared and item.name not in GIVEN
             ]
             if not rest:
                 continue

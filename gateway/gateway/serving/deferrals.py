@@ -38,7 +38,9 @@ class Deferrals:
     def _plan(self, true: frozenset[str]) -> Deferring | None:
         operation = choose(self.operation.document, self.operation.name, deferring=true)
         found = plan(self.supergraph, operation)
-        return Deferring(found, self.supergraph.schema) if found.pieces is not None else None
+        if found.pieces is None or found.asides:  # the schema below the root is told at once
+            return None
+        return Deferring(found, self.supergraph.schema)
 
 
 class _Conditions(Visitor):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
 from graphql import (
     ConstDirectiveNode,
     DirectiveNode,
@@ -15,9 +18,9 @@ from graphql import (
     print_ast,
 )
 
-from gateway.operation import Operation, variables_in
-
-LOCAL = frozenset({"__schema", "__type"})
+from gateway.operation import LOCAL, Field, Guard, Operation, Selection, variables_in
+from gateway.plan import Aside
+from gateway.planning.names import JsonPath
 
 
 def introspection(operation: Operation) -> tuple[str | None, tuple[str, ...]]:
@@ -49,6 +52,47 @@ def introspection(operation: Operation) -> tuple[str | None, tuple[str, ...]]:
     )
     document = DocumentNode(definitions=(node, *used_fragments.values()))
     return print_ast(document), tuple(used)
+
+
+def asides(operation: Operation, found: Mapping[tuple[JsonPath, str], Field]) -> tuple[Aside, ...]:
+    """Return the questions about the schema that are asked below the root."""
+    return tuple(_aside(operation, path, source, item) for (path, source), item in found.items())
+
+
+def _aside(operation: Operation, path: JsonPath, source: str, item: Field) -> Aside:
+    names = tuple(name for name in operation.variables if name in set(_variables(item)))
+    declared = ", ".join(
+        f"${name}: {operation.variables[name]}"
+        + (f" = {operation.defaults[name]}" if name in operation.defaults else "")
+        for name in names
+    )
+    head = f"query({declared}) " if declared else ""
+    asked = " ".join(_written(replace(item, key="answer", guard=())))
+    return Aside(path, source, f"{head}{{ {asked} }}", names)
+
+
+def _written(item: Selection) -> Iterator[str]:
+    """Write a selection, once for each way in which its guard holds."""
+    inner = " ".join(text for below in item.selections for text in _written(below))
+    below = f" {{ {inner} }}" if inner else ""
+    for way in item.guard or ((),):
+        tests = "".join(f" @{'include' if wanted else 'skip'}(if: ${name})" for name, wanted in way)
+        if isinstance(item, Field):
+            yield f"{item.key}: {item.name}{item.arguments}{tests}{below}"
+        else:
+            yield f"...{f' on {item.type}' if item.type else ''}{tests}{below}"
+
+
+def _variables(item: Selection) -> Iterator[str]:
+    if isinstance(item, Field):
+        yield from item.variables
+    yield from _tested(item.guard)
+    for below in item.selections:
+        yield from _variables(below)
+
+
+def _tested(guard: Guard) -> Iterator[str]:
+    return (name for way in guard for name, _ in way)
 
 
 def _only_local(

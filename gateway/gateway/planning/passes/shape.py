@@ -17,7 +17,7 @@ from graphql import (
     is_leaf_type,
 )
 
-from gateway.operation import Field
+from gateway.operation import LOCAL, Field
 from gateway.plan import Nullability, Shape, Slot
 from gateway.planning.moves import Moves, Selections
 from gateway.planning.names import JsonPath, Names
@@ -39,6 +39,8 @@ class Shaper:
         self.names = names
         self.enums: dict[str, frozenset[str]] = {}
         self.nulls: dict[str, Nullability] = {}
+        self.asides: dict[tuple[JsonPath, str], Field] = {}
+        """Questions about the schema below the root, by the place of their answer."""
 
     def shape(self, type_name: str, selections: Selections, json: JsonPath = ()) -> Shape:
         """Return the shape of one object position."""
@@ -80,9 +82,13 @@ class Shaper:
             return Slot(
                 item.key, "__typename", _TYPENAME, coordinate, typename=True, guard=item.guard
             )
-        if item.name in ("__schema", "__type"):  # answered here, as one ready value
+        if item.name in LOCAL:  # answered here, as one ready value
             required = Nullability(required=item.name == "__schema")
-            return Slot(item.key, item.key, required, coordinate, guard=item.guard)
+            if not json:
+                return Slot(item.key, item.key, required, coordinate, guard=item.guard)
+            source = f"\x01{item.key}"  # no subgraph can send it
+            self.asides[json, source] = item
+            return Slot(item.key, source, required, coordinate, guard=item.guard)
         source = self.names.source(json, parent.name, item)
         kind = parent.fields[item.name].type
         named = get_named_type(kind)
