@@ -86,7 +86,7 @@ class Settings:
     """One gateway; only the supergraph has no default."""
 
     supergraph: Path | str
-    """A file that is watched for changes, or the SDL itself."""
+    """A file that is watched for changes, `redis://…?pointer=KEY` (watched too), or the SDL itself."""
     subgraph_urls: Mapping[str, str] = field(default_factory=dict)
     """Addresses that win over the supergraph's, by subgraph name."""
     host: str = "127.0.0.1"

@@ -32,9 +32,9 @@ ANSWERS: dict[str, Any] = {
 
 async def send(request: Request) -> Answer:
     """Answer as a subgraph would: whatever is asked of the root again stands below `root`."""
-    user = {"__typename": "User", "id": "1", "name": "Ann", "age": 30}
-    root = {"__typename": "Query", "other": "o", "me": user}
-    user["root"] = dict(root) | {"me": dict(user)}  # type: ignore[assignment]
+    user: Any = {"__typename": "User", "id": "1", "name": "Ann", "age": 30}
+    root: Any = {"__typename": "Query", "other": "o", "me": user}
+    user["root"] = dict(root) | {"me": dict(user)}
     root |= {"users": [dict(user), None, dict(user)], "node": dict(user)}
     if request.fetch.kind == "mutation":
         return {"data": {"rename": {"query": root}}}

@@ -1,4 +1,4 @@
-"""Everything one running gateway holds; what comes from the supergraph is swapped whole when the file changes."""
+"""Everything one running gateway holds; what comes from the supergraph is swapped whole when that changes."""
 
 import asyncio
 import contextlib
@@ -15,6 +15,7 @@ from gateway.execution.streams.sources import Sources
 from gateway.serving.documents import Documents, Key
 from gateway.serving.edge import Edge
 from gateway.serving.metrics import Metrics
+from gateway.serving.published import Published, is_published
 from gateway.serving.subscriptions import Crowd
 from gateway.serving.tracing import Tracing
 from gateway.settings import Settings
@@ -70,40 +71,51 @@ class State:
 
     async def follow(self) -> None:
         """Watch the files that may change while they are served, for ever."""
-        watched: dict[Path, Callable[[], Awaitable[None]]] = {}
+        watched: dict[Path | Published, Callable[[], Awaitable[object]]] = {}
         if isinstance(self.settings.supergraph, Path):
             watched[self.settings.supergraph] = self.reload
+        elif is_published(self.settings.supergraph):
+            watched[Published(str(self.settings.supergraph))] = self.reload
         if self.edge.stored and (manifest := self.edge.stored.manifest):
             watched[manifest.path] = lambda: asyncio.to_thread(manifest.reload)
-        seen = {path: _stamp(path) for path in watched}
+        # What changed between reading and watching is noticed too: the first look differs from nothing.
+        seen: dict[Path | Published, object] = {}
         while watched:
+            for place, reload in watched.items():
+                stamp = await asyncio.to_thread(_stamp, place)
+                if stamp is not None and stamp != seen.get(place):
+                    seen[place] = stamp
+                    if await reload() is False:
+                        del seen[place]
             await asyncio.sleep(self.settings.reload_seconds)
-            for path, reload in watched.items():
-                stamp = _stamp(path)
-                if stamp is not None and stamp != seen[path]:
-                    seen[path] = stamp
-                    await reload()
 
-    async def reload(self) -> None:
-        """Take the file's new supergraph, or keep the old one and say why."""
+    async def reload(self) -> bool:
+        """Take the new supergraph, or keep the old one and say why; False when a later look may succeed."""
         try:
-            sdl = read(self.settings.supergraph)
-            if sdl == self.sdl:
-                return
+            sdl = await asyncio.to_thread(read, self.settings.supergraph)
+        except GatewayError as error:
+            return self._refuse(error, settled=not is_published(self.settings.supergraph))
+        if sdl == self.sdl:
+            return True
+        try:
             # In a thread: a large supergraph takes longer to read than requests should wait.
             documents = await asyncio.to_thread(
                 self._fresh, sdl, tuple(self.documents.known.keys())
             )
         except GatewayError as error:
-            self.metrics.reloads.add(("outcome", "refused"))
-            log.error("the new supergraph is refused, the old one stays: %s", error.en)
-            return
+            return self._refuse(error, settled=True)
         self.subgraphs = self.subgraphs.moved(self._addresses(documents.supergraph))
         self.sources = self.sources.moved(self.subgraphs.addresses)
         self.documents, self.sdl = documents, sdl
         self.metrics.loaded_at = time.time()
         self.metrics.reloads.add(("outcome", "taken"))
         log.info("a new supergraph is served: %s", fingerprint(sdl))
+        return True
+
+    def _refuse(self, error: GatewayError, *, settled: bool) -> bool:
+        self.metrics.reloads.add(("outcome", "refused"))
+        log.error("the new supergraph is refused, the old one stays: %s", error.en)
+        return settled
 
     def _fresh(self, sdl: str, busy: tuple[Key, ...]) -> Documents:
         """The new supergraph's documents, with those used last prepared already."""
@@ -124,7 +136,7 @@ class State:
 def read(supergraph: Path | str) -> str:
     """The SDL, from wherever the settings say."""
     if isinstance(supergraph, str):
-        return supergraph
+        return Published(supergraph).read() if is_published(supergraph) else supergraph
     try:
         return supergraph.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -139,8 +151,11 @@ def fingerprint(sdl: str) -> str:
     return hashlib.sha256(sdl.encode()).hexdigest()[:12]
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def _stamp(place: Path | Published) -> object | None:
+    """What changes when the place does; None when it cannot be looked at now."""
+    if isinstance(place, Published):
+        return place.version()
     with contextlib.suppress(OSError):
-        found = path.stat()
+        found = place.stat()
         return found.st_mtime_ns, found.st_size, found.st_ino
     return None
