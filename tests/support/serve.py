@@ -18,13 +18,17 @@ START_SECONDS = 20
 
 @contextmanager
 def served(
-    app: ASGIApp, *, proxy_headers: bool = True, http: type[asyncio.Protocol] | None = None
+    app: ASGIApp,
+    *,
+    proxy_headers: bool = True,
+    http: type[asyncio.Protocol] | None = None,
+    port: int | None = None,
 ) -> Iterator[str]:
     """Serve `app` from a thread and give its base address, `http://127.0.0.1:<port>`.
 
     `proxy_headers` lets uvicorn itself believe `x-forwarded-for`; `http` is a protocol of the app's own.
     """
-    port = free_port()
+    port = port or free_port()
     server = uvicorn.Server(
         uvicorn.Config(
             app,

@@ -80,6 +80,10 @@ class House:
             "TRACE_URL": self.url_of("traces") + "/traces/{trace_id}",
             "MASK_SECRET": self.secret["mask_secret"],
             "IDENTITY_SECRET": self.secret["identity_secret"],
+            # A passkey cannot be made for a bare address, so the page may be opened by name too.
+            "IDENTITY_FRONTENDS": ",".join(
+                f"http://{host}:{self.port}" for host in ("localhost", "127.0.0.1")
+            ),
             "INTEGRATIONS_CUSTOMERS_URL": self.url_of("customers"),
             "INTEGRATIONS_SERVICE_USERNAME": "sync",
             "INTEGRATIONS_SERVICE_PASSWORD": self.secret["service_password"],

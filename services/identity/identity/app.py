@@ -10,6 +10,7 @@ from chassis.web import Runtime, Service, application, serve
 from identity.api import signing_key
 from identity.api.loaders import Loaders
 from identity.api.office import Office
+from identity.api.oidc.routes import routes as provider_routes
 from identity.api.schema import schema
 from identity.api.scim import endpoint as scim
 from identity.facts import HANDLERS, LISTENS_TO
@@ -33,7 +34,7 @@ def create(settings: IdentitySettings) -> Starlette:
             loaders=lambda context: Loaders(context, office),
             handlers=HANDLERS,
             listens_to=LISTENS_TO,
-            routes=[signing_key.route(office), scim.route(office)],
+            routes=[signing_key.route(office), scim.route(office), *provider_routes(office)],
             background=[publish_ended, publish_policy],
             keys=published,
         )

@@ -29,7 +29,30 @@ class IdentitySettings(Settings, frozen=True, kw_only=True):
     """How long they have to wait then."""
     second_factor_roles: str = ""
     """Roles, separated by commas, whose people sign in with a second factor only."""
+    public_url: str = ""
+    """Where browsers and sign-in providers reach identity; empty: at the issuer's address."""
+    frontends: str = ""
+    """Origins, separated by commas, of the frontends that people sign in at."""
+    provider_check_seconds: Annotated[int, msgspec.Meta(ge=1)] = 5 * MINUTE
+    """How often a sign-in provider that gives refresh tokens is asked whether a session goes on."""
+    provider_grace_seconds: Annotated[int, msgspec.Meta(ge=60)] = 60 * MINUTE
+    """How long its sessions go on while it does not answer."""
+    allow_insecure_providers: bool = False
+    """Whether a sign-in provider may be at an http address; for development only."""
+    fresh_seconds: Annotated[int, msgspec.Meta(ge=60)] = 10 * MINUTE
+    """How long after signing in somebody may change their ways to sign in."""
     signing_key_days: Annotated[int, msgspec.Meta(ge=1)] = 90
     """How old a signing key gets before the scheduler makes a new one."""
     policy_review: bool = False
     """Whether a changeset of the policy is published only after a second person approved it."""
+
+    @property
+    def public_address(self) -> str:
+        """Where others reach identity, without a slash at the end."""
+        return (self.public_url or self.issuer_url).rstrip("/")
+
+    @property
+    def frontend_origins(self) -> tuple[str, ...]:
+        """The frontends, each as `https://host` or `https://host:port`."""
+        found = (one.strip().rstrip("/").lower() for one in self.frontends.split(","))
+        return tuple(one for one in found if one)

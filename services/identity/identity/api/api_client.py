@@ -13,7 +13,7 @@ from chassis.api.rights import open_to_all, right
 from chassis.errors import Denied, Unauthenticated
 from identity.api.ids import maybe_uuid, uuid
 from identity.api.loaders import IdentityContext, IdentityInfo
-from identity.api.session import SignInPayload
+from identity.api.signed import SignInPayload
 from identity.api.user import User, user_of
 from identity.commands import api_client as commands
 from identity.commands.api_client import Draft

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from joserfc.jwk import KeySetSerialization, OKPKey
 
 from chassis.db import Database
+from identity.api.oidc.parties import Parties
 from identity.api.passwords import Passwords
 from identity.commands import signing_key as commands
 from identity.commands.session import Lifetimes
@@ -41,6 +42,8 @@ class Office:
             at_most=timedelta(seconds=settings.session_seconds),
         )
         self.seal = Seal(settings.secret)
+        self.parties = Parties(insecure=settings.allow_insecure_providers)
+        self.fresh = timedelta(seconds=settings.fresh_seconds)
         self._key: tuple[float, OKPKey] | None = None
 
     async def access_token(self, db: Database, user: UserId, session: SessionId) -> AccessToken:

@@ -12,10 +12,12 @@ from identity.api.audit_event import AuditEventQuery
 from identity.api.changeset import Changeset, ChangesetMutation, ChangesetQuery
 from identity.api.department import Department, DepartmentMutation, DepartmentQuery
 from identity.api.directory_group import DirectoryGroupMutation, DirectoryGroupQuery
+from identity.api.provider import ProviderMutation, ProviderQuery
 from identity.api.role import RoleMutation, RoleQuery
 from identity.api.rule import RuleMutation, RuleQuery
 from identity.api.second_factor import SecondFactorMutation, SecondFactorQuery
 from identity.api.session import SessionMutation, SessionQuery
+from identity.api.sign_in_link import SignInLinkMutation, SignInLinkQuery
 from identity.api.user import User, UserMutation, UserQuery
 
 
@@ -32,6 +34,8 @@ class Query(
     ApiClientQuery,
     DirectoryGroupQuery,
     SecondFactorQuery,
+    ProviderQuery,
+    SignInLinkQuery,
 ):
     pass
 
@@ -47,6 +51,8 @@ class Mutation(
     ApiClientMutation,
     DirectoryGroupMutation,
     SecondFactorMutation,
+    ProviderMutation,
+    SignInLinkMutation,
 ):
     pass
 

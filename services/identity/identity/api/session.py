@@ -13,7 +13,9 @@ from chassis.api.rights import open_to_all
 from chassis.errors import BadInput, Denied, Unauthenticated
 from identity.api.ids import maybe_uuid, uuid
 from identity.api.loaders import IdentityContext, IdentityInfo
+from identity.api.oidc.renewal import sign_out_address, still_there
 from identity.api.sign_in import change_password, sign_in
+from identity.api.signed import SignInPayload, signed
 from identity.commands import session as commands
 from identity.commands.session import Opened
 from identity.domain.ids import SessionId, UserId
@@ -27,13 +29,6 @@ strawberry.enum(
     name="SessionEnding",
     description="Why a session is over. TOKEN_REUSED: a refresh token was shown twice, so a copy "
     "of it was about.",
-)
-
-strawberry.enum(
-    Ask,
-    name="SignInNeed",
-    description="CODE: sign in again with `code`. ENROL: a role needs a second factor and there "
-    "is none; `beginSecondFactor` makes one, its first code puts it in force.",
 )
 
 
@@ -62,43 +57,14 @@ class Session:
         )
 
 
-@strawberry.type(description="The tokens of a session, or why there are none.")
-class SignInPayload:
-    access_token: str | None = strawberry.field(
-        default=None,
-        description="Send it as `Authorization: Bearer …`; good for some minutes.",
-    )
-    expires_at: datetime | None = strawberry.field(
-        default=None, description="When the access token ends."
-    )
-    refresh_token: str | None = strawberry.field(
-        default=None,
-        description="Trade it for the next pair with `refresh`, once. Keep it secret.",
-    )
-    user_id: strawberry.ID | None = strawberry.field(
-        default=None, description="Who is signed in now."
-    )
-    session_id: strawberry.ID | None = strawberry.field(
-        default=None, description="The session that began or goes on."
-    )
-    needs: Ask | None = strawberry.field(
-        default=None, description="What is missing beside the right password; no tokens then."
-    )
-    recovery_codes: list[str] = strawberry.field(
-        default_factory=list,
-        description="With the first code of a new second factor: codes for the day the telephone "
-        "is lost, each good once, instead of `code`. They are shown now and never again.",
-    )
-    errors: list[UserError] = strawberry.field(
-        default_factory=list,
-        description="UNAUTHENTICATED: wrong user name or password, or a token that is not good. "
-        "RATE_LIMITED: wait, the message says how long.",
-    )
-
-
 @strawberry.type(description="Whether the session is over.")
 class SignOutPayload:
     done: bool = strawberry.field(default=False, description="True if it was done.")
+    provider_address: str | None = strawberry.field(
+        default=None,
+        description="Where a sign-in provider began the session: send the browser here, and it is "
+        "signed out there too.",
+    )
     errors: list[UserError] = strawberry.field(
         default_factory=list, description="Why nothing was done; empty if it was."
     )
@@ -140,7 +106,7 @@ class SessionQuery:
         ctx = info.context
         asked = maybe_uuid(user_id, "userId")
         whose = UserId(asked or ctx.actor.user_id)
-        if whose != ctx.actor.user_id and not await _in_reach(ctx, whose):
+        if whose != ctx.actor.user_id and not await in_reach(ctx, whose):
             raise Denied(
                 "You may see your own sessions only.",
                 "您只能查看自己的会话。",
@@ -174,7 +140,7 @@ class SessionMutation:
             opened = await sign_in(info.context, username, password, code)
             if isinstance(opened, Ask):
                 return SignInPayload(needs=opened)
-            return await _signed(info.context, opened)
+            return await signed(info.context, opened)
         except Unauthenticated as problem:
             return SignInPayload(errors=[user_error(problem, info.context.locale)])
 
@@ -193,8 +159,8 @@ class SessionMutation:
     ) -> SignInPayload:
         lasts = info.context.loaders.office.lifetimes
         renewed = await info.context.write(commands.renew, refresh_token, lasts)
-        if isinstance(renewed, Opened):
-            return await _signed(info.context, renewed)
+        if isinstance(renewed, Opened) and await still_there(info.context, renewed.session):
+            return await signed(info.context, renewed)
         # One answer for every reason: what became of a stolen token is not the thief's to know.
         problem = Unauthenticated(
             "The refresh token is not good any more; sign in again.",
@@ -223,8 +189,11 @@ class SessionMutation:
                 "未指明要结束的会话：请提供 refreshToken，或携带访问令牌。",
                 field="refreshToken",
             )
-        await ctx.write(commands.sign_out, ctx.actor if ctx.signed_in else None, refresh_token)
-        return SignOutPayload(done=True)
+        ended = await ctx.write(
+            commands.sign_out, ctx.actor if ctx.signed_in else None, refresh_token
+        )
+        address = await sign_out_address(ctx, ended) if ended else None
+        return SignOutPayload(done=True, provider_address=address)
 
     @strawberry.mutation(description="Take a new password; all one's other sessions end.")
     @answers(ChangePasswordPayload)
@@ -250,26 +219,14 @@ class SessionMutation:
     ) -> SessionPayload:
         ctx, session_id = info.context, SessionId(uuid(id, "id"))
         found = await ctx.read(store.by_id, session_id)
-        managed = found is not None and await _in_reach(ctx, found.user)
+        managed = found is not None and await in_reach(ctx, found.user)
         reaches = frozenset({found.user}) if found is not None and managed else frozenset[UserId]()
         ended = await ctx.write(commands.end_session, ctx.actor, session_id, reaches=reaches)
         return SessionPayload(session=Session.of(ended, ctx))
 
 
-async def _in_reach(ctx: IdentityContext, user: UserId) -> bool:
+async def in_reach(ctx: IdentityContext, user: UserId) -> bool:
     """Whether the one who asks may change this user."""
     if not ctx.may("User", "update"):
         return False
     return await ctx.read(users.by_ids, ctx.scope("User", "update"), [user]) != [None]
-
-
-async def _signed(ctx: IdentityContext, opened: Opened) -> SignInPayload:
-    token = await ctx.loaders.office.access_token(ctx.db, opened.user, opened.session)
-    return SignInPayload(
-        access_token=token.text,
-        expires_at=token.expires_at,
-        refresh_token=opened.refresh_token,
-        user_id=strawberry.ID(str(opened.user)),
-        session_id=strawberry.ID(str(opened.session)),
-        recovery_codes=list(opened.recovery_codes),
-    )

@@ -9,9 +9,10 @@ from chassis.errors import BadInput, Unauthenticated
 from chassis.policy.rules import subjects
 from identity.api.loaders import IdentityContext
 from identity.api.throttle import Throttle
-from identity.commands import session as commands
+from identity.commands import session as commands, sign_in_link as links
 from identity.commands.second_factor import WrongCode
 from identity.commands.session import Opened, Second
+from identity.commands.sign_in_link import Refusal
 from identity.domain import password as domain
 from identity.domain.ids import UserId
 from identity.domain.second_factor import Ask
@@ -38,11 +39,7 @@ async def sign_in(
         )
     except WrongCode as problem:
         await ctx.write(commands.note_refused, known.id)
-        raise Unauthenticated(
-            "The code is not right, or was used before; wait for the next one.",
-            "验证码不正确或已使用，请等待下一个。",
-            field="code",
-        ) from problem
+        raise _wrong_code() from problem
     if opened is None:
         raise _wrong()
     if isinstance(opened, Ask):
@@ -52,6 +49,34 @@ async def sign_in(
         await codes.forget(f"{username} code", "")
     if domain.is_outdated(kept):
         await ctx.write(commands.rehash, known.id, kept, await office.passwords.hashed(password))
+    return opened
+
+
+async def finish_by_provider(
+    ctx: IdentityContext, ticket: str, verifier: str, code: str | None
+) -> Opened | Ask:
+    """Raises `Unauthenticated` for the ticket or the code, `Denied` for the person, `Throttled`."""
+    office = ctx.loaders.office
+    whose = await ctx.write(links.recognise, office.seal, ticket, verifier)
+    if isinstance(whose, Refusal):
+        raise whose.why
+    known = await ctx.read(users.credentials_of, whose)
+    assert known is not None
+    codes = Throttle(ctx.runtime.redis, CODE_ATTEMPTS, CODE_WINDOW_SECONDS)
+    if code:
+        await codes.count(f"{known.username} code", "")
+    second = Second(office.seal, code, required=False)
+    try:
+        opened = await ctx.write(
+            links.redeem, ticket, verifier, ctx.client, office.lifetimes, second, _strict(ctx)
+        )
+    except WrongCode as problem:
+        await ctx.write(commands.note_refused, whose)
+        raise _wrong_code() from problem
+    if isinstance(opened, Refusal):
+        raise opened.why
+    if code and isinstance(opened, Opened):
+        await codes.forget(f"{known.username} code", "")
     return opened
 
 
@@ -69,9 +94,7 @@ async def proved(ctx: IdentityContext, username: str, password: str) -> tuple[Cr
 
 def needs_second(ctx: IdentityContext, user: UserId) -> bool:
     """Whether a role of theirs, inherited or by a group, is one that signs in with two factors."""
-    asked = ctx.loaders.office.settings.second_factor_roles.split(",")
-    wanted = {f"role:{role.strip()}" for role in asked if role.strip()}
-    snapshot = ctx.guard.snapshot
+    wanted, snapshot = _strict(ctx), ctx.guard.snapshot
     if not wanted:
         return False
     # Before the first policy nobody's roles are known: then everybody needs one.
@@ -99,6 +122,12 @@ async def change_password(ctx: IdentityContext, current: str, new: str) -> None:
     await ctx.write(commands.change_password, ctx.actor, known.password_hash, hashed)
 
 
+def _strict(ctx: IdentityContext) -> frozenset[str]:
+    """The roles that sign in with two factors, as the policy names subjects."""
+    asked = ctx.loaders.office.settings.second_factor_roles.split(",")
+    return frozenset(f"role:{role.strip()}" for role in asked if role.strip())
+
+
 def _throttle(ctx: IdentityContext) -> Throttle:
     settings = ctx.loaders.office.settings
     return Throttle(ctx.runtime.redis, settings.sign_in_attempts, settings.sign_in_window_seconds)
@@ -106,3 +135,11 @@ def _throttle(ctx: IdentityContext) -> Throttle:
 
 def _wrong() -> Unauthenticated:
     return Unauthenticated("The user name or the password is wrong.", "用户名或密码错误。")
+
+
+def _wrong_code() -> Unauthenticated:
+    return Unauthenticated(
+        "The code is not right, or was used before; wait for the next one.",
+        "验证码不正确或已使用，请等待下一个。",
+        field="code",
+    )

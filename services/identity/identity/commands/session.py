@@ -12,7 +12,7 @@ from chassis.actor import Actor
 from chassis.errors import NotFound, Unauthenticated
 from identity.commands.second_factor import passed
 from identity.domain import token
-from identity.domain.ids import SessionId, UserId
+from identity.domain.ids import ProviderId, SessionId, UserId
 from identity.domain.seal import Seal
 from identity.domain.second_factor import Ask
 from identity.domain.session import Ending, Verdict, decide
@@ -65,9 +65,23 @@ def open_session(
     found = passed(session, second.seal, user, second.code, required=second.required)
     if isinstance(found, Ask):
         return found
+    return begin_session(session, user, address, lasts, found)
+
+
+def begin_session(
+    session: Session,
+    user: UserId,
+    address: str,
+    lasts: Lifetimes,
+    recovery_codes: tuple[str, ...],
+    *,
+    by: ProviderId | None = None,
+) -> Opened:
+    """Begin a session for somebody who showed everything they have to."""
     id = store.open_(session, user, address[:100], lasts.at_most)
-    audit.record(session, Actor(user, id), "sign_in", "Session", str(id))
-    return Opened(id, user, _issue(session, id, lasts), found)
+    changes = {"provider": [None, str(by)]} if by else None
+    audit.record(session, Actor(user, id), "sign_in", "Session", str(id), changes=changes)
+    return Opened(id, user, _issue(session, id, lasts), recovery_codes)
 
 
 def note_refused(session: Session, user: UserId | None) -> None:
@@ -99,8 +113,10 @@ def renew(session: Session, shown: str, lasts: Lifetimes) -> Opened | Verdict:
     return verdict
 
 
-def sign_out(session: Session, actor: Actor | None, shown: str | None) -> None:
-    """End the session of a refresh token, or the one the access token names. Twice is as once."""
+def sign_out(session: Session, actor: Actor | None, shown: str | None) -> SessionId | None:
+    """End the session of a refresh token, or the one the access token names; answer which.
+
+    Twice is as once."""
     held = store.held(session, token.digest(shown)) if shown else None
     id = held.session if held else None
     if id is None and not shown and actor is not None and actor.session_id is not None:
@@ -108,6 +124,8 @@ def sign_out(session: Session, actor: Actor | None, shown: str | None) -> None:
     if id is not None and store.end(session, id, Ending.SIGNED_OUT):
         whose = Actor(held.user, id) if held else actor
         _tell_end(session, whose, id, Ending.SIGNED_OUT)
+        return id
+    return None
 
 
 def change_password(session: Session, actor: Actor, checked_hash: str, hashed: str) -> None:

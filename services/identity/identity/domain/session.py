@@ -30,6 +30,7 @@ class Ending(Enum):
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 — the name of a reason
     SUSPENDED = "suspended"
     KEY_REVOKED = "key_revoked"
+    PROVIDER_ENDED = "provider_ended"
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,6 +178,14 @@ def is_open(session: Session, id: SessionId) -> bool:
     return found.first() is not None
 
 
+def is_younger(session: Session, id: SessionId, than: timedelta) -> bool:
+    """Whether somebody signed in as lately as this."""
+    found = session.execute(
+        select(session_.c.id).where(session_.c.id == id, session_.c.created_at > func.now() - than)
+    )
+    return found.first() is not None
+
+
 def listed(session: Session, user: UserId, window: Window, *, open_only: bool) -> Page[SessionRow]:
     """A page of somebody's sessions, the newest first."""
     statement = select(session_).where(session_.c.user_id == user)

@@ -201,6 +201,12 @@ def _credentials(session: Session, condition: ColumnElement[bool]) -> Credential
     return Credentials(UserId(one.id), one.username, one.password_hash, active)
 
 
+def kind_of(session: Session, id: UserId) -> Kind | None:
+    """Whether this is a person or a service; None: there is nobody of this id."""
+    found = session.execute(select(user.c.kind).where(user.c.id == id)).scalar_one_or_none()
+    return Kind(found) if found else None
+
+
 def exists(session: Session, id: UUID) -> bool:
     """Whether there is a user of this id."""
     return session.execute(select(user.c.id).where(user.c.id == id)).first() is not None

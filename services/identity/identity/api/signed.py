@@ -1,0 +1,66 @@
+"""The answer to every way of signing in: tokens, or what is still missing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import strawberry
+
+from chassis.api.problems import UserError
+from identity.api.loaders import IdentityContext
+from identity.commands.session import Opened
+from identity.domain.second_factor import Ask
+
+strawberry.enum(
+    Ask,
+    name="SignInNeed",
+    description="CODE: sign in again with `code`. ENROL: a role needs a second factor and there "
+    "is none; `beginSecondFactor` makes one, its first code puts it in force.",
+)
+
+
+@strawberry.type(description="The tokens of a session, or why there are none.")
+class SignInPayload:
+    access_token: str | None = strawberry.field(
+        default=None,
+        description="Send it as `Authorization: Bearer …`; good for some minutes.",
+    )
+    expires_at: datetime | None = strawberry.field(
+        default=None, description="When the access token ends."
+    )
+    refresh_token: str | None = strawberry.field(
+        default=None,
+        description="Trade it for the next pair with `refresh`, once. Keep it secret.",
+    )
+    user_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Who is signed in now."
+    )
+    session_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The session that began or goes on."
+    )
+    needs: Ask | None = strawberry.field(
+        default=None, description="What is missing beside the right password; no tokens then."
+    )
+    recovery_codes: list[str] = strawberry.field(
+        default_factory=list,
+        description="With the first code of a new second factor: codes for the day the telephone "
+        "is lost, each good once, instead of `code`. They are shown now and never again.",
+    )
+    errors: list[UserError] = strawberry.field(
+        default_factory=list,
+        description="UNAUTHENTICATED: wrong user name or password, or a token that is not good. "
+        "RATE_LIMITED: wait, the message says how long.",
+    )
+
+
+async def signed(ctx: IdentityContext, opened: Opened) -> SignInPayload:
+    """A session with its tokens."""
+    token = await ctx.loaders.office.access_token(ctx.db, opened.user, opened.session)
+    return SignInPayload(
+        access_token=token.text,
+        expires_at=token.expires_at,
+        refresh_token=opened.refresh_token,
+        user_id=strawberry.ID(str(opened.user)),
+        session_id=strawberry.ID(str(opened.session)),
+        recovery_codes=list(opened.recovery_codes),
+    )
