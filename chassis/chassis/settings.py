@@ -29,6 +29,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mask_secret: Annotated[str, msgspec.Meta(min_length=32)] | None = None
     """At least 32 random characters, the same for all services: the mask `hash` is keyed with it, and
     shows `***` without it."""
+    actor_secret: Annotated[str, msgspec.Meta(min_length=32)] | None = None
+    """At least 32 random characters, the same for all services and the gateway: with it, GraphQL is
+    answered only for requests that one of them has signed."""
     environment: str = "development"
 
     @property

@@ -31,8 +31,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from strawberry.federation import Schema
 
-from chassis import ended, statements, telemetry
+from chassis import actor_context, ended, statements, telemetry
 from chassis.actor import Actor, Verifier
+from chassis.actor_context import Contexts
 from chassis.api.context import Context
 from chassis.api.endpoint import Endpoint, body_of, errors_of, locale_of
 from chassis.api.schema import Api
@@ -82,6 +83,9 @@ class Runtime:
         self.guard = Guard(secret=settings.mask_secret)
         self.ended = ended.Ended()
         self.verifier = Verifier(self._keys, ended=self.ended)
+        self.contexts = (
+            Contexts(settings.actor_secret, service.name) if settings.actor_secret else None
+        )
         self.relay = Relay(self.db, self.redis, service.name, settings.database_url)
 
     async def _keys(self) -> KeySetSerialization:
@@ -102,6 +106,17 @@ class Runtime:
                 "请求头 Authorization 的格式应为 Bearer 加访问令牌。",
             )
         return await self.verifier.actor(token.strip(), locale_of(request))
+
+    def check_context(self, request: Request, body: bytes) -> None:
+        """Raises `Denied` for a request that did not come from the gateway or a peer, where the
+        settings ask for that."""
+        if self.contexts is not None:
+            self.contexts.check(
+                request.headers.get(actor_context.HEADER),
+                body=body,
+                authorization=request.headers.get("authorization"),
+                traceparent=request.headers.get("traceparent"),
+            )
 
     async def close(self) -> None:
         await self.redis.aclose()

@@ -14,6 +14,7 @@ from gateway.protection import (
     PersistedQueries,
     Protection,
     Rates,
+    Signature,
     TrustedDocuments,
     Uploads,
 )
@@ -140,6 +141,11 @@ def _protection_arguments(parser: argparse.ArgumentParser) -> None:
     add("--audience", action="append", default=[], metavar="NAME", help="what `aud` may hold")
     add("--require-token", action="store_true", help="refuse requests without a token")
     add("--actor-key", type=Path, metavar="FILE", help="Ed25519 key that signs `x-actor`")
+    add(
+        "--sign-requests",
+        metavar="VARIABLE",
+        help="the environment variable with the secret that signs requests to subgraphs",
+    )
     add("--manifest", type=Path, metavar="FILE", help="trusted documents; in production no others")
     add("--persisted-queries", action="store_true", help="automatic persisted queries")
     add("--rate", metavar="N/SECONDS", help="requests a client, e.g. 600/60")
@@ -171,6 +177,8 @@ def protection(base: Protection, given: argparse.Namespace) -> Protection:
         changes["authentication"] = replace(authentication, mode="required")
     if given.actor_key:
         changes["actor"] = ActorHeader(key=given.actor_key)
+    if given.sign_requests:
+        changes["signature"] = Signature(variable=given.sign_requests)
     if given.manifest:
         changes["trusted"] = TrustedDocuments(manifest=given.manifest)
     if given.persisted_queries:

@@ -1,9 +1,12 @@
 """What an operator may choose to keep callers, subgraphs and the gateway safe from each other; each part is optional."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+from gateway.errors import BadSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +68,29 @@ class ActorHeader:
     seconds: float = 30.0
     claims: tuple[str, ...] = ("sid",)
     """Further claims of the caller's token that are carried over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """Every request to a subgraph is signed, so that it can refuse those that went around the gateway."""
+
+    file: Path | None = None
+    """At least 32 characters, which the subgraphs know too."""
+    variable: str | None = None
+    """The environment variable that holds the secret, where no file does."""
+    issuer: str = "gateway"
+    seconds: float = 30.0
+
+    def read(self) -> str:
+        """The secret; raises BadSettings."""
+        try:
+            if self.file is not None:
+                return self.file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise BadSettings(
+                f"{self.file} cannot be read: {error}.", f"无法读取 {self.file}。"
+            ) from error
+        return os.environ.get(self.variable or "", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +175,7 @@ class Protection:
     authentication: Authentication | None = None
     policies: Policies | None = None
     actor: ActorHeader | None = None
+    signature: Signature | None = None
     header_rules: tuple[HeaderRule, ...] = ()
     trusted: TrustedDocuments | None = None
     persisted: PersistedQueries | None = None

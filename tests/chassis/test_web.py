@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import orjson
 import pytest
 import redis
 import requests
@@ -18,6 +19,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
 from chassis.actor import ALGORITHMS
+from chassis.actor_context import HEADER, sign
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import open_to_all, right
 from chassis.api.schema import build
@@ -126,13 +128,26 @@ class Client:
 
 
 @pytest.fixture
-def client(database: Callable[..., str], empty_redis: str) -> Iterator[Client]:
+def actor_secret() -> str | None:
+    """None: requests need no signature."""
+    return None
+
+
+@pytest.fixture
+def client(
+    database: Callable[..., str], empty_redis: str, actor_secret: str | None
+) -> Iterator[Client]:
     url = database()
     engine = create_engine(driver_url(url))
     with engine.begin() as connection:
         chassis_tables(type("Op", (), {"get_bind": staticmethod(lambda: connection)}))
     engine.dispose()
-    settings = Settings(database_url=url, redis_url=empty_redis, issuer_url="http://unused")
+    settings = Settings(
+        database_url=url,
+        redis_url=empty_redis,
+        issuer_url="http://unused",
+        actor_secret=actor_secret,
+    )
     service = Service(
         name="things",
         settings=settings,
@@ -297,3 +312,38 @@ def test_says_what_a_representation_lacks(client: Client, representation: Any, n
     assert answer["errors"][0]["message"] == f"representations[0] must be an object with {needed}."
     whole = client.ask(query, token=a_token(), variables={"r": [good]})
     assert whole == {"data": {"_entities": [{"id": "1"}]}}
+
+
+ENTITIES = '{ _entities(representations: [{ __typename: "Entity", id: "1" }]) { __typename } }'
+SECRET = "a secret of this house, long enough"
+
+
+@pytest.mark.parametrize("actor_secret", [SECRET])
+@pytest.mark.parametrize("query", ["{ hello { name } }", "{ thing { name } }", ENTITIES])
+def test_answers_only_what_the_gateway_signed_where_the_setting_asks_for_it(
+    client: Client, query: str
+) -> None:
+    client.publish(Rule("role:sales", "Thing", "read"))
+    wait_until(lambda: requests.get(f"{client.url}/readyz", timeout=5).status_code == 200)
+    authorization = f"Bearer {a_token()}"
+    body = orjson.dumps({"query": query})
+
+    def asked(audience: str | None, signed: bytes = body) -> Any:
+        headers = {"authorization": authorization, "content-type": "application/json"}
+        if audience:
+            headers[HEADER] = sign(
+                SECRET,
+                issuer="gateway",
+                audience=audience,
+                body=signed,
+                authorization=authorization,
+            )
+        return requests.post(f"{client.url}/graphql", data=body, headers=headers, timeout=10).json()
+
+    refused = [asked(None), asked("others"), asked("things", b"{}")]
+
+    assert [answer["errors"][0]["extensions"]["code"] for answer in refused] == ["FORBIDDEN"] * 3
+    assert not any("data" in answer for answer in refused)
+    assert asked("things")["data"]
+    got = requests.get(f"{client.url}/graphql", params={"query": query}, timeout=10).json()
+    assert got["errors"][0]["extensions"]["code"] == "FORBIDDEN"

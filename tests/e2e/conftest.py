@@ -18,6 +18,7 @@ import psycopg
 import pytest
 import requests
 
+from chassis import actor_context
 from onebox.house import PARTS
 from tests.support.servers import free_port
 
@@ -68,14 +69,20 @@ class Running:
         language: str = "en",
     ) -> Any:
         """One GraphQL request, to the gateway or straight to a service."""
-        headers = {"accept-language": language}
+        headers = {"accept-language": language, "content-type": "application/json"}
         if who:
             headers["authorization"] = f"Bearer {self.sign_in(who)}"
+        body = json.dumps({"query": query, "variables": variables or {}}).encode()
+        if at != "gateway":  # services answer nothing that no gateway or peer has signed
+            headers[actor_context.HEADER] = actor_context.sign(
+                self.secrets["actor_secret"],
+                issuer="gateway",
+                audience=at,
+                body=body,
+                authorization=headers.get("authorization"),
+            )
         return requests.post(
-            f"{self.url(at)}/graphql",
-            json={"query": query, "variables": variables or {}},
-            headers=headers,
-            timeout=60,
+            f"{self.url(at)}/graphql", data=body, headers=headers, timeout=60
         ).json()
 
     def data(self, query: str, variables: dict[str, Any] | None = None, **how: Any) -> Any:

@@ -93,10 +93,12 @@ def test_the_trace_of_an_answer_has_a_page(house: Running) -> None:
     answer = house.ask("{ viewer { displayName } }", who=WHO)
     spans_of(house, answer["extensions"]["traceId"], at_least=4)
 
-    page = requests.get(answer["extensions"]["traceUrl"], timeout=10)
+    def told() -> requests.Response | None:  # each part sends its spans when it likes
+        page = requests.get(answer["extensions"]["traceUrl"], timeout=10)
+        assert page.status_code == 200
+        return page if "identity graphql" in page.text else None
 
-    assert page.status_code == 200
-    assert "identity graphql" in page.text
+    page = wait_for(told, 20, every=0.2)
     assert "http://" not in page.text.replace(house.url("traces"), "")
 
 

@@ -152,6 +152,7 @@ def a_house(found: IntegrationsSettings) -> Iterator[House]:
         found.sign_in_url,
         found.service_username,
         found.service_password,
+        secret=found.actor_secret,
         timeout=5.0,
     )
     try:

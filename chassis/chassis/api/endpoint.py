@@ -51,7 +51,9 @@ class Endpoint:
         ):
             status, body = 200, {}
             try:
-                asked = await _asked(request)
+                sent = await _sent(request)
+                runtime.check_context(request, sent)
+                asked = _asked(request, sent)
                 context: Context[Any] = Context(
                     db=runtime.db,
                     guard=runtime.guard,
@@ -86,7 +88,14 @@ class Endpoint:
         return response
 
 
-async def _asked(request: Request) -> dict[str, Any]:
+async def _sent(request: Request) -> bytes:
+    """What the question is made of: the body, or of a GET the query string."""
+    if request.method == "GET":
+        return request.url.query.encode()
+    return await body_of(request, MAX_BODY)
+
+
+def _asked(request: Request, body: bytes) -> dict[str, Any]:
     """The query, variables and operation name of a request. Raises `BadInput`."""
     asked: Any
     if request.method == "GET":
@@ -98,7 +107,7 @@ async def _asked(request: Request) -> dict[str, Any]:
             raise BadInput(
                 f"The body must be {_JSON}.", f"请求体必须为 {_JSON}。", field="content-type"
             )
-        asked = _parsed(await body_of(request, MAX_BODY), "body")
+        asked = _parsed(body, "body")
     if not isinstance(asked, dict) or not isinstance(asked.get("query"), str):
         raise BadInput(
             'The request must be a JSON object with a string "query".',

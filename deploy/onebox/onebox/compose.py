@@ -22,6 +22,7 @@ VARIABLES = {
     "IDENTITY_SECRET": "identity_secret",
     "CREDENTIAL_KEY": "credential_key",
     "MASK_SECRET": "mask_secret",
+    "ACTOR_SECRET": "actor_secret",
     **{f"{name.upper()}_DATABASE_PASSWORD": f"{name}_database_password" for name in SERVICES},
 }
 

@@ -79,6 +79,7 @@ class House:
             "OTLP_ENDPOINT": self.url_of("traces"),
             "TRACE_URL": self.url_of("traces") + "/traces/{trace_id}",
             "MASK_SECRET": self.secret["mask_secret"],
+            "ACTOR_SECRET": self.secret["actor_secret"],
             "IDENTITY_SECRET": self.secret["identity_secret"],
             # A passkey cannot be made for a bare address, so the page may be opened by name too.
             "IDENTITY_FRONTENDS": ",".join(
@@ -171,6 +172,7 @@ _MAKERS: dict[str, Callable[[], str]] = {
     "company_password": _typed_password,
     "identity_secret": _password,
     "mask_secret": _password,
+    "actor_secret": _password,
     "credential_key": lambda: base64.b64encode(secrets.token_bytes(32)).decode(),
     **{f"{name}_database_password": _password for name in DATABASES},
 }

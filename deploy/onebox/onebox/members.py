@@ -68,6 +68,7 @@ def gateway(house: House) -> Part:
 
     def run() -> None:
         from gateway.app import create
+        from gateway.protection import Protection, Signature
         from gateway.serving.logs import start_logs
         from gateway.settings import Settings, SignIn
 
@@ -75,6 +76,7 @@ def gateway(house: House) -> Part:
         os.environ.setdefault("OTEL_BSP_SCHEDULE_DELAY", "500")
         start_logs()
         said = house.environment()
+        os.environ["HUICHI_ACTOR_SECRET"] = said["HUICHI_ACTOR_SECRET"]
         settings = Settings(
             supergraph=ROOT / "gateway" / "supergraph.graphql",
             subgraph_urls={name: house.url_of(name) + "/graphql" for name in SERVICES},
@@ -84,6 +86,7 @@ def gateway(house: House) -> Part:
             production=said.get("HUICHI_ENVIRONMENT") == "production",
             sign_in=SignIn(document=_SIGN_IN, token=_ANSWER_AT, errors="signIn.errors"),
             default_query=FIRST_QUERY,
+            protection=Protection(signature=Signature(variable="HUICHI_ACTOR_SECRET")),
         )
         serve(create(settings), house.port_of("gateway"))
 

@@ -10,6 +10,7 @@ from opentelemetry.trace import Span
 
 from gateway.errors import BadSubgraphAnswer, SubgraphFailed, SubgraphTimeout, SubgraphUnavailable
 from gateway.execution.observe import Observer
+from gateway.execution.signing import Signer
 from gateway.execution.transport import Answer, Request
 from gateway.execution.wire import (
     NoConnection,
@@ -70,7 +71,15 @@ def _origin(address: str, limits: SubgraphLimits) -> Origin:
 class Sender:
     """`send` for one request of one client: its headers, its deadline, its trace."""
 
-    __slots__ = ("deadline", "lines", "observer", "subgraphs", "timeout_header")
+    __slots__ = (
+        "deadline",
+        "lines",
+        "observer",
+        "signer",
+        "subgraphs",
+        "timeout_header",
+        "token",
+    )
 
     def __init__(
         self,
@@ -79,12 +88,16 @@ class Sender:
         deadline: float,
         observer: Observer,
         timeout_header: bytes = b"",
+        signer: Signer | None = None,
     ) -> None:
-        """`deadline` is on the clock of time.monotonic; the header tells a subgraph what is left of it."""
+        """`deadline` is on the clock of time.monotonic; the header tells a subgraph what is left of it.
+        The signer says that requests are the gateway's own."""
         self.subgraphs = subgraphs
         self.deadline = deadline
         self.observer = observer
         self.timeout_header = timeout_header
+        self.signer = signer
+        self.token = dict(headers).get("authorization") if signer else None
         self.lines = ALWAYS + lines_of(headers)
 
     async def __call__(self, request: Request) -> Answer:
@@ -118,7 +131,12 @@ class Sender:
             observer.fetch_ended(span, name, code, time.perf_counter() - started)
 
     def _lines(self, request: Request, span: Span | None) -> bytes:
-        lines = self.lines + self.observer.trace_lines(span)
+        traced = self.observer.trace_lines(span)
+        lines = self.lines + traced
+        if self.signer is not None:
+            parent = traced[len("traceparent: ") :].decode() if traced else ""
+            signed = self.signer.header(request.fetch.subgraph, self.token, request.body, parent)
+            lines += lines_of((signed,))
         if request.content_type:
             kind = lines_of((("content-type", request.content_type), *ALWAYS_SENT[1:]))
             lines = kind + lines[len(ALWAYS) :]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from gateway.errors import Unauthenticated
 from gateway.execution.http import Headers, Subgraphs
 from gateway.execution.observe import Observer
+from gateway.execution.signing import HEADER as SIGNED
 from gateway.serving.actor import Actors
 from gateway.serving.caller import NOBODY, Caller
 from gateway.serving.documents import Prepared, Stage
@@ -48,7 +49,7 @@ class Edge:
         )
         self.sending = Sending(protection, metrics, settings.subgraph_limits.seconds)
         self.stored = _stored(settings)
-        self._forbidden = {protection.actor.header} if protection.actor else set()
+        self._forbidden = {SIGNED, *([protection.actor.header] if protection.actor else ())}
 
     async def close(self) -> None:
         """Close what was opened."""
@@ -132,12 +133,20 @@ class Edge:
             observer,
         )
 
-    def told(self, visitor: Visitor, headers: Mapping[str, str], subgraph: str) -> Headers:
+    def told(
+        self, visitor: Visitor, headers: Mapping[str, str], subgraph: str, traced: Headers
+    ) -> Headers:
         """What one subgraph is told, where no request of ours is sent for it."""
         told = ruled(
             self.passed_on(visitor, headers), self.protection.header_rules, headers, subgraph
         )
-        return [*told, ("x-forwarded-for", visitor.address)] if visitor.address else told
+        if visitor.address:
+            told = [*told, ("x-forwarded-for", visitor.address)]
+        told = [*told, *traced]
+        signer = self.sending.signer
+        parent = dict(traced).get("traceparent", "")
+        token = dict(told).get("authorization")
+        return [*told, signer.header(subgraph, token, b"", parent)] if signer else told
 
     def is_stale(self, decided: float) -> bool:
         """Whether what was decided then, on time.monotonic's clock, must be asked again."""

@@ -4,9 +4,16 @@ import asyncio
 import time
 from collections.abc import Mapping
 
-from gateway.errors import BadSubgraphAnswer, SubgraphFailed, SubgraphTimeout, SubgraphUnavailable
+from gateway.errors import (
+    BadSettings,
+    BadSubgraphAnswer,
+    SubgraphFailed,
+    SubgraphTimeout,
+    SubgraphUnavailable,
+)
 from gateway.execution.http import Headers, Sender, Subgraphs
 from gateway.execution.observe import Observer
+from gateway.execution.signing import SHORTEST, Signer
 from gateway.execution.transport import Answer, Request
 from gateway.execution.tree import copied
 from gateway.protection import Protection
@@ -26,6 +33,7 @@ class Sending:
         self.shares = protection.share_queries
         self.breaker = protection.breaker
         self.timeout_header = (protection.deadline_header or "").encode()
+        self.signer = _signer(protection)
         self.metrics = metrics
         self.seconds = seconds
         """What one subgraph request may take."""
@@ -42,6 +50,20 @@ class Sending:
     def _told(self, subgraph: str, state: State) -> None:
         self.metrics.circuits.add(("subgraph", subgraph), ("state", state))
         self.metrics.circuits_open[subgraph] = state != "closed"
+
+
+def _signer(protection: Protection) -> Signer | None:
+    signature = protection.signature
+    if signature is None:
+        return None
+    secret = signature.read()
+    if len(secret) < SHORTEST:
+        raise BadSettings(
+            f"The secret that signs requests to subgraphs has {len(secret)} characters; it needs "
+            f"{SHORTEST} (protection.signature, --sign-requests).",
+            f"签名密钥只有 {len(secret)} 个字符，至少需要 {SHORTEST} 个。",
+        )
+    return Signer(secret, signature.issuer, signature.seconds)
 
 
 class Careful:
@@ -135,7 +157,8 @@ class Careful:
     def _sender(self, headers: Headers) -> Sender:
         told = [*headers, ("x-forwarded-for", self.address)] if self.address else headers
         timeout_header = self.sending.timeout_header
-        return Sender(self.subgraphs, told, self.deadline, self.observer, timeout_header)
+        signer = self.sending.signer
+        return Sender(self.subgraphs, told, self.deadline, self.observer, timeout_header, signer)
 
     def _is_its_fault(self, failure: SubgraphFailed, left: float) -> bool:
         """A client in a hurry, or an answer in the wrong form, says nothing about availability."""

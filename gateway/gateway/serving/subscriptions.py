@@ -115,8 +115,8 @@ class Subscriber:
 
     async def _listen(self, source: Fetch, line: Line) -> None:
         """Read the source; while the line is full, the source has to wait as well."""
-        told = self.edge.told(self.visitor, self.headers, source.subgraph)
-        headers = [*told, *self.tracing.begin({}).trace_headers()]
+        traced = self.tracing.begin({}).trace_headers()
+        headers = self.edge.told(self.visitor, self.headers, source.subgraph, traced)
         last: GatewayError | None = None
         try:
             async with contextlib.aclosing(

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 import requests
 from joserfc import jwt
 from joserfc.jwk import KeySet, OKPKey
 
-from gateway.protection import ActorHeader, Authentication, HeaderRule, Issuer, Protection
+from gateway.errors import BadSettings
+from gateway.protection import (
+    ActorHeader,
+    Authentication,
+    HeaderRule,
+    Issuer,
+    Protection,
+    Signature,
+)
+from gateway.serving.metrics import Metrics
+from gateway.serving.sending import Sending
 from tests.gateway.graphs import a_supergraph
 from tests.gateway.serving.conftest import House, Running, Start
 from tests.gateway.serving.issuing import SIGNERS, Identity, an_issuer, checks
@@ -221,6 +235,45 @@ def test_tells_subgraphs_who_asks_in_its_own_words(
     }
     assert "x-actor" not in house.accounts.heard[1]
     assert "d" not in gateway_keys(keys)
+
+
+SECRET = "a secret of this house, long enough"
+
+
+def test_signs_every_request_for_the_one_subgraph_that_it_goes_to(
+    start: Start, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOUSE_SECRET", SECRET)
+    protection = Protection(signature=Signature(variable="HOUSE_SECRET"))
+    with start(protection=protection, headers=("authorization", "x-actor-context")) as gateway:
+        answer = gateway.post(
+            {"query": "{products{owner{name}}}"}, authorization="Bearer x", x_actor_context="forged"
+        )
+
+    assert answer.json()["data"]
+    for subgraph, part in (("products", house.products), ("accounts", house.accounts)):
+        [heard] = part.heard
+        version, said, mac = heard["x-actor-context"].split(".")
+        claims = orjson.loads(base64.urlsafe_b64decode(said + "=="))
+        key = hmac.digest(
+            SECRET.encode(), f"actor-context/v1:gateway:{subgraph}".encode(), hashlib.sha256
+        )
+        right = hmac.digest(key, f"{version}.{said}".encode(), hashlib.sha256)
+        assert base64.urlsafe_b64decode(mac + "=") == right
+        assert claims["aud"] == subgraph
+        assert claims["exp"] - claims["iat"] == 30
+        assert claims["rid"] == heard["traceparent"][3:35]
+        digest = hashlib.sha256(b"Bearer x").digest()
+        assert claims["tok"] == base64.urlsafe_b64encode(digest).decode().rstrip("=")
+        assert len(claims["body"]) == 43
+
+
+def test_does_not_start_with_a_secret_that_is_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOUSE_SECRET", "short")
+    protection = Protection(signature=Signature(variable="HOUSE_SECRET"))
+
+    with pytest.raises(BadSettings, match="has 5 characters"):
+        Sending(protection, Metrics(), 1.0)
 
 
 def gateway_keys(keys: KeySet) -> dict[str, Any]:

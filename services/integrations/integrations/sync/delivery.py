@@ -17,7 +17,7 @@ import orjson
 import requests
 from opentelemetry.trace import SpanKind
 
-from chassis import telemetry
+from chassis import actor_context, telemetry
 from integrations.contract import Fatal, Retry
 from integrations.domain.run import Outcome
 from integrations.domain.source_record import SourceRecord
@@ -167,12 +167,14 @@ class HttpDelivery:
         username: str,
         password: str,
         *,
+        secret: str | None = None,
         timeout: float = 60.0,
     ) -> None:
         self._url = customers_url.rstrip("/") + "/graphql"
         self._identity = identity_url.rstrip("/") + "/graphql"
         self._username = username
         self._password = password
+        self._secret = secret
         self._timeout = timeout
         self._token: str | None = None
         self._lock = threading.Lock()
@@ -250,6 +252,15 @@ class HttpDelivery:
         if parent := telemetry.traceparent():
             headers["traceparent"] = parent
         body = orjson.dumps({"query": query, "variables": variables})
+        if self._secret:
+            headers[actor_context.HEADER] = actor_context.sign(
+                self._secret,
+                issuer="integrations",
+                audience="identity" if url == self._identity else "customers",
+                body=body,
+                authorization=headers.get("Authorization"),
+                traceparent=parent,
+            )
         try:
             response = self._session().post(
                 url, data=body, headers=headers, timeout=(5, self._timeout), allow_redirects=False

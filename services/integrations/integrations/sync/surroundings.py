@@ -52,6 +52,7 @@ def surroundings(settings: IntegrationsSettings) -> Surroundings:
                     settings.sign_in_url,
                     settings.service_username,
                     settings.service_password,
+                    secret=settings.actor_secret,
                 ),
                 seal=seal(settings.credential_key),
                 worker=f"{socket.gethostname()}:{os.getpid()}",
