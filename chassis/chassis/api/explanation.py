@@ -145,6 +145,10 @@ class AccessExplanation:
         description="How open the field is, without a row where it is most open; null: no field "
         "was asked about."
     )
+    redaction: str | None = strawberry.field(
+        description="Under which of the redactions of `rulebook` the field is shown: `clear`, one "
+        "of the masks, or `hidden`; null: no field was asked about."
+    )
     policy_version: int = strawberry.field(description="The policy version that decided.")
     rules: list[ExplainedRule] = strawberry.field(
         description="The rules that have a say: about the object, then about the field from the "
@@ -158,6 +162,7 @@ class AccessExplanation:
             outcome=said.outcome,
             reason=_in(locale, *_OUTCOMES[said.outcome]),
             visibility=said.visibility,
+            redaction=said.redaction,
             policy_version=said.version,
             rules=[ExplainedRule.of(line, locale) for line in said.lines],
         )
@@ -172,7 +177,7 @@ def snapshot_of(context: Context[Any]) -> Snapshot:
     return snapshot
 
 
-def asked(object: str, action: str, field: str | None) -> Question:
+def asked(object: str, action: str, field: str | None, within: str | None = None) -> Question:
     """The question, if it can be asked. Raises `BadInput`."""
     if field is not None and action != "read":
         raise BadInput(
@@ -180,7 +185,7 @@ def asked(object: str, action: str, field: str | None) -> Question:
             f"action 为 {action!r}；字段只有 read 操作，请去掉 action 或 field。",
             field="action",
         )
-    return Question(object, action, field)
+    return Question(object, action, field, within if action == "read" else None)
 
 
 def person_after(window: Window) -> UUID | None:

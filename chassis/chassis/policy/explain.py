@@ -46,6 +46,8 @@ class Question:
     object: str
     action: str
     field: str | None = None
+    within: str | None = None
+    """The object through which this one is reached: who may not read that reads nothing of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,14 @@ class Explanation:
     user_id: UUID
     version: int
     outcome: Outcome
-    visibility: Visibility | None
+    redaction: str | None
+    """What the field is shown under; of no field, nothing."""
     lines: tuple[Line, ...]
+
+    @property
+    def visibility(self) -> Visibility | None:
+        """How much of the field that leaves."""
+        return redact(self.redaction, "").visibility if self.redaction else None
 
     @property
     def allowed(self) -> bool:
@@ -90,17 +98,22 @@ def explain(
     permissions = compile_rules(snapshot, user)
     scope = _scope(permissions, user, question)
     outcome = _outcome(snapshot, user, question, scope, permissions, row)
-    visibility = None
+    if question.within is not None and outcome in (Outcome.ALLOWED, Outcome.DEPENDS_ON_ROW):
+        around = Question(question.within, "read")
+        reached = _scope(permissions, user, around)
+        above = _outcome(snapshot, user, around, reached, permissions, row)
+        outcome = outcome if above is Outcome.ALLOWED else above
+    redaction = None
     if question.field is not None:
-        visibility = _visibility(scope, question.field, row)
+        redaction = _redaction(scope, question.field, row)
         if outcome not in (Outcome.ALLOWED, Outcome.DEPENDS_ON_ROW):
-            visibility = Visibility.HIDDEN
-        elif visibility is Visibility.HIDDEN:
+            redaction = "hidden"
+        elif redaction == "hidden":
             outcome = Outcome.HIDDEN
         elif row is None and not _everywhere(permissions, question.field):
             outcome = Outcome.DEPENDS_ON_ROW
     lines = tuple(_lines(snapshot, permissions, question, row))
-    return Explanation(user, snapshot.version, outcome, visibility, lines)
+    return Explanation(user, snapshot.version, outcome, redaction, lines)
 
 
 def holders(
@@ -125,8 +138,10 @@ def holders(
 
 def narrowed(snapshot: Snapshot, question: Question) -> Snapshot:
     """The same policy with only the rules that can have a say in this question."""
-    objects = {question.object, question.field, ANY}
-    actions = {question.action, ANY} | ({"read"} if question.field else set())
+    objects = {question.object, question.field, question.within, ANY}
+    actions = {question.action, ANY}
+    if question.field or question.within:
+        actions.add("read")
     rules = (r for r in snapshot.rules if r.object in objects and r.action in actions)
     return replace(snapshot, rules=tuple(rules))
 
@@ -159,14 +174,14 @@ def _outcome(
     return Outcome.ALLOWED if scope.sees(row) else Outcome.ROW_OUT_OF_REACH
 
 
-def _visibility(scope: Scope | None, field: str, row: RowAccess | None) -> Visibility:
-    """How open the field is on this row; without a row, on the row where it is most open."""
+def _redaction(scope: Scope | None, field: str, row: RowAccess | None) -> str:
+    """What the field is shown under on this row; without a row, on the row where it is most open."""
     if scope is None:
-        return Visibility.HIDDEN
+        return "hidden"
     if row is not None:
-        return scope.redactor(field)(row, "").visibility
+        return scope.redaction(field)(row)
     grants = by_openness(scope.permissions.grants(field, "read"))
-    return redact(grants[0].redaction, "").visibility if grants else Visibility.HIDDEN
+    return grants[0].redaction if grants else "hidden"
 
 
 def _everywhere(permissions: Permissions, field: str) -> bool:
@@ -176,12 +191,15 @@ def _everywhere(permissions: Permissions, field: str) -> bool:
 def _lines(
     snapshot: Snapshot, permissions: Permissions, question: Question, row: RowAccess | None
 ) -> Iterator[Line]:
-    """What has a say about the object, then what has a say about the field."""
+    """What has a say about the object around it, about the object, then about the field."""
     paths = subjects(snapshot, permissions.user_id)
     asked = [(question.object, question.action)]
+    if question.within is not None:
+        asked.insert(0, (question.within, "read"))
     if question.field is not None:
         asked.append((question.field, "read"))
-    for index, (object, action) in enumerate(asked):
+    for object, action in asked:
+        of_field = object == question.field
         denials = permissions.denials(object, action)
         for rule in _denying(snapshot, paths):
             if (rule.object, rule.action) in denials:
@@ -190,7 +208,7 @@ def _lines(
             continue
         grants = permissions.grants(object, action)
         settled = False
-        for grant in by_openness(grants) if index else grants:
+        for grant in by_openness(grants) if of_field else grants:
             conditions = tuple(
                 Condition(part, _holds(part, permissions, row))
                 for part in grant.rule.rows.split("+")
@@ -198,7 +216,7 @@ def _lines(
             meets = row is None or any(one.holds for one in conditions)
             # Rules about an object add up; of those about a field the most open one counts.
             yield Line(grant.rule, paths[grant.rule.subject], conditions, meets and not settled)
-            settled = settled or bool(index and meets and row is not None)
+            settled = settled or (of_field and meets and row is not None)
 
 
 def _denying(snapshot: Snapshot, names: Container[str]) -> Iterator[Rule]:

@@ -174,37 +174,38 @@ class Scope:
         clear = (grant.rows for grant in grants if grant.redaction == "clear")
         return replace(self, rows=frozenset[str]().union(*clear))
 
+    def redaction(self, coordinate: str) -> Callable[[RowAccess], str]:
+        """What a sensitive field is shown under to this reader; made once per operation."""
+        grants = by_openness(self.permissions.grants(coordinate, "read"))
+        me, permissions = self.actor.user_id, self.permissions
+        if grants and "all" in grants[0].rows:
+            everywhere = grants[0].redaction
+            return lambda row: everywhere
+
+        def found(row: RowAccess) -> str:
+            for grant in grants:
+                if reaches(grant.rows, me, permissions, row):
+                    return grant.redaction
+            return "hidden"
+
+        return found
+
     def redactor(self, coordinate: str) -> Callable[[RowAccess, str | None], Protected]:
         """How a sensitive field is shown to this reader; made once per operation."""
-        show, shown, object = self._redactor(coordinate), self.shown, self.object
+        redaction, shown, object = self.redaction(coordinate), self.shown, self.object
+        secret = self.permissions.secret
+        keyed = fingerprints(secret, coordinate) if secret else None
         if shown is None:
-            return show
+            return lambda row, text: redact(redaction(row), text, keyed)
 
         def noted(row: RowAccess, text: str | None) -> Protected:
-            value = show(row, text)
+            value = redact(redaction(row), text, keyed)
             if text and value.visibility is not Visibility.HIDDEN:
                 clear = value.visibility is Visibility.CLEAR
                 shown.note(object, coordinate, row.id, clear=clear)
             return value
 
         return noted
-
-    def _redactor(self, coordinate: str) -> Callable[[RowAccess, str | None], Protected]:
-        grants = by_openness(self.permissions.grants(coordinate, "read"))
-        me, permissions = self.actor.user_id, self.permissions
-        secret = permissions.secret
-        keyed = fingerprints(secret, coordinate) if secret else None
-        if grants and "all" in grants[0].rows:
-            redaction = grants[0].redaction
-            return lambda row, text: redact(redaction, text, keyed)
-
-        def show(row: RowAccess, text: str | None) -> Protected:
-            for grant in grants:
-                if reaches(grant.rows, me, permissions, row):
-                    return redact(grant.redaction, text, keyed)
-            return HIDDEN
-
-        return show
 
     def may(self, object: str, action: str = "read") -> bool:
         """Whether the same person may do something else too."""

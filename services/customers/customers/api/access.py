@@ -25,9 +25,10 @@ from customers.domain.fields import (
     MOBILE_COORDINATE,
     NAME_COORDINATE,
 )
-from customers.store import customer as store
 
 OBJECTS = ("Customer", "Contact", "Tag", "FollowUp", "Task", "SourceRecord")
+# Of this service: they are read through their customer, so the customer must be readable too.
+WITHIN = ("Contact", "Tag")
 FIELDS = (
     CREDIT_CODE_COORDINATE,
     NAME_COORDINATE,
@@ -112,7 +113,7 @@ class AccessQuery:
 async def _row(info: CustomersInfo, customer_id: str) -> RowAccess:
     """Who has to do with the customer, whoever asks; of one that was merged, the survivor's."""
     id = uuid(customer_id, "customerId")
-    found = (await info.context.read(store.access_of, [id])).get(id)
+    found = await info.context.loaders.access.load(id)
     if found is None:
         raise NotFound(f"No customer {id} exists.", f"未找到客户 {id}。", field="customerId")
     return found
@@ -122,7 +123,7 @@ def _question(object: str, action: str, field: str | None) -> Question:
     _one_of(object, OBJECTS, "object")
     if field is not None:
         _one_of(field, FIELDS, "field")
-    return asked(object, action, field)
+    return asked(object, action, field, "Customer" if object in WITHIN else None)
 
 
 def _one_of(value: str, allowed: Sequence[str], field: str) -> None:

@@ -13,7 +13,7 @@ from chassis.policy.guard import Scope
 from customers.api.contact import Contact
 from customers.api.enums import CustomerKind, Lifecycle
 from customers.api.ids import uuid
-from customers.api.loaders import ContactsKey, Loaders
+from customers.api.loaders import Loaders
 from customers.api.protected import ProtectedText
 from customers.api.provenance import CustomerSource, FieldProvenance, provenance
 from customers.api.stubs import Department, User
@@ -73,13 +73,13 @@ class Customer:
         self, info: CustomersInfo, first: First = DEFAULT_FIRST, after: After = None
     ) -> Connection[Contact]:
         loaders = info.context.loaders
-        found = await loaders.contact_pages.load(ContactsKey(self.row.id, Window(first, after)))
+        found = await loaders.contacts_of(self.row, Window(first, after))
         answer: Connection[Contact] = connect(found, lambda row: Contact.of(row, self.row, loaders))
         return answer
 
     @strawberry.field(description="The words it is grouped by.", metadata=right("Tag"))
     async def tags(self, info: CustomersInfo) -> list[Tag]:
-        return [Tag.of(row) for row in await info.context.loaders.tags_of.load(self.row.id)]
+        return [Tag.of(row) for row in await info.context.loaders.tags_on(self.row)]
 
     @strawberry.field(description="Which system set which value when, and why it won.")
     async def provenance(

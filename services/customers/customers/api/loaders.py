@@ -55,6 +55,7 @@ class Loaders:
         self._ctx = ctx
         self._redactors: dict[str, Redactor] = {}
         self.customers: DataLoader[UUID, CustomerRow | None] = DataLoader(self._customers)
+        self.access: DataLoader[UUID, RowAccess | None] = DataLoader(self._access)
         self.contacts: DataLoader[UUID, ContactRow | None] = DataLoader(self._contacts)
         self.contact_pages: DataLoader[ContactsKey, Page[ContactRow]] = DataLoader(self._pages)
         self.tags: DataLoader[UUID, TagRow | None] = DataLoader(self._tags)
@@ -75,8 +76,24 @@ class Loaders:
         """Whether the reader sees this field of this row in clear."""
         return self.redactor(coordinate)(row, "").visibility is Visibility.CLEAR
 
+    async def contacts_of(self, row: CustomerRow, window: Window) -> Page[ContactRow]:
+        """A customer's contacts; none where the reader may see the customer but not its people."""
+        if not self._ctx.scope("Contact").sees(row.access):
+            return Page((), (), has_next=False, has_previous=False)
+        return await self.contact_pages.load(ContactsKey(row.id, window))
+
+    async def tags_on(self, row: CustomerRow) -> list[TagRow]:
+        """The tags a customer wears, in the same way."""
+        if not self._ctx.scope("Tag").sees(row.access):
+            return []
+        return await self.tags_of.load(row.id)
+
     async def _customers(self, ids: list[UUID]) -> list[CustomerRow | None]:
         return await self._ctx.read(customer_store.by_ids, self._ctx.scope("Customer"), ids)
+
+    async def _access(self, ids: list[UUID]) -> list[RowAccess | None]:
+        found = await self._ctx.read(customer_store.access_of, ids)
+        return [found.get(id) for id in ids]
 
     async def _contacts(self, ids: list[UUID]) -> list[ContactRow | None]:
         """A contact is seen by whoever sees its customer and may read contacts there."""
@@ -92,7 +109,6 @@ class Loaders:
 
     async def _pages(self, keys: list[ContactsKey]) -> list[Page[ContactRow]]:
         """One query for all keys that differ in their customer only."""
-        self._ctx.scope("Contact")
         parts: dict[Window, list[UUID]] = {}
         for key in keys:
             parts.setdefault(key.window, []).append(key.customer)
