@@ -12,6 +12,7 @@ from gateway.protection import (
     Authentication,
     Issuer,
     PersistedQueries,
+    Pin,
     Protection,
     Rates,
     Signature,
@@ -149,7 +150,17 @@ def _protection_arguments(parser: argparse.ArgumentParser) -> None:
     add("--manifest", type=Path, metavar="FILE", help="trusted documents; in production no others")
     add("--persisted-queries", action="store_true", help="automatic persisted queries")
     add("--rate", metavar="N/SECONDS", help="requests a client, e.g. 600/60")
-    add("--redis-url", metavar="URL", help="where gateways count and persist together")
+    add(
+        "--redis-url",
+        metavar="URL",
+        default=os.environ.get("GATEWAY_REDIS_URL"),
+        help="where gateways count, persist and pin together (default: $GATEWAY_REDIS_URL)",
+    )
+    add(
+        "--pin",
+        metavar="HEADER=KEY[@CHANNEL]",
+        help="a version in Valkey that all subgraphs of one operation are told",
+    )
     add("--max-cost", type=int, metavar="N", help="limit by @cost and @listSize")
     add("--uploads", action="store_true", help="files by multipart requests")
     add("--share-queries", action="store_true", help="equal queries under way travel once")
@@ -185,6 +196,8 @@ def protection(base: Protection, given: argparse.Namespace) -> Protection:
         changes["persisted"] = PersistedQueries(redis_url=given.redis_url)
     if given.rate:
         changes["rates"] = _rates(given.rate, given.redis_url)
+    if given.pin:
+        changes["pin"] = _pin(given.pin, given.redis_url)
     if given.max_cost is not None:
         changes["cost"] = given.max_cost
     if given.uploads:
@@ -194,6 +207,16 @@ def protection(base: Protection, given: argparse.Namespace) -> Protection:
     if given.trusted_proxy:
         changes["trusted_proxies"] = tuple(given.trusted_proxy)
     return replace(base, **changes)
+
+
+def _pin(text: str, redis_url: str | None) -> Pin:
+    header, _, place = text.partition("=")
+    key, _, channel = place.partition("@")
+    if not header or not key:
+        raise Unusable(f'--pin wants HEADER=KEY or HEADER=KEY@CHANNEL, and "{text}" is not that.')
+    if not redis_url:
+        raise Unusable("--pin needs --redis-url, where the version is.")
+    return Pin(redis_url=redis_url, key=key, header=header.lower(), channel=channel or None)
 
 
 def _rates(text: str, redis_url: str | None) -> Rates:

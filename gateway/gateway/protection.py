@@ -137,6 +137,20 @@ class Rates:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """A version that one operation keeps from its first subgraph to its last."""
+
+    redis_url: str
+    key: str
+    """Where the present version is."""
+    header: str
+    """What subgraphs are told it by; the client's own header of this name is dropped."""
+    channel: str | None = None
+    """Whose messages say that there may be another version."""
+    poll_seconds: float = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Clients:
     """How callers are told apart who bring no token."""
 
@@ -180,6 +194,7 @@ class Protection:
     trusted: TrustedDocuments | None = None
     persisted: PersistedQueries | None = None
     rates: Rates | None = None
+    pin: Pin | None = None
     clients: Clients = field(default_factory=Clients)
     trusted_proxies: tuple[str, ...] = ()
     """Networks whose `x-forwarded-for` is believed."""

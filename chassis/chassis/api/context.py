@@ -12,6 +12,7 @@ from chassis.actor import Actor
 from chassis.db import Database
 from chassis.errors import Denied, Unauthenticated
 from chassis.policy.guard import Guard, Permissions, Scope
+from chassis.policy.rules import Snapshot
 from chassis.policy.shown import Shown
 
 P = ParamSpec("P")
@@ -31,6 +32,7 @@ class Context(Generic[L]):
         locale: str = "en",
         client: str = "",
         runtime: Any = None,
+        policy_version: int | None = None,
     ) -> None:
         self.db = db
         self.guard = guard
@@ -43,6 +45,7 @@ class Context(Generic[L]):
         self._told: list[audit.Event] = []
         self._actor = actor
         self._permissions: Permissions | None = None
+        self._version = policy_version
 
     @property
     def signed_in(self) -> bool:
@@ -62,9 +65,16 @@ class Context(Generic[L]):
     def permissions(self) -> Permissions:
         """What they may do, under one policy version for the whole request."""
         if self._permissions is None:
-            self._permissions = self.guard.permissions(self.actor)
-            audit.decided_by(self._permissions.version)
+            self._permissions = self.guard.permissions(self.actor, self._version)
+            self._version = self._permissions.version
+            audit.decided_by(self._version)
         return self._permissions
+
+    @property
+    def policy(self) -> Snapshot:
+        """The policy of that version, for questions about other people than the one who asks."""
+        _ = self.permissions
+        return self.guard.snapshot_at(self._version)
 
     def scope(self, object: str, action: str = "read") -> Scope:
         """The proof for one kind of access. Raises `Denied`."""

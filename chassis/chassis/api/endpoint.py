@@ -20,7 +20,10 @@ from chassis import audit, telemetry
 from chassis.api.context import Context
 from chassis.api.schema import Api
 from chassis.errors import BadInput, HuichiError, LimitExceeded
+from chassis.policy import feed
+from chassis.policy.guard import Guard
 
+POLICY_HEADER = "x-policy-version"
 MAX_BODY = 8 * 1024 * 1024
 MOST_PURPOSE = 200
 _JSON = "application/json"
@@ -61,6 +64,7 @@ class Endpoint:
                     locale=locale_of(request),
                     client=request.client.host if request.client else "",
                     runtime=runtime,
+                    policy_version=await _version(request, runtime.guard),
                 )
                 context.loaders = self._loaders(context)
                 name = asked.get("operationName")
@@ -86,6 +90,21 @@ class Endpoint:
                 response.headers["x-trace-id"] = found
         self._seconds.record(time.perf_counter() - started, {"service": self._name})
         return response
+
+
+async def _version(request: Request, guard: Guard) -> int | None:
+    """The policy version that all services of one operation keep to, if one was named."""
+    named = request.headers.get(POLICY_HEADER)
+    if named is None:
+        return None
+    if not named.isascii() or not named.isdigit() or len(named) > 18:
+        raise BadInput(
+            f"{POLICY_HEADER} must be a policy version.",
+            f"请求头 {POLICY_HEADER} 必须是策略版本号。",
+            field=POLICY_HEADER,
+        )
+    await feed.reached(guard, int(named))
+    return int(named)
 
 
 async def _sent(request: Request) -> bytes:

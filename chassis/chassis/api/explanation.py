@@ -7,17 +7,15 @@ import base64
 import binascii
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import Any
 from uuid import UUID
 
 import strawberry
 
-from chassis.api.context import Context
 from chassis.api.paging import Page, Window
-from chassis.errors import BadInput, Unavailable
+from chassis.errors import BadInput
 from chassis.policy.explain import Condition, Explanation, Line, Outcome, Question
 from chassis.policy.guard import Visibility
-from chassis.policy.rules import DENY, Snapshot
+from chassis.policy.rules import DENY
 
 strawberry.enum(
     Visibility,
@@ -166,15 +164,6 @@ class AccessExplanation:
             policy_version=said.version,
             rules=[ExplainedRule.of(line, locale) for line in said.lines],
         )
-
-
-def snapshot_of(context: Context[Any]) -> Snapshot:
-    """The policy in force, for questions about other people. Raises `Unavailable`."""
-    _ = context.permissions  # refuses while the policy is not known to be the present one
-    snapshot = context.guard.snapshot
-    if snapshot is None:
-        raise Unavailable("No access policy is known yet.", "尚未取得权限策略。")
-    return snapshot
 
 
 def asked(object: str, action: str, field: str | None, within: str | None = None) -> Question:

@@ -22,6 +22,7 @@ CHANNEL = "policy"
 SNAPSHOT = "policy:snapshot"
 VERSION = "policy:version"
 POLL_SECONDS = 0.5
+AWAITED_STEPS = 200
 
 # Two publishers may overtake each other; the older version must not win.
 _PUBLISH = """
@@ -69,6 +70,15 @@ async def follow(redis: Redis, guard: Guard) -> None:
             except (RedisError, OSError, ValueError, TypeError) as problem:
                 log.warning("the policy cannot be read now: %s", type(problem).__name__)
             await woken_or(woken, POLL_SECONDS)
+
+
+async def reached(guard: Guard, version: int) -> None:
+    """Wait a moment for a version that another process knows already. Whether it came is for the
+    guard to say."""
+    left = AWAITED_STEPS
+    while left and not guard.has(version) and (guard.version or 0) < version:
+        await asyncio.sleep(0.005)  # a guard is asked from threads too: no event
+        left -= 1
 
 
 async def catch_up(redis: Redis, guard: Guard) -> None:

@@ -39,6 +39,9 @@ from chassis.policy.shown import Shown
 
 _REMEMBERED = 2048
 STALE_AFTER_SECONDS = 10.0
+# How long a replaced version still answers what was begun under it. With the half second that a look
+# for a new version may take, nothing is answered by an old one for longer than a second.
+KEPT_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,15 +279,23 @@ def _grant(rule: Rule) -> Grant:
     return Grant(frozenset(rule.rows.split("+")), rule.redaction, rule)
 
 
+_Compiled = OrderedDict[UUID, Permissions]
+
+
 class Guard:
-    """One a process. It follows the published policy through `feed` and answers from memory."""
+    """One a process. It follows the published policy through `feed` and answers from memory.
+
+    An operation that several services answer names one version to all of them. So a service keeps
+    the version before the present one for a moment, and may be asked whether it has one yet.
+    """
 
     def __init__(
         self, *, secret: str | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._secret = secret
         self._snapshot: Snapshot | None = None
-        self._compiled: OrderedDict[UUID, Permissions] = OrderedDict()
+        self._compiled: _Compiled = OrderedDict()
+        self._before: tuple[Snapshot, _Compiled, float] | None = None
         self._clock = clock
         self._confirmed = float("-inf")
 
@@ -304,6 +315,8 @@ class Guard:
 
     def swap(self, snapshot: Snapshot) -> None:
         """Takes a new policy, whole."""
+        if self._snapshot is not None and self._snapshot.version != snapshot.version:
+            self._before = self._snapshot, self._compiled, self._clock()
         self._snapshot, self._compiled = snapshot, OrderedDict()
         self.confirm()
 
@@ -311,20 +324,47 @@ class Guard:
         """The publisher was asked a moment ago and has nothing newer."""
         self._confirmed = self._clock()
 
-    def permissions(self, actor: Actor) -> Permissions:
-        """What this person may do now. Raises `Unavailable` while no fresh policy is known."""
-        snapshot, compiled = self._snapshot, self._compiled
-        if snapshot is None or not self.ready:
-            raise Unavailable(
-                "No current access policy is known to this service, so it answers nothing yet.",
-                "服务尚未取得最新权限策略，暂不提供数据。",
-            )
+    def has(self, version: int) -> bool:
+        """Whether this version is in force, or was until a moment ago."""
+        return self._of(version) is not None
+
+    def snapshot_at(self, version: int | None) -> Snapshot:
+        """The whole policy at one version, the present one if none is named. Raises `Unavailable`."""
+        return self._found(version)[0]
+
+    def permissions(self, actor: Actor, version: int | None = None) -> Permissions:
+        """What this person may do, now or under the version that was named. Raises `Unavailable`
+        while no fresh policy is known, and for a version that is over."""
+        snapshot, compiled = self._found(version)
         found = compiled.get(actor.user_id)
         if found is None:
             found = compiled[actor.user_id] = compile_rules(snapshot, actor.user_id, self._secret)
             if len(compiled) > _REMEMBERED:
                 compiled.popitem(last=False)
         return found
+
+    def _found(self, version: int | None) -> tuple[Snapshot, _Compiled]:
+        if self._snapshot is None or not self.ready:
+            raise Unavailable(
+                "No current access policy is known to this service, so it answers nothing yet.",
+                "服务尚未取得最新权限策略，暂不提供数据。",
+            )
+        found = self._of(version)
+        if found is None:
+            raise Unavailable(
+                "The access policy changed while this was being answered; ask again.",
+                "处理期间权限策略已更新，请重试。",
+            )
+        return found
+
+    def _of(self, version: int | None) -> tuple[Snapshot, _Compiled] | None:
+        if self._snapshot is not None and version in (None, self._snapshot.version):
+            return self._snapshot, self._compiled
+        if self._before is not None and self._before[0].version == version:
+            snapshot, compiled, since = self._before
+            if self._clock() - since < KEPT_SECONDS:
+                return snapshot, compiled
+        return None
 
     def allow(self, actor: Actor, object: str, action: str) -> Scope:
         """One decision. Raises `Denied`."""

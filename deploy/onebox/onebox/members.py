@@ -68,7 +68,7 @@ def gateway(house: House) -> Part:
 
     def run() -> None:
         from gateway.app import create
-        from gateway.protection import Protection, Signature
+        from gateway.protection import Pin, Protection, Signature
         from gateway.serving.logs import start_logs
         from gateway.settings import Settings, SignIn
 
@@ -86,7 +86,15 @@ def gateway(house: House) -> Part:
             production=said.get("HUICHI_ENVIRONMENT") == "production",
             sign_in=SignIn(document=_SIGN_IN, token=_ANSWER_AT, errors="signIn.errors"),
             default_query=FIRST_QUERY,
-            protection=Protection(signature=Signature(variable="HUICHI_ACTOR_SECRET")),
+            protection=Protection(
+                signature=Signature(variable="HUICHI_ACTOR_SECRET"),
+                pin=Pin(
+                    redis_url=said["HUICHI_REDIS_URL"],
+                    key="policy:version",
+                    channel="policy",
+                    header="x-policy-version",
+                ),
+            ),
         )
         serve(create(settings), house.port_of("gateway"))
 

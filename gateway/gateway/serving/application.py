@@ -44,11 +44,15 @@ def application(settings: Settings) -> Gateway:
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await state.start()
-        following = asyncio.create_task(state.follow())
+        pinned = state.edge.pinned
+        following = [asyncio.create_task(state.follow())]
+        if pinned is not None:
+            following.append(asyncio.create_task(pinned.follow()))
         try:
             yield
         finally:
-            following.cancel()
+            for task in following:
+                task.cancel()
             await state.stop()
 
     async def live(_: Request) -> Response:

@@ -16,6 +16,7 @@ from gateway.serving.documents import Prepared, Stage
 from gateway.serving.headers import check_rules, ruled
 from gateway.serving.metrics import Metrics
 from gateway.serving.peer import Peers
+from gateway.serving.pinned import Pinned
 from gateway.serving.policies import Policing, PolicyQuestion
 from gateway.serving.question import Question
 from gateway.serving.rates import Limiter
@@ -49,11 +50,13 @@ class Edge:
         )
         self.sending = Sending(protection, metrics, settings.subgraph_limits.seconds)
         self.stored = _stored(settings)
-        self._forbidden = {SIGNED, *([protection.actor.header] if protection.actor else ())}
+        self.pinned = Pinned(protection.pin) if protection.pin else None
+        ours = (protection.actor, protection.pin)
+        self._forbidden = {SIGNED, *(part.header for part in ours if part)}
 
     async def close(self) -> None:
         """Close what was opened."""
-        for part in (self.tokens, self.policing, self.limiter, self.stored):
+        for part in (self.tokens, self.policing, self.limiter, self.stored, self.pinned):
             if part is not None:
                 await part.close()
 
@@ -160,14 +163,15 @@ class Edge:
             self.tokens.check_time(visitor.caller)
 
     def passed_on(self, visitor: Visitor, headers: Mapping[str, str]) -> Headers:
-        """What every subgraph is told; the actor's header is ours alone."""
+        """What every subgraph is told; the actor's header and the pinned one are ours alone."""
         told = [
             (name, headers[name])
             for name in self.settings.headers
             if name in headers and name not in self._forbidden
         ]
         actor = self.actors.header(visitor.caller) if self.actors else None
-        return [*told, actor] if actor else told
+        pinned = self.pinned.header() if self.pinned else None
+        return [*told, *(header for header in (actor, pinned) if header)]
 
     def _client(self, caller: Caller, headers: Mapping[str, str], address: str) -> str:
         clients = self.protection.clients

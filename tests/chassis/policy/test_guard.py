@@ -19,6 +19,7 @@ from chassis.actor import Actor
 from chassis.db import driver_url
 from chassis.errors import Denied, Unavailable
 from chassis.policy.guard import (
+    KEPT_SECONDS,
     STALE_AFTER_SECONDS,
     Guard,
     Protected,
@@ -243,3 +244,21 @@ def test_survives_the_way_through_json() -> None:
     )
 
     assert Snapshot.from_json(snapshot.to_json()) == snapshot
+
+
+def test_a_replaced_version_answers_for_a_moment_what_was_begun_under_it() -> None:
+    now = [100.0]
+    guard = Guard(clock=lambda: now[0])
+    people = {ME: Member(None, ("sales",))}
+    guard.swap(Snapshot(1, (Rule("role:sales", "X", "read"),), {}, people))
+    guard.swap(Snapshot(2, (Rule("role:sales", "Y", "read"),), {}, people))
+
+    assert guard.permissions(Actor(ME), 1).may("X", "read")
+    assert not guard.permissions(Actor(ME)).may("X", "read")
+    assert guard.snapshot_at(1).version == 1
+
+    now[0] += KEPT_SECONDS
+    for version in (1, 3):
+        with pytest.raises(Unavailable, match="ask again"):
+            guard.permissions(Actor(ME), version)
+    assert guard.permissions(Actor(ME), 2).version == 2

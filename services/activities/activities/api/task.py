@@ -242,7 +242,8 @@ def _assignee(info: ActivitiesInfo, id: strawberry.ID | None) -> UserId:
     if id is None:
         return UserId(info.context.actor.user_id)
     user = uuid(id, "assigneeId")
-    if not info.context.guard.permissions(Actor(user)).may("Task", "update"):
+    version = info.context.permissions.version
+    if not info.context.guard.permissions(Actor(user), version).may("Task", "update"):
         raise BadInput(
             f"assigneeId {user} is nobody who may work on tasks; choose an active user who may.",
             f"assigneeId {user} 不是可以处理任务的用户，请选择有任务权限的在职用户。",

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import strawberry
 
-from chassis.api.explanation import AccessExplanation, asked, one_page, person_after, snapshot_of
+from chassis.api.explanation import AccessExplanation, asked, one_page, person_after
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.rights import right
 from chassis.errors import BadInput, NotFound
@@ -83,7 +83,7 @@ class AccessQuery:
     ) -> AccessExplanation:
         question = _question(object, action, field)
         row = await _row(info, customer_id)
-        said = explain(snapshot_of(info.context), uuid(user_id, "userId"), question, row)
+        said = explain(info.context.policy, uuid(user_id, "userId"), question, row)
         return AccessExplanation.of(said, info.context.locale)
 
     @strawberry.field(
@@ -104,7 +104,7 @@ class AccessQuery:
         question = _question(object, action, field)
         start = person_after(window)
         row = await _row(info, customer_id)
-        found = holders(snapshot_of(ctx), question, row, after=start)
+        found = holders(ctx.policy, question, row, after=start)
         return connect(  # type: ignore[no-any-return]  # the connection asked for
             await one_page(found, window), lambda said: CustomerAccessHolder.of(said, ctx.locale)
         )

@@ -11,7 +11,7 @@ import strawberry
 from sqlalchemy.orm import Session
 
 from chassis.actor import Actor
-from chassis.api.explanation import page_of_people, person_after, snapshot_of
+from chassis.api.explanation import page_of_people, person_after
 from chassis.api.paging import After, Connection, First, Window, connect
 from chassis.api.rights import right
 from chassis.errors import BadInput, Denied
@@ -64,7 +64,7 @@ class Changeset:
     ) -> Connection[CustomerReach]:
         ctx, window = info.context, Window(first, after)
         start = person_after(window)
-        before = snapshot_of(ctx)
+        before = ctx.policy
         if not self.whole:
             raise _not_lines("adds", "both adds and removes are needed")
         gone, come = _rules(self.removes, "removes"), _rules(self.adds, "adds")

@@ -111,7 +111,7 @@ class CustomerMutation:
             idempotency_key=idempotency_key,
         )
         scope = ctx.scope("Customer", "create")
-        id = await written(ctx, commands.create, scope, asked, ctx.guard.snapshot)
+        id = await written(ctx, commands.create, scope, asked, ctx.policy)
         return await answered(info, id)
 
     @strawberry.mutation(
@@ -224,7 +224,7 @@ class CustomerMutation:
             uuid(customer_id, "customerId"),
             uuid(owner_id, "ownerId") if owner_id else None,
             expected_version,
-            ctx.guard.snapshot,
+            ctx.policy,
             idempotency_key,
         )
         return await answered(info, found)
@@ -240,7 +240,7 @@ class CustomerMutation:
         # What may be taken is what may be seen: a pool customer is nobody's to update yet.
         scope = replace(ctx.scope("Customer"), action="claim")
         id = uuid(customer_id, "customerId")
-        found = await written(ctx, commands.claim_from_pool, scope, id, ctx.guard.snapshot)
+        found = await written(ctx, commands.claim_from_pool, scope, id, ctx.policy)
         return await answered(info, found)
 
     @strawberry.mutation(
@@ -288,7 +288,7 @@ async def _collaborate(
         uuid(user_id, "userId"),
         joins=joins,
         expected_version=expected_version,
-        snapshot=ctx.guard.snapshot,
+        snapshot=ctx.policy,
     )
     return await answered(info, found)
 

@@ -166,7 +166,7 @@ class MergeMutation:
             ctx,
             commands.merge,
             ctx.scope("Customer", "merge"),
-            commands.viewers(ctx.guard),
+            commands.viewers(ctx.guard, ctx.permissions.version),
             uuids(ids, "ids"),
             uuid(survivor_id, "survivorId"),
             dry_run=dry_run,
@@ -191,7 +191,7 @@ class MergeMutation:
             ctx,
             commands.unmerge,
             ctx.scope("Customer", "merge"),
-            commands.viewers(ctx.guard),
+            commands.viewers(ctx.guard, ctx.permissions.version),
             uuid(merge_id, "mergeId"),
             dry_run=dry_run,
         )

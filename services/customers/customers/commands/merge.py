@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from chassis import telemetry
 from chassis.actor import Actor
-from chassis.errors import BadInput, Conflict, Denied, HuichiError, NotFound, Unavailable
+from chassis.errors import BadInput, Conflict, Denied, HuichiError, NotFound
 from chassis.outbox import Fact, record
 from chassis.policy.guard import Guard, RowAccess, Scope
 from customers.commands import tell
@@ -73,15 +73,15 @@ class Merged:
     merge: MergeRow | None
 
 
-def viewers(guard: Guard, object: str = "Customer") -> Viewers:
+def viewers(guard: Guard, version: int | None = None, object: str = "Customer") -> Viewers:
     """Who may read a row: every active user the policy knows is asked for."""
-    snapshot = guard.snapshot
-    if snapshot is None:
-        raise Unavailable("No access policy is known yet.", "尚未取得权限策略。")
+    snapshot = guard.snapshot_at(version)
     scopes: list[tuple[UUID, Scope]] = []
     for user in snapshot.users:
         try:
-            scopes.append((user, guard.allow(Actor(user), object, "read")))
+            actor = Actor(user)
+            allowed = guard.permissions(actor, snapshot.version).allow(actor, object, "read")
+            scopes.append((user, allowed))
         except Denied:
             continue
     return lambda row: frozenset(user for user, scope in scopes if scope.sees(row))

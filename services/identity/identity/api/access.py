@@ -9,7 +9,7 @@ from typing import Annotated
 
 import strawberry
 
-from chassis.api.explanation import AccessExplanation, asked, one_page, person_after, snapshot_of
+from chassis.api.explanation import AccessExplanation, asked, one_page, person_after
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.rights import right
 from chassis.policy.explain import Explanation, Question, explain, holders
@@ -63,7 +63,7 @@ class AccessQuery:
         field: Field = None,
     ) -> AccessExplanation:
         question = _question(object, action, field)
-        said = explain(snapshot_of(info.context), uuid(user_id, "userId"), question)
+        said = explain(info.context.policy, uuid(user_id, "userId"), question)
         return AccessExplanation.of(said, info.context.locale)
 
     @strawberry.field(
@@ -82,7 +82,7 @@ class AccessQuery:
     ) -> Connection[AccessHolder]:
         ctx, window = info.context, Window(first, after)
         question = _question(object, action, field)
-        found = holders(snapshot_of(ctx), question, after=person_after(window))
+        found = holders(ctx.policy, question, after=person_after(window))
         return connect(  # type: ignore[no-any-return]  # the connection asked for
             await one_page(found, window), lambda said: AccessHolder.of(said, ctx.locale)
         )
