@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -41,6 +42,10 @@ class IdentitySettings(Settings, frozen=True, kw_only=True):
     """Whether a sign-in provider may be at an http address; for development only."""
     fresh_seconds: Annotated[int, msgspec.Meta(ge=60)] = 10 * MINUTE
     """How long after signing in somebody may change their ways to sign in."""
+    passkey_domain: str = ""
+    """The domain that passkeys are for; empty: the host of the first frontend."""
+    passkey_user_verification: Literal["required", "preferred", "discouraged"] = "preferred"
+    """Whether a passkey asks for a finger, a face or a PIN too."""
     signing_key_days: Annotated[int, msgspec.Meta(ge=1)] = 90
     """How old a signing key gets before the scheduler makes a new one."""
     policy_review: bool = False
@@ -56,3 +61,9 @@ class IdentitySettings(Settings, frozen=True, kw_only=True):
         """The frontends, each as `https://host` or `https://host:port`."""
         found = (one.strip().rstrip("/").lower() for one in self.frontends.split(","))
         return tuple(one for one in found if one)
+
+    @property
+    def passkey_host(self) -> str:
+        """The domain of passkeys; empty: there can be none."""
+        frontends = self.frontend_origins
+        return self.passkey_domain or (urlsplit(frontends[0]).hostname or "" if frontends else "")

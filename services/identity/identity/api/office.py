@@ -14,6 +14,7 @@ from identity.api.passwords import Passwords
 from identity.commands import signing_key as commands
 from identity.commands.session import Lifetimes
 from identity.domain.ids import SessionId, UserId
+from identity.domain.passkey import Relying
 from identity.domain.seal import Seal
 from identity.domain.token import access_token
 from identity.settings import IdentitySettings
@@ -44,6 +45,7 @@ class Office:
         self.seal = Seal(settings.secret)
         self.parties = Parties(insecure=settings.allow_insecure_providers)
         self.fresh = timedelta(seconds=settings.fresh_seconds)
+        self.relying = _relying(settings)
         self._key: tuple[float, OKPKey] | None = None
 
     async def access_token(self, db: Database, user: UserId, session: SessionId) -> AccessToken:
@@ -79,3 +81,11 @@ class Office:
     async def _make_first(self, db: Database) -> None:
         lifetime = timedelta(seconds=self.settings.access_token_seconds)
         await db.write(commands.first_key, self.seal, lifetime)
+
+
+def _relying(settings: IdentitySettings) -> Relying | None:
+    """For whom passkeys are made; None where no frontend is known, so nobody can have one."""
+    host = settings.passkey_host
+    if not host:
+        return None
+    return Relying(host, settings.frontend_origins, settings.passkey_user_verification)

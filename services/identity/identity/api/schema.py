@@ -12,6 +12,7 @@ from identity.api.audit_event import AuditEventQuery
 from identity.api.changeset import Changeset, ChangesetMutation, ChangesetQuery
 from identity.api.department import Department, DepartmentMutation, DepartmentQuery
 from identity.api.directory_group import DirectoryGroupMutation, DirectoryGroupQuery
+from identity.api.passkey import PasskeyMutation, PasskeyQuery
 from identity.api.provider import ProviderMutation, ProviderQuery
 from identity.api.role import RoleMutation, RoleQuery
 from identity.api.rule import RuleMutation, RuleQuery
@@ -34,6 +35,7 @@ class Query(
     ApiClientQuery,
     DirectoryGroupQuery,
     SecondFactorQuery,
+    PasskeyQuery,
     ProviderQuery,
     SignInLinkQuery,
 ):
@@ -51,6 +53,7 @@ class Mutation(
     ApiClientMutation,
     DirectoryGroupMutation,
     SecondFactorMutation,
+    PasskeyMutation,
     ProviderMutation,
     SignInLinkMutation,
 ):

@@ -15,12 +15,13 @@ from identity.api.loaders import IdentityInfo
 from identity.api.sign_in import needs_second, proved
 from identity.api.throttle import Throttle
 from identity.api.user import User, user_of
-from identity.commands import second_factor as commands, session as sessions
+from identity.commands import second_factor as commands
 from identity.commands.second_factor import WrongCode
+from identity.commands.signed_in import refuse_ended
 from identity.domain import second_factor as domain
 from identity.domain.ids import UserId
 from identity.domain.user import asked_username
-from identity.store import second_factor as store
+from identity.store import passkey as passkeys, second_factor as store
 
 
 @strawberry.type(description="How it stands with one's own second factor.")
@@ -105,8 +106,8 @@ class SecondFactorMutation:
         code: Annotated[str, strawberry.argument(description="Six digits, or a recovery code.")],
     ) -> EndSecondFactorPayload:
         ctx, me = info.context, UserId(info.context.actor.user_id)
-        await ctx.read(sessions.refuse_ended, ctx.actor)
-        if needs_second(ctx, me):
+        await ctx.read(refuse_ended, ctx.actor)
+        if needs_second(ctx, me) and not await ctx.read(passkeys.any_of, me):
             raise Denied(
                 "A role of yours needs a second factor, so it cannot be ended.",
                 "您的角色要求启用第二因素，无法停用。",

@@ -14,12 +14,11 @@ from chassis.errors import BadInput, Denied, Unauthenticated
 from identity.api.ids import maybe_uuid, uuid
 from identity.api.loaders import IdentityContext, IdentityInfo
 from identity.api.oidc.renewal import sign_out_address, still_there
-from identity.api.sign_in import change_password, sign_in
-from identity.api.signed import SignInPayload, signed
+from identity.api.sign_in import Beside, change_password, sign_in
+from identity.api.signed import PasskeyArgument, SignInPayload, signed
 from identity.commands import session as commands
 from identity.commands.session import Opened
 from identity.domain.ids import SessionId, UserId
-from identity.domain.second_factor import Ask
 from identity.domain.session import Ending
 from identity.store import session as store, user as users
 from identity.store.session import SessionRow
@@ -135,11 +134,11 @@ class SessionMutation:
                 "recovery code. The first six digits put a new second factor in force."
             ),
         ] = None,
+        passkey: PasskeyArgument = None,
     ) -> SignInPayload:
         try:
-            opened = await sign_in(info.context, username, password, code)
-            if isinstance(opened, Ask):
-                return SignInPayload(needs=opened)
+            beside = Beside(code, passkey)
+            opened = await sign_in(info.context, username, password, beside)
             return await signed(info.context, opened)
         except Unauthenticated as problem:
             return SignInPayload(errors=[user_error(problem, info.context.locale)])

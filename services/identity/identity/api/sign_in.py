@@ -5,16 +5,21 @@ A refusal takes the same words and the same time whether the user exists or not.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
 from chassis.errors import BadInput, Unauthenticated
 from chassis.policy.rules import subjects
 from identity.api.loaders import IdentityContext
 from identity.api.throttle import Throttle
-from identity.commands import session as commands, sign_in_link as links
-from identity.commands.second_factor import WrongCode
-from identity.commands.session import Opened, Second
+from identity.commands import passkey as passkeys, session as commands, sign_in_link as links
+from identity.commands.second_factor import Second, WrongCode
+from identity.commands.session import Opened
 from identity.commands.sign_in_link import Refusal
+from identity.commands.signed_in import refuse_ended
 from identity.domain import password as domain
 from identity.domain.ids import UserId
+from identity.domain.passkey import CopiedPasskey
 from identity.domain.second_factor import Ask
 from identity.domain.user import asked_username
 from identity.store import user as users
@@ -23,38 +28,50 @@ from identity.store.user import Credentials
 CODE_ATTEMPTS, CODE_WINDOW_SECONDS = 10, 600
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What signing in still needs; for a passkey, what the browser is to be asked."""
+
+    need: Ask
+    passkey_options: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What somebody shows beside the password or the ticket."""
+
+    code: str | None = None
+    passkey: str | None = None
+
+
 async def sign_in(
-    ctx: IdentityContext, asked: str, password: str, code: str | None
-) -> Opened | Ask:
+    ctx: IdentityContext, asked: str, password: str, beside: Beside
+) -> Opened | Asked:
     """Raises `Throttled`, or `Unauthenticated` in the same words and time for every reason."""
     office, username, throttle = ctx.loaders.office, asked_username(asked), _throttle(ctx)
     known, kept = await proved(ctx, username, password)
-    codes = Throttle(ctx.runtime.redis, CODE_ATTEMPTS, CODE_WINDOW_SECONDS)
-    if code:
-        await codes.count(f"{username} code", "")  # from wherever: six digits are few
-    second = Second(office.seal, code, needs_second(ctx, known.id))
+    codes = await _counted(ctx, username, beside)
+    second = _second(ctx, beside, required=needs_second(ctx, known.id))
     try:
         opened = await ctx.write(
             commands.open_session, known.id, kept, ctx.client, office.lifetimes, second
         )
     except WrongCode as problem:
-        await ctx.write(commands.note_refused, known.id)
-        raise _wrong_code() from problem
+        raise await _refused(ctx, known.id, beside, problem) from problem
     if opened is None:
         raise _wrong()
     if isinstance(opened, Ask):
-        return opened
+        return await _asked(ctx, known.id, opened)
     await throttle.forget(username, ctx.client)
-    if code:
-        await codes.forget(f"{username} code", "")
+    await codes()
     if domain.is_outdated(kept):
         await ctx.write(commands.rehash, known.id, kept, await office.passwords.hashed(password))
     return opened
 
 
 async def finish_by_provider(
-    ctx: IdentityContext, ticket: str, verifier: str, code: str | None
-) -> Opened | Ask:
+    ctx: IdentityContext, ticket: str, verifier: str, beside: Beside
+) -> Opened | Asked:
     """Raises `Unauthenticated` for the ticket or the code, `Denied` for the person, `Throttled`."""
     office = ctx.loaders.office
     whose = await ctx.write(links.recognise, office.seal, ticket, verifier)
@@ -62,22 +79,68 @@ async def finish_by_provider(
         raise whose.why
     known = await ctx.read(users.credentials_of, whose)
     assert known is not None
-    codes = Throttle(ctx.runtime.redis, CODE_ATTEMPTS, CODE_WINDOW_SECONDS)
-    if code:
-        await codes.count(f"{known.username} code", "")
-    second = Second(office.seal, code, required=False)
+    codes = await _counted(ctx, known.username, beside)
+    second = _second(ctx, beside, required=False)
     try:
         opened = await ctx.write(
             links.redeem, ticket, verifier, ctx.client, office.lifetimes, second, _strict(ctx)
         )
     except WrongCode as problem:
-        await ctx.write(commands.note_refused, whose)
-        raise _wrong_code() from problem
+        raise await _refused(ctx, whose, beside, problem) from problem
     if isinstance(opened, Refusal):
         raise opened.why
-    if code and isinstance(opened, Opened):
-        await codes.forget(f"{known.username} code", "")
+    if isinstance(opened, Ask):
+        return await _asked(ctx, whose, opened)
+    await codes()
     return opened
+
+
+async def _counted(
+    ctx: IdentityContext, username: str, beside: Beside
+) -> Callable[[], Awaitable[None]]:
+    """Count a try of a code, from wherever: six digits are few. The answer clears the count."""
+    throttle = Throttle(ctx.runtime.redis, CODE_ATTEMPTS, CODE_WINDOW_SECONDS)
+    key = f"{username} code"
+    if beside.code:
+        await throttle.count(key, "")
+
+    async def forget() -> None:
+        if beside.code:
+            await throttle.forget(key, "")
+
+    return forget
+
+
+def _second(ctx: IdentityContext, beside: Beside, *, required: bool) -> Second:
+    office = ctx.loaders.office
+    return Second(office.seal, beside.code, beside.passkey, office.relying, required)
+
+
+async def _asked(ctx: IdentityContext, whose: UserId, need: Ask) -> Asked:
+    """What is needed, with a challenge for those who have a passkey."""
+    relying = ctx.loaders.office.relying
+    if need is Ask.ENROL or relying is None:
+        return Asked(need)
+    return Asked(need, await ctx.write(passkeys.begin_sign_in, relying, whose))
+
+
+async def _refused(
+    ctx: IdentityContext, whose: UserId, beside: Beside, problem: WrongCode
+) -> Unauthenticated:
+    await ctx.write(commands.note_refused, whose)
+    if isinstance(problem.__cause__, CopiedPasskey):
+        await ctx.write(passkeys.note_copied, whose)
+    if beside.passkey:
+        return Unauthenticated(
+            "The passkey was not accepted; try again, or use a code.",
+            "通行密钥未通过验证，请重试或使用验证码。",
+            field="passkey",
+        )
+    return Unauthenticated(
+        "The code is not right, or was used before; wait for the next one.",
+        "验证码不正确或已使用，请等待下一个。",
+        field="code",
+    )
 
 
 async def proved(ctx: IdentityContext, username: str, password: str) -> tuple[Credentials, str]:
@@ -104,7 +167,7 @@ def needs_second(ctx: IdentityContext, user: UserId) -> bool:
 async def change_password(ctx: IdentityContext, current: str, new: str) -> None:
     """Raises `Throttled`, `BadInput` for either password, `Unauthenticated` for an ended session."""
     me, throttle = UserId(ctx.actor.user_id), _throttle(ctx)
-    await ctx.read(commands.refuse_ended, ctx.actor)
+    await ctx.read(refuse_ended, ctx.actor)
     known = await ctx.read(users.credentials_of, me)
     if known is None or known.password_hash is None:
         raise _wrong()
@@ -135,11 +198,3 @@ def _throttle(ctx: IdentityContext) -> Throttle:
 
 def _wrong() -> Unauthenticated:
     return Unauthenticated("The user name or the password is wrong.", "用户名或密码错误。")
-
-
-def _wrong_code() -> Unauthenticated:
-    return Unauthenticated(
-        "The code is not right, or was used before; wait for the next one.",
-        "验证码不正确或已使用，请等待下一个。",
-        field="code",
-    )

@@ -13,11 +13,10 @@ from chassis.errors import Denied, Unauthenticated
 from identity.api.ids import maybe_uuid, uuid
 from identity.api.loaders import IdentityContext, IdentityInfo
 from identity.api.session import in_reach
-from identity.api.sign_in import finish_by_provider
-from identity.api.signed import SignInPayload, signed
+from identity.api.sign_in import Beside, finish_by_provider
+from identity.api.signed import PasskeyArgument, SignInPayload, signed
 from identity.commands import sign_in_link as commands
 from identity.domain.ids import SignInLinkId, UserId
-from identity.domain.second_factor import Ask
 from identity.store import provider as providers, sign_in_link as store
 from identity.store.sign_in_link import LinkRow
 
@@ -89,13 +88,14 @@ class SignInLinkMutation:
             str | None,
             strawberry.argument(description="Where `needs` was CODE, as for `signIn`."),
         ] = None,
+        passkey: PasskeyArgument = None,
     ) -> SignInPayload:
-        ctx = info.context
+        ctx, beside = info.context, Beside(code, passkey)
         try:
-            opened = await finish_by_provider(ctx, ticket, verifier, code)
+            opened = await finish_by_provider(ctx, ticket, verifier, beside)
         except Unauthenticated as problem:
             return SignInPayload(errors=[user_error(problem, ctx.locale)])
-        return SignInPayload(needs=opened) if isinstance(opened, Ask) else await signed(ctx, opened)
+        return await signed(ctx, opened)
 
     @strawberry.mutation(
         description="Tie an account at a provider to one's own, to sign in by it from now on. "

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
 import strawberry
 
 from chassis.api.problems import UserError
 from identity.api.loaders import IdentityContext
+from identity.api.sign_in import Asked
 from identity.commands.session import Opened
 from identity.domain.second_factor import Ask
+
+PasskeyArgument = Annotated[
+    str | None,
+    strawberry.argument(
+        description="The browser's answer to `passkeyOptions`, as JSON (`credential.toJSON()`)."
+    ),
+]
 
 strawberry.enum(
     Ask,
     name="SignInNeed",
-    description="CODE: sign in again with `code`. ENROL: a role needs a second factor and there "
-    "is none; `beginSecondFactor` makes one, its first code puts it in force.",
+    description="CODE: sign in again with `code`, or with `passkey` where `passkeyOptions` is there. ENROL: a role needs a second factor and there "
+    "is none; `beginSecondFactor` makes one, its first code puts it in force, or `beginPasskey` makes "
+    "a passkey. PASSKEY: sign in again with `passkey`, or with a recovery code as `code`.",
 )
 
 
@@ -41,6 +51,11 @@ class SignInPayload:
     needs: Ask | None = strawberry.field(
         default=None, description="What is missing beside the right password; no tokens then."
     )
+    passkey_options: str | None = strawberry.field(
+        default=None,
+        description="With `needs` CODE or PASSKEY, for somebody who has passkeys: JSON for "
+        "`PublicKeyCredential.parseRequestOptionsFromJSON`; answer it within five minutes.",
+    )
     recovery_codes: list[str] = strawberry.field(
         default_factory=list,
         description="With the first code of a new second factor: codes for the day the telephone "
@@ -53,8 +68,10 @@ class SignInPayload:
     )
 
 
-async def signed(ctx: IdentityContext, opened: Opened) -> SignInPayload:
-    """A session with its tokens."""
+async def signed(ctx: IdentityContext, opened: Opened | Asked) -> SignInPayload:
+    """A session with its tokens, or what is asked for before there is one."""
+    if isinstance(opened, Asked):
+        return SignInPayload(needs=opened.need, passkey_options=opened.passkey_options)
     token = await ctx.loaders.office.access_token(ctx.db, opened.user, opened.session)
     return SignInPayload(
         access_token=token.text,

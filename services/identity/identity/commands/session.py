@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 
 from chassis import audit
 from chassis.actor import Actor
-from chassis.errors import NotFound, Unauthenticated
-from identity.commands.second_factor import passed
+from chassis.errors import NotFound
+from identity.commands.second_factor import Second, passed
+from identity.commands.signed_in import over, refuse_ended
 from identity.domain import token
 from identity.domain.ids import ProviderId, SessionId, UserId
-from identity.domain.seal import Seal
 from identity.domain.second_factor import Ask
 from identity.domain.session import Ending, Verdict, decide
 from identity.store import session as store, user as users
@@ -38,15 +38,6 @@ class Opened:
     recovery_codes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Second:
-    """The code that somebody shows beside their password, and whether they need one in any case."""
-
-    seal: Seal
-    code: str | None
-    required: bool
-
-
 def open_session(
     session: Session,
     user: UserId,
@@ -62,7 +53,7 @@ def open_session(
     present = users.credentials_of(session, user)
     if present is None or not present.active or present.password_hash != checked_hash:
         return None
-    found = passed(session, second.seal, user, second.code, required=second.required)
+    found = passed(session, second, user)
     if isinstance(found, Ask):
         return found
     return begin_session(session, user, address, lasts, found)
@@ -134,7 +125,7 @@ def change_password(session: Session, actor: Actor, checked_hash: str, hashed: s
     me = UserId(actor.user_id)
     present = users.credentials_of(session, me)
     if present is None or not present.active or present.password_hash != checked_hash:
-        raise _over()
+        raise over()
     users.change(session, me, password_hash=hashed)
     mine = SessionId(actor.session_id) if actor.session_id else None
     store.end_all(session, me, Ending.PASSWORD_CHANGED, but=mine)
@@ -166,12 +157,6 @@ def end_session(
     return ended
 
 
-def refuse_ended(session: Session, actor: Actor) -> None:
-    """An access token outlives its session by minutes; what matters asks the session itself."""
-    if actor.session_id is None or not store.is_open(session, SessionId(actor.session_id)):
-        raise _over()
-
-
 def forget_expired(session: Session, older: timedelta) -> int:
     """Delete what nobody can use or learn from any more."""
     return store.forget(session, older)
@@ -186,7 +171,3 @@ def _issue(session: Session, id: SessionId, lasts: Lifetimes) -> str:
 def _tell_end(session: Session, actor: Actor | None, id: SessionId, ending: Ending) -> None:
     changes = {"ending": [None, ending.value]}
     audit.record(session, actor, "end", "Session", str(id), changes=changes)
-
-
-def _over() -> Unauthenticated:
-    return Unauthenticated("This session is over; sign in again.", "会话已结束，请重新登录。")

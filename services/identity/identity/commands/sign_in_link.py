@@ -11,7 +11,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,10 +23,11 @@ from chassis.errors import BadInput, Conflict, Denied, NotFound, Unauthenticated
 from chassis.policy.guard import compile_rules
 from chassis.policy.rules import subjects
 from identity.commands import policy
-from identity.commands.second_factor import passed
-from identity.commands.session import Lifetimes, Opened, Second, begin_session, refuse_ended
+from identity.commands.second_factor import Second, passed
+from identity.commands.session import Lifetimes, Opened, begin_session
+from identity.commands.signed_in import refuse_ended, refuse_not_fresh
 from identity.domain import provider as domain, token, user as user_domain
-from identity.domain.ids import ProviderId, SessionId, SignInLinkId, UserId
+from identity.domain.ids import ProviderId, SignInLinkId, UserId
 from identity.domain.provider import Admission, Claimed
 from identity.domain.seal import Seal
 from identity.domain.second_factor import Ask
@@ -36,7 +37,6 @@ from identity.store import (
     provider as providers,
     provider_session as provider_sessions,
     role as roles,
-    session as sessions,
     sign_in_link as store,
     user as users,
 )
@@ -105,7 +105,7 @@ def redeem(
     if not (shown.provider.trusts_second_factor and shown.who.strong):
         # The rows are asked, not the guard: somebody who is new is not in its snapshot yet.
         must = second.required or _has_role(session, whose, required)
-        found = passed(session, second.seal, whose, second.code, required=must)
+        found = passed(session, replace(second, required=must), whose)
         if isinstance(found, Ask):
             return found
         codes = found
@@ -164,19 +164,6 @@ def unlink(session: Session, actor: Actor, id: SignInLinkId, reaches: frozenset[
     provider_sessions.end_of_user(session, held.provider, held.user)
     changes = {"provider": [str(held.provider), None]}
     audit.record(session, actor, "unlink", "User", str(held.user), changes=changes)
-
-
-def refuse_not_fresh(session: Session, actor: Actor, fresh: timedelta) -> UserId:
-    """A token that was stolen an hour ago must not make itself a way in for ever."""
-    refuse_ended(session, actor)
-    assert actor.session_id is not None
-    if not sessions.is_younger(session, SessionId(actor.session_id), fresh):
-        raise Denied(
-            "Sign in again first: this asks for a sign-in of the last minutes.",
-            "请先重新登录：此操作要求最近几分钟内登录。",
-            reauthenticate=True,
-        )
-    return UserId(actor.user_id)
 
 
 def _opened(session: Session, seal: Seal, ticket: str, verifier: str) -> _Shown:

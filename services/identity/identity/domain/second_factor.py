@@ -29,6 +29,7 @@ class Ask(Enum):
     """What signing in still needs beside the password."""
 
     CODE = "code"
+    PASSKEY = "passkey"
     ENROL = "enrol"
 
 

@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
+from identity.domain import second_factor as domain
 from identity.domain.ids import UserId
 from identity.domain.seal import Seal
 from identity.store.metadata import metadata
@@ -127,6 +128,27 @@ def set_codes(session: Session, whose: UserId, digests: Iterable[bytes]) -> None
     session.execute(insert(recovery_code), [{"user_id": whose, "digest": one} for one in digests])
 
 
+def drop_codes(session: Session, whose: UserId) -> None:
+    """Let no recovery code be good."""
+    session.execute(delete(recovery_code).where(recovery_code.c.user_id == whose))
+
+
+def drop_waiting(session: Session, whose: UserId) -> None:
+    """Take away a secret that waits for its first code."""
+    session.execute(
+        delete(second_factor).where(
+            second_factor.c.user_id == whose, second_factor.c.confirmed_at.is_(None)
+        )
+    )
+
+
+def new_codes(session: Session, whose: UserId) -> tuple[str, ...]:
+    """New recovery codes; this is the one moment at which anybody can read them."""
+    codes = domain.recovery_codes()
+    set_codes(session, whose, map(domain.recovery_digest, codes))
+    return tuple(codes)
+
+
 def use_code(session: Session, whose: UserId, digest: bytes) -> bool:
     """Use a recovery code up; False if it is none or was used before."""
     done = session.execute(
@@ -143,7 +165,7 @@ def use_code(session: Session, whose: UserId, digest: bytes) -> bool:
 
 
 def end(session: Session, whose: UserId) -> bool:
-    """Take a second factor away with its codes; False if there was none."""
+    """Take an authenticator away; False if there was none."""
     done = session.execute(
         delete(second_factor)
         .where(second_factor.c.user_id == whose)

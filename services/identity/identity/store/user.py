@@ -201,6 +201,11 @@ def _credentials(session: Session, condition: ColumnElement[bool]) -> Credential
     return Credentials(UserId(one.id), one.username, one.password_hash, active)
 
 
+def hold(session: Session, id: UserId) -> None:
+    """Keep a user as they are until the transaction ends; others wait."""
+    session.execute(select(user.c.id).where(user.c.id == id).with_for_update())
+
+
 def kind_of(session: Session, id: UserId) -> Kind | None:
     """Whether this is a person or a service; None: there is nobody of this id."""
     found = session.execute(select(user.c.kind).where(user.c.id == id)).scalar_one_or_none()
