@@ -55,6 +55,13 @@ class Conflict(HuichiError):
     status = 409
 
 
+class Gone(HuichiError):
+    """It was there and is not to be had any more: revoked, expired or used up."""
+
+    code = "GONE"
+    status = 410
+
+
 class Denied(HuichiError):
     """The policy does not permit this action to this person."""
 
@@ -101,6 +108,7 @@ FAMILY: tuple[type[HuichiError], ...] = (
     BadInput,
     NotFound,
     Conflict,
+    Gone,
     Denied,
     Unauthenticated,
     LimitExceeded,

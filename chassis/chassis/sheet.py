@@ -96,6 +96,20 @@ def read(
     return _with_header(_bounded(grid, bounds), is_header or (lambda _: False))
 
 
+def texts(content: bytes, *, limits: Limits | None = None) -> Iterator[str]:
+    """Every cell of a table, header or not, letter by letter as it is there: nothing is trimmed.
+    Text that is no table comes in lines. Raises `BadInput` and `LimitExceeded`."""
+    bounds = limits or Limits()
+    if len(content) > bounds.size:
+        raise _above("file", "文件大小", f"{bounds.size // MEGABYTE} MB", size=len(content))
+    if content.startswith(b"PK\x03\x04"):
+        grid = _workbook(content, bounds, str)
+    else:
+        grid = _text(content, bounds, str)
+    for _, row in _bounded(grid, bounds):
+        yield from (cell for cell in row if cell)
+
+
 def _with_header(grid: Grid, is_header: Callable[[str], bool]) -> Sheet:
     """The header is the first row that is as wide as the sheet and holds only different words."""
     head = list(itertools.islice(grid, HEADER_WITHIN))
@@ -169,7 +183,7 @@ _SCIENTIFIC = re.compile(r"[+-]?\d(?:\.\d+)?E\+?(\d{2,3})", re.I)
 _INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060\u00a0\u3000 \t\r\n"
 
 
-def _text(content: bytes, limits: Limits) -> Grid:
+def _text(content: bytes, limits: Limits, cell: Callable[[str], str] | None = None) -> Grid:
     text = _decoded(content)
     if "\x00" in text:
         raise BadInput(
@@ -191,7 +205,7 @@ def _text(content: bytes, limits: Limits) -> Grid:
                 f"第 {number} 行不是合法的 CSV：引号未闭合或单元格过长。",
                 field="file",
             ) from problem
-        yield number, [_cell(cell) for cell in row]
+        yield number, [(cell or _cell)(text) for text in row]
 
 
 def _decoded(content: bytes) -> str:
@@ -233,7 +247,7 @@ _REFERENCE = re.compile(rb"""\br\s*=\s*["']\s*([A-Z]{0,3})([0-9]{1,10})\s*["']""
 _OVERLAP = 64
 
 
-def _workbook(content: bytes, limits: Limits) -> Grid:
+def _workbook(content: bytes, limits: Limits, cell: Callable[[str], str] | None = None) -> Grid:
     _refuse_bomb(content, limits)
     try:
         with CalamineWorkbook.from_filelike(io.BytesIO(content)) as book:
@@ -258,7 +272,7 @@ def _workbook(content: bytes, limits: Limits) -> Grid:
             field="file",
         ) from problem
     for number, row in enumerate(rows, start=first):
-        yield number, [_value(value) for value in row]
+        yield number, [_value(value, cell or _cell) for value in row]
 
 
 def _refuse_bomb(content: bytes, limits: Limits) -> None:
@@ -344,10 +358,10 @@ def _column(letters: bytes) -> int:
 Value = int | float | str | bool | dt.time | dt.date | dt.datetime | dt.timedelta
 
 
-def _value(value: Value) -> str:
+def _value(value: Value, cell: Callable[[str], str]) -> str:
     """A cell as the text a person would read in it."""
     if isinstance(value, str):
-        return _cell(value)
+        return cell(value)
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if isinstance(value, int | float):

@@ -28,7 +28,7 @@ READER = UUID(int=0xA4)
 STRANGER = UUID(int=0xA5)
 AUDITOR = UUID(int=0xA6)
 
-EVERY_ACTION = ("read", "create", "update", "merge", "absorb", "import")
+EVERY_ACTION = ("read", "create", "update", "merge", "absorb", "import", "export")
 
 TRYTON = Source("tryton")
 SHEET = Source("spreadsheet")
@@ -54,6 +54,7 @@ def a_policy(version: int = 1) -> Snapshot:
     for action in ("read", "create", "update", "import"):
         rules.append(Rule("role:rep", "Customer", action, "own+collaborating"))
         rules.append(Rule("role:rep", "Contact", action, "own+collaborating"))
+    rules.append(Rule("role:rep", "Customer", "export", "own"))
     rules.append(Rule("role:rep", "Customer", "read", "pool"))
     rules.append(Rule("role:rep", "Tag", "read"))
     rules += [Rule("role:rep", field, "read", "own+collaborating") for field in clear]
@@ -67,6 +68,11 @@ def a_policy(version: int = 1) -> Snapshot:
         Rule("role:reader", "Contact.mobile", "read", "all", "mask:first3last4"),
         Rule("role:reader", "Contact.email", "read", "all", "mask:domain"),
         Rule("role:auditor", "Rule", "read"),
+        Rule("role:auditor", "CustomerExport", "read"),
+        Rule("role:auditor", "CustomerExport", "identify"),
+        Rule("role:lead", "CustomerExport", "read", "subtree"),
+        Rule("role:lead", "CustomerExport", "approve", "subtree"),
+        Rule("role:steward", "CustomerExport", "approve"),
     ]
     return Snapshot(
         version=version,

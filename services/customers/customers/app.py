@@ -1,4 +1,5 @@
-"""The composition root of customers: its schema, its loaders, and the doors for files."""
+"""The composition root of customers: its schema, its loaders, the doors for files, and
+what it listens to."""
 
 from __future__ import annotations
 
@@ -6,16 +7,26 @@ from starlette.applications import Starlette
 
 from chassis.settings import load
 from chassis.web import Service, application, serve
+from customers.api.export_files import ROUTES as EXPORT_ROUTES
 from customers.api.files import ROUTES
 from customers.api.loaders import Loaders
 from customers.api.schema import schema
+from customers.facts import HANDLERS, LISTENS_TO
 from customers.settings import CustomersSettings
 
 
 def create(settings: CustomersSettings) -> Starlette:
     """The web application."""
     return application(
-        Service(name="customers", settings=settings, schema=schema, loaders=Loaders, routes=ROUTES)
+        Service(
+            name="customers",
+            settings=settings,
+            schema=schema,
+            loaders=Loaders,
+            handlers=HANDLERS,
+            listens_to=LISTENS_TO,
+            routes=[*ROUTES, *EXPORT_ROUTES],
+        )
     )
 
 

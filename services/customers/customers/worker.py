@@ -7,13 +7,14 @@ from celery import Celery
 from chassis.settings import load
 from chassis.worker import celery, route
 from customers.settings import CustomersSettings
-from customers.tasks import import_job, upkeep
+from customers.tasks import customer_export, import_job, upkeep
 
 
 def register(app: Celery, settings: CustomersSettings) -> None:
     """Adds the tasks of customers to an application."""
     route(app, "customers")
     import_job.define(app, settings)
+    customer_export.define(app, settings)
     upkeep.define(app, settings)
 
 

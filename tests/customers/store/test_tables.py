@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import create_engine, inspect
 
 import customers.store.customer
+import customers.store.customer_export
 import customers.store.import_job
 import customers.store.match
 from chassis import migrate
@@ -12,7 +13,12 @@ from chassis.db import SyncDatabase, driver_url
 from customers.store.customer import SHOWN, CustomerRow
 from customers.store.metadata import metadata
 
-MODULES = (customers.store.customer, customers.store.import_job, customers.store.match)
+MODULES = (
+    customers.store.customer,
+    customers.store.customer_export,
+    customers.store.import_job,
+    customers.store.match,
+)
 
 
 def test_every_column_exists_and_is_as_nullable_as_we_say(db: SyncDatabase) -> None:

@@ -11,9 +11,11 @@ from customers.api.access import AccessQuery
 from customers.api.changeset import Changeset
 from customers.api.contact import Contact, ContactMutation
 from customers.api.customer import Customer
+from customers.api.customer_export import CustomerExportMutation, CustomerExportQuery
 from customers.api.customer_mutation import CustomerMutation
 from customers.api.customer_query import CustomerQuery
 from customers.api.import_job import ImportMutation, ImportQuery
+from customers.api.leak import LeakMutation
 from customers.api.match import MatchCandidate, MatchMutation, MatchQuery
 from customers.api.merge import MergeEvent, MergeMutation
 from customers.api.survivorship import SurvivorshipMutation, SurvivorshipQuery
@@ -21,7 +23,15 @@ from customers.api.tag import Tag, TagMutation, TagQuery
 
 
 @strawberry.type(description="What can be asked.")
-class Query(CustomerQuery, AccessQuery, ImportQuery, MatchQuery, SurvivorshipQuery, TagQuery):
+class Query(
+    CustomerQuery,
+    AccessQuery,
+    ImportQuery,
+    CustomerExportQuery,
+    MatchQuery,
+    SurvivorshipQuery,
+    TagQuery,
+):
     pass
 
 
@@ -34,6 +44,8 @@ class Mutation(
     MergeMutation,
     SurvivorshipMutation,
     ImportMutation,
+    CustomerExportMutation,
+    LeakMutation,
     AbsorbMutation,
 ):
     pass

@@ -17,6 +17,12 @@ def normalise(text: str, field: str = "email") -> str:
     """The address in its one spelling. Raises `BadInput` that says what would be right."""
     address = unicodedata.normalize("NFKC", text).strip().removeprefix("mailto:").lower()
     name, _, _ = address.partition("@")
+    if "***" in name:
+        raise BadInput(
+            "The e-mail address is masked (***); give all of it.",
+            "邮箱含有掩码 ***，请填写完整地址。",
+            field=field,
+        )
     if _ADDRESS.fullmatch(address) and ".." not in address and not _dotted(name):
         return address
     raise BadInput(

@@ -32,11 +32,15 @@ class Field:
     protected_by: str | None = None
 
 
+# At the ends of what is pasted from elsewhere; of an exported cell, the watermark.
+_UNSEEN = " \ufeff\u200b\u200c\u200d\u2060"
+
+
 def text(field: str, limit: int) -> Callable[[str], str]:
     """A rule for free text: one line, trimmed, not longer than the limit."""
 
     def normalise(value: str) -> str:
-        clean = " ".join(unicodedata.normalize("NFC", value).split())
+        clean = " ".join(unicodedata.normalize("NFC", value).split()).strip(_UNSEEN)
         if any(unicodedata.category(character) == "Cc" for character in clean):
             raise BadInput(
                 f"{field} holds control characters; only readable text is allowed.",

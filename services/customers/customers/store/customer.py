@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -190,6 +190,30 @@ def listed(
 def count(session: Session, scope: Scope, search: Search) -> int:
     """How many there are, counted no further than one above the cap."""
     some = select(customer.c.id).where(*_conditions(scope, search)).limit(COUNT_CAP + 1)
+    return session.execute(select(func.count()).select_from(some.subquery())).scalar_one()
+
+
+def everything(
+    session: Session, scopes: Sequence[Scope], search: Search, batch: int
+) -> Iterator[list[CustomerRow]]:
+    """All customers that every one of these scopes reaches, by name, through a cursor of the server:
+    memory holds one batch, however many there are."""
+    first, *others = scopes
+    statement = (
+        select(*SHOWN)
+        .where(*_conditions(first, search), *(other.where(ACCESS) for other in others))
+        .order_by(customer.c.name_key, customer.c.id)
+    )
+    found = session.execute(statement, execution_options={"yield_per": batch})
+    for rows in found.partitions():
+        yield [row_of(row) for row in rows]
+
+
+def count_within(session: Session, scopes: Sequence[Scope], search: Search, most: int) -> int:
+    """How many `everything` gives, counted no further than one above `most`."""
+    first, *others = scopes
+    where = (*_conditions(first, search), *(other.where(ACCESS) for other in others))
+    some = select(customer.c.id).where(*where).limit(most + 1)
     return session.execute(select(func.count()).select_from(some.subquery())).scalar_one()
 
 

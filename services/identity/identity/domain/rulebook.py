@@ -61,7 +61,7 @@ RULEBOOK: tuple[Entry, ...] = (
     Entry("ApiClient", _CRU, "Keys of programs; update ends them"),
     Entry(
         "Customer",
-        (*_CRU, "delete", "merge", "absorb", "import"),
+        (*_CRU, "delete", "merge", "absorb", "import", "export"),
         "Organisations and persons in the pool",
         _CUSTOMER_ROWS,
     ),
@@ -70,6 +70,13 @@ RULEBOOK: tuple[Entry, ...] = (
     _sensitive("Contact.name", "Name of a contact"),
     _sensitive("Contact.mobile", "Mobile number of a contact"),
     _sensitive("Contact.email", "E-mail address of a contact"),
+    Entry(
+        "CustomerExport",
+        ("read", "approve", "identify"),
+        "Files that customers leave the pool in; own: those one asked for. Identify names the "
+        "export that a found file comes from",
+        ("own", "department", "subtree", "all"),
+    ),
     Entry("Tag", ("read", "update"), "Labels on customers", _CUSTOMER_ROWS),
     Entry("FollowUp", _CRU, "What was talked about with a customer", _CUSTOMER_ROWS),
     Entry("Task", _CRU, "What is to be done for a customer", _CUSTOMER_ROWS),

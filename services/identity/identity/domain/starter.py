@@ -69,7 +69,7 @@ ROLES: tuple[StarterRole, ...] = (
         "Keeps the pool clean: all customers, merging, importing",
         _may(
             "all",
-            Customer="read create update delete merge import",
+            Customer="read create update delete merge import export",
             Contact="read create update delete",
             Tag="read update",
             FollowUp="read create",
@@ -94,6 +94,7 @@ ROLES: tuple[StarterRole, ...] = (
             Task="read create update",
             SourceRecord="read",
         )
+        + _may("own", Customer="export")
         + _may("all", SyncRun="read")
         + _shown(_NEAR, "clear", _CODE, _NAME)
         + _shown("own", "clear", _MOBILE, _EMAIL)
@@ -106,7 +107,8 @@ ROLES: tuple[StarterRole, ...] = (
         "What sales may, for every customer of the department and those below it",
         _may(
             "subtree",
-            Customer="read create update",
+            Customer="read create update export",
+            CustomerExport="read approve",
             Contact="read create update",
             Tag="read update",
             FollowUp="read create",
@@ -139,7 +141,9 @@ ROLES: tuple[StarterRole, ...] = (
     StarterRole(
         "marketing",
         "All customers and their tags; people only masked",
-        _may("all", Customer="read import", Contact="read", Tag="read update", SyncRun="read")
+        _may(
+            "all", Customer="read import export", Contact="read", Tag="read update", SyncRun="read"
+        )
         + _shown("all", "mask:first1", _NAME)
         + _shown("all", "mask:first3last4", _CODE, _MOBILE)
         + _shown("all", "mask:domain", _EMAIL),
@@ -181,8 +185,8 @@ ROLES: tuple[StarterRole, ...] = (
     ),
     StarterRole(
         "auditor",
-        "Reads the audit ledger and the policy, no customers",
-        _may("all", AuditEvent="read", Rule="read"),
+        "Reads the audit ledger, the policy and who exported what; names the source of a leak",
+        _may("all", AuditEvent="read", Rule="read", CustomerExport="read identify"),
         ("colleague",),
     ),
     StarterRole(

@@ -1,0 +1,79 @@
+"""What the watermark survives, and what a large export costs: `python -m benchmarks exports [--rows N]`.
+
+First part: a made-up table of a thousand customers is exported by one of a thousand people, attacked, and
+held against the keys of all. The figure is how often the right export is named, and how often any
+other. Second part: an export of `--rows` customers on a PostgreSQL of its own, with its time and the
+memory it adds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+from uuid import UUID
+
+from benchmarks.exports.attacks import ATTACKS, Rows
+from benchmarks.exports.large import large
+from customers.domain import leak, watermark
+
+KINDS = ("text", "text", "phone", "email", "website", "text")
+NAMES = "name, English name, phone, e-mail, website, address"
+
+
+def main() -> None:
+    """Measure, print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tries", type=int, default=50)
+    parser.add_argument("--people", type=int, default=1000)
+    parser.add_argument("--rows", type=int, default=100_000, help="0 leaves the large export out")
+    asked = parser.parse_args()
+    survival(asked.tries, asked.people)
+    if asked.rows:
+        large(asked.rows)
+
+
+def survival(tries: int, people: int) -> None:
+    dice = random.Random(2026)
+    keys = {UUID(int=n + 1): dice.randbytes(watermark.KEY_BYTES) for n in range(people)}
+    plain = table(1000)
+    # A few hold the copies that leak, all are held against them.
+    leaking = dice.sample(list(keys), 6)
+    copies = {who: [marked(row, keys[who]) for row in plain] for who in leaking}
+    print(f"1,000 rows ({NAMES}), {people:,} exports, {tries} tries\n")
+    print("| what was done to the file | named | others named | evidence (median, log10) |")
+    print("|---|---:|---:|---:|")
+    for name, attack in ATTACKS.items():
+        right = wrong = 0
+        evidence = []
+        for _ in range(tries):
+            one, other = dice.sample(leaking, 2)
+            cells = attack(copies[one], copies[other], plain, dice)
+            found = leak.suspects(leak.marks_of(cells), keys)
+            named = {suspect.export for suspect in found if suspect.named}
+            right += one in named
+            wrong += bool(named - {one, other})
+            evidence.append(next((s.evidence for s in found if s.export == one), 0.0))
+        middle = sorted(evidence)[tries // 2]
+        print(f"| {name} | {right / tries:.0%} | {wrong / tries:.0%} | {middle:.0f} |")
+
+
+def table(rows: int) -> Rows:
+    return [
+        [
+            f"第{n}客户科技有限公司",
+            f"Customer No {n} Trading Co Ltd",
+            f"+86138{n:08d}",
+            f"wang.li{n}@c{n}.example.com",
+            f"https://www.c{n}.example.com",
+            f"上海市 浦东新区 世纪大道 {n} 号",
+        ]
+        for n in range(rows)
+    ]
+
+
+def marked(row: list[str], key: bytes) -> list[str]:
+    return [watermark.marked(kind, cell, key) for kind, cell in zip(KINDS, row, strict=True)]
+
+
+if __name__ == "__main__":
+    main()
