@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from gateway.settings import Limits, SignIn
+from gateway.settings import Limits, SignIn, SubgraphLimits
 from tests.gateway.serving.conftest import House, Running
 
 JSON = "application/json"
@@ -285,18 +285,26 @@ def test_takes_a_new_supergraph_and_refuses_a_bad_one(
     file = tmp_path / "supergraph.graphql"
     sdl = house.supergraph.sdl
     file.write_text(sdl)
-    with start(supergraph=file, reload_seconds=0.02) as gateway:
+    patient = SubgraphLimits()
+    with start(supergraph=file, reload_seconds=0.02, subgraph_limits=patient) as gateway:
         assert gateway.ask("{products(first:1){upc}}")["data"]
 
-        file.write_text("type Query { broken")
+        _replace(file, "type Query { broken")
         _wait(lambda: 'gateway_reloads_total{outcome="refused"} 1' in gateway.get("/metrics").text)
         assert gateway.ask("{products(first:1){upc}}")["data"]
         assert "the new supergraph is refused, the old one stays" in caplog.text
 
-        file.write_text(sdl.replace("price: Int", "cost: Int"))
+        _replace(file, sdl.replace("price: Int", "cost: Int"))
         _wait(lambda: 'gateway_reloads_total{outcome="taken"} 1' in gateway.get("/metrics").text)
         assert gateway.ask("{products{price}}")["errors"]
         assert gateway.ask("{products(first:1){upc}}")["data"]
+
+
+def _replace(file: Path, text: str) -> None:
+    """Whole at once, as `gateway compose` does it."""
+    draft = file.with_suffix(".new")
+    draft.write_text(text)
+    draft.replace(file)
 
 
 def _wait(done: Any) -> None:
