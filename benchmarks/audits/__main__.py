@@ -1,12 +1,17 @@
-"""Public test suites that the gateway is held to: `python -m benchmarks audits http|cop|federation`."""
+"""Public test suites that the gateway is held to: `python -m benchmarks audits http|cop|differential|federation`."""
 
 from __future__ import annotations
 
 import sys
 
-from benchmarks.audits import cop, federation, http
+from benchmarks.audits import cop, differential, federation, http
 
-AUDITS = {"cop": cop.main, "federation": federation.main, "http": http.main}
+AUDITS = {
+    "cop": cop.main,
+    "differential": differential.main,
+    "federation": federation.main,
+    "http": http.main,
+}
 
 
 def main() -> int:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import orjson
-from graphql import GraphQLResolveInfo, GraphQLSchema, build_schema, graphql_sync, parse, print_ast
+from graphql import (
+    GraphQLResolveInfo,
+    GraphQLSchema,
+    build_schema,
+    execute_sync,
+    graphql_sync,
+    parse,
+    print_ast,
+)
 
 from gateway.execution.transport import Answer, Request, Send
-from tests.gateway.differential.worlds import World, monolith, stand_for, subgraph, value
+from tests.gateway.differential.worlds import World, friend_of, monolith, stand_for, subgraph, value
 
 Object = dict[str, Any]
 
@@ -17,16 +26,15 @@ def whole(
     world: World, query: str, variables: dict[str, bool], hidden: frozenset[str] = frozenset()
 ) -> Any:
     """What one server that holds everything answers, where `hidden` coordinates are null."""
-    schema = build_schema(monolith(world))
 
     def resolve(source: Object | None, info: GraphQLResolveInfo[Any], **args: Any) -> Any:
         if f"{info.parent_type.name}.{info.field_name}" in hidden:
             return None
         return _resolve(world, source, info, args)
 
-    result = graphql_sync(
-        schema,
-        query,
+    result = execute_sync(
+        _whole_schema(world),
+        parse(query),
         variable_values=variables,
         field_resolver=resolve,
         type_resolver=lambda source, *_: source["type"],
@@ -59,6 +67,12 @@ def sender(world: World) -> Send:
     return send
 
 
+@lru_cache(maxsize=2)
+def _whole_schema(world: World) -> GraphQLSchema:
+    return build_schema(monolith(world))
+
+
+@lru_cache(maxsize=12)
 def _served(world: World, graph: str) -> GraphQLSchema:
     """The subgraph's schema as a federation server offers it."""
     text = subgraph(world, graph).split("\n", 1)[1]
@@ -74,7 +88,9 @@ def _served(world: World, graph: str) -> GraphQLSchema:
         "directive @external on FIELD_DEFINITION\n"
         "directive @requires(fields: String!) on FIELD_DEFINITION\n"
         "directive @provides(fields: String!) on FIELD_DEFINITION\n"
-        "directive @override(from: String!) on FIELD_DEFINITION\n"
+        "directive @override(from: String!, label: String) on FIELD_DEFINITION\n"
+        "directive @context(name: String!) on OBJECT\n"
+        "directive @fromContext(field: String) on ARGUMENT_DEFINITION\n"
         "directive @interfaceObject on OBJECT\n"
     )
     if "type Query" not in text:
@@ -97,9 +113,11 @@ def _resolve(
     name = info.field_name
     if name == "_entities":
         return [_entity(world, item, graph) for item in args["representations"]]
-    if source is None:
+    if source is None or source["type"] == "Query":
         found = value(world, "Query", "0", world.roots[name], args)
-        return {"type": "I", "id": found[1]} if graph == "z" else _wrap(found)
+        return {"type": "I", "id": found[1]} if graph == "z" else _wrap(found, source)
+    if source["type"] == "I" and name == "friend":
+        return {"type": "I", "id": friend_of(world, source["id"])[1]}
     if source["type"] == "I":
         return source["id"] if name == "id" else f"I.{source['id']}.extra"
     kind = world.kinds[source["type"]]
@@ -109,7 +127,18 @@ def _resolve(
             return f"r({_required(world, source, item.needs)})"
         assert item.needs in source["sent"], f"{kind.name}.{name} came without {item.needs}"
         return f"r({source['sent'][item.needs]})"
-    return _wrap(value(world, source["type"], source["id"], item, args))
+    if item.context is not None:
+        return f"c({args.get('a') if graph else _above(world, source, item.context)})"
+    return _wrap(value(world, source["type"], source["id"], item, args), source)
+
+
+def _above(world: World, source: Object, context: tuple[str, str]) -> Any:
+    """What the nearest object above says; only a server that holds everything can look there."""
+    kind, name = context
+    above = source["above"]
+    while above["type"] != kind:
+        above = above["above"]
+    return value(world, kind, above["id"], world.kinds[kind].fields[name], {})
 
 
 def _required(world: World, source: Object, name: str) -> Any:
@@ -128,9 +157,9 @@ def _entity(world: World, sent: Object, graph: str | None) -> Object:
     return {"type": kind, "id": id, "sent": sent}
 
 
-def _wrap(found: Any) -> Any:
+def _wrap(found: Any, above: Object | None) -> Any:
     if isinstance(found, list):
-        return [_wrap(item) for item in found]
+        return [_wrap(item, above) for item in found]
     if isinstance(found, tuple):
-        return {"type": found[0], "id": found[1]}
+        return {"type": found[0], "id": found[1], "above": above}
     return found

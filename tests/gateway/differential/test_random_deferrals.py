@@ -15,9 +15,10 @@ from gateway.execution.deferral import Deferring, Part
 from gateway.operation import choose
 from gateway.plan import print_plan
 from gateway.planning import plan
+from tests.gateway.differential.cases import composed
+from tests.gateway.differential.queries import a_query
 from tests.gateway.differential.servers import sender, whole
-from tests.gateway.differential.test_random_worlds import composed
-from tests.gateway.differential.worlds import World, a_query, a_world
+from tests.gateway.differential.worlds import World, a_world
 
 SEEDS = int(os.environ.get("HUICHI_DIFFERENTIAL_WORLDS", "12"))
 QUERIES = 8

@@ -14,9 +14,11 @@ from gateway.plan import print_plan
 from gateway.planning import plan
 from gateway.planning.rights import Curtain
 from gateway.supergraph.rights import Right
+from tests.gateway.differential.cases import composed
+from tests.gateway.differential.queries import a_query
 from tests.gateway.differential.servers import sender, whole
-from tests.gateway.differential.test_random_worlds import QUERIES, SEEDS, composed
-from tests.gateway.differential.worlds import a_query, a_world
+from tests.gateway.differential.test_random_worlds import QUERIES, SEEDS
+from tests.gateway.differential.worlds import a_world
 
 DEMAND = (Right("authenticated"),)
 

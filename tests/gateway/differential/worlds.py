@@ -27,6 +27,8 @@ class Field:
     provides: str | None = None  # @provides this field of the target, which the owner does not own
     shared: bool = False  # somebody provides it
     left: str | None = None  # the subgraph that the owner took the field over from
+    label: str | None = None  # … only while this label is on
+    context: tuple[str, str] | None = None  # type and field of the object above that it is told of
 
     @property
     def type(self) -> str:
@@ -47,7 +49,7 @@ class Kind:
     fields: dict[str, Field] = field(default_factory=dict)
 
 
-@dataclass
+@dataclass(eq=False)  # each is itself, so that what is built for it can be kept
 class World:
     """Types, abstract types, subgraphs."""
 
@@ -58,6 +60,7 @@ class World:
     roots: dict[str, Field]
     key_of: dict[tuple[str, str], tuple[str, ...]]  # (graph, type) → keys known there
     stand_in: str | None = None  # the subgraph that has the interface I as @interfaceObject
+    setter: tuple[str, str] | None = None  # the subgraph and the type that set a context
 
     def members(self, name: str) -> tuple[str, ...]:
         return self.abstract.get(name, (name,))
@@ -71,6 +74,10 @@ def chance(*parts: object) -> float:
 def value(world: World, kind: str, id: str, item: Field, arguments: dict[str, Any]) -> Any:
     """What a field of an object is: a string, null, or references as (type, id)."""
     luck = chance(kind, id, item.name)
+    if item.target == "Query":
+        return None if not item.required and luck < 0.1 else ("Query", "0")
+    if item.name == "friend":
+        return friend_of(world, id)
     if item.name == "extra":  # whoever answers it does not know the type, only the interface
         return f"I.{id}.extra"
     if item.name == "found":
@@ -94,6 +101,11 @@ def value(world: World, kind: str, id: str, item: Field, arguments: dict[str, An
 def stand_for(world: World, id: str) -> tuple[str, str]:
     """The object that an id of the interface I means."""
     return _reference(world.members("I"), "I", id)[0], id
+
+
+def friend_of(world: World, id: str) -> tuple[str, str]:
+    """A field of the interface I that returns one: whoever answers it knows ids, but no types."""
+    return stand_for(world, str(int(chance("I", id, "friend") * IDS)))
 
 
 def _reference(members: tuple[str, ...], *seed: object) -> tuple[str, str]:
@@ -132,12 +144,46 @@ def a_world(seed: int) -> World:
     stand_in = None
     if "I" in interfaces and dice.random() < 0.7:
         stand_in = "z"
-        interfaces["I"] = ("id", "label", "extra")
+        interfaces["I"] = ("id", "label", "extra", "friend")
         for member in abstract["I"]:
             kinds[member].fields["extra"] = Field("extra", None, owners=("z",))
+            kinds[member].fields["friend"] = Field("friend", "I", owners=("z",))
             key_of |= {(graph, member): kinds[member].keys for graph in graphs}
         roots["found"] = Field("found", "I", owners=("z",))
-    return World(graphs, kinds, abstract, interfaces, roots, key_of, stand_in)
+    world = World(graphs, kinds, abstract, interfaces, roots, key_of, stand_in)
+    if entities:
+        _add_nested_root(dice, world, entities)
+        _add_context(dice, world, entities)
+    return world
+
+
+def _add_nested_root(dice: random.Random, world: World, entities: list[str]) -> None:
+    graphs = [
+        graph for graph in world.graphs if any(graph in f.owners for f in world.roots.values())
+    ]
+    if graphs and dice.random() < 0.4:
+        item = Field("root", "Query", required=dice.random() < 0.5, owners=(dice.choice(graphs),))
+        world.kinds[dice.choice(entities)].fields["root"] = item
+
+
+def _add_context(dice: random.Random, world: World, entities: list[str]) -> None:
+    """A type that is reached through another one only, which tells it one of its fields."""
+    graph, setter = dice.choice(world.graphs), world.kinds[dice.choice(entities)]
+    plain = [
+        f.name
+        for f in setter.fields.values()
+        if f.target is None and graph in f.owners and not (f.argument or f.needs or f.left)
+    ]
+    if not plain or dice.random() < 0.4:
+        return
+    told = Kind("X", ("id",), {"id": Field("id", None, required=True)})
+    told.fields["w"] = Field("w", None, owners=(dice.choice(world.graphs),))
+    told.fields["c"] = Field("c", None, owners=(graph,), context=(setter.name, dice.choice(plain)))
+    told.fields["back"] = Field("back", setter.name, owners=(dice.choice(world.graphs),))
+    setter.fields["x"] = Field("x", "X", many=dice.random() < 0.5, owners=(graph,))
+    world.kinds["X"] = told
+    world.key_of |= {(each, "X"): ("id",) for each in world.graphs}
+    world.setter = graph, setter.name
 
 
 def _add_provides(dice: random.Random, kinds: dict[str, Kind], roots: dict[str, Field]) -> None:
@@ -193,6 +239,7 @@ def _fill(
         )
         if kind.keys and len(owners) == 1 and dice.random() < 0.15:
             kind.fields[name].left = dice.choice([g for g in graphs if g not in owners])
+            kind.fields[name].label = dice.choice([None, "one", "two"])
     if kind.keys:
         plain = [
             f
@@ -241,15 +288,17 @@ def monolith(world: World) -> str:
 def subgraph(world: World, graph: str) -> str:
     """The part of one subgraph; every type is there, as a stub if need be."""
     parts = [
-        'extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", '
+        'extend schema @link(url: "https://specs.apollo.dev/federation/v2.8", '
         'import: ["@key", "@shareable", "@external", "@requires", "@provides", "@override", '
-        '"@interfaceObject"])'
+        '"@interfaceObject", "@context", "@fromContext"])'
     ]
     roots = [item for item in world.roots.values() if graph in item.owners]
     if roots:
         parts.append(f"type Query {{ {' '.join(_marked(item) for item in roots)} }}")
     if graph == world.stand_in:
-        parts.append('type I @key(fields: "id") @interfaceObject { id: String! extra: String }')
+        parts.append(
+            'type I @key(fields: "id") @interfaceObject { id: String! extra: String friend: I }'
+        )
         return "\n".join(parts)
     parts += [_part(world, kind, graph) for kind in world.kinds.values()]
     return "\n".join([*parts, *_abstract(world, graph)])
@@ -275,6 +324,8 @@ def _part(world: World, kind: Kind, graph: str) -> str:
     lines += [item.declared() for item in kind.fields.values() if item.left == graph]
     lines += [f"{kind.fields[name].declared()} @external" for name in sorted(needed)]
     directives = "".join(f' @key(fields: "{key}")' for key in keys)
+    if world.setter == (graph, kind.name):
+        directives += ' @context(name: "ctx")'
     return f"type {kind.name}{_implements(world, kind.name)}{directives} {{ {' '.join(lines)} }}"
 
 
@@ -282,8 +333,13 @@ def _marked(item: Field) -> str:
     shared = " @shareable" if item.shared or len(item.owners) > 1 else ""
     requires = f' @requires(fields: "{item.needs}")' if item.needs else ""
     provides = f' @provides(fields: "{item.provides}")' if item.provides else ""
-    override = f' @override(from: "{item.left}")' if item.left else ""
-    return f"{item.declared()}{shared}{requires}{provides}{override}"
+    label = f', label: "{item.label}"' if item.label else ""
+    override = f' @override(from: "{item.left}"{label})' if item.left else ""
+    declared = item.declared()
+    if item.context:
+        told = f'(a: String @fromContext(field: "$ctx {{ {item.context[1]} }}"))'
+        declared = declared.replace(":", f"{told}:", 1)
+    return f"{declared}{shared}{requires}{provides}{override}"
 
 
 def _implements(world: World, name: str) -> str:
@@ -296,56 +352,8 @@ def _abstract(world: World, graph: str | None = None) -> list[str]:
     for name, members in world.abstract.items():
         if name in world.interfaces:
             key = ' @key(fields: "id")' if world.stand_in and graph is not None else ""
-            extra = " extra: String" if world.stand_in and graph is None else ""
+            extra = " extra: String friend: I" if world.stand_in and graph is None else ""
             parts.append(f"interface {name}{key} {{ id: String! label: String{extra} }}")
         else:
             parts.append(f"union {name} = {' | '.join(members)}")
     return parts
-
-
-# --------------------------------------------------------------------------------------- queries
-
-
-def a_query(world: World, dice: random.Random) -> tuple[str, dict[str, bool]]:
-    """A random valid query, with the values of its variables."""
-    fields = [
-        f"{alias}{item.name} {_selection(world, item.target or '', dice, 4)}"
-        for item in world.roots.values()
-        for alias in ("", f"again_{item.name}: ")[: dice.randint(0, 2) or 1]
-        if alias == "" or dice.random() < 0.3
-    ]
-    unique = {text.split("{")[0]: text for text in fields}
-    text = "query($x: Boolean!, $y: Boolean!) { " + " ".join(unique.values()) + " }"
-    used = " alias: __typename @include(if: $x) other: __typename @skip(if: $y) }"
-    return text[:-2] + used, {"x": dice.random() < 0.5, "y": dice.random() < 0.5}
-
-
-def _selection(world: World, target: str, dice: random.Random, depth: int) -> str:
-    if target in world.abstract:
-        parts = ["__typename"] if dice.random() < 0.5 else []
-        if target in world.interfaces:
-            shared = list(world.interfaces[target])
-            parts += dice.sample(shared, dice.randint(0, len(shared)))
-        for member in world.members(target):
-            if dice.random() < 0.7:
-                # keys of their own, so that equal keys never mean two shapes
-                inner = _fields(world, member, dice, depth, f"{member}_")
-                parts.append(f"... on {member} {{ {inner} }}")
-        return "{ " + (" ".join(parts) or "__typename") + " }"
-    return "{ " + _fields(world, target, dice, depth, "") + " }"
-
-
-def _fields(world: World, name: str, dice: random.Random, depth: int, prefix: str) -> str:
-    parts = []
-    for item in world.kinds[name].fields.values():
-        if dice.random() < 0.55 or (item.target and depth <= 0):
-            continue
-        when = dice.choice(["", "", "", " @include(if: $x)", " @skip(if: $y)"])
-        call = f"(n: {dice.randint(1, 2)})" if item.argument and dice.random() < 0.7 else ""
-        key = f"{prefix}{item.name}: " if prefix else ""
-        if dice.random() < 0.15 and not prefix:
-            key = f"{dice.choice(['id', 'f0', 'z'])}_: "
-        below = f" {_selection(world, item.target, dice, depth - 1)}" if item.target else ""
-        parts.append((key or item.name, f"{key}{item.name}{call}{when}{below}"))
-    unique = dict(parts)
-    return " ".join(unique.values()) or "__typename"
