@@ -26,7 +26,14 @@ from typing import Any
 from graphql import graphql_sync
 
 from benchmarks.gateway import worlds
-from benchmarks.gateway.gateways import GATEWAYS, Gateway, Place, composed, install
+from benchmarks.gateway.gateways import (
+    GATEWAYS,
+    UNCHECKED,
+    Gateway,
+    Place,
+    composed,
+    install,
+)
 from benchmarks.gateway.load import Result, ask, press, request
 from benchmarks.gateway.processes import (
     GATEWAY_CORE,
@@ -38,6 +45,7 @@ from benchmarks.gateway.processes import (
 )
 from benchmarks.gateway.subgraphs import executable, world_of
 from benchmarks.gateway.tables import Table, render
+from benchmarks.gateway.tokens import CALLERS, FEW, MORE_THAN_ARE_REMEMBERED, Issuer
 from gateway.composition import compose
 from gateway.operation import choose, parse_document
 from gateway.planning import plan
@@ -61,6 +69,15 @@ class Bench:
     """How busy the machine was before: above one, somebody else's work is in the figures."""
     tables: list[Table] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        """Sign what clients will send."""
+        self.issuer = Issuer(self.folder / "jwks.json")
+        self.tokens = self.issuer.tokens(CALLERS)
+
+    def ask(self, gateway: Gateway, place: Place, query: str) -> Any:
+        """One question to a gateway."""
+        return ask(place.port, gateway.path, query, self.tokens[0])
+
     def say(self, line: str) -> None:
         """Tell whoever waits."""
         print(line, file=sys.stderr, flush=True)
@@ -73,7 +90,14 @@ class Bench:
         world = world_of(name)
         folder = self.folder / name.replace(":", "-")
         folder.mkdir(exist_ok=True)
-        place = Place(folder, self.npm, self.port + 1, world.federated, self.port)
+        place = Place(
+            folder,
+            self.npm,
+            self.port + 1,
+            world.federated,
+            self.port,
+            jwks=self.issuer.jwks,
+        )
         place.supergraph.write_text(composed(world.federated, self.port))
         command = [sys.executable, "-m", "benchmarks.gateway.subgraphs", name]
         command += ["--port", str(self.port), "--delay", str(delay)]
@@ -101,7 +125,7 @@ class Bench:
         end = time.monotonic() + 30
         while True:
             try:
-                if "data" in ask(place.port, gateway.path, "{ __typename }"):
+                if "data" in self.ask(gateway, place, "{ __typename }"):
                     return
             except Failed:
                 pass
@@ -109,9 +133,11 @@ class Bench:
                 raise Failed(f"never answers: {program.tail()}")
             time.sleep(0.2)
 
-    def each(self, what: str, place: Place) -> Iterator[tuple[Gateway, Running]]:
+    def each(
+        self, what: str, place: Place, gateways: Sequence[Gateway] | None = None
+    ) -> Iterator[tuple[Gateway, Running]]:
         """Every gateway in turn; one that fails is reported and left out."""
-        for gateway in self.gateways:
+        for gateway in gateways or self.gateways:
             self.say(f"{what}: {gateway.name}")
             try:
                 with self.gateway(gateway, place) as program:
@@ -138,8 +164,7 @@ class Bench:
         with self.subgraphs("shop") as place:
             for gateway, _ in self.each("answers", place):
                 answers = {
-                    name: ask(place.port, gateway.path, query)
-                    for name, query in worlds.QUERIES.items()
+                    name: self.ask(gateway, place, query) for name, query in worlds.QUERIES.items()
                 }
                 for name, answer in answers.items():
                     if "errors" in answer:
@@ -164,8 +189,8 @@ class Bench:
             for number in range(self.rounds):
                 for gateway, program in self.each("three queries", place):
                     for name, query in worlds.QUERIES.items():
-                        nth = request(gateway.path, query)
-                        press(place.port, nth, self._warmup(gateway))
+                        nth = request(gateway.path, query, self.tokens)
+                        self._warm_up(gateway, nth, CALLERS)
                         cost, result = self.timed(gateway, program, nth, self.seconds)
                         spent.setdefault(gateway.name, {}).setdefault(name, []).append(cost)
                         self.say(
@@ -175,6 +200,27 @@ class Bench:
                     peak = program.peak_megabytes
                     memory[gateway.name] = max(memory.get(gateway.name, 0), peak)
         self._costs("Requests a core-second", spent, memory)
+
+    def checking(self) -> None:
+        """What checking tokens costs, and what a caller costs who was never seen before."""
+        table = Table(
+            "Light query, requests a core-second: what checking tokens costs",
+            ("gateway", f"{CALLERS:,} callers in turn", "every token for the first time"),
+        )
+        pools = (self.tokens, self.issuer.tokens(MORE_THAN_ARE_REMEMBERED))
+        found: dict[str, list[list[float]]] = {}
+        ours = [gateway for gateway in GATEWAYS if not gateway.packages]
+        with self.subgraphs("shop") as place:
+            for _ in range(self.rounds):
+                for gateway, program in self.each("tokens", place, [*ours, UNCHECKED]):
+                    costs = found.setdefault(gateway.name, [[], []])
+                    for pool, column in zip(pools, costs, strict=True):
+                        nth = request(gateway.path, worlds.LIGHT, pool)
+                        self._warm_up(gateway, nth, CALLERS)
+                        column.append(self.timed(gateway, program, nth, self.seconds)[0])
+        for name, costs in found.items():
+            table.add(name, *(round(1000 / statistics.median(column)) for column in costs))
+        self.tables.append(table)
 
     def new_documents(self) -> None:
         """Every document is new: no cache of plans helps."""
@@ -187,8 +233,8 @@ class Bench:
         with self.subgraphs("shop") as place:
             for gateway, program in self.each("new documents", place):
                 for name, query in queries.items():
-                    nth = request(gateway.path, query)
-                    press(place.port, nth, self._warmup(gateway))
+                    nth = request(gateway.path, query, self.tokens[:FEW])
+                    self._warm_up(gateway, nth, FEW)
                     for _ in range(self.rounds):
                         cost, _ = self.timed(gateway, program, nth, self.seconds)
                         spent.setdefault(gateway.name, {}).setdefault(name, []).append(cost)
@@ -200,8 +246,8 @@ class Bench:
         table = Table("Big query, subgraphs take 10 ms each", ("gateway", "p50 ms", "p95 ms"))
         with self.subgraphs("shop", delay=10) as place:
             for gateway, _ in self.each("slow subgraphs", place):
-                nth = request(gateway.path, worlds.BIG)
-                press(place.port, nth, self._warmup(gateway), connections=2)
+                nth = request(gateway.path, worlds.BIG, self.tokens[:FEW])
+                self._warm_up(gateway, nth, FEW)
                 result = press(place.port, nth, self.seconds, connections=2)
                 table.add(
                     gateway.name,
@@ -224,7 +270,7 @@ class Bench:
                 for _ in range(2):
                     before = self._count(place)
                     started, busy = time.perf_counter(), program.seconds
-                    answer = ask(place.port, gateway.path, query)
+                    answer = self.ask(gateway, place, query)
                     took.append(time.perf_counter() - started)
                     spent.append(program.seconds - busy)
                     asked = self._count(place) - before
@@ -256,7 +302,7 @@ class Bench:
             for gateway, program in self.each("growth", place):
                 row: list[float] = []
                 for rows in sizes:
-                    nth = request(gateway.path, worlds.table_query(rows))
+                    nth = request(gateway.path, worlds.table_query(rows), self.tokens[:FEW])
                     press(place.port, nth, 0.5, connections=2)
                     cost, _ = self._timed_few(program, nth)
                     row.append(round(cost, 3 if cost < 10 else 1))
@@ -280,8 +326,8 @@ class Bench:
         for count in (1, 10, 100):
             with self.subgraphs(f"wide:{count}") as place:
                 for gateway, program in self.each(f"{count} subgraphs", place):
-                    nth = request(gateway.path, worlds.wide_query(count))
-                    press(place.port, nth, self._warmup(gateway))
+                    nth = request(gateway.path, worlds.wide_query(count), self.tokens[:FEW])
+                    self._warm_up(gateway, nth, FEW)
                     cost, _ = self.timed(gateway, program, nth, self.seconds)
                     found.setdefault(gateway.name, []).append(round(cost, 3))
         for name, row in found.items():
@@ -320,9 +366,12 @@ class Bench:
 
     # ------------------------------------------------------------------------------- helpers
 
-    def _warmup(self, gateway: Gateway) -> float:
-        """Node compiles while it runs; nobody is measured before."""
-        return self.seconds if gateway.javascript else min(1.0, self.seconds)
+    def _warm_up(self, gateway: Gateway, nth: Callable[[int], bytes], callers: int) -> None:
+        """Node compiles while it runs, and we verify each token once; nobody is measured before."""
+        seconds = self.seconds if gateway.javascript else min(1.0, self.seconds)
+        asked = press(self.port + 1, nth, seconds).answers
+        while not gateway.packages and asked < callers:
+            asked += press(self.port + 1, nth, seconds).answers
 
     def _count(self, place: Place) -> int:
         return int(ask(place.subgraphs_port, "/count", ""))
@@ -368,6 +417,7 @@ class Bench:
 
 SECTIONS: dict[str, Callable[[Bench], None]] = {
     "queries": Bench.three_queries,
+    "tokens": Bench.checking,
     "new": Bench.new_documents,
     "slow": Bench.slow_subgraphs,
     "plans": Bench.plans,

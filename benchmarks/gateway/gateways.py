@@ -7,11 +7,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.gateway.processes import Failed
+from benchmarks.gateway.tokens import AUDIENCE, ISSUER
 from gateway.composition import compose
 from gateway.supergraph import Subgraph, Supergraph
 
@@ -38,6 +39,8 @@ class Place:
     subgraphs_port: int
     urls: Mapping[str, str] | None = None
     """Of the subgraphs, where they are not paths at one port."""
+    jwks: Path | None = None
+    """The keys of the tokens that clients send, where they are checked."""
 
     def url(self, name: str) -> str:
         """Where a subgraph is."""
@@ -74,7 +77,12 @@ def _ours(place: Place) -> Sequence[str | Path]:
     return [
         *(sys.executable, "-m", "gateway.app", "serve", "--supergraph", place.supergraph),
         *("--port", str(place.port), *(otlp if place.subgraphs_port else ())),
+        *(_checks(place.jwks) if place.jwks else ()),
     ]
+
+
+def _checks(jwks: Path) -> Sequence[str | Path]:
+    return ("--jwks", jwks, "--issuer", ISSUER, "--audience", AUDIENCE, "--require-token")
 
 
 def _apollo(place: Place) -> Sequence[str | Path]:
@@ -135,6 +143,10 @@ GATEWAYS = (
         lambda _: PRODUCTION,
     ),
     Gateway("Grafbase", (GRAFBASE,), _grafbase, javascript=False),
+)
+
+UNCHECKED = Gateway(
+    "ours, tokens not checked", (), lambda place: _ours(replace(place, jwks=None)), javascript=False
 )
 
 

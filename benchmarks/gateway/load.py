@@ -6,7 +6,7 @@ import asyncio
 import http.client
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -18,7 +18,7 @@ from benchmarks.gateway.processes import Failed
 
 Numbers = Iterator[int]
 NUMBERS: Numbers = itertools.count(1)
-"""Never the same twice in one run: for tokens and for documents that must be new."""
+"""Never the same twice in one run: for traces and for documents that must be new."""
 
 SAMPLED = 100
 """One request in so many asks to be traced."""
@@ -37,25 +37,25 @@ class Result:
         return sorted(self.seconds)[int(len(self.seconds) * share)] * 1000
 
 
-def request(path: str, query: str, variables: object = None) -> Callable[[int], bytes]:
-    """How the n-th request reads: a token of its own, and `NEW` in the query replaced by n."""
-    body = orjson.dumps({"query": query, **({"variables": variables} if variables else {})})
+def request(path: str, query: str, tokens: Sequence[bytes]) -> Callable[[int], bytes]:
+    """How the n-th request reads: the next token, and `NEW` in the query replaced by n."""
+    body = orjson.dumps({"query": query})
     length = len(body.replace(b"NEW", b"new%08d" % 0))
 
     def nth(number: int) -> bytes:
         traced = 1 if number % SAMPLED == 0 else 0
         head = (
             b"POST %b HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
-            b"accept: application/json\r\nauthorization: Bearer token-%d\r\n"
+            b"accept: application/json\r\nauthorization: Bearer %b\r\n"
             b"traceparent: 00-%032x-%016x-%02d\r\ncontent-length: %d\r\n\r\n"
-            % (path.encode(), number, number, number, traced, length)
+            % (path.encode(), tokens[number % len(tokens)], number, number, traced, length)
         )
         return head + body.replace(b"NEW", b"new%08d" % number)
 
     return nth
 
 
-def ask(port: int, path: str, query: str) -> Any:
+def ask(port: int, path: str, query: str, token: bytes = b"") -> Any:
     """One question, its answer parsed."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     number = next(NUMBERS)
@@ -67,7 +67,7 @@ def ask(port: int, path: str, query: str) -> Any:
             {
                 "content-type": "application/json",
                 "accept": "application/json",
-                "authorization": f"Bearer token-{number}",
+                "authorization": f"Bearer {token.decode()}",
             },
         )
         body = connection.getresponse().read()
