@@ -4,13 +4,12 @@ import hashlib
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gateway.errors import Unauthenticated
 from gateway.execution.http import Headers, Subgraphs
 from gateway.execution.observe import Observer
 from gateway.execution.signing import HEADER as SIGNED
-from gateway.serving.actor import Actors
 from gateway.serving.caller import NOBODY, Caller
 from gateway.serving.documents import Prepared, Stage
 from gateway.serving.headers import check_rules, ruled
@@ -22,8 +21,11 @@ from gateway.serving.question import Question
 from gateway.serving.rates import Limiter
 from gateway.serving.sending import Careful, Sending
 from gateway.serving.stored import Manifest, Stored, not_supported
-from gateway.serving.tokens import Tokens
 from gateway.settings import Settings
+
+if TYPE_CHECKING:
+    from gateway.serving.actor import Actors
+    from gateway.serving.tokens import Tokens
 
 
 class Visitor(NamedTuple):
@@ -42,9 +44,9 @@ class Edge:
         self.protection = protection
         check_rules(protection.header_rules)
         self.peers = Peers(protection.trusted_proxies)
-        self.tokens = Tokens(protection.authentication) if protection.authentication else None
+        self.tokens = _tokens(settings)
         self.policing = Policing(protection.policies, metrics) if protection.policies else None
-        self.actors = Actors(protection.actor) if protection.actor else None
+        self.actors = _actors(settings)
         self.limiter = (
             Limiter(protection.rates, production=settings.production) if protection.rates else None
         )
@@ -180,6 +182,25 @@ class Edge:
         key = headers.get(clients.key_header) if clients.keys else None
         name = clients.keys.get(hashlib.sha256(key.encode()).hexdigest()) if key else None
         return f"client:{name}" if name else f"address:{address}"
+
+
+# Signatures take 8 MB of libraries, so only who checks or makes them imports them.
+
+
+def _tokens(settings: Settings) -> "Tokens | None":
+    if settings.protection.authentication is None:
+        return None
+    from gateway.serving.tokens import Tokens
+
+    return Tokens(settings.protection.authentication)
+
+
+def _actors(settings: Settings) -> "Actors | None":
+    if settings.protection.actor is None:
+        return None
+    from gateway.serving.actor import Actors
+
+    return Actors(settings.protection.actor)
 
 
 def _stored(settings: Settings) -> Stored | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gateway.errors import BadSettings
 from gateway.protection import Pin
-from gateway.serving.rates import UNREACHABLE, connect
+from gateway.serving.rates import connect, unreachable
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -46,7 +46,7 @@ class Pinned:
                     while self._going:  # a cancellation may be lost in the client
                         await self.look()
                         await self._wait(messages)
-            except UNREACHABLE:
+            except unreachable():
                 log.warning("the pinned version cannot be looked up now")
                 await asyncio.sleep(self.settings.poll_seconds)
 

@@ -52,7 +52,7 @@ class Limiter:
         """Let the client's request in or not."""
         try:
             wait, left = await (self._ask(client) if self._redis else self._here(client))
-        except UNREACHABLE:
+        except unreachable():
             self._complain()
             if not self.closed:
                 return
@@ -123,12 +123,10 @@ def connect(url: str) -> "Redis":
     return client
 
 
-def _unreachable() -> tuple[type[Exception], ...]:
+def unreachable() -> tuple[type[Exception], ...]:
+    """What a store raises that is out of reach; asked when something was raised, so nothing is imported before."""
     try:
         from redis.exceptions import RedisError
     except ImportError:
         return (OSError,)
     return (RedisError, OSError, TimeoutError)
-
-
-UNREACHABLE = _unreachable()

@@ -19,7 +19,7 @@ from gateway.errors import (
 from gateway.protection import PersistedQueries
 from gateway.serving.cache import Recent
 from gateway.serving.question import Question
-from gateway.serving.rates import UNREACHABLE, connect
+from gateway.serving.rates import connect, unreachable
 
 log = logging.getLogger("gateway")
 
@@ -134,7 +134,7 @@ class Persisted:
             return text
         try:
             found = await self._redis.get(f"gateway:document:{hash}")
-        except UNREACHABLE:
+        except unreachable():
             return None  # the client sends the text once more
         text = bytes(found).decode() if isinstance(found, bytes) else None
         if text is None or _digest(text) != hash:
@@ -154,7 +154,7 @@ class Persisted:
         if self._redis:
             try:
                 await self._redis.set(f"gateway:document:{hash}", text, ex=self.settings.seconds)
-            except UNREACHABLE:
+            except unreachable():
                 log.warning("a persisted query is kept in this process only")
 
     async def close(self) -> None:

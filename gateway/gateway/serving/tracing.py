@@ -7,19 +7,13 @@ the query's text nor a variable ever enters a span.
 import logging
 import random
 import re
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from opentelemetry.context import Context
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import (
     NonRecordingSpan,
     Span,
@@ -38,9 +32,10 @@ from gateway.serving.documents import Prepared
 from gateway.serving.metrics import Metrics
 from gateway.settings import Settings
 
-log = logging.getLogger("gateway")
+if TYPE_CHECKING:
+    from gateway.serving.exporting import Export
 
-LAST_SPANS_SECONDS = 1.5
+log = logging.getLogger("gateway")
 
 
 class Caller(NamedTuple):
@@ -57,17 +52,13 @@ class Tracing:
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.settings = settings
         self.metrics = metrics
-        self.provider: TracerProvider | None = None
+        self.export: Export | None = None
         self.tracer: Tracer | None = None
         if settings.otlp_endpoint:
-            self.provider = TracerProvider(
-                sampler=ALWAYS_ON,  # whether to record is decided before a span is made
-                resource=Resource.create({"service.name": settings.service_name}),
-            )
-            endpoint = f"{settings.otlp_endpoint.rstrip('/')}/v1/traces"
-            self.exporter = OTLPSpanExporter(endpoint=endpoint, timeout=5)
-            self.provider.add_span_processor(BatchSpanProcessor(self.exporter))
-            self.tracer = self.provider.get_tracer("gateway")
+            from gateway.serving import exporting
+
+            self.export = exporting.Export(settings.otlp_endpoint, settings.service_name)
+            self.tracer = self.export.tracer
 
     def begin(self, headers: Mapping[str, str]) -> "RequestTrace":
         """Open the trace of one request."""
@@ -87,14 +78,9 @@ class Tracing:
         return RequestTrace(self.metrics, self.tracer if sampled else None, first)
 
     def close(self) -> None:
-        """Send what is left, unless the receiver is gone, and stop the thread."""
-        if self.provider:
-            last = threading.Thread(target=self.provider.force_flush, daemon=True)
-            last.start()
-            last.join(LAST_SPANS_SECONDS)
-            # Ends the retries, which would outlast the process's welcome.
-            self.exporter.shutdown()  # type: ignore[no-untyped-call]  # OpenTelemetry leaves it untyped
-            self.provider.shutdown()
+        """Send what is left."""
+        if self.export:
+            self.export.close()
 
 
 def _chosen(trace_id: int, ratio: float) -> bool:

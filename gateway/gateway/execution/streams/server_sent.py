@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 import orjson
-from pyreqwest.client import Client
+from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import PyreqwestError
 from pyreqwest.response import Response
 
@@ -23,6 +24,26 @@ ALWAYS_SENT: Headers = (
     ),
     ("user-agent", "gateway"),
 )
+
+
+def client(limits: SubgraphLimits) -> Client:
+    """An HTTP client for streams."""
+    # A client of its own: streams stay open and would use up the places of short requests. A dead
+    # peer is noticed by TCP, because a silent stream is a healthy one.
+    return (
+        ClientBuilder()
+        .no_proxy()
+        .follow_redirects(False)
+        .gzip(False)
+        .brotli(False)
+        .zstd(False)
+        .deflate(False)
+        .connect_timeout(timedelta(seconds=limits.connect_seconds))
+        .tcp_keepalive(timedelta(seconds=15))
+        .tcp_keepalive_interval(timedelta(seconds=5))
+        .tcp_keepalive_retries(3)
+        .build()
+    )
 
 
 async def events(

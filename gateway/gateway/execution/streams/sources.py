@@ -4,18 +4,18 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator, Mapping
-from datetime import timedelta
-from typing import Any
-
-from pyreqwest.client import Client, ClientBuilder
+from typing import TYPE_CHECKING, Any
 
 from gateway.errors import SubgraphUnavailable
 from gateway.execution.http import Headers
-from gateway.execution.streams import server_sent, websocket
+from gateway.execution.streams import websocket
 from gateway.execution.streams.failures import refused
 from gateway.execution.transport import Answer
 from gateway.plan import Fetch
 from gateway.settings import EventSource, SubgraphLimits, SubscriptionLimits
+
+if TYPE_CHECKING:
+    from pyreqwest.client import Client
 
 LONG_ENOUGH = 30.0
 """A connection that held so many seconds was a good one: counting starts anew."""
@@ -35,18 +35,20 @@ class Sources:
         self.ways = ways
         self.subgraph_limits = subgraph_limits
         self.limits = limits
-        self.client = _client(subgraph_limits)
+        self._clients: list[Client] = []
+        """None or one, shared with those made by `moved`."""
 
     def moved(self, addresses: Mapping[str, str]) -> "Sources":
         """The same, with other addresses, for a new supergraph."""
         other = object.__new__(Sources)
-        other.addresses, other.ways, other.client = addresses, self.ways, self.client
+        other.addresses, other.ways, other._clients = addresses, self.ways, self._clients
         other.subgraph_limits, other.limits = self.subgraph_limits, self.limits
         return other
 
     async def close(self) -> None:
         """Give all connections back."""
-        await self.client.close()
+        for client in self._clients:
+            await client.close()
 
     async def events(
         self, fetch: Fetch, variables: Mapping[str, Any], headers: Headers
@@ -84,30 +86,15 @@ class Sources:
             **({"variables": given} if given else {}),
         }
         if way.protocol == "sse":
-            return server_sent.events(
-                self.client, name, url, payload, headers, self.subgraph_limits
-            )
+            # Imported by whoever needs it: the client's library takes 7 MB and a thread.
+            from gateway.execution.streams import server_sent
+
+            if not self._clients:
+                self._clients.append(server_sent.client(self.subgraph_limits))
+            (client,) = self._clients
+            return server_sent.events(client, name, url, payload, headers, self.subgraph_limits)
         return websocket.events(name, _ws(url), payload, headers, self.subgraph_limits)
 
 
 def _ws(url: str) -> str:
     return f"ws{url.removeprefix('http')}" if url.startswith("http") else url
-
-
-def _client(limits: SubgraphLimits) -> Client:
-    # A client of its own: streams stay open and would use up the places of short requests. A dead
-    # peer is noticed by TCP, because a silent stream is a healthy one.
-    return (
-        ClientBuilder()
-        .no_proxy()
-        .follow_redirects(False)
-        .gzip(False)
-        .brotli(False)
-        .zstd(False)
-        .deflate(False)
-        .connect_timeout(timedelta(seconds=limits.connect_seconds))
-        .tcp_keepalive(timedelta(seconds=15))
-        .tcp_keepalive_interval(timedelta(seconds=5))
-        .tcp_keepalive_retries(3)
-        .build()
-    )
