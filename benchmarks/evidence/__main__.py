@@ -14,18 +14,30 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from unittest.mock import patch
+from uuid import uuid4
 
 import psycopg
 import redis
 import requests
+from joserfc.jwk import KeySet, OKPKey
 
 from chassis import migrate, witness
 from chassis.audit import Event
+from chassis.db import SyncDatabase
 from chassis.policy import feed
 from customers.app import create
 from customers.settings import CustomersSettings
+from identity.api import ledger_files
+from identity.commands.audit_event import keep
+from identity.commands.ledger import seal
+from identity.domain.audit_event import AuditEvent, Filter
+from identity.domain.ids import AuditEventId, UserId
+from identity.domain.token import new_key
+from identity.domain.verification import verify
+from identity.store import ledger as store
 from onebox.postgres import Postgres, new_password, stop as stop_postgres
 from tests.customers.making import STEWARD, a_policy
 from tests.customers.serving import KEY, a_token
@@ -43,12 +55,14 @@ def main() -> None:
     """Measure, print one line a figure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=400)
+    parser.add_argument("--events", type=int, default=20_000)
     asked = parser.parse_args()
     with durable_postgres() as server, valkey_server() as store:
         url = prepared(server, store)
         settings = CustomersSettings(
             database_url=url, redis_url=store, issuer_url="http://127.0.0.1:1"
         )
+        sealing(server, asked.events)
         keys = {"keys": [KEY.as_dict(private=False)]}
         with patch("chassis.web._fetch_keys", lambda _: keys), served(create(settings)) as base:
             ready(base)
@@ -97,6 +111,56 @@ def ask(base: str, query: str, count: int, clients: int) -> list[float]:
         return [one for part in pool.map(some, [count // clients] * clients) for one in part]
 
 
+def sealing(server: str, count: int) -> None:
+    """Keeping, sealing, exporting and verifying events of reads of a page of fifty."""
+    url = migrated(server, "identity")
+    db, key = SyncDatabase(url, application="benchmark"), new_key()
+    for each in range(0, count, 100):
+        db.write(keep, [an_event(each + n) for n in range(100)])
+    begun, batches = time.perf_counter(), 0
+    while db.write(seal, key):
+        batches += 1
+    show(f"sealing {count} events: rate", count / (time.perf_counter() - begun), "/s")
+    begun = time.perf_counter()
+    every = db.read(store.batches, 0, batches, batches)
+    lines = [
+        line
+        for one in every
+        for line in db.read(ledger_files.of_batches, [one], Filter())[0].splitlines()
+    ]
+    show(f"exporting {count} events: rate", count / (time.perf_counter() - begun), "/s")
+    begun = time.perf_counter()
+    said = verify(
+        [b'{"type":"ledger","version":1}', *lines],
+        KeySet([OKPKey.import_key(key.as_dict(private=False))]),
+    )
+    assert said.events == count
+    assert [one.kind for one in said.findings] == ["truncated"]  # these lines have no end
+    show(f"verifying {count} events: rate", count / (time.perf_counter() - begun), "/s")
+    db.close()
+
+
+def an_event(number: int) -> AuditEvent:
+    ids = [str(uuid4()) for _ in range(PAGE)]
+    details = {"clear": ["Contact.mobile"], "masked": [], "rows": PAGE, "ids": ids}
+    return AuditEvent(
+        id=AuditEventId(uuid4()),
+        at=datetime.now(UTC),
+        service="customers",
+        actor=UserId(STEWARD),
+        session=None,
+        action="read",
+        object="Customer",
+        resource="",
+        changes={},
+        details=details,
+        purpose="benchmark",
+        decision="allow",
+        policy_version=1,
+        trace_id=f"{number:032x}",
+    )
+
+
 @contextmanager
 def durable_postgres() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="huichi-bench-") as folder:
@@ -112,11 +176,7 @@ def durable_postgres() -> Iterator[str]:
 
 def prepared(server: str, store: str) -> str:
     """A pool of customers with numbers, and the policy published."""
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE customers TEMPLATE template0")
-    url = f"{server.partition('?')[0].rpartition('/')[0]}/customers"
-    url += f"?{server.partition('?')[2]}" if "?" in server else ""
-    migrate.upgrade(url, "customers")
+    url = migrated(server, "customers")
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
             "INSERT INTO customer (id, kind, name, name_key, name_grams, phone, lifecycle, collaborators) "
@@ -128,6 +188,16 @@ def prepared(server: str, store: str) -> str:
     with redis.Redis.from_url(store) as client:
         client.set(feed.SNAPSHOT, policy.to_json())
         client.set(feed.VERSION, policy.version)
+    return url
+
+
+def migrated(server: str, package: str) -> str:
+    """A new database of a service."""
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {package} TEMPLATE template0")
+    base, _, query = server.partition("?")
+    url = f"{base.rpartition('/')[0]}/{package}" + (f"?{query}" if query else "")
+    migrate.upgrade(url, package)
     return url
 
 

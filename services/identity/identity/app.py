@@ -7,13 +7,14 @@ from starlette.applications import Starlette
 
 from chassis.settings import load
 from chassis.web import Runtime, Service, application, serve
-from identity.api import signing_key
+from identity.api import ledger_files, signing_key
 from identity.api.loaders import Loaders
 from identity.api.office import Office
 from identity.api.oidc.routes import routes as provider_routes
 from identity.api.schema import schema
 from identity.api.scim import endpoint as scim
 from identity.facts import HANDLERS, LISTENS_TO
+from identity.facts.ledger import Sealer
 from identity.facts.policy import publish_policy
 from identity.facts.session import publish_ended
 from identity.settings import IdentitySettings
@@ -34,8 +35,13 @@ def create(settings: IdentitySettings) -> Starlette:
             loaders=lambda context: Loaders(context, office),
             handlers=HANDLERS,
             listens_to=LISTENS_TO,
-            routes=[signing_key.route(office), scim.route(office), *provider_routes(office)],
-            background=[publish_ended, publish_policy],
+            routes=[
+                signing_key.route(office),
+                scim.route(office),
+                *provider_routes(office),
+                *ledger_files.ROUTES,
+            ],
+            background=[publish_ended, publish_policy, Sealer(office).seal_ledger],
             keys=published,
         )
     )

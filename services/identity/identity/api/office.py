@@ -67,6 +67,10 @@ class Office:
             keys = await db.read(store.published)
         return {"keys": keys}
 
+    async def signing_key(self, db: Database) -> OKPKey:
+        """The key that signs now."""
+        return await self._present(db)
+
     async def _present(self, db: Database) -> OKPKey:
         if self._key is not None and time.monotonic() - self._key[0] < _KEY_SECONDS:
             return self._key[1]

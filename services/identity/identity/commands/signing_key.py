@@ -42,7 +42,8 @@ def present_key(session: Session, seal: Seal) -> OKPKey | None:
 def first_key(session: Session, seal: Seal, lifetime: timedelta) -> None:
     """Make a key that signs at once, unless there is one."""
     store.hold(session)
-    if store.present(session) is None:
+    # Not `present`: to a transaction that waited for the lock, a key made meanwhile signs later.
+    if not store.published(session):
         _make(session, seal, timedelta(0), lifetime)
 
 

@@ -51,7 +51,7 @@ RULEBOOK: tuple[Entry, ...] = (
     ),
     Entry("Role", ("read", "update"), "Roles; update also permits giving them to users"),
     Entry("Rule", ("read", "update"), "The access policy itself"),
-    Entry("AuditEvent", ("read",), "The audit ledger"),
+    Entry("AuditEvent", ("read", "export"), "The audit ledger"),
     Entry(
         "DirectoryGroup",
         ("read", "update"),

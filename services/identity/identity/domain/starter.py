@@ -186,7 +186,7 @@ ROLES: tuple[StarterRole, ...] = (
     StarterRole(
         "auditor",
         "Reads the audit ledger, the policy and who exported what; names the source of a leak",
-        _may("all", AuditEvent="read", Rule="read", CustomerExport="read identify"),
+        _may("all", AuditEvent="read export", Rule="read", CustomerExport="read identify"),
         ("colleague",),
     ),
     StarterRole(

@@ -68,14 +68,15 @@ def listed(session: Session, scope: Scope, filter: Filter, window: Window) -> Pa
     assert scope.object == "AuditEvent"
     found = page(
         session,
-        select(audit_event).where(*_conditions(filter)),
+        select(audit_event).where(*conditions(filter)),
         order=[(audit_event.c.at, "desc"), (audit_event.c.id, "desc")],
         window=window,
     )
     return Page([row(r) for r in found.rows], found.cursors, found.has_next, found.has_previous)
 
 
-def _conditions(filter: Filter) -> Iterator[ColumnElement[bool]]:
+def conditions(filter: Filter) -> Iterator[ColumnElement[bool]]:
+    """What a row must be to be one of those asked for."""
     equal = {
         audit_event.c.actor_id: filter.actor,
         audit_event.c.service: filter.service,

@@ -81,6 +81,14 @@ def published(session: Session) -> list[dict[str, Any]]:
     return [dict(key) for key in found.scalars()]
 
 
+def ever(session: Session) -> list[dict[str, Any]]:
+    """The public halves of all keys there have been: what they signed may be looked at in years."""
+    found = session.execute(
+        select(signing_key.c.public_key).order_by(signing_key.c.created_at, signing_key.c.id)
+    )
+    return [dict(key) for key in found.scalars()]
+
+
 def _published() -> Any:
     return or_(signing_key.c.published_until.is_(None), signing_key.c.published_until > func.now())
 
