@@ -178,8 +178,10 @@ class Uploads:
     """Files by the GraphQL multipart request specification."""
 
     bytes: int = 10_000_000
-    """Of the whole request."""
+    """Of the whole request; on the disk, not in memory."""
     files: int = 10
+    seconds: float = 300.0
+    """For their way to the gateway, and again for the way on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,17 +10,17 @@ from opentelemetry.trace import Span
 
 from gateway.errors import BadSubgraphAnswer, SubgraphFailed, SubgraphTimeout, SubgraphUnavailable
 from gateway.execution.observe import Observer
-from gateway.execution.signing import Signer
-from gateway.execution.transport import Answer, Request
-from gateway.execution.wire import (
+from gateway.execution.outcomes import (
     NoConnection,
     NotHTTP,
-    Origin,
     Reply,
     TimedOut,
     TooLong,
     WireError,
 )
+from gateway.execution.signing import Signer
+from gateway.execution.transport import Answer, Request
+from gateway.execution.wire import Origin
 from gateway.settings import SubgraphLimits
 
 Headers = Sequence[tuple[str, str]]
@@ -111,7 +111,10 @@ class Sender:
             origin = subgraphs.origins.get(name)
             if origin is None:
                 raise _unavailable(name, "it has no address", "没有配置地址")
-            lines = self._lines(request, span)
+            digest = None
+            if request.stream is not None and self.signer is not None:
+                digest = await asyncio.to_thread(request.stream.digest)
+            lines = self._lines(request, span, digest)
             attempt = 0
             while True:
                 attempt += 1
@@ -130,12 +133,14 @@ class Sender:
         finally:
             observer.fetch_ended(span, name, code, time.perf_counter() - started)
 
-    def _lines(self, request: Request, span: Span | None) -> bytes:
+    def _lines(self, request: Request, span: Span | None, digest: bytes | None) -> bytes:
         traced = self.observer.trace_lines(span)
         lines = self.lines + traced
         if self.signer is not None:
             parent = traced[len("traceparent: ") :].decode() if traced else ""
-            signed = self.signer.header(request.fetch.subgraph, self.token, request.body, parent)
+            signed = self.signer.header(
+                request.fetch.subgraph, self.token, request.body, parent, digest
+            )
             lines += lines_of((signed,))
         if request.content_type:
             kind = lines_of((("content-type", request.content_type), *ALWAYS_SENT[1:]))
@@ -145,13 +150,15 @@ class Sender:
     async def _post(self, origin: Origin, lines: bytes, request: Request) -> Reply:
         name = request.fetch.subgraph
         limits = self.subgraphs.limits
-        seconds = min(limits.seconds, self.deadline - time.monotonic())
+        seconds = self.deadline - time.monotonic()
+        if request.stream is None and seconds > limits.seconds:
+            seconds = limits.seconds
         if seconds <= 0:
             raise _timeout(name)
         if self.timeout_header:
             lines = b"%b%b: %d\r\n" % (lines, self.timeout_header, seconds * 1000)
         try:
-            return await origin.post(lines, request.body, seconds)
+            return await origin.post(lines, request.body, seconds, request.stream)
         except WireError as error:
             raise _failure(name, error, limits) from error
 

@@ -6,7 +6,8 @@ from typing import Any
 import orjson
 
 from gateway.errors import SubgraphFailed
-from gateway.execution.wire import Origin, Reply, WireError
+from gateway.execution.outcomes import Reply, WireError
+from gateway.execution.wire import Origin
 
 QUESTION = orjson.dumps({"query": "{_service{sdl}}"})
 HEADERS = b"content-type: application/json\r\naccept: application/json\r\nuser-agent: gateway\r\n"

@@ -11,52 +11,26 @@ import contextlib
 import ssl
 import time
 from collections import deque
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import httptools
 
+from gateway.execution.outcomes import (
+    Broken,
+    NoConnection,
+    NotHTTP,
+    Reply,
+    TimedOut,
+    TooLong,
+    WireError,
+)
+from gateway.execution.pouring import pour
+from gateway.execution.transport import Stream
+
 MOST_HEAD_BYTES = 65_536
 IDLE_SECONDS = 4.0
 """Below the 5 seconds after which uvicorn and Node close an idle connection, so it is closed here first."""
-
-
-class WireError(Exception):
-    """No answer; says why."""
-
-
-class NoConnection(WireError):
-    """Nobody accepted a connection, so nothing was sent."""
-
-    @property
-    def slow(self) -> bool:
-        """Whether the time for connecting passed; trying again would take as long."""
-        return isinstance(self.__cause__, TimeoutError)
-
-
-class Broken(WireError):
-    """The connection ended before the answer did."""
-
-
-class TimedOut(WireError):
-    """The answer was not there in time."""
-
-
-class NotHTTP(WireError):
-    """What came is not an HTTP answer."""
-
-
-class TooLong(WireError):
-    """The answer passes the limit."""
-
-
-class Reply(NamedTuple):
-    """An answer, whole."""
-
-    status: int
-    kind: str
-    """Its content type, in small letters, or nothing."""
-    body: bytes | bytearray
 
 
 class Origin:
@@ -83,7 +57,9 @@ class Origin:
         self._tls: ssl.SSLContext | None = None
         self._closed = False
 
-    async def post(self, headers: bytes, body: bytes, seconds: float) -> Reply:
+    async def post(
+        self, headers: bytes, body: bytes, seconds: float, stream: Stream | None = None
+    ) -> Reply:
         """Send a request; `headers` are whole lines with their ends. Raises only WireError."""
         connection = self._pop()
         if connection is None:
@@ -93,9 +69,12 @@ class Origin:
             if seconds <= 0:  # nothing is sent after the deadline
                 self.free(connection)
                 raise TimedOut("no connection was ready in time")
-        message = b"%b%bcontent-length: %d\r\n\r\n%b" % (self.head, headers, len(body), body)
+        size = len(body) if stream is None else stream.size
+        message = b"%b%bcontent-length: %d\r\n\r\n%b" % (self.head, headers, size, body)
         waiting = connection.ask(message, seconds)
         try:
+            if stream is not None:
+                await pour(connection, stream, waiting)
             return await waiting
         except asyncio.CancelledError:
             connection.abandon(waiting)
@@ -226,6 +205,10 @@ class Connection(asyncio.Protocol):
         self.rings_at = 0.0
         """When the timer goes off: never after the deadline, often long before it."""
         self.used = time.monotonic()
+        self.pouring = False
+        """A body is on its way in pieces, so the connection is nobody else's yet."""
+        self.clear: asyncio.Future[None] | None = None
+        """Done when more may be written."""
         self.gone = False
         self.counted = False
         """The origin counts it among the open ones."""
@@ -310,6 +293,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """Gone; an answer whose length was never said ends with its connection."""
         self.gone = True
+        self.resume_writing()
         if self.timer is not None:
             self.timer.cancel()
         if self.waiting is not None:
@@ -319,6 +303,16 @@ class Connection(asyncio.Protocol):
                 self._fail(Broken(type(error).__name__ if error else "it hung up"))
         if self.counted:
             self.origin.forget()
+
+    def pause_writing(self) -> None:
+        """The other side takes less than it is sent."""
+        self.clear = self.loop.create_future()
+
+    def resume_writing(self) -> None:
+        """It has caught up."""
+        clear, self.clear = self.clear, None
+        if clear is not None and not clear.done():
+            clear.set_result(None)
 
     def _ring_in(self, seconds: float) -> None:
         if self.timer is not None:
@@ -345,7 +339,7 @@ class Connection(asyncio.Protocol):
     def _finish(self) -> None:
         self.used = time.monotonic()
         self._deliver()
-        if self.keep and not self.transport.is_closing():
+        if self.keep and not self.pouring and not self.transport.is_closing():
             self.origin.free(self)
         else:
             self.close()

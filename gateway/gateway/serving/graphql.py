@@ -130,6 +130,10 @@ class GraphQL:
             question = read_whole_post(headers, body, self.settings.limits.body_bytes)
         else:
             question = await self.question(scope, headers, body)
+        if (
+            question.files is not None and not hurried
+        ):  # their way took its time, and so does the way on
+            deadline = max(deadline, time.monotonic() + question.files.seconds)
         if edge.stored is not None or not question.query:
             question = await edge.question(question)
         prepared = self.prepared(question, trace)
@@ -191,12 +195,14 @@ class GraphQL:
             raise MethodNotAllowed(
                 "Use POST, or GET for queries.", "请使用 POST；查询也可使用 GET。"
             )
+        limits, uploads = self.settings.limits, self.protection.uploads
+        if not headers.get("content-type", "").lower().startswith(MULTIPART):
+            uploads = None
         try:
-            async with asyncio.timeout(self.settings.limits.seconds):
-                uploads = self.protection.uploads
-                if uploads and headers.get("content-type", "").lower().startswith(MULTIPART):
+            async with asyncio.timeout(uploads.seconds if uploads else limits.seconds):
+                if uploads:
                     check_preflight(headers, self.protection.preflight)
-                    return await read_multipart(headers, receive, uploads)
+                    return await read_multipart(headers, receive, uploads, limits.body_bytes)
                 return await read_post(headers, receive, self.settings.limits.body_bytes)
         except TimeoutError as error:
             raise BadRequest("The body did not arrive in time.", "请求体未能按时送达。") from error

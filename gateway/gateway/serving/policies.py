@@ -12,7 +12,8 @@ import orjson
 
 from gateway.errors import BadSettings
 from gateway.execution.http import Headers
-from gateway.execution.wire import Origin, WireError
+from gateway.execution.outcomes import WireError
+from gateway.execution.wire import Origin
 from gateway.protection import Policies
 from gateway.serving.caller import Caller
 from gateway.serving.metrics import Metrics

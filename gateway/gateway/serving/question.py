@@ -1,6 +1,6 @@
 """Reads GraphQL over HTTP: which media type is wanted, and what is asked; every refusal says what would be right."""
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import parse_qs
 
@@ -189,6 +189,25 @@ def _is_utf8(parameters: str) -> bool:
         if name.lower() == "charset":
             return value.strip("\"' ").lower() in ("utf-8", "utf8")
     return True
+
+
+async def body_pieces(
+    headers: Mapping[str, str], receive: Receive, limit: int
+) -> AsyncIterator[bytes]:
+    """Yield the body as it comes, but never more than `limit` bytes of it."""
+    said = headers.get("content-length", "")
+    if said.isdigit() and int(said) > limit:
+        raise _too_large(limit)
+    got, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise BadRequest("The client went away.", "客户端已断开。")
+        more = message.get("more_body", False)
+        got += len(message.get("body", b""))
+        if got > limit:
+            raise _too_large(limit)
+        yield message.get("body", b"")
 
 
 async def read_body(headers: Mapping[str, str], receive: Receive, limit: int) -> bytes | bytearray:

@@ -1,21 +1,23 @@
-"""Files by the GraphQL multipart request specification: read within bounds, handed to the one subgraph that wants them.
+"""Files by the GraphQL multipart request specification: taken in within bounds, handed to the one subgraph that wants them.
 
+They wait on the disk, never in memory, until all of them are there: so a slow client occupies no subgraph, and what
+is signed for a subgraph is signed with its files.
 A browser sends a form from any page without asking, so a header is required that no form can carry.
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from email.message import Message
 from typing import Any
 
 import orjson
 
 from gateway.errors import BadRequest
-from gateway.execution.transport import Request
+from gateway.execution.transport import Request, Stream
 from gateway.plan import Plan
 from gateway.protection import Uploads
-from gateway.serving.question import Question, Receive, question, read_body
+from gateway.serving.multipart import File, Form, Store, malformed, parameter
+from gateway.serving.question import Question, Receive, body_pieces, question
 
 MULTIPART = "multipart/form-data"
 Place = tuple[str | int, ...]
@@ -23,19 +25,13 @@ Place = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class File:
-    """One file as it came."""
-
-    name: str
-    content_type: str
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Files:
     """The files of one request, by their places in its variables."""
 
     at: Sequence[tuple[Place, File]]
+    store: Store
+    seconds: float
+    """What handing them on may take."""
 
     def check(self, kind: str, plan: Plan) -> None:
         """Refuse what cannot be forwarded: files belong to mutations, and to one subgraph."""
@@ -66,46 +62,62 @@ class Files:
             path = ".".join(("variables", *(str(step) for step in place)))
             where.setdefault(str(number[id(file)]), []).append(path)
         boundary = secrets.token_hex(16)
-        parts = [
-            _part(boundary, 'name="operations"', "", orjson.dumps(operations)),
-            _part(boundary, 'name="map"', "", orjson.dumps(where)),
-            *(
-                _part(
-                    boundary,
-                    f'name="{index}"; filename="{_quoted(file.name)}"',
-                    file.content_type,
-                    file.content,
-                )
-                for index, file in enumerate(files)
-            ),
-            f"--{boundary}--\r\n".encode(),
-        ]
+        texts = (
+            _head(boundary, 'name="operations"') + orjson.dumps(operations) + b"\r\n",
+            _head(boundary, 'name="map"') + orjson.dumps(where) + b"\r\n",
+        )
+        body: list[bytes | File] = [b"".join(texts)]
+        for index, file in enumerate(files):
+            said = f'name="{index}"; filename="{_quoted(file.name)}"'
+            body += [_head(boundary, said, file.content_type), file, b"\r\n"]
+        body.append(f"--{boundary}--\r\n".encode())
         return Request(
             request.fetch,
-            b"".join(parts),
+            b"",
             request.entities,
             f"{MULTIPART}; boundary={boundary}",
+            _Body(self.store, body),
         )
 
 
+class _Body(Stream):
+    """A multipart body whose files are read while they are sent."""
+
+    def __init__(self, store: Store, parts: Sequence[bytes | File]) -> None:
+        sizes = (part.size if isinstance(part, File) else len(part) for part in parts)
+        super().__init__(sum(sizes))
+        self.store = store
+        self.parts = parts
+
+    def pieces(self) -> Iterator[bytes]:
+        """Everything, a little at a time."""
+        for part in self.parts:
+            if isinstance(part, File):
+                yield from self.store.read(part)
+            else:
+                yield part
+
+
 async def read_multipart(
-    headers: Mapping[str, str], receive: Receive, settings: Uploads
+    headers: Mapping[str, str], receive: Receive, settings: Uploads, most_text: int
 ) -> Question:
     """Read a multipart request; the files stand in its variables as placeholders."""
-    boundary = _parameter(headers.get("content-type", ""), "boundary")
+    boundary = parameter(headers.get("content-type", ""), "boundary")
     if not boundary or len(boundary) > 70:
-        raise _malformed("its boundary is missing", "缺少 boundary")
-    body = bytes(await read_body(headers, receive, settings.bytes))
-    parts = _parts(body, boundary.encode(), settings.files + 2)
-    found = _json(parts, "operations")
-    where = _json(parts, "map")
+        raise malformed("its boundary is missing", "缺少 boundary")
+    form = Form(boundary.encode(), most_text, settings.files)
+    async for piece in body_pieces(headers, receive, settings.bytes):
+        await form.feed(piece)
+    form.check_whole()
+    found = _json(form.texts, "operations")
+    where = _json(form.texts, "map")
     if not isinstance(found.get("variables"), dict):
-        raise _malformed('"operations" has no variables', "operations 缺少 variables")
+        raise malformed('"operations" has no variables', "operations 缺少 variables")
     at: list[tuple[Place, File]] = []
     for name, paths in where.items():
-        file = parts.get(name)
+        file = form.files.get(name)
         if file is None or not isinstance(paths, list):
-            raise _malformed(f'the file "{name}" of "map" is missing', f"缺少 map 中的文件“{name}”")
+            raise malformed(f'the file "{name}" of "map" is missing', f"缺少 map 中的文件“{name}”")
         for path in paths:
             place = _place(path)
             # What stands here must not be chosen by the client, or it could be taken for a file.
@@ -118,55 +130,24 @@ async def read_multipart(
         asked.variables,
         asked.extensions,
         asked.document_id,
-        Files(at),
+        Files(at, form.store, settings.seconds),
     )
 
 
-def _parts(body: bytes, boundary: bytes, most: int) -> dict[str, File]:
-    pieces = (b"\r\n" + body).split(b"\r\n--" + boundary)
-    if len(pieces) < 3 or not pieces[-1].startswith(b"--"):
-        raise _malformed("it is cut off", "内容不完整")
-    if len(pieces) - 2 > most:
-        raise _malformed(f"it holds more than {most - 2} files", f"文件超过 {most - 2} 个")
-    found: dict[str, File] = {}
-    for piece in pieces[1:-1]:
-        head, separator, content = piece.partition(b"\r\n\r\n")
-        lines = [line.partition(":") for line in head.decode("utf-8", "replace").split("\r\n")]
-        headers = {name.strip().lower(): value.strip() for name, _, value in lines}
-        disposition = headers.get("content-disposition", "")
-        name = _parameter(disposition, "name")
-        if not separator or not name or name in found:
-            raise _malformed("one of its parts has no name of its own", "某部分没有唯一名称")
-        found[name] = File(
-            _parameter(disposition, "filename") or name,
-            headers.get("content-type", "application/octet-stream"),
-            content,
-        )
-    return found
-
-
-def _parameter(header: str, name: str) -> str:
-    message = Message()
-    message["content-type"] = header.replace("\r", "").replace("\n", "")
-    found = message.get_param(name)
-    return found if isinstance(found, str) else ""
-
-
-def _json(parts: Mapping[str, File], name: str) -> dict[str, Any]:
-    part = parts.get(name)
+def _json(texts: Mapping[str, bytes], name: str) -> dict[str, Any]:
     try:
-        found = orjson.loads(part.content) if part else None
+        found = orjson.loads(texts.get(name, b"null"))
     except orjson.JSONDecodeError:
         found = None
     if not isinstance(found, dict):
-        raise _malformed(f'"{name}" must be a JSON object', f"{name} 必须是 JSON 对象")
+        raise malformed(f'"{name}" must be a JSON object', f"{name} 必须是 JSON 对象")
     return found
 
 
 def _place(path: object) -> Place:
     steps = path.split(".") if isinstance(path, str) else []
     if len(steps) < 2 or steps[0] != "variables":
-        raise _malformed(
+        raise malformed(
             '"map" must name places in the variables', "map 必须指向 variables 中的位置"
         )
     return tuple(int(step) if step.isdigit() else step for step in steps[1:])
@@ -180,22 +161,15 @@ def _put(variables: Any, place: Place, value: Any, *, empty: bool = False) -> No
             raise KeyError(place[-1])
         variables[place[-1]] = value
     except (KeyError, IndexError, TypeError) as error:
-        raise _malformed(
+        raise malformed(
             "the variables must hold null where a file belongs", "文件所在的变量必须为 null"
         ) from error
 
 
-def _part(boundary: str, disposition: str, content_type: str, content: bytes) -> bytes:
+def _head(boundary: str, disposition: str, content_type: str = "") -> bytes:
     kind = f"Content-Type: {content_type}\r\n" if content_type else ""
-    head = f"--{boundary}\r\nContent-Disposition: form-data; {disposition}\r\n{kind}\r\n"
-    return head.encode() + content + b"\r\n"
+    return f"--{boundary}\r\nContent-Disposition: form-data; {disposition}\r\n{kind}\r\n".encode()
 
 
 def _quoted(name: str) -> str:
     return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")  # as browsers do
-
-
-def _malformed(why: str, warum: str) -> BadRequest:
-    return BadRequest(
-        f"The multipart request cannot be read: {why}.", f"无法读取 multipart 请求：{warum}。"
-    )

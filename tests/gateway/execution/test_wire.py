@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from gateway.execution import wire
-from gateway.execution.wire import Broken, NoConnection, NotHTTP, Origin, Reply, TimedOut, TooLong
+from gateway.execution.outcomes import Broken, NoConnection, NotHTTP, Reply, TimedOut, TooLong
+from gateway.execution.wire import Origin
 
 HEADERS = b"content-type: application/json\r\n"
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import socket
+import subprocess
+import sys
+import time
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email import message_from_bytes
+from email.policy import HTTP
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,11 +24,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from gateway.protection import Protection, Uploads
-from gateway.serving.uploads import _parts
+from gateway.protection import Protection, Signature, Uploads
+from gateway.serving.multipart import File, Form, Store
 from tests.gateway.graphs import a_supergraph
 from tests.gateway.serving.conftest import Running, Start
 from tests.support.serve import served
+from tests.support.servers import free_port
 
 FILES = """
     scalar Upload
@@ -33,15 +45,40 @@ KEEP = "mutation($f: Upload!, $n: String){ keep(file: $f, note: $n) }"
 PREFLIGHT = {"x-requested-with": "test"}
 
 
+@dataclass
+class Part:
+    """One part of a form, as a server reads it."""
+
+    name: str
+    content_type: str
+    content: bytes
+
+
+def parts_of(body: bytes, content_type: str) -> dict[str, Part]:
+    """Read a form by the book: with Python's own parser of MIME."""
+    head = f"Content-Type: {content_type}\r\nMIME-Version: 1.0\r\n\r\n".encode()
+    found = {}
+    for part in message_from_bytes(head + body, policy=HTTP).walk():
+        name = part.get_param("name", header="content-disposition")
+        if name:
+            content = part.get_payload(decode=True)
+            assert isinstance(content, bytes)
+            found[str(name)] = Part(part.get_filename() or "", part.get_content_type(), content)
+    return found
+
+
 class Shelf:
     """A subgraph that reads multipart requests and remembers what it got."""
 
     def __init__(self) -> None:
         self.got: list[Any] = []
+        self.signed = ""
+        self.digest = b""
 
     async def take(self, request: Request) -> Response:
-        boundary = request.headers["content-type"].partition("boundary=")[2]
-        parts = _parts(await request.body(), boundary.encode(), 20)
+        self.signed = request.headers.get("x-actor-context", "")
+        self.digest = hashlib.sha256(await request.body()).digest()
+        parts = parts_of(await request.body(), request.headers["content-type"])
         operations = json.loads(parts["operations"].content)
         where = json.loads(parts["map"].content)
         self.got.append((operations["variables"], where, parts))
@@ -112,6 +149,21 @@ def test_several_files_keep_their_places(uploading: Running, shelf: tuple[Shelf,
     }
 
 
+def test_what_is_signed_is_signed_with_its_files(
+    start: Start, shelf: tuple[Shelf, str], tmp_path: Path
+) -> None:
+    shelf[0].got.clear()
+    secret = tmp_path / "secret"
+    secret.write_text("s" * 40)
+    protection = Protection(uploads=Uploads(), signature=Signature(file=secret))
+    with start(supergraph=shelf[1], protection=protection) as gateway:
+        send(gateway, KEEP, {"f": None}, {"a": ["variables.f"]}, a=("a", b"A" * 100_000))
+
+    claims = shelf[0].signed.split(".")[1]
+    said = json.loads(urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+    assert urlsafe_b64decode(said["body"] + "=") == shelf[0].digest
+
+
 FORM: Any = {"f": None}
 
 
@@ -168,6 +220,120 @@ def test_bounds_what_is_sent(uploading: Running, shelf: tuple[Shelf, str]) -> No
     assert "more than 3 files" in many.json()["errors"][0]["message"]
     assert "cut off" in torn.json()["errors"][0]["message"]
     assert shelf[0].got == []
+
+
+# --------------------------------------------------------------------------------- large files
+
+MEGABYTES = 150
+
+
+@dataclass
+class Scales:
+    """A subgraph that weighs what it is sent without keeping it, and takes its time."""
+
+    size: int = 0
+
+    async def take(self, request: Request) -> Response:
+        self.size = 0
+        async for chunk in request.stream():
+            self.size += len(chunk)
+        return JSONResponse({"data": {"keep": "kept"}})
+
+
+def a_large_form(head: bytes, content: bytes, count: int) -> Iterator[bytes]:
+    yield head
+    for _ in range(count):
+        yield content
+    yield b"\r\n--x--\r\n"
+
+
+@contextmanager
+def a_gateway_process(sdl: str, folder: Path) -> Iterator[tuple[str, int]]:
+    """A gateway of its own, so that its memory can be seen; its address and process id."""
+    (folder / "supergraph.graphql").write_text(sdl)
+    (folder / "gateway.toml").write_text("[protection]\nuploads = { bytes = 400000000 }\n")
+    port = free_port()
+    command = [
+        *(sys.executable, "-m", "gateway.app", "serve", "--port", str(port)),
+        *("--supergraph", str(folder / "supergraph.graphql")),
+        *("--config", str(folder / "gateway.toml")),
+    ]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + 60
+        while True:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}", process.pid
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def peak_megabytes(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise AssertionError("no peak")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_large_file_is_never_in_memory(tmp_path: Path) -> None:
+    scales = Scales()
+    with served(Starlette(routes=[Route("/graphql", scales.take, methods=["POST"])])) as url:
+        sdl = a_supergraph(files=FILES, other=OTHER).sdl.replace("http://files.test", url)
+        with a_gateway_process(sdl, tmp_path) as (address, pid):
+            before = peak_megabytes(pid)
+            operations = json.dumps({"query": KEEP, "variables": {"f": None}}).encode()
+            head = (
+                b'--x\r\nContent-Disposition: form-data; name="operations"\r\n\r\n%b\r\n'
+                b'--x\r\nContent-Disposition: form-data; name="map"\r\n\r\n{"0":["variables.f"]}\r\n'
+                b'--x\r\nContent-Disposition: form-data; name="0"; filename="large"\r\n\r\n'
+            ) % operations
+            answer = requests.post(
+                f"{address}/graphql",
+                data=a_large_form(head, bytes(range(256)) * 4096, MEGABYTES),
+                headers={"content-type": "multipart/form-data; boundary=x", **PREFLIGHT},
+                timeout=300,
+            )
+            grown = peak_megabytes(pid) - before
+
+    assert answer.json()["data"] == {"keep": "kept"}
+    assert 0 < scales.size - MEGABYTES * 1_048_576 < 1000, "the file and its envelope"
+    assert grown < MEGABYTES / 3
+
+
+async def test_pieces_may_end_anywhere() -> None:
+    body = (
+        b'--b\r\nContent-Disposition: form-data; name="operations"\r\n\r\n{}\r\n'
+        b'--b\r\nContent-Disposition: form-data; name="map"\r\n\r\n{}\r\n'
+        b'--b\r\nContent-Disposition: form-data; name="0"; filename="f"\r\n\r\n'
+        b"a\r\n--\r\n--c\r\n-\r\n--b--\r\n"
+    )
+    for size in range(1, len(body)):
+        form = Form(b"b", 100, 1)
+        for start in range(0, len(body), size):
+            await form.feed(body[start : start + size])
+        form.check_whole()
+
+        assert form.texts == {"operations": b"{}", "map": b"{}"}
+        assert b"".join(form.store.read(form.files["0"])) == b"a\r\n--\r\n--c\r\n-"
+
+
+async def test_files_beyond_what_fits_in_memory_are_on_the_disk_and_leave_it() -> None:
+    store = Store()
+    for _ in range(3):
+        await store.add(b"x" * 500_000)
+    file = File("f", "text/plain", 500_000, 900_000)
+
+    assert store._file._rolled  # type: ignore[attr-defined]  # what the name of the test says
+    assert sum(len(piece) for piece in store.read(file)) == 900_000
+    kept = store._file
+    del store
+    assert kept.closed
 
 
 def test_forms_are_no_requests_unless_uploads_are_switched_on(gateway: Running) -> None:
