@@ -52,7 +52,7 @@ class Verifier:
         fetch: Fetch,
         *,
         clock: Callable[[], float] = time.time,
-        ended: Container[UUID] = frozenset(),
+        ended: Container[UUID | str] = frozenset(),
     ) -> None:
         self._fetch = fetch
         self._ended = ended
@@ -60,7 +60,7 @@ class Verifier:
         self._keys: KeySet | None = None
         self._known: frozenset[str] = frozenset()
         self._fetched_at = float("-inf")
-        self._seen: OrderedDict[str, tuple[float, UUID, UUID | None]] = OrderedDict()
+        self._seen: OrderedDict[str, tuple[float, UUID, UUID | None, str]] = OrderedDict()
         self._registry = jwt.JWTClaimsRegistry(
             now=lambda: int(clock()),
             leeway=LEEWAY_SECONDS,
@@ -79,16 +79,17 @@ class Verifier:
             self._seen[token] = seen
             if len(self._seen) > _REMEMBERED:
                 self._seen.popitem(last=False)
-        expires, user_id, session_id = seen
+        expires, user_id, session_id, key_id = seen
         if expires + LEEWAY_SECONDS < self._clock():
             self._seen.pop(token, None)
             raise _refused("The token has expired; sign in again or refresh it.", "登录已过期。")
-        if session_id is not None and session_id in self._ended:
+        if key_id in self._ended or (session_id is not None and session_id in self._ended):
             raise _refused("This session is over; sign in again.", "会话已结束，请重新登录。")
         return Actor(user_id, session_id, locale)
 
-    async def _verify(self, token: str) -> tuple[float, UUID, UUID | None]:
-        keys = await self._keys_for(_key_id(token))
+    async def _verify(self, token: str) -> tuple[float, UUID, UUID | None, str]:
+        key_id = _key_id(token)
+        keys = await self._keys_for(key_id)
         try:
             decoded = jwt.decode(token, keys, algorithms=ALGORITHMS)
             self._registry.validate(decoded.claims)
@@ -98,6 +99,7 @@ class Verifier:
                 float(claims["exp"]),
                 UUID(claims["sub"]),
                 UUID(session) if session else None,
+                key_id,
             )
         except (JoseError, ValueError, KeyError, TypeError) as problem:
             raise _refused(
@@ -106,7 +108,9 @@ class Verifier:
 
     async def _keys_for(self, key_id: str) -> KeySet:
         """An unknown key is looked up once more, at most every few seconds: keys rotate."""
-        stale = self._clock() - self._fetched_at > _REFETCH_SECONDS
+        # Where keys were withdrawn there is a new one, and nobody should wait for it.
+        withdrawn = any(name in self._ended for name in self._known)
+        stale = withdrawn or self._clock() - self._fetched_at > _REFETCH_SECONDS
         if self._keys is None or (key_id not in self._known and stale):
             self._fetched_at = self._clock()
             try:

@@ -1,7 +1,7 @@
 """How a session that ended is known everywhere within a second, while its access token is still good.
 
-Identity publishes the ids of the sessions that ended within the longest life of a token; every process
-follows them as it follows the policy: a push makes it quick, a look twice a second makes it certain.
+Identity publishes the ids of the sessions that ended within the longest life of a token, and the names
+of the keys that were withdrawn with every session they signed for; every process follows them as it follows the policy: a push makes it quick, a look twice a second makes it certain.
 Without Valkey the policy grows stale and refuses everything, so this list need not refuse too.
 """
 
@@ -25,26 +25,28 @@ CHANNEL = "sessions"
 LIST = "sessions:ended"
 MARK = "sessions:mark"
 POLL_SECONDS = 0.5
+_KEY = "key:"
 
 
 class Ended:
-    """One a process: the sessions whose tokens are refused. Swapped whole."""
+    """One a process: the sessions and the names of keys whose tokens are refused. Swapped whole."""
 
     def __init__(self) -> None:
-        self._sessions: frozenset[UUID] = frozenset()
+        self._refused: frozenset[UUID | str] = frozenset()
         self.mark: bytes | str | None = None
 
-    def __contains__(self, session: object) -> bool:
-        return session in self._sessions
+    def __contains__(self, session_or_key: object) -> bool:
+        return session_or_key in self._refused
 
-    def swap(self, sessions: frozenset[UUID], mark: bytes | str) -> None:
+    def swap(self, refused: frozenset[UUID | str], mark: bytes | str) -> None:
         """Take a new list."""
-        self._sessions, self.mark = sessions, mark
+        self._refused, self.mark = refused, mark
 
 
-async def publish(redis: Redis, sessions: Iterable[UUID]) -> bool:
+async def publish(redis: Redis, sessions: Iterable[UUID], keys: Iterable[str] = ()) -> bool:
     """Make this the present list; False if it is already."""
-    body = orjson.dumps(sorted(str(id) for id in sessions))
+    listed = sorted(str(id) for id in sessions) + sorted(f"{_KEY}{name}" for name in keys)
+    body = orjson.dumps(listed)
     mark = hashlib.sha256(body).hexdigest()[:32].encode()
     if await redis.get(MARK) == mark:
         return False
@@ -77,7 +79,11 @@ async def catch_up(redis: Redis, ended: Ended) -> None:
         return
     body = await redis.get(LIST)
     if body is not None:
-        ended.swap(frozenset(UUID(id) for id in orjson.loads(body)), mark)
+        ended.swap(frozenset(_one(text) for text in orjson.loads(body)), mark)
+
+
+def _one(text: str) -> UUID | str:
+    return text.removeprefix(_KEY) if text.startswith(_KEY) else UUID(text)
 
 
 async def _hear(redis: Redis, woken: asyncio.Event) -> None:

@@ -31,6 +31,7 @@ class Context(Generic[L]):
         actor: Actor | None,
         locale: str = "en",
         client: str = "",
+        device: str = "",
         runtime: Any = None,
         policy_version: int | None = None,
     ) -> None:
@@ -38,6 +39,7 @@ class Context(Generic[L]):
         self.guard = guard
         self.locale = locale
         self.client = client
+        self.device = device
         self.runtime = runtime
         self.loaders: L
         self.shown = Shown()

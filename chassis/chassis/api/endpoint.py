@@ -63,6 +63,7 @@ class Endpoint:
                     actor=await runtime.actor_of(request),
                     locale=locale_of(request),
                     client=request.client.host if request.client else "",
+                    device=device_of(request),
                     runtime=runtime,
                     policy_version=await _version(request, runtime.guard),
                 )
@@ -199,6 +200,12 @@ def circumstances_of(request: Request) -> audit.Circumstances:
         address=request.client.host if request.client else None,
         policy_version=request.app.state.runtime.guard.version,
     )
+
+
+def device_of(request: Request) -> str:
+    """What the client calls itself; the gateway passes its own client's word on as `x-device`."""
+    headers = request.headers
+    return (headers.get("x-device") or headers.get("user-agent", ""))[:500]
 
 
 def locale_of(request: Request) -> str:

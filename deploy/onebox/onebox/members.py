@@ -68,7 +68,7 @@ def gateway(house: House) -> Part:
 
     def run() -> None:
         from gateway.app import create
-        from gateway.protection import Pin, Protection, Signature
+        from gateway.protection import HeaderRule, Pin, Protection, Signature
         from gateway.serving.logs import start_logs
         from gateway.settings import Settings, SignIn
 
@@ -93,6 +93,12 @@ def gateway(house: House) -> Part:
                     key="policy:version",
                     channel="policy",
                     header="x-policy-version",
+                ),
+                # By what people tell their sessions from one another.
+                header_rules=(
+                    HeaderRule(
+                        action="propagate", name="user-agent", value="x-device", subgraph="identity"
+                    ),
                 ),
             ),
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -115,6 +117,20 @@ def test_refuses_a_key_after_its_day(house: House) -> None:
     )
 
     assert house.nobody().data(EXCHANGE, k=payload["key"])["accessToken"] is None
+
+
+def test_gives_no_token_that_outlives_its_key(house: House) -> None:
+    payload = made(house)
+    house.one(
+        "UPDATE api_client SET expires_at = now() + interval '2 minutes' WHERE id = %(id)s "
+        "RETURNING 1",
+        id=payload["apiClient"]["id"],
+    )
+
+    token = house.nobody().data(EXCHANGE, k=payload["key"])["accessToken"]
+
+    body = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+    assert 100 <= body["exp"] - body["iat"] <= 120
 
 
 def test_refuses_a_key_for_other_doors(house: House) -> None:

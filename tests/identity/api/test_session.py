@@ -25,6 +25,7 @@ mutation($c: String!, $n: String!) {
   changePassword(currentPassword: $c, newPassword: $n) { done errors { code path message } }
 }
 """
+END_MANY = "mutation($u: ID) { endSessions(userId: $u) { ended errors { code } } }"
 ADD = """
 mutation($i: CreateUserInput!) { createUser(input: $i) { user { id } errors { code message } } }
 """
@@ -344,6 +345,60 @@ def test_lists_and_ends_one_s_own_sessions(house: House) -> None:
     assert listed[0]["node"]["address"] == "127.0.0.1"
     assert ended == {"session": {"ending": "ENDED_BY_OWNER"}, "errors": []}
     assert [e["node"]["id"] for e in left] == [here["sessionId"]]
+
+
+def test_tells_sessions_apart_by_device_and_part_of_the_address(house: House) -> None:
+    someone(house, "devices")
+    agent = (
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0 Safari/537.36"
+    )
+    for headers in (
+        {"user-agent": agent, "x-forwarded-for": "203.0.113.77"},
+        {"user-agent": "gateway", "x-device": "curl/8.5.0", "x-forwarded-for": "2001:db8:1:2::3"},
+    ):
+        answer = requests.post(
+            f"{house.url}/graphql",
+            json={"query": SIGN_IN, "variables": {"u": "devices", "p": PASSWORD}},
+            headers=headers,
+            timeout=20,
+        )
+    client = Client(house.url, answer.json()["data"]["signIn"]["accessToken"])
+
+    edges = client.data("{ sessions { edges { node { device address } } } }")["edges"]
+
+    assert [edge["node"] for edge in edges] == [
+        {"device": "curl 8.5.0", "address": "2001:0db8:0001:x"},
+        {"device": "Chrome, Windows", "address": "203.0.113.x"},
+    ]
+
+
+def test_ends_all_one_s_other_sessions(house: House) -> None:
+    someone(house, "elsewhere")
+    here, *there = [house.nobody().sign_in("elsewhere") for _ in range(3)]
+
+    ended = Client(house.url, here["accessToken"]).data(END_MANY, u=None)
+
+    assert ended == {"ended": 2, "errors": []}
+    assert alive(house, here["sessionId"])
+    assert not any(alive(house, one["sessionId"]) for one in there)
+
+
+def test_ends_all_sessions_of_somebody_only_as_an_administrator(house: House) -> None:
+    id = someone(house, "ended.all")
+    sessions = [house.nobody().sign_in("ended.all")["sessionId"] for _ in range(2)]
+
+    refused = house.as_("seller").data(END_MANY, u=id)
+    before = [alive(house, one) for one in sessions]
+    ended = house.as_("admin").data(END_MANY, u=id)
+
+    assert (refused["ended"], refused["errors"][0]["code"]) == (None, "NOT_FOUND")
+    assert before == [True, True]
+    assert ended == {"ended": 2, "errors": []}
+    told = (
+        "SELECT count(*) FROM outbox WHERE body->>'action' = 'end_sessions' "
+        "AND body->>'resource' = %(id)s"
+    )
+    assert house.one(told, id=id) == 1
 
 
 def test_sees_and_ends_sessions_of_others_only_as_an_administrator(house: House) -> None:

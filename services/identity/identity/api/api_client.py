@@ -13,6 +13,7 @@ from chassis.api.rights import open_to_all, right
 from chassis.errors import Denied, Unauthenticated
 from identity.api.ids import maybe_uuid, uuid
 from identity.api.loaders import IdentityContext, IdentityInfo
+from identity.api.sign_in import origin_of
 from identity.api.signed import SignInPayload
 from identity.api.user import User, user_of
 from identity.commands import api_client as commands
@@ -178,15 +179,17 @@ class ApiClientMutation:
         office = ctx.loaders.office
         lasts = timedelta(seconds=office.settings.access_token_seconds)
         try:
-            whose, session = await ctx.write(commands.exchange, key, ctx.client, lasts)
+            found = await ctx.write(commands.exchange, key, origin_of(ctx), lasts)
         except (Unauthenticated, Denied) as problem:
             return SignInPayload(errors=[user_error(problem, ctx.locale)])
-        token = await office.access_token(ctx.db, whose, session)
+        token = await office.access_token(
+            ctx.db, found.user, found.session, ctx.runtime.ended, lasts=found.lasts
+        )
         return SignInPayload(
             access_token=token.text,
             expires_at=token.expires_at,
-            user_id=strawberry.ID(str(whose)),
-            session_id=strawberry.ID(str(session)),
+            user_id=strawberry.ID(str(found.user)),
+            session_id=strawberry.ID(str(found.session)),
         )
 
 

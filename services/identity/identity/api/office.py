@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -48,10 +49,19 @@ class Office:
         self.relying = _relying(settings)
         self._key: tuple[float, OKPKey] | None = None
 
-    async def access_token(self, db: Database, user: UserId, session: SessionId) -> AccessToken:
+    async def access_token(
+        self,
+        db: Database,
+        user: UserId,
+        session: SessionId,
+        withdrawn: Container[str] = (),
+        *,
+        lasts: timedelta | None = None,
+    ) -> AccessToken:
         """A token for one session, signed with the present key."""
-        key, now = await self._present(db), time.time()
-        seconds = self.settings.access_token_seconds
+        key, now = await self._present(db, withdrawn), time.time()
+        usual = self.settings.access_token_seconds
+        seconds = usual if lasts is None else min(usual, int(lasts.total_seconds()))
         text = access_token(key, user, session, now=now, seconds=seconds)
         return AccessToken(text, datetime.fromtimestamp(int(now) + seconds, UTC))
 
@@ -69,11 +79,17 @@ class Office:
 
     async def signing_key(self, db: Database) -> OKPKey:
         """The key that signs now."""
-        return await self._present(db)
+        return await self._present(db, ())
 
-    async def _present(self, db: Database) -> OKPKey:
-        if self._key is not None and time.monotonic() - self._key[0] < _KEY_SECONDS:
-            return self._key[1]
+    def forget_key(self) -> None:
+        """Look for the present key again."""
+        self._key = None
+
+    async def _present(self, db: Database, withdrawn: Container[str]) -> OKPKey:
+        known = self._key
+        fresh = known is not None and time.monotonic() - known[0] < _KEY_SECONDS
+        if known is not None and fresh and str(known[1].kid) not in withdrawn:
+            return known[1]
         key = await db.read(commands.present_key, self.seal)
         if key is None:
             await self._make_first(db)

@@ -19,6 +19,7 @@ from identity.api.rule import RuleMutation, RuleQuery
 from identity.api.second_factor import SecondFactorMutation, SecondFactorQuery
 from identity.api.session import SessionMutation, SessionQuery
 from identity.api.sign_in_link import SignInLinkMutation, SignInLinkQuery
+from identity.api.signing import SigningMutation
 from identity.api.user import User, UserMutation, UserQuery
 
 
@@ -44,6 +45,7 @@ class Query(
 
 @strawberry.type(description="What can be done.")
 class Mutation(
+    SigningMutation,
     SessionMutation,
     UserMutation,
     DepartmentMutation,

@@ -1,23 +1,20 @@
-"""Signing in and out, and the sessions that come of it."""
+"""The sessions that come of signing in: seen, and ended."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import strawberry
 
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
-from chassis.api.problems import UserError, answers, user_error
-from chassis.api.rights import open_to_all
-from chassis.errors import BadInput, Denied, Unauthenticated
+from chassis.api.problems import UserError, answers
+from chassis.api.rights import right
+from chassis.errors import Denied, NotFound
 from identity.api.ids import maybe_uuid, uuid
 from identity.api.loaders import IdentityContext, IdentityInfo
-from identity.api.oidc.renewal import sign_out_address, still_there
-from identity.api.sign_in import Beside, change_password, sign_in
-from identity.api.signed import PasskeyArgument, SignInPayload, signed
-from identity.commands import session as commands
-from identity.commands.session import Opened
+from identity.commands import everybody, session as commands
+from identity.domain.device import masked
 from identity.domain.ids import SessionId, UserId
 from identity.domain.session import Ending
 from identity.store import session as store, user as users
@@ -34,7 +31,12 @@ strawberry.enum(
 @strawberry.type(description="One sign-in and what became of it.")
 class Session:
     id: strawberry.ID = strawberry.field(description="The session's id.")
-    address: str = strawberry.field(description="The network address it was opened from.")
+    address: str = strawberry.field(
+        description="The network address it was opened from, its last part left out."
+    )
+    device: str = strawberry.field(
+        description="The browser and system it was opened with, as they call themselves."
+    )
     created_at: datetime = strawberry.field(description="When somebody signed in.")
     used_at: datetime = strawberry.field(description="When it was renewed last.")
     expires_at: datetime = strawberry.field(description="When it ends at the latest.")
@@ -46,7 +48,8 @@ class Session:
     def of(cls, row: SessionRow, context: IdentityContext) -> Session:
         return cls(
             id=strawberry.ID(str(row.id)),
-            address=row.address,
+            address=masked(row.address),
+            device=row.device,
             created_at=row.created_at,
             used_at=row.used_at,
             expires_at=row.expires_at,
@@ -56,32 +59,31 @@ class Session:
         )
 
 
-@strawberry.type(description="Whether the session is over.")
-class SignOutPayload:
-    done: bool = strawberry.field(default=False, description="True if it was done.")
-    provider_address: str | None = strawberry.field(
-        default=None,
-        description="Where a sign-in provider began the session: send the browser here, and it is "
-        "signed out there too.",
-    )
-    errors: list[UserError] = strawberry.field(
-        default_factory=list, description="Why nothing was done; empty if it was."
-    )
-
-
-@strawberry.type(description="Whether the new password is in force.")
-class ChangePasswordPayload:
-    done: bool = strawberry.field(default=False, description="True if it was done.")
-    errors: list[UserError] = strawberry.field(
-        default_factory=list, description="Why nothing was done; empty if it was."
-    )
-
-
 @strawberry.type(description="The session after the change, or why there was none.")
 class SessionPayload:
     session: Session | None = strawberry.field(
         default=None, description="The session as it is now."
     )
+    errors: list[UserError] = strawberry.field(
+        default_factory=list, description="Why nothing was done; empty if it was."
+    )
+
+
+@strawberry.type(description="How many sessions ended, or why none did.")
+class EndSessionsPayload:
+    ended: int | None = strawberry.field(default=None, description="How many sessions ended.")
+    errors: list[UserError] = strawberry.field(
+        default_factory=list, description="Why nothing was done; empty if it was."
+    )
+
+
+@strawberry.type(description="What signing everybody out did, or would do.")
+class EndAllSessionsPayload:
+    done: bool = strawberry.field(default=False, description="False: it was a dry run.")
+    sessions: int | None = strawberry.field(
+        default=None, description="How many sessions ended, or would."
+    )
+    users: int | None = strawberry.field(default=None, description="Of how many users.")
     errors: list[UserError] = strawberry.field(
         default_factory=list, description="Why nothing was done; empty if it was."
     )
@@ -117,98 +119,6 @@ class SessionQuery:
 
 @strawberry.type
 class SessionMutation:
-    @strawberry.mutation(
-        description="Sign in with a user name and a password. Send no Authorization header.",
-        metadata=open_to_all(),
-    )
-    @answers(SignInPayload)
-    async def sign_in(
-        self,
-        info: IdentityInfo,
-        username: Annotated[str, strawberry.argument(description="The user name.")],
-        password: Annotated[str, strawberry.argument(description="The password.")],
-        code: Annotated[
-            str | None,
-            strawberry.argument(
-                description="Where `needs` was CODE: the six digits of the authenticator, or a "
-                "recovery code. The first six digits put a new second factor in force."
-            ),
-        ] = None,
-        passkey: PasskeyArgument = None,
-    ) -> SignInPayload:
-        try:
-            beside = Beside(code, passkey)
-            opened = await sign_in(info.context, username, password, beside)
-            return await signed(info.context, opened)
-        except Unauthenticated as problem:
-            return SignInPayload(errors=[user_error(problem, info.context.locale)])
-
-    @strawberry.mutation(
-        description="Trade a refresh token for new tokens. It is good once: shown a second time, "
-        "the whole session ends. Send no Authorization header.",
-        metadata=open_to_all(),
-    )
-    @answers(SignInPayload)
-    async def refresh(
-        self,
-        info: IdentityInfo,
-        refresh_token: Annotated[
-            str, strawberry.argument(description="The refresh token received last.")
-        ],
-    ) -> SignInPayload:
-        lasts = info.context.loaders.office.lifetimes
-        renewed = await info.context.write(commands.renew, refresh_token, lasts)
-        if isinstance(renewed, Opened) and await still_there(info.context, renewed.session):
-            return await signed(info.context, renewed)
-        # One answer for every reason: what became of a stolen token is not the thief's to know.
-        problem = Unauthenticated(
-            "The refresh token is not good any more; sign in again.",
-            "刷新令牌已失效，请重新登录。",
-            field="refreshToken",
-        )
-        return SignInPayload(errors=[user_error(problem, info.context.locale)])
-
-    @strawberry.mutation(
-        description="End the session of a refresh token, or of the access token that was sent. "
-        "Doing it twice is no error.",
-        metadata=open_to_all(),
-    )
-    @answers(SignOutPayload)
-    async def sign_out(
-        self,
-        info: IdentityInfo,
-        refresh_token: Annotated[
-            str | None, strawberry.argument(description="Null: the access token's session.")
-        ] = None,
-    ) -> SignOutPayload:
-        ctx = info.context
-        if not refresh_token and not ctx.signed_in:
-            raise BadInput(
-                "Nothing says which session ends: give refreshToken, or send the access token.",
-                "未指明要结束的会话：请提供 refreshToken，或携带访问令牌。",
-                field="refreshToken",
-            )
-        ended = await ctx.write(
-            commands.sign_out, ctx.actor if ctx.signed_in else None, refresh_token
-        )
-        address = await sign_out_address(ctx, ended) if ended else None
-        return SignOutPayload(done=True, provider_address=address)
-
-    @strawberry.mutation(description="Take a new password; all one's other sessions end.")
-    @answers(ChangePasswordPayload)
-    async def change_password(
-        self,
-        info: IdentityInfo,
-        current_password: Annotated[
-            str, strawberry.argument(description="The password that is good now.")
-        ],
-        new_password: Annotated[
-            str, strawberry.argument(description="10 to 200 characters, not easy to guess.")
-        ],
-    ) -> ChangePasswordPayload:
-        await change_password(info.context, current_password, new_password)
-        return ChangePasswordPayload(done=True)
-
     @strawberry.mutation(description="End one's own session, or that of a user one may manage.")
     @answers(SessionPayload)
     async def end_session(
@@ -222,6 +132,56 @@ class SessionMutation:
         reaches = frozenset({found.user}) if found is not None and managed else frozenset[UserId]()
         ended = await ctx.write(commands.end_session, ctx.actor, session_id, reaches=reaches)
         return SessionPayload(session=Session.of(ended, ctx))
+
+    @strawberry.mutation(
+        description="End all one's own sessions but this one, or all of a user one may manage."
+    )
+    @answers(EndSessionsPayload)
+    async def end_sessions(
+        self,
+        info: IdentityInfo,
+        user_id: Annotated[
+            strawberry.ID | None, strawberry.argument(description="Whose; null: one's own.")
+        ] = None,
+        this_too: Annotated[
+            bool, strawberry.argument(description="End the session of this request as well.")
+        ] = False,
+    ) -> EndSessionsPayload:
+        ctx = info.context
+        whose = UserId(maybe_uuid(user_id, "userId") or ctx.actor.user_id)
+        if whose != ctx.actor.user_id and not await in_reach(ctx, whose):
+            raise NotFound(
+                f"No user {whose} exists for you.",
+                f"未找到您可管理的用户 {whose}。",
+                field="userId",
+            )
+        here = ctx.actor.session_id
+        but = SessionId(here) if here and not this_too else None
+        ended = await ctx.write(commands.end_sessions, ctx.actor, whose, but=but)
+        return EndSessionsPayload(ended=ended)
+
+    @strawberry.mutation(
+        description="Sign everybody out, programs and oneself too: every session ends, and no token "
+        "that was signed before is believed anywhere. A dry run unless `dryRun: false` is said.",
+        metadata=right("Session", "end"),
+    )
+    @answers(EndAllSessionsPayload)
+    async def end_all_sessions(
+        self,
+        info: IdentityInfo,
+        dry_run: Annotated[
+            bool, strawberry.argument(description="Count only, and change nothing.")
+        ] = True,
+    ) -> EndAllSessionsPayload:
+        ctx, office = info.context, info.context.loaders.office
+        scope = ctx.scope("Session", "end")
+        if dry_run:
+            found = await ctx.read(everybody.count, scope)
+            return EndAllSessionsPayload(sessions=found.sessions, users=found.users)
+        lifetime = timedelta(seconds=office.settings.access_token_seconds)
+        found = await ctx.write(everybody.end_all, scope, office.seal, lifetime)
+        office.forget_key()
+        return EndAllSessionsPayload(done=True, sessions=found.sessions, users=found.users)
 
 
 async def in_reach(ctx: IdentityContext, user: UserId) -> bool:

@@ -18,6 +18,7 @@ from identity.commands.session import Opened
 from identity.commands.sign_in_link import Refusal
 from identity.commands.signed_in import refuse_ended
 from identity.domain import password as domain
+from identity.domain.device import Origin
 from identity.domain.ids import UserId
 from identity.domain.passkey import CopiedPasskey
 from identity.domain.second_factor import Ask
@@ -54,7 +55,7 @@ async def sign_in(
     second = _second(ctx, beside, required=needs_second(ctx, known.id))
     try:
         opened = await ctx.write(
-            commands.open_session, known.id, kept, ctx.client, office.lifetimes, second
+            commands.open_session, known.id, kept, origin_of(ctx), office.lifetimes, second
         )
     except WrongCode as problem:
         raise await _refused(ctx, known.id, beside, problem) from problem
@@ -83,7 +84,7 @@ async def finish_by_provider(
     second = _second(ctx, beside, required=False)
     try:
         opened = await ctx.write(
-            links.redeem, ticket, verifier, ctx.client, office.lifetimes, second, _strict(ctx)
+            links.redeem, ticket, verifier, origin_of(ctx), office.lifetimes, second, _strict(ctx)
         )
     except WrongCode as problem:
         raise await _refused(ctx, whose, beside, problem) from problem
@@ -153,6 +154,11 @@ async def proved(ctx: IdentityContext, username: str, password: str) -> tuple[Cr
         await ctx.write(commands.note_refused, known.id if known else None)
         raise _wrong()
     return known, kept
+
+
+def origin_of(ctx: IdentityContext) -> Origin:
+    """Where a request comes from."""
+    return Origin.of(ctx.client, ctx.device)
 
 
 def needs_second(ctx: IdentityContext, user: UserId) -> bool:

@@ -72,7 +72,9 @@ async def signed(ctx: IdentityContext, opened: Opened | Asked) -> SignInPayload:
     """A session with its tokens, or what is asked for before there is one."""
     if isinstance(opened, Asked):
         return SignInPayload(needs=opened.need, passkey_options=opened.passkey_options)
-    token = await ctx.loaders.office.access_token(ctx.db, opened.user, opened.session)
+    token = await ctx.loaders.office.access_token(
+        ctx.db, opened.user, opened.session, ctx.runtime.ended
+    )
     return SignInPayload(
         access_token=token.text,
         expires_at=token.expires_at,

@@ -15,6 +15,7 @@ from chassis.policy.guard import Scope
 from identity.commands.user import held
 from identity.domain import api_client as domain
 from identity.domain.api_client import Door
+from identity.domain.device import Origin
 from identity.domain.ids import ApiClientId, SessionId, UserId
 from identity.domain.user import Kind
 from identity.store import api_client as store, session as sessions
@@ -37,6 +38,15 @@ class Made:
 
     id: ApiClientId
     key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """The short session of a program."""
+
+    user: UserId
+    session: SessionId
+    lasts: timedelta
 
 
 def create_api_client(session: Session, scope: Scope, users: Scope, draft: Draft) -> Made:
@@ -98,13 +108,17 @@ def recognised(session: Session, key: str, door: Door) -> ApiClientRow:
     return found
 
 
-def exchange(
-    session: Session, key: str, address: str, lasts: timedelta
-) -> tuple[UserId, SessionId]:
-    """Begin the short session of a program that shows its key; nothing renews it but the key."""
+def exchange(session: Session, key: str, origin: Origin, lasts: timedelta) -> Exchanged:
+    """Begin the short session of a program that shows its key; nothing renews it but the key.
+
+    It ends with the key, if that is sooner.
+    """
     client = recognised(session, key, Door.GRAPHQL)
     store.note_use(session, client.id)
-    id = sessions.open_(session, client.user, address[:100], lasts, api_client=client.id)
+    lasts = min(lasts, max(client.expires_at - datetime.now(UTC), timedelta(seconds=1)))
+    id = sessions.open_(
+        session, client.user, origin.address, lasts, device=origin.device, api_client=client.id
+    )
     audit.record(
         session,
         Actor(client.user, id),
@@ -113,7 +127,7 @@ def exchange(
         str(id),
         changes={"api_client": [None, str(client.id)]},
     )
-    return client.user, id
+    return Exchanged(client.user, id, lasts)
 
 
 def _tell(

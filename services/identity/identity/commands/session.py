@@ -13,6 +13,7 @@ from chassis.errors import NotFound
 from identity.commands.second_factor import Second, passed
 from identity.commands.signed_in import over, refuse_ended
 from identity.domain import token
+from identity.domain.device import Origin
 from identity.domain.ids import ProviderId, SessionId, UserId
 from identity.domain.second_factor import Ask
 from identity.domain.session import Ending, Verdict, decide
@@ -42,7 +43,7 @@ def open_session(
     session: Session,
     user: UserId,
     checked_hash: str,
-    address: str,
+    origin: Origin,
     lasts: Lifetimes,
     second: Second,
 ) -> Opened | Ask | None:
@@ -56,20 +57,20 @@ def open_session(
     found = passed(session, second, user)
     if isinstance(found, Ask):
         return found
-    return begin_session(session, user, address, lasts, found)
+    return begin_session(session, user, origin, lasts, found)
 
 
 def begin_session(
     session: Session,
     user: UserId,
-    address: str,
+    origin: Origin,
     lasts: Lifetimes,
     recovery_codes: tuple[str, ...],
     *,
     by: ProviderId | None = None,
 ) -> Opened:
     """Begin a session for somebody who showed everything they have to."""
-    id = store.open_(session, user, address[:100], lasts.at_most)
+    id = store.open_(session, user, origin.address, lasts.at_most, device=origin.device)
     changes = {"provider": [None, str(by)]} if by else None
     audit.record(session, Actor(user, id), "sign_in", "Session", str(id), changes=changes)
     return Opened(id, user, _issue(session, id, lasts), recovery_codes)
@@ -154,6 +155,20 @@ def end_session(
         _tell_end(session, actor, id, ending)
     ended = store.by_id(session, id)
     assert ended is not None
+    return ended
+
+
+def end_sessions(
+    session: Session, actor: Actor, whose: UserId, *, but: SessionId | None = None
+) -> int:
+    """End all sessions of somebody, or all but one; answer how many. The caller says they may."""
+    refuse_ended(session, actor)
+    mine = whose == actor.user_id
+    ending = Ending.ENDED_BY_OWNER if mine else Ending.ENDED_BY_ADMINISTRATOR
+    ended = store.end_all(session, whose, ending, but=but)
+    if ended:
+        changes = {"sessions_ended": [None, str(ended)]}
+        audit.record(session, actor, "end_sessions", "User", str(whose), changes=changes)
     return ended
 
 

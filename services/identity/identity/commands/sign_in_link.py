@@ -27,6 +27,7 @@ from identity.commands.second_factor import Second, passed
 from identity.commands.session import Lifetimes, Opened, begin_session
 from identity.commands.signed_in import refuse_ended, refuse_not_fresh
 from identity.domain import provider as domain, token, user as user_domain
+from identity.domain.device import Origin
 from identity.domain.ids import ProviderId, SignInLinkId, UserId
 from identity.domain.provider import Admission, Claimed
 from identity.domain.seal import Seal
@@ -91,7 +92,7 @@ def redeem(
     session: Session,
     ticket: str,
     verifier: str,
-    address: str,
+    origin: Origin,
     lasts: Lifetimes,
     second: Second,
     required: frozenset[str],
@@ -110,7 +111,7 @@ def redeem(
             return found
         codes = found
     store.use_ticket(session, shown.digest)
-    opened = begin_session(session, whose, address, lasts, codes, by=shown.provider.id)
+    opened = begin_session(session, whose, origin, lasts, codes, by=shown.provider.id)
     provider_sessions.add(
         session,
         second.seal,

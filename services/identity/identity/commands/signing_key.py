@@ -60,6 +60,14 @@ def rotate_if_old(session: Session, seal: Seal, lifetime: timedelta, age: timede
     return rotate(session, seal, lifetime) if store.newest_is_older(session, age) else None
 
 
+def withdraw(session: Session, seal: Seal, lifetime: timedelta) -> str:
+    """Let every token there is be refused, and sign with a new key at once."""
+    store.hold(session)
+    for name in store.withdraw_all(session):
+        audit.record(session, None, "withdraw", "SigningKey", name)
+    return _make(session, seal, timedelta(0), lifetime)
+
+
 def _make(session: Session, seal: Seal, ahead: timedelta, lifetime: timedelta) -> str:
     key = new_key()
     assert key.kid is not None

@@ -57,6 +57,7 @@ RULEBOOK: tuple[Entry, ...] = (
         ("read", "update"),
         "Groups that a directory keeps by SCIM, and who is in them",
     ),
+    Entry("Session", ("end",), "All sessions of everybody, ended at once"),
     Entry("SignInProvider", _CRU, "Who else may say who somebody is (OpenID Connect)"),
     Entry("ApiClient", _CRU, "Keys of programs; update ends them"),
     Entry(

@@ -31,6 +31,7 @@ class Ending(Enum):
     SUSPENDED = "suspended"
     KEY_REVOKED = "key_revoked"
     PROVIDER_ENDED = "provider_ended"
+    EVERYBODY_ENDED = "everybody_ended"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,9 @@ async def publish_ended(runtime: Runtime) -> None:
         while going_on():
             woken.clear()
             try:
-                await ended.publish(runtime.redis, await runtime.db.read(store.just_ended))
+                sessions = await runtime.db.read(store.just_ended)
+                keys = await runtime.db.read(store.just_withdrawn)
+                await ended.publish(runtime.redis, sessions, keys)
             except (RedisError, SQLAlchemyError, OSError) as problem:
                 log.warning("ended sessions are not published now: %s", type(problem).__name__)
             await woken_or(woken, LOOK_SECONDS)

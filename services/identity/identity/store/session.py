@@ -30,6 +30,7 @@ from chassis.api.paging import Page, Window, page
 from identity.domain.ids import ApiClientId, SessionId, UserId
 from identity.domain.session import Ending, Shown
 from identity.domain.user import Status
+from identity.store import signing_key as signing_keys
 from identity.store.metadata import metadata
 from identity.store.user import user
 
@@ -44,6 +45,7 @@ session_ = Table(
     Column("id", Uuid, primary_key=True, server_default=func.uuidv7()),
     Column("user_id", Uuid, nullable=False),
     Column("address", Text, nullable=False, server_default=""),
+    Column("device", Text, nullable=False, server_default=""),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("used_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("expires_at", DateTime(timezone=True), nullable=False),
@@ -70,6 +72,7 @@ class SessionRow:
     id: SessionId
     user: UserId
     address: str
+    device: str
     created_at: datetime
     used_at: datetime
     expires_at: datetime
@@ -92,6 +95,7 @@ def open_(
     address: str,
     lasts: timedelta,
     *,
+    device: str = "",
     api_client: ApiClientId | None = None,
 ) -> SessionId:
     """Begin a session."""
@@ -100,6 +104,7 @@ def open_(
         .values(
             user_id=user,
             address=address,
+            device=device,
             expires_at=func.now() + lasts,
             api_client_id=api_client,
         )
@@ -209,8 +214,15 @@ def just_ended(session: Session) -> list[SessionId]:
     expired = select(session_.c.id).where(
         session_.c.expires_at.between(since, func.now()), session_.c.api_client_id.is_(None)
     )
-    ended = select(session_.c.id).where(session_.c.ended_at > since)
+    # Where everybody's ended, their keys were withdrawn, which says it shorter.
+    everybody = session_.c.ending == Ending.EVERYBODY_ENDED.value
+    ended = select(session_.c.id).where(session_.c.ended_at > since, ~everybody)
     return [SessionId(id) for id in session.execute(ended.union(expired)).scalars()]
+
+
+def just_withdrawn(session: Session) -> list[str]:
+    """Keys that were withdrawn while a token of theirs may still be shown."""
+    return signing_keys.just_withdrawn(session, _LONGEST_TOKEN)
 
 
 def end(session: Session, id: SessionId, ending: Ending) -> bool:
@@ -235,6 +247,28 @@ def end_all(session: Session, user: UserId, ending: Ending, *, but: SessionId | 
     if but is not None:
         statement = statement.where(session_.c.id != but)
     return len(session.execute(statement).all())
+
+
+def end_everybody(session: Session) -> tuple[int, int]:
+    """End every session there is; answer how many, and of how many users."""
+    done = session.execute(
+        update(session_)
+        .where(session_.c.ended_at.is_(None), session_.c.expires_at > func.now())
+        .values(ended_at=func.now(), ending=Ending.EVERYBODY_ENDED.value)
+        .returning(session_.c.user_id)
+    )
+    users = list(done.scalars())
+    return len(users), len(set(users))
+
+
+def open_everywhere(session: Session) -> tuple[int, int]:
+    """How many sessions go on, and of how many users."""
+    found = session.execute(
+        select(func.count(), func.count(session_.c.user_id.distinct())).where(
+            session_.c.ended_at.is_(None), session_.c.expires_at > func.now()
+        )
+    ).one()
+    return int(found[0]), int(found[1])
 
 
 def end_of_api_client(session: Session, id: ApiClientId) -> int:
@@ -262,6 +296,7 @@ def row(found: Row[Any]) -> SessionRow:
         id=SessionId(found.id),
         user=UserId(found.user_id),
         address=found.address,
+        device=found.device,
         created_at=found.created_at,
         used_at=found.used_at,
         expires_at=found.expires_at,

@@ -35,6 +35,7 @@ signing_key = Table(
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("signs_from", DateTime(timezone=True), nullable=False),
     Column("published_until", DateTime(timezone=True)),
+    Column("withdrawn_at", DateTime(timezone=True)),
 )
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtext('identity signing key'))")
 
@@ -121,6 +122,25 @@ def retire_others(session: Session, id: str, after: timedelta) -> None:
         .where(signing_key.c.id != id, signing_key.c.published_until.is_(None))
         .values(published_until=func.now() + after)
     )
+
+
+def withdraw_all(session: Session) -> list[str]:
+    """Let no key be believed any more; answer which were."""
+    done = session.execute(
+        update(signing_key)
+        .where(_published())
+        .values(published_until=func.now(), withdrawn_at=func.now())
+        .returning(signing_key.c.id)
+    )
+    return list(done.scalars())
+
+
+def just_withdrawn(session: Session, longest_token: timedelta) -> list[str]:
+    """Keys that were withdrawn while a token of theirs may still be shown."""
+    found = session.execute(
+        select(signing_key.c.id).where(signing_key.c.withdrawn_at > func.now() - longest_token)
+    )
+    return list(found.scalars())
 
 
 def _row(found: Row[Any]) -> SigningKeyRow:

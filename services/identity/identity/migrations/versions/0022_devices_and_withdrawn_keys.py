@@ -1,0 +1,16 @@
+"""From which device a session came, and keys that were withdrawn with every session of theirs."""
+
+from alembic import op
+
+revision = "0022"
+down_revision = "0041"
+
+
+def upgrade() -> None:
+    op.execute("ALTER TABLE session ADD COLUMN device text NOT NULL DEFAULT ''")
+    op.execute("ALTER TABLE signing_key ADD COLUMN withdrawn_at timestamptz")
+
+
+def downgrade() -> None:
+    op.execute("ALTER TABLE signing_key DROP COLUMN withdrawn_at")
+    op.execute("ALTER TABLE session DROP COLUMN device")
