@@ -94,7 +94,7 @@ def test_tells_how_open_a_field_is_and_by_which_rule(house: House) -> None:
 
 def test_a_denial_names_its_rule_and_an_absence_has_none(house: House) -> None:
     admin = house.as_("admin")
-    rule = {"subject": "role:colleague", "object": "Trace", "action": "read", "effect": "deny"}
+    rule = {"subject": "role:colleague", "object": "DeadLetter", "action": "read", "effect": "deny"}
     added = admin.data(
         "mutation($i: RuleInput!, $v: Int!) { addRule(input: $i, expectedVersion: $v) "
         "{ rule { id } } }",
@@ -103,9 +103,9 @@ def test_a_denial_names_its_rule_and_an_absence_has_none(house: House) -> None:
     )["rule"]["id"]
     house.follow()
 
-    denied = explained(house, "admin", "Trace")
+    denied = explained(house, "admin", "DeadLetter")
     absent = explained(house, "seller", "AuditEvent")
-    nobody = admin.data(EXPLAIN, u=str(uuid4()), o="Trace")
+    nobody = admin.data(EXPLAIN, u=str(uuid4()), o="DeadLetter")
     admin.data(
         "mutation($id: ID!, $v: Int!) { removeRule(id: $id, expectedVersion: $v) "
         "{ errors { code } } }",
@@ -119,7 +119,7 @@ def test_a_denial_names_its_rule_and_an_absence_has_none(house: House) -> None:
     assert (why["effect"], why["rolePath"]) == ("deny", ["administrator", "colleague"])
     assert (absent["outcome"], absent["rules"]) == ("NO_RULE", [])
     assert nobody["outcome"] == "UNKNOWN_USER"
-    assert explained(house, "admin", "Trace")["outcome"] == "ALLOWED"
+    assert explained(house, "admin", "DeadLetter")["outcome"] == "ALLOWED"
 
 
 def test_takes_the_right_to_read_the_policy(house: House) -> None:

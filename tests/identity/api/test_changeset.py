@@ -211,7 +211,7 @@ def test_nobody_locks_the_last_administrator_out(house: House) -> None:
     everything = house.one(
         "SELECT id FROM rule WHERE subject = 'role:administrator' AND object = '*'"
     )
-    draft = done(admin, CREATE, c=[{"rule": rule("Trace", subject="role:marketing")},
+    draft = done(admin, CREATE, c=[{"rule": rule("DeadLetter", subject="role:marketing")},
                                    {"ruleId": str(everything)}])  # fmt: skip
     before = unchanged(house)
 
@@ -356,7 +356,7 @@ def test_a_simulation_is_what_publishing_does(house: House) -> None:
         admin,
         CREATE,
         c=[
-            {"rule": rule("Trace", subject="role:sales")},
+            {"rule": rule("DeadLetter", subject="role:sales")},
             {"rule": rule("Contact", "*", subject="role:sales_lead", effect="deny")},
             {"rule": rule("Contact.name", subject=f"user:{house.user('auditor')}")},
         ],

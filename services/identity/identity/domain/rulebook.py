@@ -62,12 +62,12 @@ RULEBOOK: tuple[Entry, ...] = (
     Entry("ApiClient", _CRU, "Keys of programs; update ends them"),
     Entry(
         "Customer",
-        (*_CRU, "delete", "merge", "absorb", "import", "export"),
+        (*_CRU, "merge", "absorb", "import", "export"),
         "Organisations and persons in the pool",
         _CUSTOMER_ROWS,
     ),
     _sensitive("Customer.unified_social_credit_code", "Unified social credit code"),
-    Entry("Contact", (*_CRU, "delete"), "People at a customer", _CUSTOMER_ROWS),
+    Entry("Contact", _CRU, "People at a customer", _CUSTOMER_ROWS),
     _sensitive("Contact.name", "Name of a contact"),
     _sensitive("Contact.mobile", "Mobile number of a contact"),
     _sensitive("Contact.email", "E-mail address of a contact"),
@@ -79,16 +79,17 @@ RULEBOOK: tuple[Entry, ...] = (
         ("own", "department", "subtree", "all"),
     ),
     Entry("Tag", ("read", "update"), "Labels on customers", _CUSTOMER_ROWS),
-    Entry("FollowUp", _CRU, "What was talked about with a customer", _CUSTOMER_ROWS),
+    Entry("FollowUp", ("read", "create"), "What was talked about with a customer", _CUSTOMER_ROWS),
     Entry("Task", _CRU, "What is to be done for a customer", _CUSTOMER_ROWS),
     Entry("Installation", _CRU, "Connectors set up with credentials"),
     Entry("SyncRun", ("read", "start"), "Runs of a connector"),
     Entry("SourceRecord", ("read",), "Records as an outside system has them", _CUSTOMER_ROWS),
     _sensitive("SourceRecord.payload", "All an outside system says of a record, as it said it"),
     Entry("DeadLetter", ("read", "retry"), "Records that could not be taken in"),
-    Entry("Trace", ("read",), "How a request went through the services"),
 )
 
 OBJECTS: dict[str, Entry] = {entry.object: entry for entry in RULEBOOK}
+ASKED = tuple((entry.object, action) for entry in RULEBOOK for action in entry.actions)
+"""All that a service may ever ask the policy."""
 ACTIONS: tuple[str, ...] = tuple(sorted({action for entry in RULEBOOK for action in entry.actions}))
 EVERYTHING = Entry(ANY, (ANY, *ACTIONS), "Everything", EVERY_ROW)

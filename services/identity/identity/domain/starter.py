@@ -69,8 +69,8 @@ ROLES: tuple[StarterRole, ...] = (
         "Keeps the pool clean: all customers, merging, importing",
         _may(
             "all",
-            Customer="read create update delete merge import export",
-            Contact="read create update delete",
+            Customer="read create update merge import export",
+            Contact="read create update",
             Tag="read update",
             FollowUp="read create",
             Task="read create update",
@@ -198,15 +198,14 @@ ROLES: tuple[StarterRole, ...] = (
             SyncRun="read start",
             SourceRecord="read",
             DeadLetter="read retry",
-            Trace="read",
         )
         + _shown("all", "hidden", _PAYLOAD),
         ("colleague",),
     ),
     StarterRole(
         "sre",
-        "Keeps the system running: traces and runs, no customers",
-        _may("all", Trace="read", SyncRun="read", Installation="read", DeadLetter="read"),
+        "Keeps the system running: connectors and their runs, no customers",
+        _may("all", SyncRun="read", Installation="read", DeadLetter="read"),
         ("colleague",),
     ),
     StarterRole(
