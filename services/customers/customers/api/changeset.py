@@ -20,10 +20,23 @@ from chassis.policy.guard import Scope, compile_rules
 from chassis.policy.rules import Rule, Snapshot, rule_of
 from customers.api.stubs import User
 from customers.api.tag import CustomersInfo
+from customers.domain.fields import (
+    CREDIT_CODE_COORDINATE,
+    EMAIL_COORDINATE,
+    MOBILE_COORDINATE,
+    NAME_COORDINATE,
+)
 from customers.store import customer as store
 from customers.store.customer import COUNT_CAP
 
 FIRST = 10
+# Through which objects each sensitive field is first seen.
+CLEAR = {
+    CREDIT_CODE_COORDINATE: ("Customer",),
+    MOBILE_COORDINATE: ("Customer",),
+    EMAIL_COORDINATE: ("Customer",),
+    NAME_COORDINATE: ("Customer", "Contact"),
+}
 MOST_LINES = 1000
 
 
@@ -36,6 +49,14 @@ class CustomerReach:
     )
     lost: int = strawberry.field(
         description="How many customers they see now and would not see any more, in the same way."
+    )
+    cleared: int = strawberry.field(
+        description="Of how many customers they would see a sensitive field in clear that they do "
+        "not see in clear now, gained customers included; counted in the same way."
+    )
+    masked: int = strawberry.field(
+        description="Of how many customers a sensitive field that they see in clear now would be "
+        "masked, hidden or gone, lost customers included."
     )
 
 
@@ -54,8 +75,9 @@ class Changeset:
 
     @strawberry.federation.field(
         requires=["adds", "removes"],
-        description="Everybody for whom other rows of Customer would be readable, with the number "
-        "of customers gained and lost on the data as it is now, against the policy in force. "
+        description="Everybody for whom other customers would be readable, or a sensitive field "
+        "more or less open: how many customers that concerns on the data as it is now, against the "
+        "policy in force. "
         "Counting takes up to a second a person on large pools, so ask for few at a time.",
         metadata=right("Rule"),
     )
@@ -88,7 +110,8 @@ class Changeset:
 
 
 def _people(before: Snapshot, now: Snapshot, start: UUID | None, most: int) -> list[UUID]:
-    found = (one.user_id for one in differences(before, now, [("Customer", "read")]))
+    asked = [(object, "read") for object in ("Customer", "Contact", *CLEAR)]
+    found = dict.fromkeys(one.user_id for one in differences(before, now, asked))
     return list(islice((id for id in found if start is None or id > start), most))
 
 
@@ -97,16 +120,35 @@ def _moved(
 ) -> dict[UUID, CustomerReach]:
     found = {}
     for id in people:
-        gained, lost = store.moved(session, _scope(before, id), _scope(now, id))
-        found[id] = CustomerReach(user=User.of(id), gained=gained, lost=lost)
+        old, new = (_Reader(snapshot, id) for snapshot in (before, now))
+        gained, lost = store.moved(session, old.scope("Customer"), new.scope("Customer"))
+        pairs = [(old.clear(*one), new.clear(*one)) for one in CLEAR.items()]
+        cleared, masked = store.opened(session, pairs)
+        found[id] = CustomerReach(
+            user=User.of(id), gained=gained, lost=lost, cleared=cleared, masked=masked
+        )
     return found
 
 
-def _scope(snapshot: Snapshot, user: UUID) -> Scope | None:
-    try:
-        return compile_rules(snapshot, user).allow(Actor(user), "Customer", "read")
-    except Denied:
-        return None
+class _Reader:
+    """One person under one policy."""
+
+    def __init__(self, snapshot: Snapshot, user: UUID) -> None:
+        self._actor = Actor(user)
+        self._permissions = compile_rules(snapshot, user)
+
+    def scope(self, object: str) -> Scope | None:
+        try:
+            return self._permissions.allow(self._actor, object, "read")
+        except Denied:
+            return None
+
+    def clear(self, field: str, objects: Sequence[str]) -> list[Scope]:
+        """What all must reach a customer for the field to be clear there; empty: it never is."""
+        scopes = [scope for object in objects if (scope := self.scope(object))]
+        if len(scopes) < len(objects):
+            return []
+        return [*scopes, scopes[0].clear_in(field)]
 
 
 def _rules(lines: Sequence[str], field: str) -> list[Rule]:

@@ -18,11 +18,13 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    and_,
     any_,
     bindparam,
     column,
     false,
     func,
+    or_,
     select,
     table,
     text,
@@ -230,6 +232,32 @@ def moved(session: Session, before: Scope | None, after: Scope | None) -> tuple[
         return session.execute(counted).scalar_one()
 
     return only(new, old), only(old, new)
+
+
+def opened(
+    session: Session, pairs: Sequence[tuple[Sequence[Scope], Sequence[Scope]]]
+) -> tuple[int, int]:
+    """Of how many customers something comes into the clear, and of how many something leaves it.
+
+    Each pair is about one field: the scopes that all must reach a row for it to be clear, before
+    and after; none at all means that it never is.
+    """
+    ways: tuple[list[ColumnElement[bool]], list[ColumnElement[bool]]] = [], []
+    for before, after in pairs:
+        old, new = (
+            func.coalesce(and_(*(scope.where(ACCESS) for scope in side)), false())
+            if side
+            else false()
+            for side in (before, after)
+        )
+        ways[0].append(and_(new, ~old))
+        ways[1].append(and_(old, ~new))
+    counts = []
+    for way in ways:
+        some = select(customer.c.id).where(customer.c.merged_into.is_(None), or_(false(), *way))
+        counted = select(func.count()).select_from(some.limit(COUNT_CAP + 1).subquery())
+        counts.append(session.execute(counted).scalar_one())
+    return counts[0], counts[1]
 
 
 def _conditions(scope: Scope, search: Search) -> list[ColumnElement[bool]]:

@@ -19,10 +19,11 @@ from chassis.api.rights import right
 from chassis.errors import BadInput
 from chassis.policy.difference import Difference, Effect, Reach, differences
 from identity.api.loaders import IdentityInfo, Loaders
+from identity.api.replay import Days, Replay, replay_of
 from identity.api.user import User, user_of
-from identity.commands.simulation import simulate
+from identity.commands.simulation import Simulated, simulate
 from identity.domain.ids import UserId
-from identity.domain.rulebook import RULEBOOK
+from identity.domain.rulebook import ASKED
 from identity.store.changeset import ChangesetRow
 
 strawberry.enum(
@@ -31,7 +32,6 @@ strawberry.enum(
     description="GAINED: was not permitted at all. LOST: is not permitted any more. ROWS_CHANGED: "
     "reaches other rows. REDACTION_CHANGED: reaches the same rows, more or less open.",
 )
-ASKED = tuple((entry.object, action) for entry in RULEBOOK for action in entry.actions)
 
 
 @strawberry.type(description="Rows that a permission reaches, and how open a field is there.")
@@ -81,6 +81,15 @@ class Simulation:
     rows_changed: int = strawberry.field(description="How many would reach other rows.")
     redaction_changed: int = strawberry.field(description="How many would be more or less open.")
     found: strawberry.Private[Sequence[Difference]]
+    done: strawberry.Private[Simulated]
+
+    @strawberry.field(
+        description="What would become of the decisions that the ledger holds of the last days, if "
+        "they were made again. Of rows it only knows which a permission may reach.",
+        metadata=right("AuditEvent"),
+    )
+    async def replay(self, info: IdentityInfo, days: Days = 30) -> Replay:
+        return await replay_of(info.context, self.done, days)
 
     @strawberry.field(description="Every permission that would change, person by person.")
     async def changes(
@@ -104,6 +113,7 @@ async def simulation_of(ctx: Context[Loaders], row: ChangesetRow) -> Simulation:
         rows_changed=counted[Effect.ROWS_CHANGED],
         redaction_changed=counted[Effect.REDACTION_CHANGED],
         found=found,
+        done=done,
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -19,12 +20,14 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
 from chassis.policy.guard import Scope
+from chassis.policy.replay import Recorded
 from identity.domain.audit_event import AuditEvent, Filter
 from identity.domain.ids import AuditEventId, UserId
 from identity.store.metadata import metadata
@@ -126,3 +129,39 @@ def row(found: Row[Any]) -> AuditEvent:
         policy_version=found.policy_version,
         trace_id=found.trace_id,
     )
+
+
+_DECISIONS = text(
+    """
+    SELECT actor_id, object, action, decision, details -> 'clear', details -> 'masked',
+           count(*), max(at)
+    FROM audit_event
+    WHERE at >= :since AND actor_id IS NOT NULL
+      AND (object || ' ' || action) = ANY(:asked) AND decision IN ('allow', 'deny')
+    GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY max(at) DESC LIMIT :most
+    """
+)
+
+
+def decisions(
+    session: Session, scope: Scope, since: datetime, asked: Iterable[tuple[str, str]], most: int
+) -> list[Recorded]:
+    """What was decided about these objects and actions since then, equal decisions as one, those
+    of late first."""
+    assert scope.object == "AuditEvent"
+    arguments = {"since": since, "asked": [" ".join(one) for one in asked], "most": most}
+    return [
+        Recorded(
+            user_id=user,
+            object=object,
+            action=action,
+            allowed=decision == "allow",
+            clear=frozenset(clear or ()),
+            masked=frozenset(masked or ()),
+            times=times,
+            last=last,
+        )
+        for user, object, action, decision, clear, masked, times, last in session.execute(
+            _DECISIONS, arguments
+        )
+    ]

@@ -1,0 +1,105 @@
+"""What was decided once, decided again: the ledger's record held against another policy.
+
+A record says who asked for what and what they were shown; which row it was only its service could tell.
+So a permission that would remain, but reach other rows, is told apart from one that changes for certain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from uuid import UUID
+
+from chassis.policy.difference import reach
+from chassis.policy.guard import Permissions, by_openness, compile_rules
+from chassis.policy.rules import Snapshot, subjects
+
+READ = "read"
+
+
+class Replayed(Enum):
+    """What becomes of a recorded decision."""
+
+    SAME = "SAME"
+    DENIED = "DENIED"
+    ALLOWED = "ALLOWED"
+    LESS_OPEN = "LESS_OPEN"
+    MORE_OPEN = "MORE_OPEN"
+    DEPENDS_ON_ROW = "DEPENDS_ON_ROW"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Equal decisions of the ledger: who did what, what it showed them, how often, when last."""
+
+    user_id: UUID
+    object: str
+    action: str
+    allowed: bool
+    clear: frozenset[str]
+    masked: frozenset[str]
+    times: int
+    last: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The decision under one policy: whether at all, to which rows, how open each field at most."""
+
+    allowed: bool
+    rows: frozenset[str]
+    fields: tuple[tuple[str, str, frozenset[tuple[str, str]]], ...]
+
+
+def replay(
+    before: Snapshot, after: Snapshot, log: Iterable[Recorded]
+) -> Iterator[tuple[Recorded, Replayed]]:
+    """What becomes of each recorded decision if the second policy takes the place of the first."""
+    tables = _Tables(before), _Tables(after)
+    for one in log:
+        old, new = (decided(table.of(one.user_id), one) for table in tables)
+        yield one, _change(one, old, new)
+
+
+def decided(permissions: Permissions, one: Recorded) -> Verdict:
+    """The same question, asked of this table."""
+    grants = permissions.grants(one.object, one.action)
+    fields = []
+    for coordinate in sorted(one.clear | one.masked):
+        shown = by_openness(permissions.grants(coordinate, READ)) if grants else []
+        most = shown[0].redaction if shown else "hidden"
+        fields.append((coordinate, most, frozenset(reach(shown).items())))
+    return Verdict(bool(grants), frozenset(reach(grants)), tuple(fields))
+
+
+def _change(one: Recorded, old: Verdict, new: Verdict) -> Replayed:
+    if not one.allowed:
+        return Replayed.ALLOWED if new.allowed and not old.allowed else Replayed.SAME
+    if not new.allowed:
+        return Replayed.DENIED
+    opened = {coordinate: most for coordinate, most, _ in new.fields}
+    if any(opened[coordinate] != "clear" for coordinate in one.clear) or any(
+        opened[coordinate] == "hidden" for coordinate in one.masked
+    ):
+        return Replayed.LESS_OPEN
+    present = {coordinate: most for coordinate, most, _ in old.fields}
+    if any(opened[c] == "clear" and present[c] != "clear" for c in one.masked):
+        return Replayed.MORE_OPEN
+    return Replayed.SAME if old == new else Replayed.DEPENDS_ON_ROW
+
+
+class _Tables:
+    """One table for everybody about whom the same rules speak."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._spoken_of = {rule.subject for rule in snapshot.rules}
+        self._known: dict[frozenset[str], Permissions] = {}
+
+    def of(self, user: UUID) -> Permissions:
+        names = frozenset(subjects(self._snapshot, user)) & self._spoken_of
+        if names not in self._known:
+            self._known[names] = compile_rules(self._snapshot, user)
+        return self._known[names]
