@@ -73,6 +73,9 @@ class Grant:
     rule: Rule
 
 
+_Decision = tuple[tuple[Grant, ...], frozenset[str]]
+
+
 @dataclass(frozen=True)
 class Permissions:
     """All that one person may do under one policy version. A request keeps one of these from its
@@ -87,9 +90,22 @@ class Permissions:
     _denied: frozenset[tuple[str, str]] = field(repr=False)
     secret: str | None = field(default=None, repr=False)
     """What the mask `hash` is keyed with; without one it shows nothing."""
+    _decided: dict[tuple[str, str], _Decision] = field(default_factory=dict, repr=False)
 
     def grants(self, object: str, action: str) -> tuple[Grant, ...]:
         """What the rules give for this object and action; empty means no."""
+        return self._decision(object, action)[0]
+
+    def _decision(self, object: str, action: str) -> _Decision:
+        """Grants and all their rows, remembered: a page asks for the same few again and again."""
+        found = self._decided.get((object, action))
+        if found is None:
+            grants = self._given(object, action)
+            found = grants, frozenset[str]().union(*(grant.rows for grant in grants))
+            self._decided[object, action] = found
+        return found
+
+    def _given(self, object: str, action: str) -> tuple[Grant, ...]:
         if self.denials(object, action):
             return ()
         found = self.table.get((object, action))
@@ -109,7 +125,7 @@ class Permissions:
     def allow(self, actor: Actor, object: str, action: str, shown: Shown | None = None) -> Scope:
         """The proof that this may be done, and to which rows. Raises `Denied`. What its redactors
         show is noted in `shown`."""
-        grants = self.grants(object, action)
+        grants, rows = self._decision(object, action)
         if not grants:
             raise Denied(
                 f"The policy does not permit you to {action} {object}.",
@@ -117,7 +133,6 @@ class Permissions:
                 coordinate=object,
                 action=action,
             )
-        rows = frozenset[str]().union(*(grant.rows for grant in grants))
         return Scope(actor, object, action, rows, self, shown)
 
     def may(self, object: str, action: str) -> bool:

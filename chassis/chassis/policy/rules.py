@@ -87,16 +87,25 @@ class Snapshot:
     @staticmethod
     def from_json(raw: bytes) -> Snapshot:
         body: dict[str, Any] = orjson.loads(raw)
+        # Thousands of people share some departments and roles: each is made once.
+        places = {id: UUID(id) for id in body["departments"]}
+        roles: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+        def member(department: str | None, held: list[str], active: bool) -> Member:
+            names = tuple(held)
+            return Member(
+                places[department] if department else None,
+                roles.setdefault(names, names),
+                active,
+            )
+
         return Snapshot(
             version=int(body["version"]),
             rules=tuple(Rule(*line) for line in body["rules"]),
             roles={role: tuple(inherited) for role, inherited in body["roles"].items()},
-            users={
-                UUID(id): Member(UUID(department) if department else None, tuple(roles), active)
-                for id, (department, roles, active) in body["users"].items()
-            },
+            users={UUID(id): member(*said) for id, said in body["users"].items()},
             departments={
-                UUID(id): UUID(parent) if parent else None
+                places[id]: places[parent] if parent else None
                 for id, parent in body["departments"].items()
             },
         )
