@@ -8,22 +8,17 @@ place a field is tried on a copy of the board, and the cheapest copy is kept.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.operation import LOCAL, Field
-from gateway.planning.moves import Answer, Moves, Selections
+from gateway.planning.moves import Moves, Selections
+from gateway.planning.placing import Effort, at_hand, entered, split
 from gateway.planning.selecting import Selecting
 from gateway.planning.walk import (
-    DEPTH,
-    FETCH,
-    FIELD,
     ObjectWalk,
     Place,
     Stop,
-    Taken,
     Walk,
-    depths,
     measure,
 )
 from gateway.supergraph import FieldView
@@ -46,15 +41,6 @@ class Walker(Protocol):
 
     def walk(self, places: tuple[Place, ...], selections: Selections) -> Walk | None:
         """Return the cheapest walk of a position, None if there is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """How far a placement may go: not into these subgraphs, not back to these requirements."""
-
-    avoid: frozenset[str] = frozenset()
-    busy: frozenset[tuple[str, str]] = frozenset()
-    may_enter: bool = True
 
 
 class Board:
@@ -90,11 +76,11 @@ class Board:
         if (known := self.supplied.get(key)) is not None:
             return known
         self.walker.selecting.budget.search(_PLACE)
-        found = self._at_hand(item)
+        found = at_hand(self, item)
         if found is None or found.cost > 0:
-            found = self._entered(item, effort, found)
+            found = entered(self, item, effort, found)
         if found is None and item.selections:
-            found = self._split(item, effort)
+            found = split(self, item, effort)
         if found is None:
             return None
         found.apply(self)
@@ -116,27 +102,6 @@ class Board:
         )
 
     # ------------------------------------------------------------------------------- one subgraph
-
-    def _at_hand(self, item: Field) -> _Option | None:
-        """The cheapest way to take the field at a stop that exists."""
-        best: _Option | None = None
-        deep: list[int] | None = None
-        for index, stop in enumerate(self.stops):
-            view, provided = self.look(stop.place, item.name)
-            if view is None or view.waits:
-                continue
-            if not item.selections:
-                return _Option(0, {index: Taken(item, view)})
-            child = self.walker.walk((self._below(stop.place, view, provided),), item.selections)
-            if child is None:
-                continue
-            deep = deep or depths(self.stops)
-            cost = child.cost + child.fetches * 600 * deep[index] if child.fetches else 0
-            if best is None or cost < best.cost:
-                best = _Option(cost, {index: Taken(item, view, child)})
-            if cost == 0:
-                break
-        return best
 
     def look(self, place: Place, name: str) -> tuple[FieldView | None, Selections]:
         """Return the field if this place answers it, and what is provided below it."""
@@ -163,7 +128,8 @@ class Board:
                 return False
         return True
 
-    def _below(self, place: Place, view: FieldView, provided: Selections) -> Place:
+    def below(self, place: Place, view: FieldView, provided: Selections) -> Place:
+        """Return where a field of this object leads, in the same subgraph."""
         parts = [provided]
         if view.provides:
             parts.append(self.moves.field_set(view.provides))
@@ -188,63 +154,6 @@ class Board:
         )
 
     # ---------------------------------------------------------------------------- another subgraph
-
-    def _entered(self, item: Field, effort: Effort, known: _Option | None) -> _Option | None:
-        """The cheapest way to take the field at a subgraph that is entered for it."""
-        if not effort.may_enter:
-            return known
-        before = measure(self.stops)[0]
-        for may_go_on in (False, True):
-            best, any_found = known, False
-            for answer in self.moves.answers(self.type, item.name):
-                limit = best.cost if best is not None else None
-                option = self._enter_for(item, answer, effort, may_go_on, before, limit)
-                if option is not None:
-                    any_found = True
-                    best = self._better(best, option)
-            if any_found:
-                return best
-        return known
-
-    def _enter_for(
-        self,
-        item: Field,
-        answer: Answer,
-        effort: Effort,
-        may_go_on: bool,
-        before: int,
-        limit: int | None,
-    ) -> _Option | None:
-        there = any(
-            stop.place.graph == answer.graph and stop.place.type == answer.type
-            for stop in self.stops
-        )
-        if there and not answer.field.waits:
-            return None  # already considered at hand
-        if answer.graph in effort.avoid and not there:
-            return None
-        place = Place(answer.graph, answer.type)
-        view = self.moves.view(answer.graph, answer.type)
-        if view is not None and view.kind == "INTERFACE" and not self.uniform(place, item.name):
-            return None
-        child: Walk | None = None
-        if item.selections:
-            child = self.walker.walk((self._below(place, answer.field, ()),), item.selections)
-            if child is None:
-                return None
-        if limit is not None and not answer.field.waits:
-            deep = 1 if self.stops_given() else 0
-            least = FETCH + DEPTH * deep + FIELD
-            if child is not None:
-                least += child.cost + DEPTH * deep * child.fetches
-            if least > limit:
-                return None  # no need to look how it would be entered
-        board = self.copy()
-        index = board.visit(place, item.name, answer.field, effort, may_go_on)
-        if index is None:
-            return None
-        board.stops[index].taken.append(Taken(item, answer.field, child))
-        return _Option(measure(board.stops)[0] - before, {index: None}, board)
 
     def visit(
         self, place: Place, name: str, view: FieldView | None, effort: Effort, may_go_on: bool
@@ -349,35 +258,6 @@ class Board:
                 todo += self.stops[index].after
         return frozenset(seen)
 
-    # -------------------------------------------------------------------------- several subgraphs
-
-    def _split(self, item: Field, effort: Effort) -> _Option | None:
-        """Let several subgraphs fill one object, when none can alone."""
-        board = self.copy()
-        parts: list[tuple[int, FieldView, Place]] = []
-        for index, stop in enumerate(board.stops):
-            view, provided = board.look(stop.place, item.name)
-            if view is not None and not view.waits:
-                parts.append((index, view, board._below(stop.place, view, provided)))
-        if effort.may_enter:
-            for answer in self.moves.answers(self.type, item.name):
-                place = Place(answer.graph, answer.type)
-                if answer.graph in effort.avoid or any(
-                    board.stops[index].place.graph == answer.graph for index, _, _ in parts
-                ):
-                    continue
-                entered = board.visit(place, item.name, answer.field, effort, True)
-                if entered is not None:
-                    parts.append((entered, answer.field, board._below(place, answer.field, ())))
-        if len(parts) < 2:
-            return None
-        child = self.walker.walk(tuple(place for _, _, place in parts), item.selections)
-        if child is None:
-            return None
-        for number, (index, view, _) in enumerate(parts):
-            board.stops[index].taken.append(Taken(item, view, child, number, len(parts)))
-        return _Option(0, {index: None for index, _, _ in parts}, board)
-
     # -------------------------------------------------------------------------------------- small
 
     def copy(self) -> Board:
@@ -399,42 +279,6 @@ class Board:
                 return (0, 0 if not item.selections else 1)
         answers = self.moves.answers(self.type, item.name)
         return (2 if any(answer.field.waits for answer in answers) else 1, len(answers))
-
-    def _better(self, best: _Option | None, option: _Option) -> _Option:
-        if best is None or option.cost < best.cost:
-            return option
-        if option.cost == best.cost and self._cover(option) > self._cover(best):
-            return option
-        return best
-
-    def _cover(self, option: _Option) -> int:
-        """Count the open fields that the option's subgraph could answer as well."""
-        if option.board is None:
-            return 0
-        graphs = {option.board.stops[index].place.graph for index in option.taken}
-        return sum(
-            any(answer.graph in graphs for answer in self.moves.answers(self.type, name))
-            for name in self.open
-        )
-
-
-@dataclass(slots=True)
-class _Option:
-    cost: int
-    taken: dict[int, Taken | None]
-    board: Board | None = None
-
-    @property
-    def at(self) -> frozenset[int]:
-        return frozenset(self.taken)
-
-    def apply(self, board: Board) -> None:
-        if self.board is not None:
-            board.adopt(self.board)
-            return
-        for index, item in self.taken.items():
-            if item is not None:
-                board.stops[index].taken.append(item)
 
 
 def _clashing(one: Selections, other: Selections) -> bool:

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from gateway.operation import Field
-from gateway.planning.board import GIVEN, Board, Effort
+from gateway.planning.board import GIVEN, Board
 from gateway.planning.moves import Moves, Selections
+from gateway.planning.placing import Effort
 from gateway.planning.selecting import Selecting, has_typename
 from gateway.planning.walk import (
     SHARE,
@@ -113,7 +114,7 @@ class Cheapest:
                 continue
             child: Walk | None = None
             if item.selections:
-                below = base._below(stop.place, view, provided)
+                below = base.below(stop.place, view, provided)
                 child = self.walk((below,), item.selections)
                 if child is None:
                     continue
