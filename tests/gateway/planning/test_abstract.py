@@ -7,6 +7,7 @@ import pytest
 from gateway.errors import Unplannable
 from gateway.operation import read
 from gateway.planning import plan
+from gateway.planning.budget import EXPANDING, Budget
 from tests.gateway.graphs import a_supergraph, planned
 
 MEDIA = a_supergraph(
@@ -287,3 +288,17 @@ def test_refuses_what_no_subgraph_can_reach() -> None:
 
     with pytest.raises(Unplannable, match=r"Query\.a"):
         plan(graph, read("{ a { field } }"))
+
+
+def test_an_interface_within_itself_costs_no_more_the_deeper_it_is_asked() -> None:
+    types = "".join(f"type T{n} implements N {{ id: ID! next: N own{n}: Int }} " for n in range(6))
+    graph = a_supergraph(a=f"type Query {{ n: N }} interface N {{ id: ID! next: N }} {types}")
+    own = " ".join(f"... on T{n} {{ own{n} }}" for n in range(6))
+
+    def steps(depth: int) -> int:
+        budget = Budget()
+        query = "{ n " + f"{{ id {own} next " * depth + "{ id }" + " }" * depth + " }"
+        plan(graph, read(query), budget=budget)
+        return EXPANDING - budget.expanding
+
+    assert steps(12) < 3 * steps(6), "linear, where 6 types at each of 12 levels would be 6^12"

@@ -39,6 +39,7 @@ class Shaper:
         self.names = names
         self.enums: dict[str, frozenset[str]] = {}
         self.nulls: dict[str, Nullability] = {}
+        self._below: dict[tuple[str, int, JsonPath], Shape] = {}
         self.asides: dict[tuple[JsonPath, str], Field] = {}
         """Questions about the schema below the root, by the place of their answer."""
 
@@ -98,11 +99,22 @@ class Shaper:
             source=source,
             nullability=self.nullability(kind),
             coordinate=coordinate,
-            child=None if leaf else self.shape(named.name, item.selections, (*json, source)),
+            child=None if leaf else self.below(named.name, item.selections, (*json, source)),
             values=self.values(named) if isinstance(named, GraphQLEnumType) else None,
             guard=item.guard,
             leaf_type=named.name if leaf else None,
         )
+
+    def below(self, type_name: str, selections: Selections, json: JsonPath) -> Shape:
+        """Return the shape of a position, one for all runtime types above it that ask the same.
+
+        Otherwise every level of an interface within itself would multiply the shapes.
+        """
+        key = (type_name, id(selections), json)
+        known = self._below.get(key)
+        if known is None:
+            known = self._below[key] = self.shape(type_name, selections, json)
+        return known
 
     def values(self, kind: GraphQLEnumType) -> frozenset[str]:
         """Return the public values of an enum."""
