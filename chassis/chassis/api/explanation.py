@@ -12,16 +12,11 @@ from uuid import UUID
 import strawberry
 
 from chassis.api.paging import Page, Window
+from chassis.api.visibility import Visibility
 from chassis.errors import BadInput
 from chassis.policy.explain import Condition, Explanation, Line, Outcome, Question
-from chassis.policy.guard import Visibility
 from chassis.policy.rules import DENY
 
-strawberry.enum(
-    Visibility,
-    description="CLEAR: all of the value. MASKED: part of it. HIDDEN: none of it, not even "
-    "whether there is one.",
-)
 strawberry.enum(
     Outcome,
     name="AccessOutcome",

@@ -14,6 +14,7 @@ from chassis.errors import BadInput
 from customers.api.arguments import written
 from customers.api.enums import AbsorbResult, CustomerKind
 from customers.api.ids import uuid
+from customers.api.protected import EMAIL, MOBILE, NAME, SOME_FIELD
 from customers.api.tag import CustomersInfo
 from customers.commands.absorb import MAX_RECORDS, absorb
 from customers.domain.outcome import Ambiguous, Outcome, Rejected, Unchanged
@@ -37,10 +38,14 @@ class ContactRecordInput:
     external_id: str | None = strawberry.field(
         default=None, description="The system's id; left out: told apart by mobile, e-mail or name."
     )
-    name: str | None = strawberry.field(default=None, description="Their name.")
+    name: str | None = strawberry.field(default=None, description="Their name.", directives=[NAME])
     title: str | None = strawberry.field(default=None, description="What they do there.")
-    mobile: str | None = strawberry.field(default=None, description="Their number.")
-    email: str | None = strawberry.field(default=None, description="Their e-mail address.")
+    mobile: str | None = strawberry.field(
+        default=None, description="Their number.", directives=[MOBILE]
+    )
+    email: str | None = strawberry.field(
+        default=None, description="Their e-mail address.", directives=[EMAIL]
+    )
 
 
 @strawberry.federation.input(inaccessible=True, description="A record, as the system has it.")
@@ -52,7 +57,8 @@ class SourceRecordInput:
     )
     fields: JSON = strawberry.field(
         description="Values by field name, in snake_case or as Customer calls them; null and blank "
-        "withdraw a value."
+        "withdraw a value.",
+        directives=[SOME_FIELD],
     )
     id: strawberry.ID | None = strawberry.field(
         default=None, description="The id of the source record in integrations."

@@ -13,7 +13,7 @@ from chassis.api.rights import right
 from customers.api.arguments import CustomerId, ExpectedVersion, IdempotencyKey, written
 from customers.api.ids import uuid
 from customers.api.loaders import Loaders
-from customers.api.protected import ProtectedText
+from customers.api.protected import EMAIL, MOBILE, NAME, ProtectedText
 from customers.api.tag import CustomersInfo
 from customers.commands import contact as commands
 from customers.domain.fields import EMAIL_COORDINATE, MOBILE_COORDINATE, NAME_COORDINATE
@@ -31,14 +31,12 @@ LazyCustomer = Annotated["Customer", strawberry.lazy("customers.api.customer")]
 class Contact:
     id: strawberry.ID = strawberry.field(description="The contact's id.")
     version: int = strawberry.field(description="Grows with every change; give it back on writes.")
-    name: ProtectedText = strawberry.federation.field(description="Their name.", tags=["L3"])
+    name: ProtectedText = strawberry.field(description="Their name.", directives=[NAME])
     title: str | None = strawberry.field(description="What they do there.")
-    mobile: ProtectedText = strawberry.federation.field(
-        description="Their number, as +8613…", tags=["L3"]
+    mobile: ProtectedText = strawberry.field(
+        description="Their number, as +8613…", directives=[MOBILE]
     )
-    email: ProtectedText = strawberry.federation.field(
-        description="Their e-mail address.", tags=["L3"]
-    )
+    email: ProtectedText = strawberry.field(description="Their e-mail address.", directives=[EMAIL])
     created_at: datetime = strawberry.field(description="When the pool first heard of them.")
     updated_at: datetime = strawberry.field(description="When anything about them last changed.")
     customer_row: strawberry.Private[CustomerRow]
@@ -80,21 +78,31 @@ class Contact:
     description="A contact as a person enters it; one of name, mobile, email is needed."
 )
 class ContactInput:
-    name: str | None = strawberry.field(default=None, description="At most 200 characters.")
+    name: str | None = strawberry.field(
+        default=None, description="At most 200 characters.", directives=[NAME]
+    )
     title: str | None = strawberry.field(default=None, description="At most 200 characters.")
-    mobile: str | None = strawberry.field(default=None, description="A telephone number.")
-    email: str | None = strawberry.field(default=None, description="An e-mail address.")
+    mobile: str | None = strawberry.field(
+        default=None, description="A telephone number.", directives=[MOBILE]
+    )
+    email: str | None = strawberry.field(
+        default=None, description="An e-mail address.", directives=[EMAIL]
+    )
 
 
 @strawberry.input(description="What to correct; what is left out stays, null empties.")
 class ContactSet:
-    name: str | None = strawberry.field(default=strawberry.UNSET, description="Their name.")
+    name: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Their name.", directives=[NAME]
+    )
     title: str | None = strawberry.field(
         default=strawberry.UNSET, description="What they do there."
     )
-    mobile: str | None = strawberry.field(default=strawberry.UNSET, description="Their number.")
+    mobile: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Their number.", directives=[MOBILE]
+    )
     email: str | None = strawberry.field(
-        default=strawberry.UNSET, description="Their e-mail address."
+        default=strawberry.UNSET, description="Their e-mail address.", directives=[EMAIL]
     )
 
     def given(self) -> dict[str, str | None]:

@@ -14,7 +14,7 @@ from customers.api.contact import Contact
 from customers.api.enums import CustomerKind, Lifecycle
 from customers.api.ids import uuid
 from customers.api.loaders import Loaders
-from customers.api.protected import ProtectedText
+from customers.api.protected import CREDIT_CODE, EMAIL, MOBILE, ProtectedText
 from customers.api.provenance import CustomerSource, FieldProvenance, provenance
 from customers.api.stubs import Department, User
 from customers.api.tag import CustomersInfo, Tag
@@ -39,14 +39,14 @@ class Customer:
     kind: CustomerKind = strawberry.field(description="An organisation or a person.")
     name: str = strawberry.field(description="The name.")
     english_name: str | None = strawberry.field(description="The name in Latin letters.")
-    unified_social_credit_code: ProtectedText = strawberry.federation.field(
-        description="统一社会信用代码 of an organisation (GB 32100-2015).", tags=["L2"]
+    unified_social_credit_code: ProtectedText = strawberry.field(
+        description="统一社会信用代码 of an organisation (GB 32100-2015).", directives=[CREDIT_CODE]
     )
-    phone: ProtectedText = strawberry.federation.field(
-        description="Its number, as +8610…;ext=1. Guarded like Contact.mobile.", tags=["L3"]
+    phone: ProtectedText = strawberry.field(
+        description="Its number, as +8610…;ext=1. Guarded like Contact.mobile.", directives=[MOBILE]
     )
-    email: ProtectedText = strawberry.federation.field(
-        description="Its e-mail address. Guarded like Contact.email.", tags=["L3"]
+    email: ProtectedText = strawberry.field(
+        description="Its e-mail address. Guarded like Contact.email.", directives=[EMAIL]
     )
     website: str | None = strawberry.field(description="Its web address.")
     industry: str | None = strawberry.field(description="What it does for a living.")
@@ -66,7 +66,8 @@ class Customer:
 
     @strawberry.field(
         description="People there, in the order the pool heard of them. Somebody whom several "
-        "sources know is listed once.",
+        "sources know is listed once; whom a person entered as well, once for those who see numbers "
+        "and addresses in clear.",
         metadata=right("Contact"),
     )
     async def contacts(
@@ -97,7 +98,8 @@ class Customer:
     @strawberry.field(description="The outside records, and people's own word, it is made of.")
     async def sources(self, info: CustomersInfo) -> list[CustomerSource]:
         return [
-            CustomerSource.of(row) for row in await info.context.loaders.links_of.load(self.row.id)
+            CustomerSource.of(row, self.row.access, info.context.loaders)
+            for row in await info.context.loaders.links_of.load(self.row.id)
         ]
 
     @strawberry.field(

@@ -253,7 +253,7 @@ class CustomerExportQuery:
         self, info: CustomersInfo, columns: ColumnNames, filter: Filter = None
     ) -> ExportEstimate:
         ctx = info.context
-        search = filter.resolved() if filter else Search()
+        search = filter.resolved(info.context) if filter else Search()
         found = await ctx.read(
             commands.estimate, ctx.permissions, ctx.actor, search, columns, ctx.runtime.settings
         )
@@ -284,7 +284,7 @@ class CustomerExportMutation:
         idempotency_key: IdempotencyKey = None,
     ) -> CustomerExportPayload:
         ctx = info.context
-        search = filter.resolved() if filter else Search()
+        search = filter.resolved(info.context) if filter else Search()
         wish = Wish(search, columns, format.name, reason, purpose.name, idempotency_key)
         id = await written(
             ctx, commands.request, ctx.permissions, ctx.actor, wish, ctx.runtime.settings

@@ -15,6 +15,7 @@ from customers.api.arguments import CustomerId, ExpectedVersion, IdempotencyKey,
 from customers.api.customer import Customer
 from customers.api.enums import CustomerKind, Lifecycle
 from customers.api.ids import uuid, uuids
+from customers.api.protected import CREDIT_CODE, EMAIL, MOBILE
 from customers.api.tag import CustomersInfo
 from customers.commands import customer as commands, tag as tag_commands
 
@@ -28,13 +29,18 @@ class CustomerSet:
         default=strawberry.UNSET, description="The name in Latin letters."
     )
     unified_social_credit_code: str | None = strawberry.field(
-        default=strawberry.UNSET, description="18 characters, the last one a check digit."
+        default=strawberry.UNSET,
+        description="18 characters, the last one a check digit.",
+        directives=[CREDIT_CODE],
     )
     phone: str | None = strawberry.field(
         default=strawberry.UNSET,
         description="A mobile, a landline with its area code, or + and country code.",
+        directives=[MOBILE],
     )
-    email: str | None = strawberry.field(default=strawberry.UNSET, description="An e-mail address.")
+    email: str | None = strawberry.field(
+        default=strawberry.UNSET, description="An e-mail address.", directives=[EMAIL]
+    )
     website: str | None = strawberry.field(default=strawberry.UNSET, description="A web address.")
     industry: str | None = strawberry.field(
         default=strawberry.UNSET, description="At most 100 characters."

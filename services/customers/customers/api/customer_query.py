@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import strawberry
 from sqlalchemy.orm import Session
 
+from chassis.api.context import Context
 from chassis.api.paging import DEFAULT_FIRST, After, First, Window, connect
 from chassis.api.rights import right
-from chassis.errors import BadInput
+from chassis.errors import BadInput, Denied
 from customers.api.arguments import CustomerId
 from customers.api.customer import Customer, CustomerConnection
 from customers.api.enums import CustomerKind, CustomerSort, Lifecycle
@@ -57,7 +58,10 @@ class CustomerFilter:
     )
     ids: list[strawberry.ID] | None = strawberry.field(default=None, description="Among these.")
 
-    def resolved(self) -> Search:
+    def resolved(self, ctx: Context[Any]) -> Search:
+        """The search. Raises `Denied` where it compares what its reader may not see."""
+        if self.tag_ids:
+            _see_all_tags(ctx)
         if self.name is not None and len(self.name) > MAX_SEARCH:
             raise BadInput(
                 f"filter.name has {len(self.name)} characters; at most {MAX_SEARCH} are allowed.",
@@ -78,6 +82,17 @@ class CustomerFilter:
             industries=_words(self.industry, "filter.industry"),
             updated_after=after.replace(tzinfo=after.tzinfo or UTC) if after else None,
             ids=uuids(self.ids, "filter.ids"),
+        )
+
+
+def _see_all_tags(ctx: Context[Any]) -> None:
+    """What somebody may not see they may not filter by, or the pages would tell who wears which tag."""
+    tags, customers = ctx.scope("Tag"), ctx.scope("Customer")
+    if not tags.everything and not customers.rows <= tags.rows:
+        raise Denied(
+            "tagIds compares tags that the policy does not show you on every customer; leave it out.",
+            "tagIds 涉及策略未向您开放的标签，请勿使用。",
+            field="filter.tagIds",
         )
 
 
@@ -135,7 +150,7 @@ class CustomerQuery:
         after: After = None,
     ) -> CustomerConnection:
         scope = info.context.scope("Customer")
-        search = filter.resolved() if filter else Search()
+        search = filter.resolved(info.context) if filter else Search()
         window = Window(first, after)
         found = await info.context.read(store.listed, scope, search, sort.name, window)
         loaders = info.context.loaders

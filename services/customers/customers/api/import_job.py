@@ -19,6 +19,7 @@ from chassis.errors import BadInput, LimitExceeded
 from customers.api.arguments import IdempotencyKey, written
 from customers.api.enums import AbsorbResult, CustomerKind
 from customers.api.ids import uuid
+from customers.api.protected import A_RECORD
 from customers.api.stubs import User
 from customers.api.tag import CustomersInfo
 from customers.commands import import_job as commands
@@ -131,13 +132,15 @@ class Import:
         "it was set going."
     )
     def upload_url(self, info: CustomersInfo) -> str | None:
-        if self.row.status not in ("AWAITING_FILE", "READY"):
+        if self.row.status not in ("AWAITING_FILE", "READY") or not self._is_mine(info):
             return None
         return _door(info, self.row, UPLOAD)
 
     @strawberry.field(
         description="The rows that did not enter, in their own columns and with what is wrong, to "
-        "be mended and imported again; works for 15 minutes. Null when there are none."
+        "be mended and imported again; works for 15 minutes. Null when there are none, and for "
+        "everybody but who brought the file.",
+        directives=[A_RECORD],
     )
     def errors_url(
         self,
@@ -146,7 +149,7 @@ class Import:
             SheetFormat, strawberry.argument(description="As what.")
         ] = SheetFormat.CSV,
     ) -> str | None:
-        if not self.row.rejected:
+        if not self.row.rejected or not self._is_mine(info):
             return None
         return _door(info, self.row, ERRORS_XLSX if format is SheetFormat.XLSX else ERRORS_CSV)
 
@@ -199,6 +202,10 @@ class Import:
             found, lambda row: ImportProblem.of(store.problem_of(row), ctx.locale)
         )
         return answer
+
+    def _is_mine(self, info: CustomersInfo) -> bool:
+        """The file is as its owner brought it, whatever others may see of the customers in it."""
+        return self.row.actor_id == info.context.actor.user_id
 
     @classmethod
     def of(cls, row: ImportRow) -> Import:
@@ -299,7 +306,9 @@ class ImportMutation:
         file_name: Annotated[str, strawberry.argument(description="E.g. customers.xlsx.")],
         content_base64: Annotated[
             str | None,
-            strawberry.argument(description="The file in base64, if it has at most 4 MB."),
+            strawberry.argument(
+                description="The file in base64, if it has at most 4 MB.", directives=[A_RECORD]
+            ),
         ] = None,
         system: Annotated[
             str, strawberry.argument(description="Under which name its claims stand.")

@@ -13,6 +13,8 @@ from strawberry.dataloader import DataLoader
 from chassis.api.context import Context
 from chassis.api.paging import Order, Page, Window, decode, encode
 from chassis.policy.guard import Protected, RowAccess, Visibility
+from chassis.policy.masks import fingerprints
+from customers.domain.fields import EMAIL_COORDINATE, MOBILE_COORDINATE
 from customers.domain.golden import Election, elect
 from customers.store import (
     claim as claim_store,
@@ -38,6 +40,7 @@ class ContactsKey:
 
     customer: UUID
     window: Window
+    apart: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,11 @@ class Loaders:
             found = self._redactors[coordinate] = made
         return found
 
+    def fingerprint(self, text: str) -> str:
+        """What stands for an id that tells too much."""
+        secret = self._ctx.permissions.secret
+        return fingerprints(secret, "id")(text) if secret else "***"
+
     def clear(self, coordinate: str, row: RowAccess) -> bool:
         """Whether the reader sees this field of this row in clear."""
         return self.redactor(coordinate)(row, "").visibility is Visibility.CLEAR
@@ -80,7 +88,9 @@ class Loaders:
         """A customer's contacts; none where the reader may see the customer but not its people."""
         if not self._ctx.scope("Contact").sees(row.access):
             return Page((), (), has_next=False, has_previous=False)
-        return await self.contact_pages.load(ContactsKey(row.id, window))
+        channels = (MOBILE_COORDINATE, EMAIL_COORDINATE)
+        apart = not all(self.clear(one, row.access) for one in channels)
+        return await self.contact_pages.load(ContactsKey(row.id, window, apart))
 
     async def tags_on(self, row: CustomerRow) -> list[TagRow]:
         """The tags a customer wears, in the same way."""
@@ -109,15 +119,15 @@ class Loaders:
 
     async def _pages(self, keys: list[ContactsKey]) -> list[Page[ContactRow]]:
         """One query for all keys that differ in their customer only."""
-        parts: dict[Window, list[UUID]] = {}
+        parts: dict[Window, dict[UUID, bool]] = {}
         for key in keys:
-            parts.setdefault(key.window, []).append(key.customer)
+            parts.setdefault(key.window, {})[key.customer] = key.apart
         found: dict[ContactsKey, Page[ContactRow]] = {}
-        for window, ids in parts.items():
+        for window, parents in parts.items():
             after = decode(window.after, BY_ID)[0] if window.after else None
-            rows = await self._ctx.read(contact_store.pages, ids, after, window.first + 1)
-            for id in ids:
-                found[ContactsKey(id, window)] = _page(rows[id], window)
+            rows = await self._ctx.read(contact_store.pages, parents, after, window.first + 1)
+            for id, apart in parents.items():
+                found[ContactsKey(id, window, apart)] = _page(rows[id], window)
         return [found[key] for key in keys]
 
     async def _tags(self, ids: list[UUID]) -> list[TagRow | None]:

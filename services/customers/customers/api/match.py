@@ -17,12 +17,13 @@ from customers.api.customer import Customer
 from customers.api.enums import Agreement, CandidateStatus, CustomerKind
 from customers.api.ids import uuid
 from customers.api.loaders import Loaders
+from customers.api.protected import CREDIT_CODE, EMAIL, MOBILE
 from customers.api.stubs import User
 from customers.api.tag import CustomersInfo
 from customers.commands import match as commands
 from customers.commands.match import Duplicate as Found
 from customers.domain.fields import FIELDS
-from customers.domain.match import Evidence
+from customers.domain.match import Evidence, score
 from customers.store import match as store
 from customers.store.match import CandidateRow
 
@@ -46,7 +47,6 @@ class MatchEvidence:
 class MatchCandidate:
     id: strawberry.ID = strawberry.field(description="The candidate's id.")
     version: int = strawberry.field(description="Grows with every decision.")
-    score: float = strawberry.field(description="How sure the evidence is, 0 to 1.")
     status: CandidateStatus = strawberry.field(description="What was decided.")
     reason: str | None = strawberry.field(description="Why, in the words of who decided.")
     created_at: datetime = strawberry.field(description="When the pool noticed.")
@@ -62,12 +62,23 @@ class MatchCandidate:
     async def right(self, info: CustomersInfo) -> Customer | None:
         return await Customer.resolve_reference(info, strawberry.ID(str(self.row.right_id)))
 
+    @strawberry.field(
+        description="How sure the evidence is, 0 to 1; for whoever may not see all of it, what they see."
+    )
+    async def score(self, info: CustomersInfo) -> float:
+        seen = await self.seen_evidence(info)
+        return self.row.score if len(seen) == len(self.row.evidence) else score(seen)
+
     @strawberry.field(description="What speaks for and against, as far as the reader may see it.")
     async def evidence(self, info: CustomersInfo) -> list[MatchEvidence]:
+        return [MatchEvidence.of(one) for one in await self.seen_evidence(info)]
+
+    async def seen_evidence(self, info: CustomersInfo) -> list[Evidence]:
+        """What its reader may know."""
         loaders = info.context.loaders
         rows = await loaders.customers.load_many([self.row.left_id, self.row.right_id])
         return [
-            MatchEvidence.of(one)
+            one
             for one in self.row.evidence
             if all(row and may_know(one, row.access, loaders) for row in rows)
         ]
@@ -82,14 +93,17 @@ class MatchCandidate:
             return None
         sides = [found.left_id, found.right_id]
         rows = await info.context.loaders.customers.load_many(sides)
-        return cls.of(found) if all(rows) else None
+        one = cls.of(found)
+        seen = all(rows) and (
+            not found.evidence or any(e.weight > 0 for e in await one.seen_evidence(info))
+        )
+        return one if seen else None
 
     @classmethod
     def of(cls, row: CandidateRow) -> MatchCandidate:
         return cls(
             id=strawberry.ID(str(row.id)),
             version=row.version,
-            score=row.score,
             status=CandidateStatus(row.status),
             reason=row.reason or None,
             created_at=row.created_at,
@@ -160,11 +174,15 @@ class MatchQuery:
             str | None, strawberry.argument(description="The name, in any spelling.")
         ] = None,
         phone: Annotated[
-            str | None, strawberry.argument(description="The number, in any spelling.")
+            str | None,
+            strawberry.argument(description="The number, in any spelling.", directives=[MOBILE]),
         ] = None,
-        email: Annotated[str | None, strawberry.argument(description="The address.")] = None,
+        email: Annotated[
+            str | None, strawberry.argument(description="The address.", directives=[EMAIL])
+        ] = None,
         unified_social_credit_code: Annotated[
-            str | None, strawberry.argument(description="统一社会信用代码.")
+            str | None,
+            strawberry.argument(description="统一社会信用代码.", directives=[CREDIT_CODE]),
         ] = None,
         kind: Annotated[
             CustomerKind, strawberry.argument(description="What it is.")
@@ -191,7 +209,8 @@ class MatchQuery:
 
     @strawberry.field(
         description="Pairs that may be one, the most alike first; only those of which you may see "
-        "both sides.",
+        "both sides, and something of what speaks for it. Whoever does not see all numbers, addresses "
+        "and credit codes in clear gets the newest first, and cannot ask for a minScore.",
         metadata=right("Customer", "merge"),
     )
     async def match_candidates(

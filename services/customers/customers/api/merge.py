@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -14,12 +15,12 @@ from customers.api.arguments import written
 from customers.api.customer import Customer
 from customers.api.ids import uuid, uuids
 from customers.api.loaders import Loaders
-from customers.api.protected import ProtectedText
+from customers.api.protected import SOME_FIELD, ProtectedText
 from customers.api.stubs import User
 from customers.api.tag import CustomersInfo
 from customers.commands import merge as commands
 from customers.commands.merge import Change, Merged, Preview
-from customers.domain.fields import FIELDS
+from customers.domain.fields import FIELDS, field_called
 from customers.store import merge as store
 from customers.store.merge import MergeRow
 
@@ -41,6 +42,7 @@ class MergeEvent:
 
     @classmethod
     async def resolve_reference(cls, info: CustomersInfo, id: strawberry.ID) -> MergeEvent | None:
+        info.context.scope("Customer")
         found = await info.context.read(store.by_id, uuid(id, "id"))
         if found is None or await info.context.loaders.customers.load(found.survivor_id) is None:
             return None
@@ -61,8 +63,12 @@ class MergeEvent:
 @strawberry.type(description="One field of the survivor shows something else afterwards.")
 class FieldChange:
     field: str = strawberry.field(description="The field.")
-    before: ProtectedText = strawberry.field(description="What it shows now.")
-    after: ProtectedText = strawberry.field(description="What it will show.")
+    before: ProtectedText = strawberry.field(
+        description="What it shows now.", directives=[SOME_FIELD]
+    )
+    after: ProtectedText = strawberry.field(
+        description="What it will show.", directives=[SOME_FIELD]
+    )
     source: str | None = strawberry.field(
         description="The system whose claim wins then; null: nobody claims the field any more."
     )
@@ -92,7 +98,8 @@ class MergePreview:
         description="Undoing: the ids that are customers of their own again."
     )
     field_changes: list[FieldChange] = strawberry.field(
-        description="Fields of the survivor that show something else."
+        description="Fields of the survivor that show something else, as far as you see them in clear "
+        "on all of the customers: that two values differ tells of both."
     )
     relinked: int = strawberry.field(description="How many source records change their customer.")
     access_gained: list[User] = strawberry.field(
@@ -110,13 +117,24 @@ class MergePreview:
             customer=Customer.of(found.customer, loaders),
             restored_ids=[strawberry.ID(str(id)) for id in found.restored],
             field_changes=[
-                FieldChange.of(change, found.customer.access, loaders) for change in found.changes
+                FieldChange.of(change, found.customer.access, loaders)
+                for change in found.changes
+                if _may_compare(change.field, found.involved, loaders)
             ],
             relinked=found.relinked,
             access_gained=[user for id in found.access.gained if (user := User.of(id))],
             access_lost=[user for id in found.access.lost if (user := User.of(id))],
-            conflicts=[user_error(one, info.context.locale) for one in found.conflicts],
+            conflicts=[
+                user_error(one, info.context.locale)
+                for one in found.conflicts
+                if one.field is None or _may_compare(one.field, found.involved, loaders)
+            ],
         )
+
+
+def _may_compare(field: str, involved: Sequence[RowAccess], loaders: Loaders) -> bool:
+    coordinate = field_called(field).protected_by
+    return coordinate is None or all(loaders.clear(coordinate, access) for access in involved)
 
 
 @strawberry.type(description="The merge, its preview, or why it was refused.")

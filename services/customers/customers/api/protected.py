@@ -7,15 +7,26 @@ from functools import cached_property
 
 import strawberry
 
-from chassis.policy.guard import Protected, RowAccess, Visibility
+from chassis.api.sensitive import Sensitive
+from chassis.api.visibility import Visibility
+from chassis.policy.guard import Protected, RowAccess
+from customers.domain.fields import (
+    CREDIT_CODE_COORDINATE,
+    EMAIL_COORDINATE,
+    MOBILE_COORDINATE,
+    NAME_COORDINATE,
+)
 
 Show = Callable[[RowAccess, str | None], Protected]
 
-strawberry.enum(
-    Visibility,
-    description="CLEAR: all of the value. MASKED: part of it. HIDDEN: none of it, not even "
-    "whether there is one.",
-)
+CREDIT_CODE = Sensitive(level="L2", by=[CREDIT_CODE_COORDINATE])
+MOBILE = Sensitive(level="L3", by=[MOBILE_COORDINATE])
+EMAIL = Sensitive(level="L3", by=[EMAIL_COORDINATE])
+NAME = Sensitive(level="L3", by=[NAME_COORDINATE])
+SOME_FIELD = Sensitive(level="L3", by=[CREDIT_CODE_COORDINATE, MOBILE_COORDINATE, EMAIL_COORDINATE])
+"""Of a value whose field another field names."""
+A_RECORD = Sensitive(level="L3", by=[*SOME_FIELD.by, NAME_COORDINATE])
+"""Of whole records."""
 
 
 @strawberry.federation.type(

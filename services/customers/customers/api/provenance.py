@@ -10,17 +10,22 @@ import strawberry
 
 from chassis.policy.guard import Protected, RowAccess, Visibility
 from customers.api.loaders import Believed, Loaders
-from customers.api.protected import ProtectedText
+from customers.api.protected import A_RECORD, SOME_FIELD, ProtectedText
 from customers.api.stubs import SourceRecord
 from customers.domain.fields import FIELDS, field_called
 from customers.domain.golden import EVERY_FIELD, Claim, Election
+from customers.domain.sheet_mapping import MADE_OF_VALUES
 from customers.store.link import LinkRow
 
 
 @strawberry.type(description="An outside record, or people's own word, that speaks of a customer.")
 class CustomerSource:
     system: str = strawberry.field(description="Which system; `manual` is people's own word.")
-    external_id: str = strawberry.field(description="The id the system uses.")
+    external_id: str = strawberry.field(
+        description="The id the system uses. One that an import made of a credit code, a number or an "
+        "address is keyed for whoever may not see those in clear.",
+        directives=[A_RECORD],
+    )
     installation_id: str | None = strawberry.field(
         description="The set-up connector it came through; null: an import or a person."
     )
@@ -31,10 +36,10 @@ class CustomerSource:
     deleted: bool = strawberry.field(description="Whether the system no longer has the record.")
 
     @classmethod
-    def of(cls, row: LinkRow) -> CustomerSource:
+    def of(cls, row: LinkRow, access: RowAccess, loaders: Loaders) -> CustomerSource:
         return cls(
             system=row.system,
-            external_id=row.external_id,
+            external_id=_external_id(row.external_id, access, loaders),
             installation_id=row.installation or None,
             record=SourceRecord.of(row.source_record_id),
             observed_at=row.observed_at,
@@ -58,7 +63,9 @@ class SurvivorshipRule:
 class FieldClaim:
     id: strawberry.ID = strawberry.field(description="Give this to pinField.")
     source: CustomerSource = strawberry.field(description="Who says so.")
-    value: ProtectedText = strawberry.field(description="The value, under the reader's rights.")
+    value: ProtectedText = strawberry.field(
+        description="The value, under the reader's rights.", directives=[SOME_FIELD]
+    )
     observed_at: datetime = strawberry.field(description="As of when the source said it.")
     recorded_at: datetime = strawberry.field(description="When the pool heard it.")
     trace_id: str | None = strawberry.field(description="The trace it was recorded in.")
@@ -80,13 +87,28 @@ class FieldProvenance:
 def provenance(
     believed: Believed, access: RowAccess, loaders: Loaders, wanted: Sequence[str] | None
 ) -> list[FieldProvenance]:
-    """The provenance of the wanted fields, or of all that have a value, in the fields' order."""
+    """The provenance of the wanted fields, or of all that have a value, in the fields' order. A field
+    that is hidden from the reader is left out: that there is a claim would tell that it has a value."""
     names = [field_called(name, "fields").name for name in wanted] if wanted else list(FIELDS)
     return [
         shown(name, believed.elections[name], believed.links, access, loaders)
         for name in dict.fromkeys(names)
-        if name in believed.elections
+        if name in believed.elections and not _is_hidden(name, access, loaders)
     ]
+
+
+def _is_hidden(name: str, access: RowAccess, loaders: Loaders) -> bool:
+    coordinate = FIELDS[name].protected_by
+    if coordinate is None:
+        return False
+    return loaders.redactor(coordinate)(access, "").visibility is Visibility.HIDDEN
+
+
+def _external_id(id: str, access: RowAccess, loaders: Loaders) -> str:
+    made, _, of = id.partition(":")
+    if made not in MADE_OF_VALUES or all(loaders.clear(one, access) for one in A_RECORD.by):
+        return id
+    return f"{made}:{loaders.fingerprint(of)}"
 
 
 def shown(
@@ -130,7 +152,7 @@ def _claim(
     )
     return FieldClaim(
         id=strawberry.ID(str(claim.id)),
-        source=CustomerSource.of(link),
+        source=CustomerSource.of(link, access, loaders),
         value=value,
         observed_at=claim.observed_at,
         recorded_at=claim.recorded_at,

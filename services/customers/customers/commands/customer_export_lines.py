@@ -15,6 +15,7 @@ from chassis.policy.guard import Permissions, Scope, Visibility
 from chassis.sheet import safe
 from customers.domain import watermark
 from customers.domain.customer_export import CSV, Column
+from customers.domain.fields import EMAIL_COORDINATE, MOBILE_COORDINATE
 from customers.store import contact as contacts, tag as tags
 from customers.store.contact import ContactRow
 from customers.store.customer import CustomerRow
@@ -36,6 +37,7 @@ class Lines:
             self._contacts = permissions.allow(scope.actor, "Contact", "read")
         guarded = {column.protected_by for column in columns if column.protected_by}
         self._shown = {coordinate: scope.redactor(coordinate) for coordinate in guarded}
+        self._channels = [scope.clear_in(one) for one in (MOBILE_COORDINATE, EMAIL_COORDINATE)]
         self._tagged = any(column.name == "tags" for column in columns)
         self._chinese = scope.actor.locale.startswith("zh")
 
@@ -45,7 +47,11 @@ class Lines:
         worn = tags.of_customers(session, ids) if self._tagged else {}
         people: dict[UUID, list[ContactRow]] = {}
         if self._contacts is not None:
-            allowed = [row.id for row in batch if self._contacts.sees(row.access)]
+            allowed = {
+                row.id: not all(clear.sees(row.access) for clear in self._channels)
+                for row in batch
+                if self._contacts.sees(row.access)
+            }
             people = contacts.pages(session, allowed, None, _MOST_CONTACTS) if allowed else {}
         for row in batch:
             words = "、".join(tag.name for tag in worn.get(row.id, ()))

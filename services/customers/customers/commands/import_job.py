@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +22,7 @@ from customers.commands import tell
 from customers.commands.absorb import absorb_prepared
 from customers.commands.absorb_write import Ownership
 from customers.commands.hold import department_of
-from customers.commands.match import refuse_curiosity
+from customers.commands.match import kinds_in_clear, refuse_curiosity
 from customers.domain import sheet_mapping
 from customers.domain.fields import KINDS, text as text_rule
 from customers.domain.ids import new_id
@@ -36,6 +36,7 @@ from customers.domain.import_job import (
     READY,
     RUNNING,
 )
+from customers.domain.match import FIELD_OF, KeyKind
 from customers.domain.outcome import Outcome, Rejected
 from customers.domain.record import MANUAL, Prepared, Source
 from customers.domain.sheet_mapping import Columns, Wrong
@@ -233,7 +234,9 @@ def preview(
     session: Session, scope: Scope, id: UUID, snapshot: Snapshot | None, a_day: int
 ) -> list[RowResult]:
     """What would become of the first chunk; nothing of it is written. Rows that turn out to be
-    somebody else's count as questions about duplicates, of which a day has only so many."""
+    somebody else's count as questions about duplicates, of which a day has only so many. Rows are
+    compared by what the reader sees in clear: a preview costs nothing, so it must not tell whose a
+    hidden number is."""
     row = seen(session, scope, id)
     if row.mapping is None:
         return []
@@ -301,6 +304,9 @@ def _absorbed(
             wrong[number] = found
         else:
             ready.append((number, found))
+    if dry_run:
+        kinds = kinds_in_clear(scope)
+        ready = [(number, _compared_by(kinds, record)) for number, record in ready]
     department = department_of(snapshot, row.owner_id, "ownerId") if row.owner_id else None
     outcomes = absorb_prepared(
         session,
@@ -313,6 +319,13 @@ def _absorbed(
     results = [RowResult(number, "REJECTED", None, tuple(bad)) for number, bad in wrong.items()]
     results += _results(ready, outcomes, columns)
     return sorted(results, key=lambda result: result.row_number)
+
+
+def _compared_by(kinds: frozenset[KeyKind], record: Prepared) -> Prepared:
+    made, _, of = record.external_id.partition(":")
+    known = kinds.issuperset(FIELD_OF) or made not in sheet_mapping.MADE_OF_VALUES
+    keys = frozenset(key for key in record.keys if key.kind in kinds)
+    return replace(record, keys=keys, external_id=record.external_id if known else f"?{of}")
 
 
 def _results(

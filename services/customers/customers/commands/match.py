@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -11,12 +11,23 @@ from sqlalchemy.orm import Session
 
 from chassis import audit
 from chassis.errors import Conflict, NotFound, Throttled
-from chassis.policy.guard import Scope
+from chassis.policy.guard import RowAccess, Scope
 from customers.commands import tell
 from customers.commands.customer import checked
 from customers.commands.hold import refuse_stale
-from customers.domain.fields import text
-from customers.domain.match import Evidence, Match, Pool, Suspicion, decide, score
+from customers.domain.fields import FIELDS, text
+from customers.domain.match import (
+    FIELD_OF,
+    Evidence,
+    Key,
+    KeyKind,
+    Known,
+    Match,
+    Pool,
+    Suspicion,
+    decide,
+    score,
+)
 from customers.domain.record import keys_of
 from customers.store import customer as customer_store, match as match_store
 from customers.store.customer import CustomerRow
@@ -77,13 +88,54 @@ def check_duplicate(
         changes={"asked": sorted(said)},
         policy_version=scope.version,
     )
-    verdict = decide(kind, keys, Pool.of(match_store.known_by(session, keys)))
-    certain: tuple[Suspicion, ...] = ()
-    if isinstance(verdict, Match):
-        certain = (Suspicion(verdict.customer_id, score(verdict.evidence), verdict.evidence),)
-    found = (*certain, *verdict.suspicions)
-    rows = customer_store.by_ids_unscoped(session, [one.customer_id for one in found])
-    return [_seen(scope, rows[one.customer_id], one, one in certain) for one in found]
+    known = match_store.known_by(session, keys)
+    rows = customer_store.by_ids_unscoped(session, [one.id for one in known])
+    told = [_as_seen(scope, rows[one.id], one) for one in known]
+    found, certain = _found(kind, keys, told)
+    seen = [_seen(scope, rows[one.customer_id], one, one == certain) for one in found]
+    # What only a hidden number or address tells is told like a customer out of sight.
+    ids = {one.customer_id for one in found}
+    rest, certain = _found(kind, keys, known)
+    return seen + [
+        Duplicate(None, rows[one.customer_id].owner_id, one == certain, None, ())
+        for one in rest
+        if one.customer_id not in ids
+    ]
+
+
+def _found(
+    kind: str, keys: frozenset[Key], known: Sequence[Known]
+) -> tuple[list[Suspicion], Suspicion | None]:
+    """Everybody it may be, and who it certainly is."""
+    verdict = decide(kind, keys, Pool.of(known))
+    if not isinstance(verdict, Match):
+        return list(verdict.suspicions), None
+    certain = Suspicion(verdict.customer_id, score(verdict.evidence), verdict.evidence)
+    return [certain, *verdict.suspicions], certain
+
+
+def _as_seen(scope: Scope, row: CustomerRow, known: Known) -> Known:
+    """A customer in sight by those of its keys that the reader sees in clear there."""
+    if not scope.sees(row.access):
+        return known
+    keys = frozenset(key for key in known.keys if _is_clear(scope, key.kind, row.access))
+    return replace(known, keys=keys)
+
+
+def _is_clear(scope: Scope, kind: KeyKind, access: RowAccess) -> bool:
+    coordinate = FIELDS[FIELD_OF[kind]].protected_by
+    return coordinate is None or scope.clear_in(coordinate).sees(access)
+
+
+def kinds_in_clear(scope: Scope) -> frozenset[KeyKind]:
+    """What somebody may compare records by on every row that they reach."""
+    kinds: list[KeyKind] = []
+    for kind in FIELD_OF:
+        coordinate = FIELDS[FIELD_OF[kind]].protected_by
+        clear = scope.clear_in(coordinate) if coordinate else scope
+        if clear.everything or scope.rows <= clear.rows:
+            kinds.append(kind)
+    return frozenset(kinds)
 
 
 def refuse_curiosity(session: Session, scope: Scope, asked: int, a_day: int) -> None:

@@ -62,6 +62,8 @@ class Preview:
     changes: tuple[Change, ...]
     relinked: int
     access: Shift
+    involved: tuple[RowAccess, ...]
+    """Whose values may come to the front."""
     conflicts: tuple[HuichiError, ...]
 
 
@@ -116,6 +118,7 @@ def merge(
         changes=_changes(beliefs, survivor.id, together),
         relinked=len(links),
         access=shift(see(survivor.access), [see(row.access) for row in absorbed]),
+        involved=tuple(row.access for row in everybody),
         conflicts=_conflicts(survivor, absorbed),
     )
     if dry_run:
@@ -287,6 +290,7 @@ def unmerge(
         changes=_changes(before, holder.id, staying),
         relinked=len(leaving),
         access=_regained(see, holder, list(rows.values())),
+        involved=(holder.access,),
         conflicts=(),
     )
     if not dry_run:

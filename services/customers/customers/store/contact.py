@@ -1,4 +1,8 @@
-"""Contacts as rows. Two sources that know one person make two rows; a list shows the older one."""
+"""Contacts as rows. Two sources that know one person make two rows; a list shows the older one.
+
+For whoever may not see numbers and addresses in clear, what a person entered stands beside what a source
+says, or entering numbers until one disappears would tell which it is.
+"""
 
 from __future__ import annotations
 
@@ -41,12 +45,15 @@ _BY_LINKS = text(f"SELECT {_COLUMNS} FROM contact c WHERE c.link_id = ANY(:ids)"
 _BY_IDS = text(f"SELECT {_COLUMNS} FROM contact c WHERE c.id = ANY(:ids) AND c.ended_at IS NULL")  # noqa: S608  # names from our code, values bound
 # One index range a parent, however many contacts each has.
 _PAGES = text(
-    f"SELECT p.id AS parent, {_COLUMNS} FROM unnest(CAST(:parents AS uuid[])) AS p(id) "  # noqa: S608  # names from our code, values bound
+    f"SELECT p.id AS parent, {_COLUMNS} "  # noqa: S608  # names from our code, values bound
+    "FROM unnest(CAST(:parents AS uuid[]), CAST(:apart AS boolean[])) AS p(id, apart) "
     "CROSS JOIN LATERAL ("
     "  SELECT c.* FROM contact c WHERE c.customer_id = p.id AND c.ended_at IS NULL "
     "  AND (CAST(:after AS uuid) IS NULL OR c.id > CAST(:after AS uuid)) "
     "  AND NOT EXISTS (SELECT 1 FROM contact twin WHERE twin.customer_id = c.customer_id "
-    "    AND twin.identity = c.identity AND twin.id < c.id AND twin.ended_at IS NULL) "
+    "    AND twin.identity = c.identity AND twin.id < c.id AND twin.ended_at IS NULL "
+    # The id that a source uses; a person's own word goes by ours.
+    "    AND NOT (p.apart AND (c.external_id = c.id::text OR twin.external_id = twin.id::text))) "
     "  ORDER BY c.id LIMIT :most) AS c ORDER BY p.id, c.id"
 )
 _END = text(
@@ -69,11 +76,13 @@ def by_ids(session: Session, ids: Sequence[UUID]) -> list[ContactRow | None]:
 
 
 def pages(
-    session: Session, parents: Sequence[UUID], after: UUID | None, most: int
+    session: Session, parents: Mapping[UUID, bool], after: UUID | None, most: int
 ) -> dict[UUID, list[ContactRow]]:
-    """The first contacts of each customer after a cursor, in one query."""
+    """The first contacts of each customer after a cursor, in one query; the flag says whether people's
+    own word stands apart."""
     found: dict[UUID, list[ContactRow]] = {id: [] for id in parents}
-    arguments = {"parents": list(found), "after": after, "most": most}
+    apart = [parents[id] for id in found]
+    arguments = {"parents": list(found), "apart": apart, "after": after, "most": most}
     for row in session.execute(_PAGES, arguments):
         found[row.parent].append(ContactRow(*row[1:]))
     return found

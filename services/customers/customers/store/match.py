@@ -11,14 +11,19 @@ from uuid import UUID
 import orjson
 from sqlalchemy import (
     Column,
+    ColumnElement,
     DateTime,
     Float,
+    FromClause,
     Integer,
     Row,
     Table,
     Text,
     Uuid,
     and_,
+    column,
+    exists,
+    func,
     or_,
     select,
     text,
@@ -27,7 +32,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
+from chassis.errors import Denied
 from chassis.policy.guard import RowColumns, Scope
+from customers.domain.fields import FIELDS
 from customers.domain.ids import new_id
 from customers.domain.match import Evidence, Key, Known, Suspicion
 from customers.store import bulk
@@ -177,7 +184,15 @@ def candidates(
     customer_id: UUID | None,
     window: Window,
 ) -> Page[Row[Any]]:
-    """Pairs of which this reader may see both sides, the most alike first."""
+    """Pairs of which this reader may see both sides and why, the most alike first. The score tells of
+    hidden values, so whoever does not see all in clear neither sorts nor filters by it."""
+    hidden = _hidden_fields(scope)
+    if hidden and min_score > 0:
+        raise Denied(
+            "minScore compares values that the policy does not show you in clear; leave it out.",
+            "minScore 涉及策略未向您明文开放的数据，请勿使用。",
+            field="minScore",
+        )
     left, right = customer.alias("l"), customer.alias("r")
     statement = (
         select(candidate)
@@ -193,8 +208,39 @@ def candidates(
     if customer_id is not None:
         either = or_(candidate.c.left_id == customer_id, candidate.c.right_id == customer_id)
         statement = statement.where(and_(either))
-    order = [(candidate.c.score, "desc"), (candidate.c.id, "desc")]
+    if hidden:
+        statement = statement.where(_knowable(scope, hidden, left, right))
+    first = candidate.c.created_at if hidden else candidate.c.score
+    order = [(first, "desc"), (candidate.c.id, "desc")]
     return page(session, statement, order=order, window=window)  # type: ignore[arg-type]  # literals
+
+
+def _hidden_fields(scope: Scope) -> list[str]:
+    """Protected fields that are not clear on every row there is."""
+    return [
+        field.name
+        for field in FIELDS.values()
+        if field.protected_by and not scope.clear_in(field.protected_by).everything
+    ]
+
+
+def _knowable(
+    scope: Scope, hidden: Sequence[str], left: FromClause, right: FromClause
+) -> ColumnElement[bool]:
+    """Something speaks for the pair that is clear on both sides; one settled by hand has no evidence."""
+    one = func.jsonb_array_elements(candidate.c.evidence).table_valued(column("value", JSONB))
+    field = one.c.value["field"].astext
+    clear = [field.not_in(hidden)]
+    for name in hidden:
+        rows = scope.clear_in(str(FIELDS[name].protected_by))
+        both = (
+            rows.where(RowColumns(side.c.owner_id, side.c.department_id, side.c.collaborators))
+            for side in (left, right)
+        )
+        clear.append(and_(field == name, *both))
+    speaks = one.c.value["weight"].astext.cast(Float) > 0
+    known = select(1).select_from(one).where(speaks, or_(*clear)).correlate_except(one)
+    return or_(func.jsonb_array_length(candidate.c.evidence) == 0, exists(known))
 
 
 def candidate_by_id(session: Session, id: UUID, *, locked: bool = False) -> CandidateRow | None:

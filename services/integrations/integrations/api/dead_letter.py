@@ -20,7 +20,7 @@ from integrations.api import payload
 from integrations.api.ids import uuid, uuids
 from integrations.api.source_record import SourceRecord
 from integrations.api.sync_run import LazyInstallation, SyncRun
-from integrations.api.words import IntegrationsInfo, ProtectedJson, Reason, told
+from integrations.api.words import PAYLOAD, IntegrationsInfo, ProtectedJson, Reason, told
 from integrations.commands import sync_run as commands
 from integrations.domain.run import Stage
 from integrations.store import dead_letter as store
@@ -73,7 +73,10 @@ class DeadLetter:
         found = await info.context.loaders.records.load(self._row.source_record_id)
         return SourceRecord.of(found) if found else None
 
-    @strawberry.field(description="The raw record; needs the right to SourceRecord.payload.")
+    @strawberry.field(
+        description="The raw record; needs the right to SourceRecord.payload.",
+        directives=[PAYLOAD],
+    )
     async def payload(self, info: IntegrationsInfo) -> ProtectedJson:
         row = self._row
         of = payload.access(None, None, None, None)

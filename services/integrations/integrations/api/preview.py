@@ -17,7 +17,7 @@ from integrations.api import payload
 from integrations.api.customer import Customer
 from integrations.api.ids import uuid
 from integrations.api.installation import credentials_of, opened_kind
-from integrations.api.words import IntegrationsInfo, ProtectedJson, Reason, reason
+from integrations.api.words import PAYLOAD, IntegrationsInfo, ProtectedJson, Reason, reason
 from integrations.commands import installation as commands
 from integrations.commands.installation import missing
 from integrations.domain.run import Outcome
@@ -50,10 +50,15 @@ class TryInstallationInput:
 @strawberry.type(description="One record of the source, and what it would become.")
 class PreviewRow:
     external_id: str | None = strawberry.field(description="The id the outside system uses.")
-    raw: ProtectedJson = strawberry.field(description="The record as it came.")
-    mapped: ProtectedJson = strawberry.field(description="What it says in our words.")
+    raw: ProtectedJson = strawberry.field(
+        description="The record as it came.", directives=[PAYLOAD]
+    )
+    mapped: ProtectedJson = strawberry.field(
+        description="What it says in our words.", directives=[PAYLOAD]
+    )
     would_be: Outcome | None = strawberry.field(
-        description="What the customer pool would make of it; null: it could not be mapped."
+        description="What the customer pool would make of it; null: it could not be mapped, or you may "
+        "not see payloads in clear, and only a refusal is shown."
     )
     customer: Customer | None = strawberry.field(description="Which customer it would change.")
     candidates: list[strawberry.ID] = strawberry.field(
@@ -238,6 +243,9 @@ def _row(info: IntegrationsInfo, sample: Sample, visibility: Visibility) -> Prev
     why = reason(problem, info.context.locale) if problem else None
     if receipt is not None and receipt.code is not None:
         why = Reason(code=receipt.code, message=receipt.message or "", fix=None)
+    # Whom a record matches tells what it holds: a preview costs nothing, so it could be asked for all.
+    if receipt is not None and visibility is not Visibility.CLEAR:
+        receipt = receipt if receipt.outcome is Outcome.REJECTED else None
     customer = receipt.customer_id if receipt else None
     told = ("SourceRecord", UUID(str(customer)) if customer else None)
     return PreviewRow(

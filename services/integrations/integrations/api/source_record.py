@@ -12,7 +12,7 @@ from chassis.policy.guard import Visibility
 from integrations.api import payload
 from integrations.api.ids import uuid
 from integrations.api.sync_run import LazyInstallation, SyncRun
-from integrations.api.words import IntegrationsInfo, ProtectedJson, Reason, told
+from integrations.api.words import PAYLOAD, IntegrationsInfo, ProtectedJson, Reason, told
 from integrations.domain.run import Outcome
 from integrations.domain.source_record import Kind
 from integrations.store.source_record import SourceRecordRow
@@ -39,7 +39,6 @@ class SourceRecord:
     first_seen_at: datetime = strawberry.field(description="When it came for the first time.")
     received_at: datetime = strawberry.field(description="When it last came with news.")
     attempts: int = strawberry.field(description="Deliveries since it was last accepted.")
-    payload_hash: str = strawberry.field(description="SHA-256 of the record as it came.")
     trace_id: str | None = strawberry.field(description="The trace of the run that brought it.")
     _row: strawberry.Private[SourceRecordRow]
 
@@ -77,16 +76,32 @@ class SourceRecord:
 
     @strawberry.field(
         description="All the outside system says, as it said it; needs a right of its own.",
+        directives=[PAYLOAD],
     )
     async def payload(self, info: IntegrationsInfo) -> ProtectedJson:
         row = self._row
-        of = payload.access(row.customer_id, row.owner_id, row.department_id, row.collaborators)
-        seen = payload.visibility_of(info.context.scope("SourceRecord"), of)
+        seen = self._seen(info)
         if seen is Visibility.HIDDEN:
             return payload.hidden()
         sealed = await info.context.loaders.payloads.load(row.id)
         told = ("SourceRecord", row.customer_id or row.id)
         return payload.opened(info, seen, sealed, record_place(row.id), told)
+
+    @strawberry.field(
+        description="The same for equal records: the SHA-256 of the record as it came, or, for whoever "
+        "may not see the payload in clear, one that is keyed, so that nobody finds it by trying.",
+        directives=[PAYLOAD],
+    )
+    def payload_hash(self, info: IntegrationsInfo) -> str:
+        hash = self._row.payload_hash
+        if self._seen(info) is Visibility.CLEAR:
+            return hash.hex()
+        return payload.keyed(info, hash)
+
+    def _seen(self, info: IntegrationsInfo) -> Visibility:
+        row = self._row
+        of = payload.access(row.customer_id, row.owner_id, row.department_id, row.collaborators)
+        return payload.visibility_of(info.context.scope("SourceRecord"), of)
 
     @classmethod
     async def resolve_reference(
@@ -111,7 +126,6 @@ class SourceRecord:
             first_seen_at=row.first_seen_at,
             received_at=row.received_at,
             attempts=row.attempts,
-            payload_hash=row.payload_hash.hex(),
             trace_id=row.trace_id,
             _row=row,
         )

@@ -13,12 +13,15 @@ from strawberry.federation.types import FieldSet
 from strawberry.scalars import JSON
 
 from chassis.api.context import Context
-from chassis.policy.guard import Visibility
+from chassis.api.sensitive import Sensitive
+from chassis.api.visibility import Visibility as Visibility
 from integrations.api.loaders import Loaders
 from integrations.domain.failure import Failure
 from integrations.domain.run import Outcome, RunStatus, Stage, SyncMode
 from integrations.domain.source_record import Kind
 from integrations.domain.sync_state import SyncStatus
+
+PAYLOAD = Sensitive(level="L3", by=["SourceRecord.payload"])
 
 IntegrationsInfo = Info[Context[Loaders], Any]
 
@@ -51,10 +54,6 @@ strawberry.enum(
     "FAILING: the last run of a source failed, or records of it were left aside.",
 )
 strawberry.enum(Kind, name="RecordKind", description="What a record describes.")
-strawberry.enum(
-    Visibility,
-    description="CLEAR: as it is. MASKED: only its shape. HIDDEN: not for this reader.",
-)
 
 
 @strawberry.enum(description="ACTIVE: runs on its schedule. PAUSED: does nothing until resumed.")
