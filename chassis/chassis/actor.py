@@ -33,11 +33,13 @@ _REFETCH_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A person or a service user, and the session they came with."""
+    """A person or a service user, the session they came with, and for whom they act if it is not
+    for themselves."""
 
     user_id: UUID
     session_id: UUID | None = None
     locale: str = "en"
+    on_behalf_of: UUID | None = None
 
 
 Fetch = Callable[[], Awaitable[KeySetSerialization]]

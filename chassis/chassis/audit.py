@@ -9,10 +9,11 @@ that decides) is kept beside the work, so that no command has to hand it on.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -32,6 +33,7 @@ class Circumstances:
     address: str | None = None
     operation: str | None = None
     policy_version: int | None = None
+    standing_in_for: tuple[str, ...] = ()
 
 
 _present: ContextVar[Circumstances | None] = ContextVar("circumstances", default=None)
@@ -47,11 +49,12 @@ def under(circumstances: Circumstances) -> Iterator[Circumstances]:
         _present.reset(before)
 
 
-def decided_by(policy_version: int) -> None:
-    """The request's questions are decided by this version."""
+def decided_by(policy_version: int, standing_in_for: Iterable[UUID] = ()) -> None:
+    """The request's questions are decided by this version, and by whose work its sender does too."""
     present = _present.get()
     if present is not None:
         present.policy_version = policy_version
+        present.standing_in_for = tuple(str(giver) for giver in standing_in_for)
 
 
 def event(
@@ -73,6 +76,8 @@ def event(
     told: dict[str, Any] = dict(details or {})
     for name, value in (
         ("protected", dict(protected or {})),
+        ("on_behalf_of", str(actor.on_behalf_of) if actor and actor.on_behalf_of else None),
+        ("standing_in_for", list(present.standing_in_for)),
         ("operation", present.operation),
         ("address", present.address),
     ):

@@ -105,7 +105,9 @@ class Runtime:
                 "Authorization must be `Bearer` and the access token.",
                 "请求头 Authorization 的格式应为 Bearer 加访问令牌。",
             )
-        return await self.verifier.actor(token.strip(), locale_of(request))
+        actor = await self.verifier.actor(token.strip(), locale_of(request))
+        self.guard.refuse_gone(actor)
+        return actor
 
     def check_context(self, request: Request, body: bytes) -> None:
         """Raises `Denied` for a request that did not come from the gateway or a peer, where the

@@ -19,7 +19,12 @@ ACME, BOHAI = CustomerId(UUID(int=0xC1)), CustomerId(UUID(int=0xC2))
 
 
 def an_access(id: CustomerId, owner: UUID | None = LIN, version: int = 1, **more: Any) -> Access:
-    values: dict[str, Any] = {"department": SALES, "collaborators": (), "merged_into": None}
+    values: dict[str, Any] = {
+        "department": SALES,
+        "collaborators": (),
+        "projects": (),
+        "merged_into": None,
+    }
     return Access(id=id, owner=owner, version=version, **(values | more))
 
 

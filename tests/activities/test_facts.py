@@ -27,11 +27,16 @@ def a_row(id: UUID, version: int, **more: Any) -> dict[str, Any]:
 
 
 def state(db: SyncDatabase) -> list[tuple[Any, ...]]:
-    query = text("SELECT * FROM customer_access ORDER BY customer_id")
+    query = text(
+        "SELECT customer_id, owner_id, department_id, collaborators, projects, merged_into, root_id, "
+        "version FROM customer_access ORDER BY customer_id"
+    )
     return [tuple(row) for row in db.read(lambda s: s.execute(query).all())]
 
 
-@pytest.mark.parametrize("name", sorted(HANDLERS))
+@pytest.mark.parametrize(
+    "name", [name for name in sorted(HANDLERS) if name.startswith("customers.")]
+)
 def test_twice_is_once(db: SyncDatabase, name: str) -> None:
     fact = a_fact(name, a_row(ACME, 2, merged_into=str(BOHAI)), a_row(BOHAI, 2))
 
@@ -50,12 +55,13 @@ def test_a_late_fact_undoes_nothing(db: SyncDatabase) -> None:
     assert state(db)[0][-2:] == (ACME, 3)
 
 
-def test_takes_owner_department_and_collaborators(db: SyncDatabase) -> None:
+def test_takes_owner_department_collaborators_and_projects(db: SyncDatabase) -> None:
     row = a_row(ACME, 5, owner=None, department=None, collaborators=[str(WANG)])
+    row["projects"] = [str(BOHAI)]
 
     db.write(HANDLERS["customers.changed"], a_fact("customers.changed", row))
 
-    assert state(db)[0] == (ACME, None, None, [WANG], None, ACME, 5)
+    assert state(db)[0] == (ACME, None, None, [WANG], [BOHAI], None, ACME, 5)
 
 
 def test_a_fact_without_rows_changes_nothing(db: SyncDatabase) -> None:

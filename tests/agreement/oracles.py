@@ -19,7 +19,7 @@ from psycopg import sql
 
 from chassis import policy
 from chassis.policy.rules import REDACTIONS, Snapshot, casbin_lines
-from tests.agreement.worlds import NO, YES, Asked, Thing
+from tests.agreement.worlds import AFTER, NO, YES, Asked, Thing, works
 
 logging.getLogger("casbin").setLevel(logging.WARNING)
 MODEL = Path(policy.__file__).with_name("model.conf")
@@ -49,7 +49,7 @@ class Casbin:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
-        active = {f"user:{id}" for id, member in snapshot.users.items() if member.active}
+        active = {f"user:{id}" for id, member in snapshot.users.items() if works(member)}
         # Rules about an inactive person alone do not count; of their roles Casbin hears nothing.
         lines = [
             line
@@ -102,6 +102,12 @@ class Casbin:
             "collaborating": user in thing.collaborators,
             "department": home is not None and thing.department == home,
             "subtree": home in above,
+            "project": member is not None
+            and any(one in thing.projects and end >= AFTER for one, end in member.projects),
+            "emergency": any(
+                (one.user, one.row) == (user, thing.id) and one.until >= AFTER
+                for one in self.snapshot.emergencies
+            ),
         }
         return "+".join(name for name, holds in found.items() if holds)
 
@@ -132,20 +138,28 @@ CREATE TABLE oracle.applies (
 CREATE INDEX ON oracle.applies (person);
 CREATE TABLE oracle.below (person uuid, department uuid);
 CREATE INDEX ON oracle.below (person, department);
-CREATE TABLE oracle.place (customer_id uuid PRIMARY KEY, owner uuid, department uuid, helpers uuid[]);
+CREATE TABLE oracle.works (person uuid, project uuid);
+CREATE TABLE oracle.emergency (person uuid, customer_id uuid);
+CREATE TABLE oracle.place (
+    customer_id uuid PRIMARY KEY, owner uuid, department uuid, helpers uuid[], projects uuid[]);
 CREATE TABLE oracle.question (
     id int, person uuid, customer_id uuid, object text, field text, action text, level int);
 
 CREATE FUNCTION oracle.me() RETURNS uuid LANGUAGE sql STABLE AS
     $$ SELECT nullif(current_setting('oracle.me', true), '')::uuid $$;
 CREATE FUNCTION oracle.may(
-    object text, action text, owner uuid, department uuid, helpers uuid[], level int
+    object text, action text, owner uuid, department uuid, helpers uuid[], level int,
+    projects uuid[], customer uuid
 ) RETURNS bool LANGUAGE sql STABLE AS $$
     SELECT coalesce(bool_or(a.openness <= $6 AND NOT a.deny AND (
              'all' = ANY(a.rows)
              OR 'own' = ANY(a.rows) AND $3 = oracle.me()
              OR 'pool' = ANY(a.rows) AND $3 IS NULL
              OR 'collaborating' = ANY(a.rows) AND oracle.me() = ANY($5)
+             OR 'project' = ANY(a.rows) AND EXISTS (
+                SELECT FROM oracle.works w WHERE w.person = oracle.me() AND w.project = ANY($7))
+             OR 'emergency' = ANY(a.rows) AND EXISTS (
+                SELECT FROM oracle.emergency e WHERE e.person = oracle.me() AND e.customer_id = $8)
              OR 'department' = ANY(a.rows)
                 AND $4 = (SELECT m.department FROM oracle.member m WHERE m.person = oracle.me())
              OR 'subtree' = ANY(a.rows) AND EXISTS (
@@ -157,20 +171,23 @@ $$;
 
 ALTER TABLE customer ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY seen ON customer FOR SELECT TO {reader}
-    USING (oracle.may('Customer', 'read', owner_id, department_id, collaborators, 5));
+    USING (oracle.may('Customer', 'read', owner_id, department_id, collaborators, 5, projects, id));
 ALTER TABLE contact ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY seen ON contact FOR SELECT TO {reader} USING (EXISTS (
     SELECT FROM customer c WHERE c.id = customer_id
-    AND oracle.may('Contact', 'read', c.owner_id, c.department_id, c.collaborators, 5)));
+    AND oracle.may('Contact', 'read', c.owner_id, c.department_id, c.collaborators, 5, c.projects,
+        c.id)));
 ALTER TABLE oracle.question ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY allowed ON oracle.question FOR SELECT TO {reader} USING (
     person = oracle.me() AND EXISTS (
         SELECT FROM oracle.place p WHERE p.customer_id = question.customer_id
-        AND oracle.may(question.object, question.action, p.owner, p.department, p.helpers, 5)
+        AND oracle.may(question.object, question.action, p.owner, p.department, p.helpers, 5,
+            p.projects, p.customer_id)
         AND (question.object NOT IN ('Contact', 'Tag') OR question.action <> 'read'
              OR EXISTS (SELECT FROM customer c WHERE c.id = p.customer_id))
         AND (question.field IS NULL
-             OR oracle.may(question.field, 'read', p.owner, p.department, p.helpers, question.level))));
+             OR oracle.may(question.field, 'read', p.owner, p.department, p.helpers, question.level,
+                p.projects, p.customer_id))));
 GRANT USAGE ON SCHEMA oracle TO {reader};
 GRANT SELECT ON ALL TABLES IN SCHEMA oracle TO {reader};
 GRANT SELECT ON customer, contact TO {reader};
@@ -206,8 +223,11 @@ class RowSecurity:
         self._run(SCHEMA)
         with self.connection.cursor() as cursor:
             cursor.executemany(
-                "INSERT INTO oracle.place VALUES (%s, %s, %s, %s)",
-                [(one.id, one.owner, one.department, list(one.collaborators)) for one in things],
+                "INSERT INTO oracle.place VALUES (%s, %s, %s, %s, %s)",
+                [
+                    (one.id, one.owner, one.department, list(one.collaborators), list(one.projects))
+                    for one in things
+                ],
             )
 
     def close(self) -> None:
@@ -216,7 +236,7 @@ class RowSecurity:
 
     def learn(self, snapshot: Snapshot) -> None:
         """The policy as plain tables; who is what is worked out by recursive queries."""
-        active = {id: member for id, member in snapshot.users.items() if member.active}
+        active = {id: member for id, member in snapshot.users.items() if works(member)}
         tables: dict[str, list[tuple[Any, ...]]] = {
             "rule": [
                 (
@@ -233,6 +253,12 @@ class RowSecurity:
             "has": [(id, role) for id, member in active.items() for role in member.roles],
             "member": [(id, member.department) for id, member in active.items()],
             "department": list(snapshot.departments.items()),
+            "works": [
+                (id, one) for id, m in active.items() for one, end in m.projects if end >= AFTER
+            ],
+            "emergency": [
+                (one.user, one.row) for one in snapshot.emergencies if one.until >= AFTER
+            ],
         }
         with self.connection.transaction(), self.connection.cursor() as cursor:
             cursor.execute("TRUNCATE oracle.applies, oracle.below")

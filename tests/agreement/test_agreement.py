@@ -43,6 +43,7 @@ from tests.agreement.worlds import (
     NAME,
     NO,
     PEOPLE,
+    PROJECTS,
     STRANGER,
     YES,
     Asked,
@@ -200,6 +201,7 @@ def scattered(pool: Pool, dice: random.Random, count: int) -> list[Thing]:
                 dice.choice([None, *PEOPLE]),
                 dice.choice([None, *departments, *departments]),
                 tuple(dice.sample(PEOPLE, dice.choice([0, 0, 1, 3]))),
+                tuple(dice.sample(PROJECTS, dice.choice([0, 0, 1, 2]))),
                 values,
             )
         )
@@ -209,7 +211,7 @@ def scattered(pool: Pool, dice: random.Random, count: int) -> list[Thing]:
         session.execute(
             text(
                 "UPDATE customer SET owner_id = :owner, department_id = :department, "
-                "collaborators = :collaborators WHERE id = :id"
+                "collaborators = :collaborators, projects = :projects WHERE id = :id"
             ),
             [
                 {
@@ -217,6 +219,7 @@ def scattered(pool: Pool, dice: random.Random, count: int) -> list[Thing]:
                     "owner": one.owner,
                     "department": one.department,
                     "collaborators": list(one.collaborators),
+                    "projects": list(one.projects),
                 }
                 for one in things
             ],
@@ -230,7 +233,8 @@ def compiled(policy: Snapshot, asked: Asked) -> str:
     """The verdict of the table that the services keep to."""
     object, field, action = asked.kind
     permissions = compile_rules(policy, asked.user)
-    row = RowAccess(asked.thing.owner, asked.thing.department, asked.thing.collaborators)
+    thing = asked.thing
+    row = RowAccess(thing.owner, thing.department, thing.collaborators, thing.id, thing.projects)
     whole = [(object, action)]
     if object in NOT_OF_ITSELF and action == "read":
         whole.append(("Customer", "read"))
@@ -261,7 +265,7 @@ def test_every_way_to_ask_gives_the_same_answer(world: World) -> None:
     version = 1
     while done.total() < ASKED:
         version += 100
-        policy = a_policy(world.dice, version)
+        policy = a_policy(world.dice, version, world.things)
         world.publish(policy)
         people = world.dice.sample((*PEOPLE, STRANGER), 5)
         asked = questions(world.dice, world.things, people, min(A_POLICY, ASKED - done.total()))
@@ -289,7 +293,7 @@ WHO = """query($c: ID!, $o: String!, $a: String!, $f: String, $after: String) {
 
 def test_who_can_access_is_everybody_whose_question_is_answered(world: World) -> None:
     for version in range(100, 100 + max(3, ASKED // 2_500)):
-        policy = a_policy(world.dice, version)
+        policy = a_policy(world.dice, version, world.things)
         world.publish(policy)
         for asked in questions(world.dice, world.things, [STRANGER], 12):
             everybody = (*policy.users, STRANGER)

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from chassis.policy.rules import REDACTIONS, Member, Rule, Snapshot
+from chassis.policy.rules import FOR_EVER, REDACTIONS, Emergency, Member, Rule, Snapshot
 
 # What the oracles of this folder know of; a new row scope is told to all of them first.
-SCOPES = ("own", "collaborating", "department", "subtree", "pool", "all")
+SCOPES = (
+    "own",
+    "collaborating",
+    "department",
+    "subtree",
+    "project",
+    "emergency",
+    "pool",
+    "all",
+)
+# Far enough from now that no question is asked while something begins or ends.
+BEFORE, AFTER = time.time() - 1e6, time.time() + 1e6
+PROJECTS = tuple(UUID(int=n) for n in range(0xE0, 0xE0 + 4))
 CODE = "Customer.unified_social_credit_code"
 NAME, MOBILE, EMAIL = "Contact.name", "Contact.mobile", "Contact.email"
 FIELDS = (CODE, NAME, MOBILE, EMAIL)
@@ -46,6 +59,7 @@ class Thing:
     owner: UUID | None
     department: UUID | None
     collaborators: tuple[UUID, ...]
+    projects: tuple[UUID, ...]
     values: tuple[tuple[str, str | None, str], ...]
     """Object, field and text of everything that is sensitive."""
 
@@ -65,8 +79,14 @@ def a_tree(dice: random.Random) -> dict[UUID, UUID | None]:
     return {id: dice.choice(ids[:n]) if n else None for n, id in enumerate(ids)}
 
 
-def a_policy(dice: random.Random, version: int) -> Snapshot:
-    """Roles that inherit, denies, wildcards, every row scope and every redaction."""
+def works(member: Member) -> bool:
+    """Whether somebody has any right now."""
+    return member.active and member.until > AFTER - 1e6
+
+
+def a_policy(dice: random.Random, version: int, things: Sequence[Thing]) -> Snapshot:
+    """Roles that inherit, denies, wildcards, every row scope and every redaction; people who are
+    gone, projects and emergencies that are over or go on."""
     tree = a_tree(dice)
     made = dict.fromkeys(_rule(dice) for _ in range(dice.randint(15, 60)))
     return Snapshot(
@@ -83,12 +103,23 @@ def a_policy(dice: random.Random, version: int) -> Snapshot:
                 person: Member(
                     dice.choice([None, *tree, *tree]),
                     tuple(dice.sample(ROLES, dice.choice([0, 1, 2, 3, 4]))),
-                    active=dice.random() < 0.93,
+                    active=dice.random() < 0.95,
+                    until=dice.choice([FOR_EVER, FOR_EVER, AFTER])
+                    if dice.random() < 0.95
+                    else BEFORE,
+                    projects=tuple(
+                        (one, dice.choice([FOR_EVER, AFTER, BEFORE]))
+                        for one in dice.sample(PROJECTS, dice.choice([0, 1, 2]))
+                    ),
                 )
                 for person in PEOPLE
             },
         },
         departments=tree,
+        emergencies=tuple(
+            Emergency(dice.choice(PEOPLE), dice.choice(things).id, dice.choice([AFTER, BEFORE]))
+            for _ in range(60)
+        ),
     )
 
 

@@ -35,7 +35,8 @@ def spellings(entity: str) -> list[str]:
 
 # Names of entities that are also words of plumbing: a Celery task, a policy rule, a role, a user,
 # a session of the database are what these pipes are made of.
-SHARED = {"User", "Role", "Rule", "Session", "Task", "Department"}
+# A project is what a row scope is called.
+SHARED = {"User", "Role", "Rule", "Session", "Task", "Department", "Project"}
 
 
 def test_the_business_has_names_to_look_for() -> None:

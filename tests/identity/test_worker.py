@@ -30,7 +30,11 @@ def test_registers_its_tasks_on_its_own_queue(database: Make) -> None:
     register(app, settings)
 
     ours = {name for name in app.tasks if name.startswith("identity.")}
-    assert ours == {"identity.rotate_keys", "identity.forget_sessions"}
+    assert ours == {
+        "identity.rotate_keys",
+        "identity.forget_sessions",
+        "identity.settle_accesses",
+    }
     assert ours <= {entry["task"] for entry in app.conf.beat_schedule.values()}
     assert app.conf.task_routes["identity.*"] == {"queue": "identity"}
 

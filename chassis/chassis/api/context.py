@@ -69,7 +69,8 @@ class Context(Generic[L]):
         if self._permissions is None:
             self._permissions = self.guard.permissions(self.actor, self._version)
             self._version = self._permissions.version
-            audit.decided_by(self._version)
+            givers = (giver.user_id for giver in self._permissions.givers)
+            audit.decided_by(self._version, givers)
         return self._permissions
 
     @property

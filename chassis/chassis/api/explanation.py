@@ -6,6 +6,7 @@ import asyncio
 import base64
 import binascii
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from itertools import islice
 from uuid import UUID
 
@@ -15,13 +16,13 @@ from chassis.api.paging import Page, Window
 from chassis.api.visibility import Visibility
 from chassis.errors import BadInput
 from chassis.policy.explain import Condition, Explanation, Line, Outcome, Question
-from chassis.policy.rules import DENY
+from chassis.policy.rules import DENY, FOR_EVER
 
 strawberry.enum(
     Outcome,
     name="AccessOutcome",
     description="ALLOWED. DEPENDS_ON_ROW: no row was asked about, and not every row will do. "
-    "UNKNOWN_USER, SUSPENDED: there is nobody to allow it to. NO_RULE: what no rule allows is "
+    "UNKNOWN_USER, SUSPENDED, ENDED: there is nobody to allow it to. NO_RULE: what no rule allows is "
     "denied. DENY_RULE: a rule forbids it. ROW_OUT_OF_REACH: allowed, but not for this row. "
     "HIDDEN: the row may be read, the field is not shown.",
 )
@@ -34,6 +35,11 @@ _ROWS = {
         "its department is the user's or one below that",
         "所属部门是该用户的部门或其下级部门",
     ),
+    "project": ("it belongs to a project the user is on", "属于该用户参与的项目"),
+    "emergency": (
+        "the user has taken emergency access to it",
+        "该用户已申请对此记录的应急访问",
+    ),
     "pool": ("nobody owns it", "尚无负责人"),
     "all": ("any row", "任意记录"),
 }
@@ -45,6 +51,7 @@ _OUTCOMES = {
     ),
     Outcome.UNKNOWN_USER: ("Denied: there is no such user.", "拒绝：该用户不存在。"),
     Outcome.SUSPENDED: ("Denied: the user is suspended.", "拒绝：该用户已停用。"),
+    Outcome.ENDED: ("Denied: the user's access has ended.", "拒绝：该用户的访问期限已过。"),
     Outcome.NO_RULE: (
         "Denied: no rule allows this to the user or to a role they have.",
         "拒绝：没有规则允许该用户或其角色执行此操作。",
@@ -93,7 +100,12 @@ class ExplainedRule:
     effect: str = strawberry.field(description="`allow` or `deny`.")
     role_path: list[str] = strawberry.field(
         description="How the user comes to it: a role they have, then the ones it inherits from. "
-        "Empty: the rule names the user."
+        "Empty: the rule names the user. What comes by somebody for whom they stand in begins with "
+        "`by delegation of` and that user's id."
+    )
+    delegated_by: strawberry.ID | None = strawberry.field(
+        description="For whom the user stands in; null: the rule reaches them in their own right. "
+        "`own` then means what that user owns."
     )
     predicate: str = strawberry.field(description="Which rows it reaches, in words.")
     conditions: list[RowCondition] = strawberry.field(
@@ -117,7 +129,8 @@ class ExplainedRule:
             rows=line.rule.rows,
             redaction=line.rule.redaction,
             effect=line.rule.effect,
-            role_path=list(line.roles),
+            role_path=[*_by_delegation(line.giver, locale), *line.roles],
+            delegated_by=strawberry.ID(str(line.giver)) if line.giver else None,
             predicate=_in(locale, " or ", "；或").join(words),
             conditions=conditions,
             decides=line.decides,
@@ -143,6 +156,10 @@ class AccessExplanation:
         "of the masks, or `hidden`; null: no field was asked about."
     )
     policy_version: int = strawberry.field(description="The policy version that decided.")
+    until: datetime | None = strawberry.field(
+        description="When something of it begins or ends by itself: the user's access, a project, a "
+        "delegation, emergency access. null: it stays until somebody changes something."
+    )
     rules: list[ExplainedRule] = strawberry.field(
         description="The rules that have a say: about the object, then about the field from the "
         "most open to the least. Empty: there is none."
@@ -157,8 +174,13 @@ class AccessExplanation:
             visibility=said.visibility,
             redaction=said.redaction,
             policy_version=said.version,
+            until=datetime.fromtimestamp(said.until, UTC) if said.until < FOR_EVER else None,
             rules=[ExplainedRule.of(line, locale) for line in said.lines],
         )
+
+
+def _by_delegation(giver: UUID | None, locale: str) -> list[str]:
+    return [_in(locale, f"by delegation of {giver}", f"受 {giver} 委托")] if giver else []
 
 
 def asked(object: str, action: str, field: str | None, within: str | None = None) -> Question:

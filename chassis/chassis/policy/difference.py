@@ -49,7 +49,8 @@ def with_rules(snapshot: Snapshot, rules: Sequence[Rule]) -> Snapshot:
 
 
 def differences(before: Snapshot, after: Snapshot, asked: Iterable[Asked]) -> Iterator[Difference]:
-    """Everything that changes for anybody, by their ids. Both sides know the same people.
+    """Everything that changes for anybody, by their ids, in their own right: not for whom they stand
+    in for a while. Both sides know the same people.
 
     People about whom the same rules speak share one comparison: of 5,000 people there are as many
     comparisons as there are combinations of roles.
@@ -64,8 +65,8 @@ def differences(before: Snapshot, after: Snapshot, asked: Iterable[Asked]) -> It
         if names.isdisjoint(concerned):
             continue
         if names not in compared:
-            tables = compile_rules(before, user), compile_rules(after, user)
-            compared[names] = tuple(_compared(*tables, touched))
+            old, new = (compile_rules(side, user, alone=True) for side in (before, after))
+            compared[names] = tuple(_compared(old, new, touched))
         for change in compared[names]:
             yield Difference(user, *change)
 

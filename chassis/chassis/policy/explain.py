@@ -6,7 +6,8 @@ of the person, by which chain of roles, and which conditions of a row hold.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+import time
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, replace
 from enum import Enum
 from uuid import UUID
@@ -14,16 +15,16 @@ from uuid import UUID
 from chassis.actor import Actor
 from chassis.errors import Denied
 from chassis.policy.guard import (
+    Grant,
     Permissions,
     RowAccess,
     Scope,
     Visibility,
     by_openness,
     compile_rules,
-    reaches,
     redact,
 )
-from chassis.policy.rules import ANY, DENY, Rule, Snapshot, subjects
+from chassis.policy.rules import ANY, DENY, FOR_EVER, Rule, Snapshot, subjects
 
 
 class Outcome(Enum):
@@ -33,6 +34,7 @@ class Outcome(Enum):
     DEPENDS_ON_ROW = "DEPENDS_ON_ROW"
     UNKNOWN_USER = "UNKNOWN_USER"
     SUSPENDED = "SUSPENDED"
+    ENDED = "ENDED"
     NO_RULE = "NO_RULE"
     DENY_RULE = "DENY_RULE"
     ROW_OUT_OF_REACH = "ROW_OUT_OF_REACH"
@@ -60,12 +62,13 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A rule that speaks of this person and this question."""
+    """A rule that speaks of this person, or of `giver` for whom they stand in, and this question."""
 
     rule: Rule
     roles: tuple[str, ...]
     conditions: tuple[Condition, ...]
     decides: bool
+    giver: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,8 @@ class Explanation:
     redaction: str | None
     """What the field is shown under; of no field, nothing."""
     lines: tuple[Line, ...]
+    until: float = FOR_EVER
+    """When something that it rests on begins or ends by itself."""
 
     @property
     def visibility(self) -> Visibility | None:
@@ -113,7 +118,8 @@ def explain(
         elif row is None and not _everywhere(permissions, question.field):
             outcome = Outcome.DEPENDS_ON_ROW
     lines = tuple(_lines(snapshot, permissions, question, row))
-    return Explanation(user, snapshot.version, outcome, redaction, lines)
+    until = permissions.until
+    return Explanation(user, snapshot.version, outcome, redaction, lines, until)
 
 
 def holders(
@@ -126,10 +132,11 @@ def holders(
     """Everybody who may, by their ids, each with the reason."""
     snapshot = narrowed(snapshot, question)
     spoken_of = {rule.subject for rule in snapshot.rules if rule.effect != DENY}
+    standing_in = {one.taker for one in snapshot.delegations}
     for user in sorted(snapshot.users):
         if after is not None and user <= after:
             continue
-        if spoken_of.isdisjoint(subjects(snapshot, user)):
+        if user not in standing_in and spoken_of.isdisjoint(subjects(snapshot, user)):
             continue  # nothing allows them anything here: no need to compile that
         found = explain(snapshot, user, question, row)
         if found.allowed:
@@ -167,6 +174,8 @@ def _outcome(
             return Outcome.UNKNOWN_USER
         if not member.active:
             return Outcome.SUSPENDED
+        if not member.works_at(time.time()):
+            return Outcome.ENDED
         denied = permissions.denials(question.object, question.action)
         return Outcome.DENY_RULE if denied else Outcome.NO_RULE
     if row is None:
@@ -185,14 +194,14 @@ def _redaction(scope: Scope | None, field: str, row: RowAccess | None) -> str:
 
 
 def _everywhere(permissions: Permissions, field: str) -> bool:
-    return "all" in by_openness(permissions.grants(field, "read"))[0].rows
+    return by_openness(permissions.grants(field, "read"))[0].everywhere
 
 
 def _lines(
     snapshot: Snapshot, permissions: Permissions, question: Question, row: RowAccess | None
 ) -> Iterator[Line]:
     """What has a say about the object around it, about the object, then about the field."""
-    paths = subjects(snapshot, permissions.user_id)
+    paths = permissions.stand.names
     asked = [(question.object, question.action)]
     if question.within is not None:
         asked.insert(0, (question.within, "read"))
@@ -201,7 +210,7 @@ def _lines(
     for object, action in asked:
         of_field = object == question.field
         denials = permissions.denials(object, action)
-        for rule in _denying(snapshot, paths):
+        for rule in _denying(snapshot, paths.keys()):
             if (rule.object, rule.action) in denials:
                 yield Line(rule, paths[rule.subject], (), decides=True)
         if denials:
@@ -210,18 +219,22 @@ def _lines(
         settled = False
         for grant in by_openness(grants) if of_field else grants:
             conditions = tuple(
-                Condition(part, _holds(part, permissions, row))
+                Condition(part, None if row is None else grant.stand.reaches({part}, row))
                 for part in grant.rule.rows.split("+")
             )
             meets = row is None or any(one.holds for one in conditions)
             # Rules about an object add up; of those about a field the most open one counts.
-            yield Line(grant.rule, paths[grant.rule.subject], conditions, meets and not settled)
+            yield _line(permissions, grant, conditions, meets and not settled)
             settled = settled or (of_field and meets and row is not None)
 
 
-def _denying(snapshot: Snapshot, names: Container[str]) -> Iterator[Rule]:
+def _line(
+    permissions: Permissions, grant: Grant, conditions: tuple[Condition, ...], decides: bool
+) -> Line:
+    stand = grant.stand
+    giver = None if stand is permissions.stand else stand.user_id
+    return Line(grant.rule, stand.names[grant.rule.subject], conditions, decides, giver)
+
+
+def _denying(snapshot: Snapshot, names: Set[str]) -> Iterator[Rule]:
     return (rule for rule in snapshot.rules if rule.effect == DENY and rule.subject in names)
-
-
-def _holds(part: str, permissions: Permissions, row: RowAccess | None) -> bool | None:
-    return None if row is None else reaches({part}, permissions.user_id, permissions, row)

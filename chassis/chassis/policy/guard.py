@@ -11,14 +11,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Uuid, any_, bindparam, false, or_, true
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ColumnElement, false, or_, true
 
 from chassis.actor import Actor
-from chassis.errors import Denied, Unavailable
+from chassis.errors import Denied, Unauthenticated, Unavailable
 from chassis.policy.masks import (
     HIDDEN as HIDDEN,
     Protected as Protected,
@@ -26,15 +24,15 @@ from chassis.policy.masks import (
     fingerprints,
     redact as redact,
 )
-from chassis.policy.rules import (
-    ANY,
-    DENY,
-    REDACTIONS,
-    Rule,
-    Snapshot,
-    subjects,
-    subtree,
+from chassis.policy.reach import (
+    RowAccess as RowAccess,
+    RowColumns as RowColumns,
+    Stand,
+    next_change,
+    others_places,
+    own_place,
 )
+from chassis.policy.rules import ANY, DENY, FOR_EVER, REDACTIONS, Rule, Snapshot
 from chassis.policy.shown import Shown
 
 _REMEMBERED = 2048
@@ -45,35 +43,22 @@ KEPT_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class RowColumns:
-    """The columns of a table that row scopes speak about."""
-
-    owner: ColumnElement[Any]
-    department: ColumnElement[Any]
-    collaborators: ColumnElement[Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RowAccess:
-    """The same facts of one row in memory."""
-
-    owner: UUID | None
-    department: UUID | None
-    collaborators: Sequence[UUID] = ()
-    id: UUID | None = None
-    """Which row it is, for the audit ledger; no verdict depends on it."""
-
-
-@dataclass(frozen=True, slots=True)
 class Grant:
-    """Rows that a permission reaches, how open a value is there, and the rule that says so."""
+    """Rows that a permission reaches from where somebody stands, how open a value is there, and the
+    rule that says so."""
 
     rows: frozenset[str]
     redaction: str
     rule: Rule
+    stand: Stand = field(repr=False)
 
+    @property
+    def everywhere(self) -> bool:
+        """Whether it reaches every row."""
+        return "all" in self.rows and self.stand.only is None
 
-_Decision = tuple[tuple[Grant, ...], frozenset[str]]
+    def reaches(self, row: RowAccess) -> bool:
+        return self.stand.reaches(self.rows, row)
 
 
 @dataclass(frozen=True)
@@ -83,39 +68,41 @@ class Permissions:
 
     user_id: UUID
     version: int
-    department: UUID | None
-    departments: frozenset[UUID]
+    stand: Stand = field(repr=False)
     table: Mapping[tuple[str, str], tuple[Grant, ...]]
     _everywhere: Mapping[tuple[str, str], tuple[Grant, ...]] = field(repr=False)
     _denied: frozenset[tuple[str, str]] = field(repr=False)
     secret: str | None = field(default=None, repr=False)
     """What the mask `hash` is keyed with; without one it shows nothing."""
-    _decided: dict[tuple[str, str], _Decision] = field(default_factory=dict, repr=False)
+    givers: tuple[Permissions, ...] = ()
+    """What those may do for whom this person stands in just now."""
+    delegable: frozenset[str] = frozenset()
+    until: float = FOR_EVER
+    """The next moment at which something of this begins or ends."""
+    _decided: dict[tuple[str, str], tuple[Grant, ...]] = field(default_factory=dict, repr=False)
 
     def grants(self, object: str, action: str) -> tuple[Grant, ...]:
-        """What the rules give for this object and action; empty means no."""
-        return self._decision(object, action)[0]
-
-    def _decision(self, object: str, action: str) -> _Decision:
-        """Grants and all their rows, remembered: a page asks for the same few again and again."""
+        """What the rules give for this object and action; empty means no. Remembered: a page asks for
+        the same few again and again."""
         found = self._decided.get((object, action))
         if found is None:
-            grants = self._given(object, action)
-            found = grants, frozenset[str]().union(*(grant.rows for grant in grants))
-            self._decided[object, action] = found
+            found = self._decided[object, action] = self._given(object, action)
         return found
 
     def _given(self, object: str, action: str) -> tuple[Grant, ...]:
         if self.denials(object, action):
             return ()
         found = self.table.get((object, action))
-        if found is not None:
-            return found
-        return (
-            self._everywhere.get((ANY, action), ())
-            + self._everywhere.get((object, ANY), ())
-            + (self._everywhere.get((ANY, ANY), ()))
-        )
+        if found is None:
+            found = (
+                self._everywhere.get((ANY, action), ())
+                + self._everywhere.get((object, ANY), ())
+                + (self._everywhere.get((ANY, ANY), ()))
+            )
+        if self.givers and object in self.delegable:
+            for giver in self.givers:
+                found += giver.grants(object, action)
+        return found
 
     def denials(self, object: str, action: str) -> tuple[tuple[str, str], ...]:
         """The denied objects and actions that this is one of."""
@@ -125,7 +112,7 @@ class Permissions:
     def allow(self, actor: Actor, object: str, action: str, shown: Shown | None = None) -> Scope:
         """The proof that this may be done, and to which rows. Raises `Denied`. What its redactors
         show is noted in `shown`."""
-        grants, rows = self._decision(object, action)
+        grants = self.grants(object, action)
         if not grants:
             raise Denied(
                 f"The policy does not permit you to {action} {object}.",
@@ -133,7 +120,7 @@ class Permissions:
                 coordinate=object,
                 action=action,
             )
-        return Scope(actor, object, action, rows, self, shown)
+        return Scope(actor, object, action, grants, self, shown)
 
     def may(self, object: str, action: str) -> bool:
         return bool(self.grants(object, action))
@@ -147,7 +134,7 @@ class Scope:
     actor: Actor
     object: str
     action: str
-    rows: frozenset[str]
+    grants: tuple[Grant, ...] = field(repr=False)
     permissions: Permissions = field(repr=False)
     shown: Shown | None = field(default=None, repr=False, compare=False)
 
@@ -156,53 +143,64 @@ class Scope:
         """The policy version that decided."""
         return self.permissions.version
 
+    @property
+    def rows(self) -> frozenset[str]:
+        """The row scopes that somebody has here, from wherever they stand."""
+        return frozenset[str]().union(*(grant.rows for grant in self.grants))
+
     @cached_property
     def everything(self) -> bool:
-        return "all" in self.rows
+        return any(grant.everywhere for grant in self.grants)
+
+    @cached_property
+    def _places(self) -> Mapping[Stand, frozenset[str]]:
+        """The row scopes of each place they stand in, their own first."""
+        found: dict[Stand, frozenset[str]] = {}
+        for grant in self.grants:
+            found[grant.stand] = found.get(grant.stand, frozenset()) | grant.rows
+        return found
 
     def where(self, columns: RowColumns) -> ColumnElement[bool]:
         """The rows this scope reaches, as one SQL condition."""
         if self.everything:
             return true()
-        me = self.actor.user_id
-        terms: list[ColumnElement[bool]] = []
-        if "own" in self.rows:
-            terms.append(columns.owner == me)
-        if "pool" in self.rows:
-            terms.append(columns.owner.is_(None))
-        if "subtree" in self.rows and self.permissions.departments:
-            ids = sorted(self.permissions.departments)
-            terms.append(columns.department == any_(bindparam(None, ids, type_=ARRAY(Uuid()))))
-        elif self.rows & {"department", "subtree"} and self.permissions.department:
-            terms.append(columns.department == self.permissions.department)
-        if "collaborating" in self.rows and columns.collaborators is not None:
-            # Containment, not `= ANY(column)`: only the former can use a GIN index.
-            mine = bindparam(None, [me], type_=ARRAY(Uuid()))
-            terms.append(columns.collaborators.op("@>", is_comparison=True)(mine))
-        return or_(*terms) if terms else false()
+        return or_(false(), *(stand.where(rows, columns) for stand, rows in self._places.items()))
 
     def sees(self, row: RowAccess) -> bool:
         """The verdict of `where` for a row in memory."""
-        return reaches(self.rows, self.actor.user_id, self.permissions, row)
+        return any(stand.reaches(rows, row) for stand, rows in self._places.items())
+
+    @cached_property
+    def people(self) -> frozenset[UUID]:
+        """In whose name they act here: their own, and that of whoever lent them everything."""
+        lent = {stand.user_id for stand in self._places if stand.only is None}
+        return frozenset({self.actor.user_id, *lent})
+
+    def at(self, row: RowAccess) -> Scope:
+        """The same proof for one row: where only somebody else's place reaches it, the actor says
+        for whom they act."""
+        for stand, rows in self._places.items():
+            if stand.reaches(rows, row):
+                giver = None if stand.user_id == self.actor.user_id else stand.user_id
+                return replace(self, actor=replace(self.actor, on_behalf_of=giver))
+        return self
 
     def clear_in(self, coordinate: str) -> Scope:
         """The rows of which this reader sees a sensitive field in clear. What filters, sorts, groups
         or searches by the field may look at no others, or the answer would tell the value."""
         grants = self.permissions.grants(coordinate, "read")
-        clear = (grant.rows for grant in grants if grant.redaction == "clear")
-        return replace(self, rows=frozenset[str]().union(*clear))
+        return replace(self, grants=tuple(g for g in grants if g.redaction == "clear"))
 
     def redaction(self, coordinate: str) -> Callable[[RowAccess], str]:
         """What a sensitive field is shown under to this reader; made once per operation."""
         grants = by_openness(self.permissions.grants(coordinate, "read"))
-        me, permissions = self.actor.user_id, self.permissions
-        if grants and "all" in grants[0].rows:
+        if grants and grants[0].everywhere:
             everywhere = grants[0].redaction
             return lambda row: everywhere
 
         def found(row: RowAccess) -> str:
             for grant in grants:
-                if reaches(grant.rows, me, permissions, row):
+                if grant.reaches(row):
                     return grant.redaction
             return "hidden"
 
@@ -235,63 +233,69 @@ def by_openness(grants: Sequence[Grant]) -> list[Grant]:
     return sorted(grants, key=lambda grant: REDACTIONS.index(grant.redaction))
 
 
-def reaches(rows: Set[str], me: UUID, permissions: Permissions, row: RowAccess) -> bool:
-    """Whether one of these row scopes holds this row."""
-    if "all" in rows:
-        return True
-    if "own" in rows and row.owner == me:
-        return True
-    if "pool" in rows and row.owner is None:
-        return True
-    if "subtree" in rows and row.department in permissions.departments:
-        return True
-    if (
-        rows & {"department", "subtree"}
-        and row.department is not None
-        and row.department == permissions.department
-    ):
-        return True
-    return "collaborating" in rows and me in row.collaborators
+def compile_rules(
+    snapshot: Snapshot,
+    user: UUID,
+    secret: str | None = None,
+    *,
+    now: float | None = None,
+    alone: bool = False,
+) -> Permissions:
+    """The table of one person at one moment: every rule that speaks of them, by object and action,
+    and beside it (unless `alone`) the tables of those for whom they stand in."""
+    now = time.time() if now is None else now
+    stand = own_place(snapshot, user, now)
+    others = [] if alone else others_places(snapshot, user, now)
+    givers = [_table(snapshot, place, denied_as) for place, denied_as in others]
+    return replace(
+        _table(snapshot, stand, stand.names.keys()),
+        givers=tuple(givers),
+        delegable=snapshot.delegable,
+        secret=secret,
+        until=min(
+            stand.until,
+            *(giver.until for giver in givers),
+            FOR_EVER if alone else next_change(snapshot, user, now),
+        ),
+    )
 
 
-def compile_rules(snapshot: Snapshot, user: UUID, secret: str | None = None) -> Permissions:
-    """The table of one person: every rule that speaks of them, by object and action."""
-    names = subjects(snapshot, user)
-    mine = [rule for rule in snapshot.rules if rule.subject in names]
-    denied = frozenset((rule.object, rule.action) for rule in mine if rule.effect == DENY)
-    allowed = [rule for rule in mine if rule.effect != DENY]
+def _table(snapshot: Snapshot, stand: Stand, denied_as: Set[str]) -> Permissions:
+    denied = frozenset(
+        (rule.object, rule.action)
+        for rule in snapshot.rules
+        if rule.effect == DENY and rule.subject in denied_as
+    )
+    allowed = [r for r in snapshot.rules if r.effect != DENY and r.subject in stand.names]
     wild = [rule for rule in allowed if ANY in (rule.object, rule.action)]
     table: dict[tuple[str, str], tuple[Grant, ...]] = {}
     for rule in allowed:
         if ANY not in (rule.object, rule.action):
             key = (rule.object, rule.action)
-            table[key] = (*table.get(key, ()), _grant(rule))
+            table[key] = (*table.get(key, ()), _grant(rule, stand))
     for object, action in table:
         table[object, action] += tuple(
-            _grant(rule)
+            _grant(rule, stand)
             for rule in wild
             if rule.object in (ANY, object) and rule.action in (ANY, action)
         )
     everywhere: dict[tuple[str, str], tuple[Grant, ...]] = {}
     for rule in wild:
         key = (rule.object, rule.action)
-        everywhere[key] = (*everywhere.get(key, ()), _grant(rule))
-    member = snapshot.users.get(user)
-    department = member.department if member else None
+        everywhere[key] = (*everywhere.get(key, ()), _grant(rule, stand))
     return Permissions(
-        user_id=user,
+        user_id=stand.user_id,
         version=snapshot.version,
-        department=department,
-        departments=subtree(snapshot, department) if department else frozenset(),
+        stand=stand,
         table=table,
         _everywhere=everywhere,
         _denied=denied,
-        secret=secret,
+        until=stand.until,
     )
 
 
-def _grant(rule: Rule) -> Grant:
-    return Grant(frozenset(rule.rows.split("+")), rule.redaction, rule)
+def _grant(rule: Rule, stand: Stand) -> Grant:
+    return Grant(frozenset(rule.rows.split("+")), rule.redaction, rule, stand)
 
 
 _Compiled = OrderedDict[UUID, Permissions]
@@ -305,9 +309,14 @@ class Guard:
     """
 
     def __init__(
-        self, *, secret: str | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        secret: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        calendar: Callable[[], float] = time.time,
     ) -> None:
         self._secret = secret
+        self._calendar = calendar
         self._snapshot: Snapshot | None = None
         self._compiled: _Compiled = OrderedDict()
         self._before: tuple[Snapshot, _Compiled, float] | None = None
@@ -347,13 +356,23 @@ class Guard:
         """The whole policy at one version, the present one if none is named. Raises `Unavailable`."""
         return self._found(version)[0]
 
+    def refuse_gone(self, actor: Actor) -> None:
+        """Raise `Unauthenticated` for somebody whose access is over, whatever their token says."""
+        member = self._snapshot.users.get(actor.user_id) if self._snapshot else None
+        if member is not None and not member.works_at(self._calendar()):
+            raise Unauthenticated(
+                "Your access has ended; ask an administrator if it should go on.",
+                "您的访问权限已到期或被停用，如需继续请联系管理员。",
+            )
+
     def permissions(self, actor: Actor, version: int | None = None) -> Permissions:
         """What this person may do, now or under the version that was named. Raises `Unavailable`
         while no fresh policy is known, and for a version that is over."""
         snapshot, compiled = self._found(version)
-        found = compiled.get(actor.user_id)
-        if found is None:
-            found = compiled[actor.user_id] = compile_rules(snapshot, actor.user_id, self._secret)
+        found, now = compiled.get(actor.user_id), self._calendar()
+        if found is None or found.until <= now:
+            found = compile_rules(snapshot, actor.user_id, self._secret, now=now)
+            compiled[actor.user_id] = found
             if len(compiled) > _REMEMBERED:
                 compiled.popitem(last=False)
         return found

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -14,8 +16,20 @@ ALLOW = "allow"
 DENY = "deny"
 ANY = "*"
 
-ROWS = ("own", "collaborating", "department", "subtree", "pool", "all")
+ROWS = (
+    "own",
+    "collaborating",
+    "department",
+    "subtree",
+    "project",
+    "emergency",
+    "pool",
+    "all",
+)
 """Row scopes. Several are joined by "+": `own+collaborating`."""
+
+FOR_EVER = math.inf
+"""The end of what has none. Moments are seconds since 1970, as `time.time()` counts them."""
 
 # From the most to the least open: where several rules apply to a row, the most open one counts.
 REDACTIONS = (
@@ -48,6 +62,35 @@ class Member:
     department: UUID | None
     roles: tuple[str, ...]
     active: bool = True
+    until: float = FOR_EVER
+    projects: tuple[tuple[UUID, float], ...] = ()
+    """The projects they are on, each with the moment at which that ends."""
+
+    def works_at(self, now: float) -> bool:
+        """Whether they have any right at that moment."""
+        return self.active and now < self.until
+
+
+@dataclass(frozen=True, slots=True)
+class Delegation:
+    """Somebody does the work of somebody else for a while. With `roles` only by what these roles of
+    the giver permit, with `only` only on these rows."""
+
+    giver: UUID
+    taker: UUID
+    since: float
+    until: float
+    roles: tuple[str, ...] | None = None
+    only: frozenset[UUID] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Emergency:
+    """Somebody took access to one row for a short time, and will have to say why."""
+
+    user: UUID
+    row: UUID
+    until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +102,10 @@ class Snapshot:
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     users: Mapping[UUID, Member] = field(default_factory=dict)
     departments: Mapping[UUID, UUID | None] = field(default_factory=dict)
+    delegations: tuple[Delegation, ...] = ()
+    emergencies: tuple[Emergency, ...] = ()
+    delegable: frozenset[str] = frozenset()
+    """The objects on which one may act for somebody else; of all others only the person may."""
 
     def to_json(self) -> bytes:
         return orjson.dumps(
@@ -74,6 +121,8 @@ class Snapshot:
                         str(m.department) if m.department else None,
                         list(m.roles),
                         m.active,
+                        _end(m.until),
+                        [[str(project), _end(until)] for project, until in m.projects],
                     ]
                     for id, m in self.users.items()
                 },
@@ -81,6 +130,19 @@ class Snapshot:
                     str(id): str(parent) if parent else None
                     for id, parent in self.departments.items()
                 },
+                "delegations": [
+                    [
+                        str(d.giver),
+                        str(d.taker),
+                        d.since,
+                        _end(d.until),
+                        None if d.roles is None else list(d.roles),
+                        None if d.only is None else sorted(map(str, d.only)),
+                    ]
+                    for d in self.delegations
+                ],
+                "emergencies": [[str(e.user), str(e.row), _end(e.until)] for e in self.emergencies],
+                "delegable": sorted(self.delegable),
             }
         )
 
@@ -91,12 +153,20 @@ class Snapshot:
         places = {id: UUID(id) for id in body["departments"]}
         roles: dict[tuple[str, ...], tuple[str, ...]] = {}
 
-        def member(department: str | None, held: list[str], active: bool) -> Member:
+        def member(
+            department: str | None,
+            held: list[str],
+            active: bool,
+            until: float | None = None,
+            projects: Sequence[Any] = (),
+        ) -> Member:
             names = tuple(held)
             return Member(
                 places[department] if department else None,
                 roles.setdefault(names, names),
                 active,
+                _until(until),
+                tuple((UUID(project), _until(end)) for project, end in projects),
             )
 
         return Snapshot(
@@ -108,17 +178,57 @@ class Snapshot:
                 places[id]: places[parent] if parent else None
                 for id, parent in body["departments"].items()
             },
+            delegations=tuple(_delegation(*said) for said in body.get("delegations", ())),
+            emergencies=tuple(
+                Emergency(UUID(user), UUID(row), _until(until))
+                for user, row, until in body.get("emergencies", ())
+            ),
+            delegable=frozenset(body.get("delegable", ())),
         )
 
 
-def subjects(snapshot: Snapshot, user: UUID) -> Mapping[str, tuple[str, ...]]:
+def _delegation(
+    giver: str,
+    taker: str,
+    since: float,
+    until: float | None,
+    roles: Sequence[str] | None,
+    only: Sequence[str] | None,
+) -> Delegation:
+    return Delegation(
+        UUID(giver),
+        UUID(taker),
+        since,
+        _until(until),
+        None if roles is None else tuple(roles),
+        None if only is None else frozenset(map(UUID, only)),
+    )
+
+
+def _end(until: float) -> float | None:
+    return None if until == FOR_EVER else until
+
+
+def _until(end: float | None) -> float:
+    return FOR_EVER if end is None else end
+
+
+def subjects(
+    snapshot: Snapshot,
+    user: UUID,
+    *,
+    now: float | None = None,
+    roles: Collection[str] | None = None,
+) -> Mapping[str, tuple[str, ...]]:
     """Every name under which rules may speak of this person, each with the shortest chain of roles
-    that leads to it; empty if they are not active."""
+    that leads to it; empty if they do not work here at that moment. `roles`: only by way of these.
+    """
     member = snapshot.users.get(user)
-    if member is None or not member.active:
+    if member is None or not member.works_at(time.time() if now is None else now):
         return {}
-    found: dict[str, tuple[str, ...]] = {f"user:{user}": ()}
-    waiting: deque[tuple[str, tuple[str, ...]]] = deque((role, (role,)) for role in member.roles)
+    found: dict[str, tuple[str, ...]] = {} if roles is not None else {f"user:{user}": ()}
+    has = [role for role in member.roles if roles is None or role in roles]
+    waiting: deque[tuple[str, tuple[str, ...]]] = deque((role, (role,)) for role in has)
     while waiting:
         role, path = waiting.popleft()
         if f"role:{role}" not in found:
@@ -164,13 +274,15 @@ def rule_of(line: Sequence[str]) -> Rule:
 
 
 def casbin_lines(snapshot: Snapshot) -> Iterator[list[str]]:
-    """The snapshot as Casbin policy lines (`p, …` and `g, …`)."""
+    """The snapshot as Casbin policy lines (`p, …` and `g, …`), as everybody's own rights are now:
+    what is delegated is a right of its giver, and no line of the policy."""
     for rule in snapshot.rules:
         yield casbin_line(rule)
     for role, inherited in snapshot.roles.items():
         for parent in inherited:
             yield ["g", f"role:{role}", f"role:{parent}"]
+    now = time.time()
     for id, member in snapshot.users.items():
-        if member.active:
+        if member.works_at(now):
             for role in member.roles:
                 yield ["g", f"user:{id}", f"role:{role}"]

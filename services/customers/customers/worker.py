@@ -7,7 +7,7 @@ from celery import Celery
 from chassis.settings import load
 from chassis.worker import celery, route
 from customers.settings import CustomersSettings
-from customers.tasks import customer_export, import_job, upkeep
+from customers.tasks import customer_export, handover, import_job, upkeep
 
 
 def register(app: Celery, settings: CustomersSettings) -> None:
@@ -16,6 +16,7 @@ def register(app: Celery, settings: CustomersSettings) -> None:
     import_job.define(app, settings)
     customer_export.define(app, settings)
     upkeep.define(app, settings)
+    handover.define(app, settings)
 
 
 def create() -> Celery:

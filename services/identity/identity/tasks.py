@@ -1,4 +1,6 @@
-"""What identity does by the clock: new signing keys before the old grow stale, old sessions away."""
+"""What identity does by the clock: new signing keys before the old grow stale, old sessions away,
+access that ended written down.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from datetime import timedelta
 from celery import Celery
 
 from chassis.worker import Work, task
+from identity.commands.access_end import remind, settle
 from identity.commands.session import forget_expired
 from identity.commands.signing_key import rotate_if_old
 from identity.domain.seal import Seal
@@ -14,6 +17,7 @@ from identity.settings import DAY, IdentitySettings
 
 EVERY_SECONDS = 3600
 KEPT = timedelta(days=90)
+SETTLE_SECONDS = 60
 
 
 def define(app: Celery, settings: IdentitySettings) -> None:
@@ -32,5 +36,15 @@ def define(app: Celery, settings: IdentitySettings) -> None:
     def forget_sessions() -> None:
         Work.of(settings, "identity").db.write(forget_expired, KEPT)
 
+    @task(app, "identity.settle_accesses", untraced=True, shared=False)
+    def settle_accesses() -> None:
+        db = Work.of(settings, "identity").db
+        db.write(settle)
+        db.write(remind)
+
+    app.conf.beat_schedule["identity.settle_accesses"] = {
+        "task": "identity.settle_accesses",
+        "schedule": SETTLE_SECONDS,
+    }
     for name in ("identity.rotate_keys", "identity.forget_sessions"):
         app.conf.beat_schedule[name] = {"task": name, "schedule": EVERY_SECONDS}

@@ -46,6 +46,7 @@ def _access(row: Mapping[str, Any]) -> Access:
         owner=_uuid(row.get("owner")),
         department=_uuid(row.get("department")),
         collaborators=[UUID(id) for id in row.get("collaborators") or ()],
+        projects=[UUID(id) for id in row.get("projects") or ()],
         merged_into=_uuid(row.get("merged_into")),
         version=int(row["version"]),
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -16,7 +18,17 @@ from chassis.actor import Actor
 from chassis.errors import Denied
 from chassis.policy.explain import Condition, Explanation, Outcome, Question, explain, holders
 from chassis.policy.guard import Guard, RowAccess, Visibility
-from chassis.policy.rules import REDACTIONS, ROWS, Member, Rule, Snapshot, casbin_lines
+from chassis.policy.rules import (
+    FOR_EVER,
+    REDACTIONS,
+    ROWS,
+    Delegation,
+    Emergency,
+    Member,
+    Rule,
+    Snapshot,
+    casbin_lines,
+)
 
 MODEL = Path(policy.__file__).with_name("model.conf")
 ROOT, EAST, DESK, WEST = (UUID(int=n) for n in range(10, 14))
@@ -25,6 +37,11 @@ PEOPLE = [UUID(int=n) for n in range(100, 110)]
 ROLES = ("a", "b", "c", "d")
 ME, OTHER = PEOPLE[0], PEOPLE[1]
 WORLDS, ASKED = 100, 100
+PROJECTS = [UUID(int=n) for n in range(20, 23)]
+THINGS = [UUID(int=n) for n in range(30, 34)]
+NOW = time.time()
+LONG_AGO, YESTERDAY, NEXT_YEAR = NOW - 9e6, NOW - 9e4, NOW + 3e7
+ENDS = (YESTERDAY, NEXT_YEAR, FOR_EVER)
 
 
 def a_world(dice: random.Random) -> Snapshot:
@@ -52,10 +69,29 @@ def a_world(dice: random.Random) -> Snapshot:
                 dice.choice([None, *TREE]),
                 tuple(dice.sample(ROLES, dice.randint(0, 2))),
                 active=dice.random() < 0.9,
+                until=YESTERDAY if dice.random() < 0.1 else dice.choice(ENDS[1:]),
+                projects=tuple((one, dice.choice(ENDS)) for one in dice.sample(PROJECTS, 2)),
             )
             for person in PEOPLE[:-1]
         },
         departments=TREE,
+        delegations=tuple(a_delegation(dice) for _ in range(dice.randint(0, 4))),
+        emergencies=tuple(
+            Emergency(dice.choice(PEOPLE), dice.choice(THINGS), dice.choice(ENDS[:2]))
+            for _ in range(dice.randint(0, 6))
+        ),
+        delegable=frozenset({"X", "X.phone"}),
+    )
+
+
+def a_delegation(dice: random.Random) -> Delegation:
+    return Delegation(
+        giver=dice.choice(PEOPLE),
+        taker=dice.choice(PEOPLE),
+        since=dice.choice((LONG_AGO, LONG_AGO, LONG_AGO, NEXT_YEAR - 1)),
+        until=dice.choice(ENDS),
+        roles=dice.choice((None, None, tuple(dice.sample(ROLES, 2)))),
+        only=dice.choice((None, None, frozenset(dice.sample(THINGS, 2)))),
     )
 
 
@@ -64,6 +100,8 @@ def a_row(dice: random.Random) -> RowAccess:
         dice.choice([None, *PEOPLE[:4]]),
         dice.choice([None, *TREE]),
         dice.sample(PEOPLE, dice.randint(0, 2)),
+        dice.choice(THINGS),
+        dice.sample(PROJECTS, dice.randint(0, 1)),
     )
 
 
@@ -95,14 +133,74 @@ def enforced(
 
 def plainly(world: Snapshot, user: UUID, question: Question, row: RowAccess) -> bool:
     """What the rules say, read one by one without any of the compiled code."""
-    member = world.users.get(user)
-    if member is None or not member.active:
+    denied = any(
+        rule.effect == "deny" for rule in matching(world, user, question.object, question.action)
+    )
+    if denied or not reached(world, user, row, question.object, question.action):
         return False
-    names, before = set(member.roles), set[str]()
+    if question.field is None:
+        return True
+    if any(rule.effect == "deny" for rule in matching(world, user, question.field, "read")):
+        return False
+    return any(r != "hidden" for r in reached(world, user, row, question.field, "read"))
+
+
+def reached(world: Snapshot, user: UUID, row: RowAccess, object: str, action: str) -> list[str]:
+    """The redactions by which somebody reaches a row, themselves or for somebody else."""
+    found = own(world, user, row, object, action)
+    taker = world.users.get(user)
+    if taker is None or not taker.active or taker.until <= NOW:
+        return []
+    for one in world.delegations:
+        if (
+            one.taker == user != one.giver
+            and object in world.delegable
+            and one.since <= NOW < one.until
+            and (one.only is None or row.id in one.only)
+            and not any(r.effect == "deny" for r in matching(world, one.giver, object, action))
+        ):
+            lent = replace(world, emergencies=())
+            found += own(lent, one.giver, row, object, action, roles=one.roles)
+    return found
+
+
+def matching(
+    world: Snapshot,
+    user: UUID,
+    object: str,
+    action: str,
+    roles: tuple[str, ...] | None = None,
+) -> list[Rule]:
+    """The rules that speak of somebody who works here now."""
+    member = world.users.get(user)
+    if member is None or not member.active or member.until <= NOW:
+        return []
+    names = {role for role in member.roles if roles is None or role in roles}
+    before = set[str]()
     while names != before:
         before = set(names)
         names |= {above for role in before for above in world.roles.get(role, ())}
-    said = {f"user:{user}", *(f"role:{name}" for name in names)}
+    said = {f"role:{name}" for name in names} | ({f"user:{user}"} if roles is None else set())
+    return [
+        rule
+        for rule in world.rules
+        if rule.subject in said and rule.object in (object, "*") and rule.action in (action, "*")
+    ]
+
+
+def own(
+    world: Snapshot,
+    user: UUID,
+    row: RowAccess,
+    object: str,
+    action: str,
+    roles: tuple[str, ...] | None = None,
+) -> list[str]:
+    """The redactions of the rules that reach a row from where somebody stands."""
+    rules = matching(world, user, object, action, roles)
+    if not rules or any(rule.effect == "deny" for rule in rules):
+        return []
+    member = world.users[user]
 
     def below(department: UUID | None) -> bool:
         while department is not None:
@@ -111,39 +209,19 @@ def plainly(world: Snapshot, user: UUID, question: Question, row: RowAccess) -> 
             department = world.departments[department]
         return False
 
-    def holds(rows: str) -> bool:
-        return any(
-            {
-                "own": row.owner == user,
-                "collaborating": user in row.collaborators,
-                "department": row.department is not None and row.department == member.department,
-                "subtree": member.department is not None and below(row.department),
-                "pool": row.owner is None,
-                "all": True,
-            }[part]
-            for part in rows.split("+")
-        )
-
-    def matching(object: str, action: str) -> list[Rule]:
-        return [
-            rule
-            for rule in world.rules
-            if rule.subject in said
-            and rule.object in (object, "*")
-            and rule.action in (action, "*")
-        ]
-
-    def allowed(rules: list[Rule]) -> list[Rule]:
-        if any(rule.effect == "deny" for rule in rules):
-            return []
-        return [rule for rule in rules if holds(rule.rows)]
-
-    if not allowed(matching(question.object, question.action)):
-        return False
-    if question.field is None:
-        return True
-    open_ = [rule.redaction for rule in allowed(matching(question.field, "read"))]
-    return any(redaction != "hidden" for redaction in open_)
+    holds = {
+        "own": row.owner == user,
+        "collaborating": user in row.collaborators,
+        "department": row.department is not None and row.department == member.department,
+        "subtree": member.department is not None and below(row.department),
+        "project": any(project in row.projects for project, end in member.projects if end > NOW),
+        "emergency": any(
+            (one.user, one.row) == (user, row.id) and one.until > NOW for one in world.emergencies
+        ),
+        "pool": row.owner is None,
+        "all": True,
+    }
+    return [rule.redaction for rule in rules if any(holds[part] for part in rule.rows.split("+"))]
 
 
 def test_explains_what_is_enforced_for_ten_thousand_questions() -> None:
@@ -162,7 +240,11 @@ def test_explains_what_is_enforced_for_ten_thousand_questions() -> None:
         assert said.allowed == plainly(snapshot, user, question, row), context
         anywhere = explain(snapshot, user, Question(question.object, question.action))
         member = snapshot.users.get(user)
-        if member and member.active:
+        if (
+            member
+            and member.works_at(NOW)
+            and all(one.taker != user for one in snapshot.delegations)
+        ):
             assert oracle is not None
             asked = (f"user:{user}", question.object, question.action)
             assert anywhere.allowed == oracle.enforce(*asked), context

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,13 +12,13 @@ import casbin
 import pytest
 from casbin.persist.adapters.string_adapter import StringAdapter
 from hypothesis import given, settings, strategies as st
-from sqlalchemy import Column, MetaData, Table, Uuid, create_engine, insert, select
+from sqlalchemy import Column, MetaData, Table, Uuid, column, create_engine, insert, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis import policy
 from chassis.actor import Actor
 from chassis.db import driver_url
-from chassis.errors import Denied, Unavailable
+from chassis.errors import Denied, Unauthenticated, Unavailable
 from chassis.policy.guard import (
     KEPT_SECONDS,
     STALE_AFTER_SECONDS,
@@ -29,11 +30,22 @@ from chassis.policy.guard import (
     compile_rules,
     redact,
 )
-from chassis.policy.rules import ROWS, Member, Rule, Snapshot, casbin_lines
+from chassis.policy.rules import (
+    FOR_EVER,
+    ROWS,
+    Delegation,
+    Emergency,
+    Member,
+    Rule,
+    Snapshot,
+    casbin_lines,
+)
 
 MODEL = Path(policy.__file__).with_name("model.conf")
 ME, OTHER = UUID(int=1), UUID(int=2)
 ROOT, TEAM, DESK = UUID(int=10), UUID(int=11), UUID(int=12)
+OURS, THEIRS = UUID(int=20), UUID(int=21)
+THINGS = [UUID(int=n) for n in range(30, 34)]
 TREE = {ROOT: None, TEAM: ROOT, DESK: TEAM}
 
 names = st.sampled_from(["a", "b", "c"])
@@ -82,12 +94,24 @@ def test_decides_what_casbin_decides(
 
 def a_guard(*rules: Rule, department: UUID | None = TEAM) -> Guard:
     guard = Guard()
-    guard.swap(Snapshot(7, rules, {}, {ME: Member(department, ("sales",))}, TREE))
+    member = Member(department, ("sales",), projects=((OURS, time.time() + 1e6),))
+    taken = (Emergency(ME, THINGS[0], time.time() + 1e6),)
+    guard.swap(Snapshot(7, rules, {}, {ME: member}, TREE, emergencies=taken))
     return guard
 
 
+def standing_in(*rules: Rule, only: frozenset[UUID] | None = None) -> Guard:
+    """I stand in for the other one, who sells."""
+    people = {ME: Member(None, ()), OTHER: Member(TEAM, ("sales",))}
+    lent = Delegation(OTHER, ME, 0.0, time.time() + 1e6, only=only)
+    guard = Guard()
+    guard.swap(Snapshot(7, rules, {}, people, TREE, delegations=(lent,), delegable=frozenset("X")))
+    return guard
+
+
+@pytest.mark.parametrize("lent", [False, True])
 @pytest.mark.parametrize("rows", [*ROWS, "own+pool", "collaborating+subtree", "own+department"])
-def test_filters_in_sql_what_it_filters_in_python(rows: str, database) -> None:  # type: ignore[no-untyped-def]
+def test_filters_in_sql_what_it_filters_in_python(rows: str, lent: bool, database) -> None:  # type: ignore[no-untyped-def]
     things = Table(
         "thing",
         MetaData(),
@@ -95,15 +119,26 @@ def test_filters_in_sql_what_it_filters_in_python(rows: str, database) -> None: 
         Column("owner", Uuid),
         Column("department", Uuid),
         Column("collaborators", ARRAY(Uuid), nullable=False),
+        Column("projects", ARRAY(Uuid), nullable=False),
     )
     everything: list[dict[str, Any]] = [
-        {"id": uuid4(), "owner": owner, "department": department, "collaborators": team}
+        {
+            "owner": owner,
+            "department": department,
+            "collaborators": team,
+            "projects": projects,
+        }
         for owner in (None, ME, OTHER)
         for department in (None, ROOT, TEAM, DESK)
         for team in ([], [OTHER], [OTHER, ME])
+        for projects in ([], [THEIRS], [THEIRS, OURS])
     ]
-    scope = a_guard(Rule("role:sales", "X", "read", rows)).allow(Actor(ME), "X", "read")
-    columns = RowColumns(things.c.owner, things.c.department, things.c.collaborators)
+    everything = [
+        row | {"id": THINGS[n] if n < len(THINGS) else uuid4()} for n, row in enumerate(everything)
+    ]
+    made = standing_in if lent else a_guard
+    scope = made(Rule("role:sales", "X", "read", rows)).allow(Actor(ME), "X", "read")
+    columns = RowColumns(*(things.c[name] for name in RowColumns.__slots__))
 
     engine = create_engine(driver_url(database()))
     with engine.begin() as connection:
@@ -115,9 +150,79 @@ def test_filters_in_sql_what_it_filters_in_python(rows: str, database) -> None: 
     assert found == {
         row["id"]
         for row in everything
-        if scope.sees(RowAccess(row["owner"], row["department"], row["collaborators"]))
+        if scope.sees(RowAccess(*(row[name] for name in RowAccess.__slots__)))
     }
-    assert 0 < len(found) < len(everything) or rows == "all"
+    if lent and rows in ("project", "emergency"):
+        assert not found  # the other one is on no project, and emergencies are not lent
+    else:
+        assert 0 < len(found) < len(everything) or rows == "all"
+
+
+def test_lends_some_rows_only_and_says_for_whom_one_acts() -> None:
+    guard = standing_in(
+        Rule("role:sales", "X", "read", "all"), only=frozenset({THINGS[0], THINGS[1]})
+    )
+
+    scope = guard.allow(Actor(ME), "X", "read")
+
+    assert not scope.everything
+    assert scope.sees(RowAccess(None, None, id=THINGS[1]))
+    assert not scope.sees(RowAccess(OTHER, TEAM, id=THINGS[2]))
+    assert scope.at(RowAccess(None, None, id=THINGS[1])).actor == Actor(ME, on_behalf_of=OTHER)
+    assert str(scope.where(RowColumns(column("o"), column("d")))) == "false"
+
+
+def test_lends_no_object_that_is_not_for_lending() -> None:
+    guard = standing_in(Rule("role:sales", "*", "*"))
+
+    assert guard.permissions(Actor(ME)).may("X", "read")
+    assert not guard.permissions(Actor(ME)).may("Rule", "update")
+
+
+def test_ends_what_has_an_end_without_any_news() -> None:
+    calendar = [1000.0]
+    guard = Guard(calendar=lambda: calendar[0])
+    rules = (
+        Rule("role:sales", "X", "read", "project"),
+        Rule("role:sales", "X", "update", "emergency"),
+        Rule("role:boss", "X", "delete", "all"),
+    )
+    people = {
+        ME: Member(TEAM, ("sales",), until=1030.0, projects=((OURS, 1010.0),)),
+        OTHER: Member(TEAM, ("boss",)),
+    }
+    taken, lent = Emergency(ME, THINGS[0], 1020.0), Delegation(OTHER, ME, 1005.0, 1015.0)
+    guard.swap(
+        Snapshot(
+            1,
+            rules,
+            {},
+            people,
+            delegations=(lent,),
+            emergencies=(taken,),
+            delegable=frozenset("X"),
+        )
+    )
+    row = RowAccess(None, None, (), THINGS[0], (OURS,))
+
+    def may_at(moment: float) -> list[str]:
+        calendar[0] = moment
+        permissions = guard.permissions(Actor(ME))
+        return [
+            action
+            for action in ("read", "update", "delete")
+            if permissions.may("X", action) and permissions.allow(Actor(ME), "X", action).sees(row)
+        ]
+
+    assert may_at(1000.0) == ["read", "update"]
+    assert may_at(1005.0) == ["read", "update", "delete"]
+    assert may_at(1010.0) == ["update", "delete"]
+    assert may_at(1015.0) == ["update"]
+    assert may_at(1020.0) == []
+    guard.refuse_gone(Actor(ME))
+    assert may_at(1030.0) == []
+    with pytest.raises(Unauthenticated):
+        guard.refuse_gone(Actor(ME))
 
 
 def test_refuses_what_no_rule_permits() -> None:
@@ -239,8 +344,14 @@ def test_survives_the_way_through_json() -> None:
         3,
         (Rule("role:a", "X", "read", "own+pool", "mask:full", "deny"),),
         {"a": ("b",)},
-        {ME: Member(TEAM, ("a",)), OTHER: Member(None, (), active=False)},
+        {
+            ME: Member(TEAM, ("a",), until=9.5, projects=((OURS, 8.5), (THEIRS, FOR_EVER))),
+            OTHER: Member(None, (), active=False),
+        },
         TREE,
+        (Delegation(ME, OTHER, 1.0, 2.0, ("a",), frozenset(THINGS)), Delegation(OTHER, ME, 1, 2)),
+        (Emergency(ME, THINGS[0], 3.0),),
+        frozenset({"X", "X.phone"}),
     )
 
     assert Snapshot.from_json(snapshot.to_json()) == snapshot

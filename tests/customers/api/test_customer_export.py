@@ -233,7 +233,7 @@ def test_who_loses_the_right_to_export_gets_nothing(pool: Pool, db: SyncDatabase
     publish(pool, replace(before, users={**before.users, REP: Member(None, (), active=False)}))
 
     assert requests.get(url, timeout=10).status_code == 403
-    assert pool.code(REP, DOWNLOAD, id=id) == "FORBIDDEN"
+    assert pool.code(REP, DOWNLOAD, id=id) == "UNAUTHENTICATED"
 
 
 def test_a_customer_that_was_given_away_leaves_the_file(pool: Pool, db: SyncDatabase) -> None:
@@ -352,9 +352,15 @@ def test_somebody_who_left_has_no_exports(pool: Pool, db: SyncDatabase) -> None:
     stock(db, 2)
     id, waiting = ready(pool), asked(pool)["id"]
     url = address(pool, id)
-    fact = Received(
-        UUID(int=9), "identity.user_off_boarded", str(REP), {"user": str(REP)}, "identity", MONDAY
-    )
+    plan = {"otherwise": ["pool", None], "departments": {}, "heads": {}}
+    body = {
+        "off_boarding": str(UUID(int=8)),
+        "user": str(REP),
+        "by": str(STEWARD),
+        "plan": plan,
+        "policy_version": 1,
+    }
+    fact = Received(UUID(int=9), "identity.user_off_boarded", str(REP), body, "identity", MONDAY)
 
     for _ in range(2):
         db.write(HANDLERS[fact.name], fact)

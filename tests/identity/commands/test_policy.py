@@ -81,7 +81,7 @@ def test_one_change_of_a_version_wins(pair: Pair) -> None:
 
     refused = pair.at_once(*map(adding, ROWS))
 
-    assert [type(problem) for problem in refused] == [Conflict] * 5
+    assert [type(problem) for problem in refused] == [Conflict] * (len(ROWS) - 1)
     assert pair.db.read(store.version) == version + 1
 
 

@@ -8,6 +8,7 @@ from strawberry.federation import Schema
 from activities.api.activity import TaskEvent
 from activities.api.customer import Customer
 from activities.api.follow_up import FollowUp, FollowUpMutation, FollowUpQuery
+from activities.api.off_boarding import OffBoarding
 from activities.api.task import Task, TaskMutation
 from activities.api.task_list import TaskQuery
 from chassis.api.schema import build
@@ -23,4 +24,6 @@ class Mutation(FollowUpMutation, TaskMutation):
     pass
 
 
-schema: Schema = build(query=Query, mutation=Mutation, types=(Customer, FollowUp, Task, TaskEvent))
+schema: Schema = build(
+    query=Query, mutation=Mutation, types=(Customer, FollowUp, Task, TaskEvent, OffBoarding)
+)

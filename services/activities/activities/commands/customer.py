@@ -27,3 +27,9 @@ def seen(session: Session, scope: Scope, id: CustomerId) -> store.CustomerRow:
             field="customerId",
         )
     return found
+
+
+def for_whom(session: Session, scope: Scope, id: CustomerId) -> Scope:
+    """The proof for one customer: it says for whom the actor stands in, if only they reach it."""
+    access = store.access_of(session, id) if scope.permissions.givers else None
+    return scope.at(access) if access else scope

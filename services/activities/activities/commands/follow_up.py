@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from activities.commands import task as task_commands
-from activities.commands.customer import seen
+from activities.commands.customer import for_whom, seen
 from activities.domain import task as tasks
 from activities.domain.follow_up import Channel, Draft, changed, draft, refuse_stranger
 from activities.domain.ids import CustomerId, FollowUpId, UserId
@@ -148,7 +148,7 @@ def _tell(
     )
     audit.record(
         session,
-        scope.actor,
+        for_whom(session, scope, customer).actor,
         "create" if happened == "logged" else "update",
         "FollowUp",
         str(id),

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
-from activities.commands.customer import seen
+from activities.commands.customer import for_whom, seen
 from activities.domain.ids import CustomerId, FollowUpId, TaskId, UserId
 from activities.domain.task import (
     Draft,
@@ -166,7 +166,8 @@ def write_down(
     task_event.happened(session, [id], Happening.CREATED, actor=creator)
     body = {"customer": str(customer), "assignee": str(assignee)}
     record(session, Fact("tasks.created", str(id), body))
-    audit.record(session, scope.actor, "create", "Task", str(id), policy_version=scope.version)
+    proof = for_whom(session, scope, customer)
+    audit.record(session, proof.actor, "create", "Task", str(id), policy_version=scope.version)
     return id
 
 
@@ -239,7 +240,7 @@ def _tell(
     record(session, Fact(f"tasks.{happening.value}", str(present.id), body))
     audit.record(
         session,
-        scope.actor,
+        for_whom(session, scope, present.customer).actor,
         "update",
         "Task",
         str(present.id),

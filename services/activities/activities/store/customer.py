@@ -32,7 +32,7 @@ from sqlalchemy.orm import Session
 from activities.domain.ids import CustomerId
 from activities.store.metadata import metadata
 from chassis.db import in_order
-from chassis.policy.guard import RowColumns, Scope
+from chassis.policy.guard import RowAccess, RowColumns, Scope
 
 customer_access = Table(
     "customer_access",
@@ -41,6 +41,7 @@ customer_access = Table(
     Column("owner_id", Uuid),
     Column("department_id", Uuid),
     Column("collaborators", ARRAY(Uuid), nullable=False),
+    Column("projects", ARRAY(Uuid), nullable=False),
     Column("merged_into", Uuid),
     Column("root_id", Uuid, nullable=False),
     Column("version", BigInteger, nullable=False),
@@ -55,6 +56,7 @@ class Access:
     owner: UUID | None
     department: UUID | None
     collaborators: tuple[UUID, ...]
+    projects: tuple[UUID, ...]
     merged_into: CustomerId | None
     version: int
 
@@ -73,6 +75,8 @@ def columns(access: FromClause) -> RowColumns:
         owner=access.c.owner_id,
         department=access.c.department_id,
         collaborators=access.c.collaborators,
+        projects=access.c.projects,
+        id=access.c.customer_id,
     )
 
 
@@ -87,6 +91,24 @@ def by_ids(session: Session, scope: Scope, ids: Sequence[CustomerId]) -> list[Cu
     )
     found = [CustomerRow(CustomerId(row.customer_id), CustomerId(row.root_id)) for row in rows]
     return in_order(ids, found, lambda row: row.id)
+
+
+def access_of(session: Session, id: CustomerId) -> RowAccess | None:
+    """What row scopes see of a customer as it counts now. Nothing else of the row leaves here, so it
+    takes no scope."""
+    asked, root = customer_access.alias("asked"), customer_access.alias("root")
+    found = session.execute(
+        select(
+            root.c.owner_id,
+            root.c.department_id,
+            root.c.collaborators,
+            root.c.projects,
+            root.c.customer_id,
+        )
+        .join_from(asked, root, root.c.customer_id == asked.c.root_id)
+        .where(asked.c.customer_id == id)
+    ).one_or_none()
+    return RowAccess(*found) if found else None
 
 
 class Family:
@@ -128,6 +150,7 @@ def project(session: Session, rows: Sequence[Access]) -> int:
                 "owner_id": new.owner_id,
                 "department_id": new.department_id,
                 "collaborators": new.collaborators,
+                "projects": new.projects,
                 "merged_into": new.merged_into,
                 "version": new.version,
             },
@@ -145,6 +168,7 @@ def _values(row: Access) -> dict[str, object]:
         "owner_id": row.owner,
         "department_id": row.department,
         "collaborators": list(row.collaborators),
+        "projects": list(row.projects),
         "merged_into": row.merged_into,
         "root_id": row.merged_into or row.id,
         "version": row.version,

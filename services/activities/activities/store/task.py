@@ -1,6 +1,7 @@
 """Tasks as rows.
 
-A task is seen by those whose scope reaches its customer, and always by the person who is to do it.
+A task is seen by those whose scope reaches its customer, and always by the person who is to do it, or
+who stands in for them.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ def visible(scope: Scope) -> Select[Any]:
     """All tasks that this scope may see."""
     of = customer_access.alias("of")
     root = customer_access.alias("root")
-    mine = task.c.assignee_id == scope.actor.user_id
+    mine = among(task.c.assignee_id, sorted(scope.people))
     return (
         select(task, root.c.customer_id.label("root_id"))
         .join_from(task, of, of.c.customer_id == task.c.customer_id)

@@ -16,7 +16,7 @@ from customers.api.ids import uuid
 from customers.api.loaders import Loaders
 from customers.api.protected import CREDIT_CODE, EMAIL, MOBILE, ProtectedText
 from customers.api.provenance import CustomerSource, FieldProvenance, provenance
-from customers.api.stubs import Department, User
+from customers.api.stubs import Department, Project, User
 from customers.api.tag import CustomersInfo, Tag
 from customers.domain.fields import CREDIT_CODE_COORDINATE, EMAIL_COORDINATE, MOBILE_COORDINATE
 from customers.store import customer as store
@@ -60,6 +60,7 @@ class Customer:
     )
     department: Department | None = strawberry.field(description="The owner's department.")
     collaborators: list[User] = strawberry.field(description="Who works on it beside the owner.")
+    projects: list[Project] = strawberry.field(description="The projects it belongs to.")
     created_at: datetime = strawberry.field(description="When the pool first heard of it.")
     updated_at: datetime = strawberry.field(description="When anything about it last changed.")
     row: strawberry.Private[CustomerRow]
@@ -144,6 +145,7 @@ class Customer:
             owner=User.of(row.owner_id),
             department=Department.of(row.department_id),
             collaborators=[user for id in row.collaborators if (user := User.of(id))],
+            projects=[project for id in row.projects if (project := Project.of(id))],
             created_at=row.created_at,
             updated_at=row.updated_at,
             row=row,

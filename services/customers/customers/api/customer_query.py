@@ -42,6 +42,9 @@ class CustomerFilter:
     department_id: list[strawberry.ID] | None = strawberry.field(
         default=None, description="Of one of these departments."
     )
+    project_id: list[strawberry.ID] | None = strawberry.field(
+        default=None, description="Of one of these projects."
+    )
     in_pool: bool | None = strawberry.field(
         default=None, description="true: that nobody owns; false: that somebody owns."
     )
@@ -75,6 +78,7 @@ class CustomerFilter:
             lifecycles=[stage.name for stage in self.lifecycle or ()],
             owners=uuids(self.owner_id, "filter.ownerId"),
             departments=uuids(self.department_id, "filter.departmentId"),
+            projects=uuids(self.project_id, "filter.projectId"),
             in_pool=self.in_pool,
             tags=uuids(self.tag_ids, "filter.tagIds"),
             sources=_words(self.source, "filter.source"),
@@ -183,4 +187,5 @@ def _then(
         owner_id=present.owner_id,
         department_id=present.department_id,
         collaborators=present.collaborators,
+        projects=present.projects,
     )

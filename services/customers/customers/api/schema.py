@@ -18,6 +18,8 @@ from customers.api.import_job import ImportMutation, ImportQuery
 from customers.api.leak import LeakMutation
 from customers.api.match import MatchCandidate, MatchMutation, MatchQuery
 from customers.api.merge import MergeEvent, MergeMutation
+from customers.api.off_boarding import OffBoarding
+from customers.api.project import ProjectMutation
 from customers.api.survivorship import SurvivorshipMutation, SurvivorshipQuery
 from customers.api.tag import Tag, TagMutation, TagQuery
 
@@ -47,6 +49,7 @@ class Mutation(
     CustomerExportMutation,
     LeakMutation,
     AbsorbMutation,
+    ProjectMutation,
 ):
     pass
 
@@ -54,5 +57,5 @@ class Mutation(
 schema: Schema = build(
     query=Query,
     mutation=Mutation,
-    types=(Customer, Contact, Tag, MatchCandidate, MergeEvent, Changeset),
+    types=(Customer, Contact, Tag, MatchCandidate, MergeEvent, Changeset, OffBoarding),
 )

@@ -43,3 +43,14 @@ class SourceRecord:
     @classmethod
     def of(cls, id: UUID | None) -> SourceRecord | None:
         return cls(id=strawberry.ID(str(id))) if id else None
+
+
+@strawberry.federation.type(
+    keys=_ONLY_ID, description="A project that people share; everything about it is in identity."
+)
+class Project:
+    id: strawberry.ID = strawberry.federation.field(description="The project's id.")
+
+    @classmethod
+    def of(cls, id: UUID | None) -> Project | None:
+        return cls(id=strawberry.ID(str(id))) if id else None

@@ -125,4 +125,5 @@ def _told(
 ) -> None:
     customer_store.touch(session, [customer_id])
     tell.changed(session, [customer_id])
-    tell.audited(session, scope, str(id), tell.masked(before, after))
+    proof = tell.for_whom(session, scope, customer_id)
+    tell.audited(session, proof, str(id), tell.masked(before, after))

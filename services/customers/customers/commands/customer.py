@@ -110,10 +110,10 @@ def _create(session: Session, scope: Scope, asked: Creation, snapshot: Snapshot 
         ],
     )
     row = customer_store.by_ids_unscoped(session, [id])[id]
-    say(session, scope, Held(row, id), said)
+    say(session, scope, Held(row, id, scope.at(row.access)), said)
     match_store.suspect(session, [(id, suspicion) for suspicion in verdict.suspicions])
     tell.changed(session, [id])
-    tell.audited(session, scope, str(id), tell.masked({}, values))
+    tell.audited(session, scope.at(row.access), str(id), tell.masked({}, values))
     return id
 
 
@@ -156,7 +156,7 @@ def update(
         after = customer_store.golden_of(_present(session, held.id))
         _suspect_others(session, held, said)
         tell.changed(session, [held.id])
-        tell.audited(session, scope, str(held.id), tell.masked(before, after))
+        tell.audited(session, held.scope, str(held.id), tell.masked(before, after))
         return {"id": str(held.id)}
 
     return _once(session, scope, idempotency_key, "updateCustomer", run, id, dict(fields))
@@ -198,7 +198,7 @@ def pin(
     reelected(session, [held.row])
     tell.changed(session, [held.id])
     pinned = str(claim_id) if claim_id else None
-    tell.audited(session, scope, str(held.id), {f"pin.{known.name}": [None, pinned]})
+    tell.audited(session, held.scope, str(held.id), {f"pin.{known.name}": [None, pinned]})
     return held.id
 
 
@@ -226,7 +226,6 @@ def assign(
         department = department_of(snapshot, owner_id, "ownerId") if owner_id else None
         _share(
             session,
-            scope,
             held,
             {"owner_id": owner_id, "department_id": department},
             {"owner": [_text(held.row.owner_id), _text(owner_id)]},
@@ -250,7 +249,7 @@ def claim_from_pool(session: Session, scope: Scope, id: UUID, snapshot: Snapshot
             version=held.row.version,
         )
     access = {"owner_id": me, "department_id": department_of(snapshot, me, "actor")}
-    _share(session, scope, held, access, {"owner": [None, str(me)]})
+    _share(session, held, access, {"owner": [None, str(me)]})
     return held.id
 
 
@@ -278,20 +277,19 @@ def collaborate(
         )
     if after != present:
         who = [None, str(user_id)] if joins else [str(user_id), None]
-        _share(session, scope, held, {"collaborators": sorted(after)}, {"collaborators": who})
+        _share(session, held, {"collaborators": sorted(after)}, {"collaborators": who})
     return held.id
 
 
 def _share(
     session: Session,
-    scope: Scope,
     held: Held,
     access: Mapping[str, Any],
     changes: Mapping[str, list[str | None]],
 ) -> None:
     customer_store.update(session, [{"id": held.id, **access}])
     tell.changed(session, [held.id])
-    tell.audited(session, scope, str(held.id), changes)
+    tell.audited(session, held.scope, str(held.id), changes)
 
 
 def _once(

@@ -145,7 +145,7 @@ def _request(
         {
             "id": id,
             "actor_id": actor.user_id,
-            "department_id": permissions.department,
+            "department_id": permissions.stand.department,
             "locale": actor.locale,
             "format": wish.format,
             "columns": [column.name for column in found.columns],

@@ -20,6 +20,7 @@ from chassis import audit, telemetry
 from chassis.actor import Actor
 from chassis.errors import Conflict, Denied, Gone, LimitExceeded
 from chassis.policy.guard import Permissions, Scope
+from chassis.policy.reach import Stand
 from customers.commands.customer_export import OBJECT, scopes, search_of, seen
 from customers.commands.customer_export_lines import Lines, sheet
 from customers.domain import customer_export as domain
@@ -210,12 +211,27 @@ def standing(permissions: Permissions, columns: Sequence[Column]) -> str:
     asked = {("Customer", "read"), ("Customer", "export")}
     asked |= {("Contact", "read") for column in columns if column.of_contact}
     asked |= {(column.protected_by, "read") for column in columns if column.protected_by}
-    said = [
-        [*key, sorted(["+".join(sorted(g.rows)), g.redaction] for g in permissions.grants(*key))]
-        for key in sorted(asked)
-    ]
-    where = [str(permissions.department), sorted(map(str, permissions.departments))]
-    return hashlib.sha256(orjson.dumps([said, where])).hexdigest()
+    said = []
+    for key in sorted(asked):
+        grants = permissions.grants(*key)
+        said.append(
+            [
+                *key,
+                sorted(["+".join(sorted(g.rows)), g.redaction, *_place(g.stand)] for g in grants),
+            ]
+        )
+    return hashlib.sha256(orjson.dumps(said)).hexdigest()
+
+
+def _place(stand: Stand) -> list[str]:
+    """Where somebody stands: their own place, or that of somebody whose work they do."""
+    near = (stand.departments, stand.projects, stand.emergencies, stand.only or frozenset())
+    alone = str(stand.only is None)
+    return [str(stand.user_id), str(stand.department), alone, *(_listed(ids) for ids in near)]
+
+
+def _listed(ids: frozenset[UUID]) -> str:
+    return " ".join(sorted(map(str, ids)))
 
 
 def _is_stale(

@@ -29,10 +29,12 @@ from customers.store.customer import CustomerRow
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A locked customer, and the id it was asked by."""
+    """A locked customer, the id it was asked by, and the proof for this one row: it says for whom
+    the actor stands in, if only they reach it."""
 
     row: CustomerRow
     addressed: UUID
+    scope: Scope
 
     @property
     def id(self) -> UUID:
@@ -63,7 +65,7 @@ def hold(
             version=row.version,
         )
     refuse_stale(row.version, expected_version)
-    return Held(row, id)
+    return Held(row, id, scope.at(row.access))
 
 
 def refuse_stale(present: int, expected: int | None) -> None:

@@ -253,7 +253,8 @@ def _carry_out(
         "access": customer_store.access_rows(session, [survivor, *absorbed, *redirected]),
     }
     record(session, Fact(tell.MERGED, str(survivor), body))
-    tell.audited(session, scope, str(survivor), {"absorbed": [None, [str(id) for id in absorbed]]})
+    proof = tell.for_whom(session, scope, survivor)
+    tell.audited(session, proof, str(survivor), {"absorbed": [None, [str(id) for id in absorbed]]})
 
 
 def unmerge(
@@ -344,6 +345,7 @@ def _take_apart(
         "access": customer_store.access_rows(session, touched),
     }
     record(session, Fact(tell.UNMERGED, str(holder.id), body))
+    proof = tell.for_whom(session, scope, holder.id)
     tell.audited(
-        session, scope, str(holder.id), {"restored": [None, [str(id) for id in done.absorbed]]}
+        session, proof, str(holder.id), {"restored": [None, [str(id) for id in done.absorbed]]}
     )

@@ -41,7 +41,7 @@ def set_tags(
     customer_store.touch(session, [held.id])
     tell.changed(session, [held.id])
     changes = {"tags": [sorted(map(str, worn)), sorted(map(str, wanted))]}
-    tell.audited(session, scope, str(held.id), changes)
+    tell.audited(session, held.scope, str(held.id), changes)
     return held.id
 
 

@@ -61,6 +61,13 @@ def _protected(object: str, changes: Mapping[str, Any]) -> dict[str, str]:
     return {field: guard for field in changes if (guard := guards.get(field))}
 
 
+def for_whom(session: Session, scope: Scope, customer_id: UUID) -> Scope:
+    """The proof for one customer: it says for whom the actor stands in, if only they reach it."""
+    if not scope.permissions.givers:
+        return scope
+    return scope.at(store.access_of(session, [customer_id])[customer_id])
+
+
 def masked(
     before: Mapping[str, str | None], after: Mapping[str, str | None]
 ) -> dict[str, list[str | None]]:

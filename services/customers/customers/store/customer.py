@@ -12,6 +12,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     DateTime,
+    FromClause,
     Integer,
     Row,
     Select,
@@ -61,6 +62,7 @@ customer = Table(
     Column("owner_id", Uuid),
     Column("department_id", Uuid),
     Column("collaborators", ARRAY(Uuid), nullable=False),
+    Column("projects", ARRAY(Uuid), nullable=False, server_default="{}"),
     Column("merged_into", Uuid),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),
@@ -69,7 +71,14 @@ customer = Table(
 )
 CUSTOMER_TAG = table("customer_tag", column("customer_id", Uuid), column("tag_id", Uuid))
 LINK = table("link", column("customer_id", Uuid), column("system", Text))
-ACCESS = RowColumns(customer.c.owner_id, customer.c.department_id, customer.c.collaborators)
+
+
+def access_columns(of: FromClause) -> RowColumns:
+    """The columns of customers that a scope filters by."""
+    return RowColumns(of.c.owner_id, of.c.department_id, of.c.collaborators, of.c.id, of.c.projects)
+
+
+ACCESS = access_columns(customer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,22 +103,28 @@ class CustomerRow:
     owner_id: UUID | None
     department_id: UUID | None
     collaborators: tuple[UUID, ...]
+    projects: tuple[UUID, ...]
     merged_into: UUID | None
     created_at: datetime
     updated_at: datetime
 
     @property
     def access(self) -> RowAccess:
-        return RowAccess(self.owner_id, self.department_id, self.collaborators, self.id)
+        return RowAccess(
+            self.owner_id, self.department_id, self.collaborators, self.id, self.projects
+        )
 
 
 SHOWN = [column for column in customer.columns if column.name not in ("name_key", "name_grams")]
+
+_LISTS = [SHOWN.index(customer.c.collaborators), SHOWN.index(customer.c.projects)]
 
 
 def row_of(found: Row[Any] | Sequence[Any]) -> CustomerRow:
     """The dataclass of a row that starts with the columns of `SHOWN`."""
     values = list(found[: len(SHOWN)])
-    values[17] = tuple(values[17])
+    for index in _LISTS:
+        values[index] = tuple(values[index])
     return CustomerRow(*values)
 
 
@@ -141,12 +156,25 @@ def access_of(session: Session, ids: Sequence[UUID]) -> dict[UUID, RowAccess]:
     asked = customer.alias("asked")
     wanted = bindparam(None, list(ids), type_=ARRAY(Uuid()))
     statement = (
-        select(asked.c.id, customer.c.owner_id, customer.c.department_id, customer.c.collaborators)
+        select(
+            asked.c.id,
+            customer.c.owner_id,
+            customer.c.department_id,
+            customer.c.collaborators,
+            customer.c.projects,
+            customer.c.id.label("present_id"),
+        )
         .join(asked, customer.c.id == func.coalesce(asked.c.merged_into, asked.c.id))
         .where(asked.c.id == any_(wanted))
     )
     return {
-        row.id: RowAccess(row.owner_id, row.department_id, tuple(row.collaborators))
+        row.id: RowAccess(
+            row.owner_id,
+            row.department_id,
+            tuple(row.collaborators),
+            row.present_id,
+            tuple(row.projects),
+        )
         for row in session.execute(statement)
     }
 
@@ -160,6 +188,7 @@ class Search:
     lifecycles: Sequence[str] = ()
     owners: Sequence[UUID] = ()
     departments: Sequence[UUID] = ()
+    projects: Sequence[UUID] = ()
     in_pool: bool | None = None
     tags: Sequence[UUID] = ()
     sources: Sequence[str] = ()
@@ -280,6 +309,9 @@ def _conditions(scope: Scope, search: Search) -> list[ColumnElement[bool]]:
     ):
         if ids:
             found.append(id_column == any_(bindparam(None, list(ids), type_=ARRAY(Uuid()))))
+    if search.projects:
+        wanted = bindparam(None, list(search.projects), type_=ARRAY(Uuid()))
+        found.append(columns.projects.op("&&", is_comparison=True)(wanted))
     if search.in_pool is not None:
         free = columns.owner_id.is_(None)
         found.append(free if search.in_pool else ~free)
@@ -357,6 +389,7 @@ def access_rows(session: Session, ids: Iterable[UUID]) -> list[dict[str, Any]]:
             "owner": str(row.owner_id) if row.owner_id else None,
             "department": str(row.department_id) if row.department_id else None,
             "collaborators": [str(id) for id in row.collaborators],
+            "projects": [str(id) for id in row.projects],
             "version": row.version,
             "merged_into": str(row.merged_into) if row.merged_into else None,
         }

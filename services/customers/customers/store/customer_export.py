@@ -332,7 +332,8 @@ def present(session: Session) -> datetime:
 # Who may see a row depends on these alone; a sum does not mind the order.
 _ACCESS = (
     "coalesce(sum(hashtextextended(concat(c.id, '|', c.owner_id, '|', c.department_id, '|', "
-    "array_to_string(c.collaborators, ','), '|', c.merged_into), 0)::numeric), 0)"
+    "array_to_string(c.collaborators, ','), '|', array_to_string(c.projects, ','), '|', "
+    "c.merged_into), 0)::numeric), 0)"
 )
 
 

@@ -33,12 +33,12 @@ from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
 from chassis.errors import Denied
-from chassis.policy.guard import RowColumns, Scope
+from chassis.policy.guard import Scope
 from customers.domain.fields import FIELDS
 from customers.domain.ids import new_id
 from customers.domain.match import Evidence, Key, Known, Suspicion
 from customers.store import bulk
-from customers.store.customer import customer
+from customers.store.customer import access_columns, customer
 from customers.store.metadata import metadata
 
 OPEN = "OPEN"
@@ -201,8 +201,7 @@ def candidates(
         .where(candidate.c.status == status, candidate.c.score >= min_score)
     )
     for side in (left, right):
-        columns = RowColumns(side.c.owner_id, side.c.department_id, side.c.collaborators)
-        statement = statement.where(scope.where(columns))
+        statement = statement.where(scope.where(access_columns(side)))
         if status == OPEN:
             statement = statement.where(side.c.merged_into.is_(None))
     if customer_id is not None:
@@ -233,10 +232,7 @@ def _knowable(
     clear = [field.not_in(hidden)]
     for name in hidden:
         rows = scope.clear_in(str(FIELDS[name].protected_by))
-        both = (
-            rows.where(RowColumns(side.c.owner_id, side.c.department_id, side.c.collaborators))
-            for side in (left, right)
-        )
+        both = (rows.where(access_columns(side)) for side in (left, right))
         clear.append(and_(field == name, *both))
     speaks = one.c.value["weight"].astext.cast(Float) > 0
     known = select(1).select_from(one).where(speaks, or_(*clear)).correlate_except(one)

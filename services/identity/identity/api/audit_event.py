@@ -72,6 +72,13 @@ class AuditEvent:
     )
     address: str | None = strawberry.field(description="The network address it came from.")
 
+    on_behalf_of_id: strawberry.ID | None = strawberry.field(
+        description="Whose work it was, where the actor could do it only by standing in for them."
+    )
+    standing_in_for_ids: list[strawberry.ID] = strawberry.field(
+        description="For whom the actor stood in just then, whether or not it mattered."
+    )
+
     @strawberry.field(description="Who did it.", metadata=right("User"))
     async def actor(self, info: IdentityInfo) -> User | None:
         found = maybe_uuid(self.actor_id, "actorId")
@@ -94,6 +101,12 @@ class AuditEvent:
             row_ids=[strawberry.ID(id) for id in _texts(details.get("ids"))],
             operation=_one(details.get("operation")),
             address=_one(details.get("address")),
+            on_behalf_of_id=strawberry.ID(giver)
+            if (giver := _one(details.get("on_behalf_of")))
+            else None,
+            standing_in_for_ids=[
+                strawberry.ID(id) for id in _texts(details.get("standing_in_for"))
+            ],
             purpose=event.purpose,
             decision=event.decision,
             policy_version=event.policy_version,

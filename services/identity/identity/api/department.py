@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -13,10 +13,14 @@ from identity.api.arguments import ExpectedVersion, IdempotencyKey
 from identity.api.ids import maybe_uuid, uuid
 from identity.api.loaders import IdentityInfo
 from identity.commands import department as commands
-from identity.domain.ids import DepartmentId
+from identity.domain.ids import DepartmentId, UserId
 from identity.store import department as store
 from identity.store.department import DepartmentRow
 
+if TYPE_CHECKING:
+    from identity.api.user import User
+
+LazyUser = Annotated["User", strawberry.lazy("identity.api.user")]
 DepartmentIdArgument = Annotated[
     strawberry.ID, strawberry.argument(description="The department's id.")
 ]
@@ -36,6 +40,7 @@ class Department:
         metadata=right("Department"),
     )
     parent_id: strawberry.Private[DepartmentId | None] = None
+    headed_by: strawberry.Private[UserId | None] = None
 
     @strawberry.field(
         description="The department it lies below; null at the top.", metadata=right("Department")
@@ -51,6 +56,15 @@ class Department:
         found = await info.context.loaders.path.load(DepartmentId(uuid(self.id, "id")))
         return [Department.of(one) for one in found]
 
+    @strawberry.field(
+        description="Who heads it: customers and tasks of people who leave can be handed to them.",
+        metadata=right("User"),
+    )
+    async def head(self, info: IdentityInfo) -> LazyUser | None:
+        from identity.api.user import user_of
+
+        return await user_of(info, self.headed_by)
+
     @classmethod
     async def resolve_reference(cls, info: IdentityInfo, id: strawberry.ID) -> Department | None:
         return await department_of(info, DepartmentId(uuid(id, "id")))
@@ -62,6 +76,7 @@ class Department:
             name=row.name,
             version=row.version,
             parent_id=row.parent,
+            headed_by=row.head,
         )
 
 
@@ -171,6 +186,30 @@ class DepartmentMutation:
             info.context.scope("Department", "update"),
             DepartmentId(uuid(id, "id")),
             _id(parent_id),
+            expected_version,
+        )
+        return await _answer(info, found)
+
+    @strawberry.mutation(
+        description="Let somebody head a department, or nobody. It gives no right.",
+        metadata=right("Department", "update"),
+    )
+    @answers(DepartmentPayload)
+    async def set_department_head(
+        self,
+        info: IdentityInfo,
+        id: DepartmentIdArgument,
+        user_id: Annotated[
+            strawberry.ID | None, strawberry.argument(description="Who; null: nobody.")
+        ] = None,
+        expected_version: ExpectedVersion = None,
+    ) -> DepartmentPayload:
+        head = maybe_uuid(user_id, "userId")
+        found = await info.context.write(
+            commands.set_head,
+            info.context.scope("Department", "update"),
+            DepartmentId(uuid(id, "id")),
+            UserId(head) if head else None,
             expected_version,
         )
         return await _answer(info, found)

@@ -9,10 +9,11 @@ from strawberry.dataloader import DataLoader
 
 from chassis.api.context import Context
 from identity.api.office import Office
-from identity.domain.ids import ChangesetId, DepartmentId, UserId
-from identity.store import changeset, department, role, user
+from identity.domain.ids import ChangesetId, DepartmentId, ProjectId, UserId
+from identity.store import changeset, department, project, role, user
 from identity.store.changeset import ChangesetRow
 from identity.store.department import DepartmentRow
+from identity.store.project import ProjectRow
 from identity.store.role import RoleRow
 from identity.store.user import UserRow
 
@@ -29,6 +30,7 @@ class Loaders:
         )
         self.path: DataLoader[DepartmentId, list[DepartmentRow]] = DataLoader(self._paths)
         self.role: DataLoader[str, RoleRow | None] = DataLoader(self._roles)
+        self.project: DataLoader[ProjectId, ProjectRow | None] = DataLoader(self._projects)
         self.changeset: DataLoader[ChangesetId, ChangesetRow | None] = DataLoader(self._changesets)
 
     async def _users(self, ids: list[UserId]) -> list[UserRow | None]:
@@ -39,6 +41,9 @@ class Loaders:
 
     async def _paths(self, ids: list[DepartmentId]) -> list[list[DepartmentRow]]:
         return await self._ctx.read(department.paths, self._ctx.scope("Department"), ids)
+
+    async def _projects(self, ids: list[ProjectId]) -> list[ProjectRow | None]:
+        return await self._ctx.read(project.by_ids, self._ctx.scope("Project"), ids)
 
     async def _changesets(self, ids: list[ChangesetId]) -> list[ChangesetRow | None]:
         return await self._ctx.read(changeset.by_ids, self._ctx.scope("Rule"), ids)

@@ -10,9 +10,13 @@ from identity.api.access import AccessQuery
 from identity.api.api_client import ApiClientMutation, ApiClientQuery
 from identity.api.audit_event import AuditEventQuery
 from identity.api.changeset import Changeset, ChangesetMutation, ChangesetQuery
+from identity.api.delegation import DelegationMutation, DelegationQuery
 from identity.api.department import Department, DepartmentMutation, DepartmentQuery
 from identity.api.directory_group import DirectoryGroupMutation, DirectoryGroupQuery
+from identity.api.emergency_access import EmergencyAccessMutation, EmergencyAccessQuery
+from identity.api.off_boarding import OffBoarding, OffBoardingMutation, OffBoardingQuery
 from identity.api.passkey import PasskeyMutation, PasskeyQuery
+from identity.api.project import Project, ProjectMutation, ProjectQuery
 from identity.api.provider import ProviderMutation, ProviderQuery
 from identity.api.role import RoleMutation, RoleQuery
 from identity.api.rule import RuleMutation, RuleQuery
@@ -39,6 +43,10 @@ class Query(
     PasskeyQuery,
     ProviderQuery,
     SignInLinkQuery,
+    ProjectQuery,
+    DelegationQuery,
+    EmergencyAccessQuery,
+    OffBoardingQuery,
 ):
     pass
 
@@ -58,8 +66,14 @@ class Mutation(
     PasskeyMutation,
     ProviderMutation,
     SignInLinkMutation,
+    ProjectMutation,
+    DelegationMutation,
+    EmergencyAccessMutation,
+    OffBoardingMutation,
 ):
     pass
 
 
-schema: Schema = build(query=Query, mutation=Mutation, types=(User, Department, Changeset))
+schema: Schema = build(
+    query=Query, mutation=Mutation, types=(User, Department, Changeset, Project, OffBoarding)
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated
 
 import strawberry
@@ -22,6 +23,7 @@ from identity.commands import user as commands
 from identity.commands.user import UNSET, Change, Draft, Unset
 from identity.domain import password as password_domain
 from identity.domain.ids import DepartmentId, UserId
+from identity.domain.moment import zoned
 from identity.domain.text import optional
 from identity.domain.user import Kind, Status
 from identity.store import user as store
@@ -33,7 +35,10 @@ strawberry.enum(
     description="ACTIVE: may sign in. SUSPENDED: has no right and no session.",
 )
 strawberry.enum(
-    Kind, name="UserKind", description="PERSON, or SERVICE: a part of the system that signs in."
+    Kind,
+    name="UserKind",
+    description="PERSON, SERVICE: a part of the system that signs in, or EXTERNAL: somebody from "
+    "outside, whose access always has an end.",
 )
 UserIdArgument = Annotated[strawberry.ID, strawberry.argument(description="The user's id.")]
 
@@ -49,6 +54,11 @@ class User:
     )
     kind: Kind = strawberry.field(
         description="A person or a part of the system.", metadata=right("User")
+    )
+    access_until: datetime | None = strawberry.field(
+        description="When their access ends by itself: from that moment every session, key and row "
+        "is refused. null: it has no end.",
+        metadata=right("User"),
     )
     username: str = strawberry.field(
         description="What they sign in with; for those who change users.",
@@ -83,6 +93,7 @@ class User:
             display_name=row.display_name,
             status=row.status,
             kind=row.kind,
+            access_until=row.access_until,
             username=row.username,
             version=row.version,
             department_id=row.department,
@@ -109,6 +120,9 @@ class UserFilter:
     )
     status: Status | None = strawberry.field(default=None, description="Only those in this state.")
     kind: Kind | None = strawberry.field(default=None, description="Only people, or only services.")
+    access_ends_before: datetime | None = strawberry.field(
+        default=None, description="Only those whose access ends, or ended, before this moment."
+    )
     search: str | None = strawberry.field(
         default=None, description="Part of the display name, or the whole user name."
     )
@@ -121,6 +135,7 @@ class UserFilter:
             role=optional(self.role, field="filter.role", longest=100) or None,
             status=self.status,
             kind=self.kind,
+            access_ends_before=zoned(self.access_ends_before) if self.access_ends_before else None,
             search=optional(self.search, field="filter.search", longest=100) or None,
         )
 
@@ -140,7 +155,13 @@ class CreateUserInput:
         default_factory=list,
         description="Names of their roles; needs the right to update Role.",
     )
-    kind: Kind = strawberry.field(default=Kind.PERSON, description="A person or a service.")
+    kind: Kind = strawberry.field(
+        default=Kind.PERSON, description="A person, a service, or somebody from outside."
+    )
+    access_until: datetime | None = strawberry.field(
+        default=None,
+        description="When their access ends by itself; for EXTERNAL required, at most 366 days away.",
+    )
     password: str | None = strawberry.field(
         default=None,
         description="Their first password, 10 to 200 characters; without one they cannot sign in.",
@@ -160,6 +181,12 @@ class UpdateUserInput:
         description="Names of all their roles; needs the right to update Role.",
     )
 
+    access_until: datetime | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="When their access ends by itself, also to extend it; null: it does not, which "
+        "EXTERNAL users cannot have.",
+    )
+
     def wanted(self) -> Change:
         department: DepartmentId | Unset | None = UNSET
         if self.department_id is not strawberry.UNSET:
@@ -169,7 +196,13 @@ class UpdateUserInput:
             display_name=self.display_name,
             department=department,
             roles=tuple(self.roles) if self.roles is not None else None,
+            access_until=self._until(),
         )
+
+    def _until(self) -> datetime | Unset | None:
+        if self.access_until is strawberry.UNSET:
+            return UNSET
+        return zoned(self.access_until) if self.access_until else None
 
 
 @strawberry.type(description="The user after the change, or why there was none.")
@@ -231,6 +264,7 @@ class UserMutation:
             department=DepartmentId(department) if department else None,
             roles=tuple(input.roles),
             kind=input.kind,
+            access_until=zoned(input.access_until) if input.access_until else None,
             password_hash=await _hashed(info, input.password, input.username),
         )
         scope = info.context.scope("User", "create")

@@ -13,9 +13,9 @@ from chassis.once import once
 from chassis.policy.guard import RowAccess, Scope
 from identity.commands import policy
 from identity.domain import department as domain
-from identity.domain.ids import DepartmentId
+from identity.domain.ids import DepartmentId, UserId
 from identity.domain.version import refuse_stale
-from identity.store import department as store
+from identity.store import department as store, user as users
 from identity.store.department import DepartmentRow
 
 
@@ -77,6 +77,25 @@ def move_department(
         _refuse_twin(session, present.name, parent)
         store.move(session, id, parent)
         _tell(session, scope, id, "move", {"parent": [_text(present.parent), _text(parent)]})
+    return id
+
+
+def set_head(
+    session: Session, scope: Scope, id: DepartmentId, head: UserId | None, expected: int | None
+) -> DepartmentId:
+    """Let somebody head a department: to them goes what is handed to the head. It gives no right."""
+    present = held(session, scope, id)
+    refuse_stale(present.version, expected)
+    if present.head != head:
+        about = users.about(session, head) if head else None
+        if head is not None and (about is None or not about.works_here):
+            raise BadInput(
+                "userId is nobody who works here now.", "userId 不是在职人员。", field="userId"
+            )
+        store.set_head(session, id, head)
+        before = str(present.head) if present.head else None
+        changes = {"head": [before, str(head) if head else None]}
+        audit.record(session, scope.actor, "update", "Department", str(id), changes=changes)
     return id
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -38,6 +39,7 @@ class Draft:
     roles: tuple[str, ...] = ()
     kind: Kind = Kind.PERSON
     password_hash: str | None = None
+    access_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Change:
     display_name: str | None = None
     department: DepartmentId | Unset | None = UNSET
     roles: tuple[str, ...] | None = None
+    access_until: datetime | Unset | None = UNSET
 
 
 def create_user(session: Session, scope: Scope, draft: Draft, key: str | None = None) -> UserId:
@@ -62,6 +65,7 @@ def create_user(session: Session, scope: Scope, draft: Draft, key: str | None = 
 
     def run() -> dict[str, Any]:
         username, shown = domain.username(draft.username), domain.display_name(draft.display_name)
+        until = domain.access_until(draft.access_until, draft.kind, datetime.now(UTC))
         policy.hold(session)
         _refuse_place(session, scope, draft.department)
         if store.credentials(session, username) is not None:
@@ -77,12 +81,14 @@ def create_user(session: Session, scope: Scope, draft: Draft, key: str | None = 
             kind=draft.kind,
             department=draft.department,
             password_hash=draft.password_hash,
+            access_until=until,
         )
         if draft.roles:
             _give(session, scope, id, draft.roles)
         changes = {
             "department": [None, str(draft.department) if draft.department else None],
             "roles": [None, ", ".join(sorted(draft.roles))],
+            "access_until": [None, _moment(until)],
         }
         _tell(session, scope, id, "create", changes)
         return {"id": str(id)}
@@ -93,6 +99,7 @@ def create_user(session: Session, scope: Scope, draft: Draft, key: str | None = 
         str(draft.department),
         sorted(draft.roles),
         draft.kind.value,
+        _moment(draft.access_until),
     ]
     answer = once(session, scope.actor.user_id, key, "createUser", run, request=request)
     return UserId(UUID(answer["id"]))
@@ -115,6 +122,13 @@ def update_user(
         _refuse_place(session, scope, change.department)
         values["department_id"] = change.department
         changes["department"] = [_text(present.department), _text(change.department)]
+    ends = False
+    if not isinstance(change.access_until, Unset):
+        until = domain.access_until(change.access_until, present.kind, datetime.now(UTC))
+        ends = until != present.access_until
+        if ends:
+            values |= {"access_until": until, "access_ended_at": None}
+            changes["access_until"] = [_moment(present.access_until), _moment(until)]
     given = change.roles is not None and set(change.roles) != set(present.roles)
     if change.roles is not None and given:
         _give(session, scope, id, change.roles)
@@ -122,9 +136,10 @@ def update_user(
     if not changes:
         return id
     store.change(session, id, **values)
-    if given:
-        policy.keep_a_way_back(session, scope.actor, field="roles")
-    if given or "department_id" in values:
+    if given or ends:
+        field = "roles" if given else "accessUntil"
+        policy.keep_a_way_back(session, scope.actor, field=field)
+    if given or ends or "department_id" in values:
         _tell(session, scope, id, "update", changes)
     else:
         audit.record(
@@ -215,6 +230,10 @@ def _tell(session: Session, scope: Scope, id: UserId, action: str, changes: dict
     audit.record(
         session, scope.actor, action, "User", str(id), changes=changes, policy_version=version
     )
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
 
 
 def _text(id: DepartmentId | None) -> str | None:

@@ -39,7 +39,7 @@ _CRU = ("read", "create", "update")
 RULEBOOK: tuple[Entry, ...] = (
     Entry(
         "User",
-        _CRU,
+        (*_CRU, "off_board"),
         "People who work here and service users",
         ("own", "department", "subtree", "all"),
     ),
@@ -48,6 +48,25 @@ RULEBOOK: tuple[Entry, ...] = (
         ("read", "update"),
         "The tree of departments",
         ("department", "subtree", "all"),
+    ),
+    Entry(
+        "Project",
+        _CRU,
+        "Projects and who is on them; own: those one leads",
+        ("own", "all"),
+    ),
+    Entry(
+        "Delegation",
+        _CRU,
+        "Doing somebody's work while they are away; own: of one's own work, collaborating: given "
+        "to one; update ends it",
+        ("own", "collaborating", "department", "subtree", "all"),
+    ),
+    Entry(
+        "EmergencyAccess",
+        (*_CRU, "review"),
+        "Reaching one customer at once for a reason; own: what one took; update ends it",
+        ("own", "department", "subtree", "all"),
     ),
     Entry("Role", ("read", "update"), "Roles; update also permits giving them to users"),
     Entry("Rule", ("read", "update"), "The access policy itself"),
@@ -88,6 +107,9 @@ RULEBOOK: tuple[Entry, ...] = (
     Entry("DeadLetter", ("read", "retry"), "Records that could not be taken in"),
 )
 
+DELEGABLE = frozenset(entry.object for entry in RULEBOOK if entry.rows is _CUSTOMER_ROWS)
+"""What one may do for somebody else: the work on customers. Who may what, and everything else that
+has no customer, stays with the person whose right it is."""
 OBJECTS: dict[str, Entry] = {entry.object: entry for entry in RULEBOOK}
 ASKED = tuple((entry.object, action) for entry in RULEBOOK for action in entry.actions)
 """All that a service may ever ask the policy."""

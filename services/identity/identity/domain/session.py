@@ -29,6 +29,7 @@ class Ending(Enum):
     TOKEN_REUSED = "token_reused"  # noqa: S105 — the name of a reason
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 — the name of a reason
     SUSPENDED = "suspended"
+    ACCESS_ENDED = "access_ended"
     KEY_REVOKED = "key_revoked"
     PROVIDER_ENDED = "provider_ended"
     EVERYBODY_ENDED = "everybody_ended"

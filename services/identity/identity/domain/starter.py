@@ -12,6 +12,9 @@ from chassis.policy.rules import ANY, Rule
 
 _MOBILE, _EMAIL, _NAME = "Contact.mobile", "Contact.email", "Contact.name"
 _CODE, _PAYLOAD = "Customer.unified_social_credit_code", "SourceRecord.payload"
+# Customers one helps with, by oneself or in a project; and those of one's department.
+_SHARED = "collaborating+project"
+_AROUND = "collaborating+department+project"
 # One's own customers, those one helps with, and those nobody has yet.
 _NEAR = "own+collaborating+pool"
 
@@ -56,7 +59,9 @@ ROLES: tuple[StarterRole, ...] = (
     StarterRole(
         "colleague",
         "Everybody who works here: knows names, departments and roles of the others",
-        _may("all", User="read", Department="read", Role="read"),
+        _may("all", User="read", Department="read", Role="read", Project="read")
+        + _may("own+collaborating", Delegation="read update")
+        + _may("own", Delegation="create"),
     ),
     StarterRole(
         "administrator",
@@ -117,7 +122,8 @@ ROLES: tuple[StarterRole, ...] = (
         )
         + _shown("subtree", "clear", _CODE, _NAME)
         + _shown("subtree", "mask:first3last4", _MOBILE)
-        + _shown("subtree", "mask:domain", _EMAIL),
+        + _shown("subtree", "mask:domain", _EMAIL)
+        + _may("own", Project="create update"),
         ("sales",),
     ),
     StarterRole(
@@ -151,9 +157,9 @@ ROLES: tuple[StarterRole, ...] = (
     ),
     StarterRole(
         "project_member",
-        "Customers of the own department and those one helps with",
+        "Customers of the projects one is on, of the own department, and those one helps with",
         _may(
-            "collaborating+department",
+            _AROUND,
             Customer="read",
             Contact="read",
             Tag="read",
@@ -161,32 +167,56 @@ ROLES: tuple[StarterRole, ...] = (
             Task="read create update",
         )
         + _may("all", SyncRun="read")
-        + _shown("collaborating+department", "clear", _NAME)
-        + _shown("collaborating", "clear", _MOBILE, _EMAIL)
-        + _shown("collaborating+department", "mask:first3last4", _CODE, _MOBILE)
-        + _shown("collaborating+department", "mask:domain", _EMAIL),
+        + _shown(_AROUND, "clear", _NAME)
+        + _shown(_SHARED, "clear", _MOBILE, _EMAIL)
+        + _shown(_AROUND, "mask:first3last4", _CODE, _MOBILE)
+        + _shown(_AROUND, "mask:domain", _EMAIL),
         ("colleague",),
     ),
     StarterRole(
         "external_collaborator",
-        "Somebody from outside: only the customers they help with, people masked",
+        "Somebody from outside: only the customers they help with and of their projects, people "
+        "masked",
         _may(
-            "collaborating",
+            _SHARED,
             Customer="read",
             Contact="read",
             Tag="read",
             FollowUp="read create",
             Task="read",
         )
-        + _shown("collaborating", "mask:first1", _NAME)
-        + _shown("collaborating", "mask:first3last4", _MOBILE)
-        + _shown("collaborating", "mask:domain", _EMAIL),
+        + _shown(_SHARED, "mask:first1", _NAME)
+        + _shown(_SHARED, "mask:first3last4", _MOBILE)
+        + _shown(_SHARED, "mask:domain", _EMAIL),
         ("colleague",),
     ),
     StarterRole(
         "auditor",
-        "Reads the audit ledger, the policy and who exported what; names the source of a leak",
-        _may("all", AuditEvent="read export", Rule="read", CustomerExport="read identify"),
+        "Reads the audit ledger, the policy and who exported what; names the source of a leak, reviews "
+        "emergency access",
+        _may(
+            "all",
+            AuditEvent="read export",
+            Rule="read",
+            CustomerExport="read identify",
+            EmergencyAccess="read review",
+        ),
+        ("colleague",),
+    ),
+    StarterRole(
+        "emergency_responder",
+        "May take emergency access to one customer at a time, for a reason that others review",
+        _may("own", EmergencyAccess="read create update")
+        + _may(
+            "emergency",
+            Customer="read update",
+            Contact="read update",
+            Tag="read",
+            FollowUp="read create",
+            Task="read create update",
+            SourceRecord="read",
+        )
+        + _shown("emergency", "clear", _CODE, _NAME, _MOBILE, _EMAIL),
         ("colleague",),
     ),
     StarterRole(

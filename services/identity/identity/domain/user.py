@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from enum import Enum
 
 from chassis.errors import BadInput
+from identity.domain import moment
 from identity.domain.text import required
 
 LONGEST_NAME = 100
+LONGEST_ACCESS = timedelta(days=3660)
+LONGEST_FROM_OUTSIDE = timedelta(days=366)
 _USERNAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,63}")
 
 
@@ -20,10 +24,11 @@ class Status(Enum):
 
 
 class Kind(Enum):
-    """A person, or a part of the system that signs in like one."""
+    """A person, a part of the system that signs in like one, or somebody from outside."""
 
     PERSON = "person"
     SERVICE = "service"
+    EXTERNAL = "external"
 
 
 def username(text: str, *, field: str = "username") -> str:
@@ -48,3 +53,20 @@ def asked_username(text: str) -> str:
 def display_name(text: str, *, field: str = "displayName") -> str:
     """The name that colleagues read."""
     return required(text, field=field, longest=LONGEST_NAME)
+
+
+def access_until(
+    asked: datetime | None, kind: Kind, now: datetime, *, field: str = "accessUntil"
+) -> datetime | None:
+    """When somebody's access ends; somebody from outside never has one without an end."""
+    if asked is not None:
+        longest = LONGEST_FROM_OUTSIDE if kind is Kind.EXTERNAL else LONGEST_ACCESS
+        return moment.end(asked, now, longest=longest, field=field)
+    if kind is Kind.EXTERNAL:
+        raise BadInput(
+            f"{field} is missing: the access of somebody from outside has an end, at most "
+            f"{LONGEST_FROM_OUTSIDE.days} days away. It can be extended then.",
+            f"缺少 {field}：外部人员的访问必须有截止时间，最长 {LONGEST_FROM_OUTSIDE.days} 天，到期可延长。",
+            field=field,
+        )
+    return None

@@ -29,9 +29,8 @@ from chassis.api.paging import Page, Window, page
 from chassis.policy.guard import Scope
 from identity.domain.api_client import Door
 from identity.domain.ids import ApiClientId, UserId
-from identity.domain.user import Status
 from identity.store.metadata import metadata
-from identity.store.user import user
+from identity.store.user import WORKS_HERE, user
 
 _NOTED_EVERY = timedelta(minutes=1)
 
@@ -117,7 +116,7 @@ def good(session: Session, digest: bytes) -> ApiClientRow | None:
             api_client.c.digest == digest,
             api_client.c.revoked_at.is_(None),
             api_client.c.expires_at > func.now(),
-            user.c.status == Status.ACTIVE.value,
+            WORKS_HERE,
         )
     ).one_or_none()
     return row(found) if found else None

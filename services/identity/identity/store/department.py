@@ -38,7 +38,7 @@ from sqlalchemy.orm import Session
 from chassis.api.paging import Page, Window, page
 from chassis.db import in_order
 from chassis.policy.guard import RowColumns, Scope
-from identity.domain.ids import DepartmentId
+from identity.domain.ids import DepartmentId, UserId
 from identity.store.metadata import metadata
 
 department = Table(
@@ -47,6 +47,7 @@ department = Table(
     Column("id", Uuid, primary_key=True, server_default=func.uuidv7()),
     Column("name", Text, nullable=False),
     Column("parent_id", Uuid),
+    Column("head_id", Uuid),
     Column("version", Integer, nullable=False, server_default="1"),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
@@ -69,6 +70,7 @@ class DepartmentRow:
     name: str
     parent: DepartmentId | None
     version: int
+    head: UserId | None
 
 
 # A department has no owner: only its place in the tree says who may see it.
@@ -188,6 +190,11 @@ def rename(session: Session, id: DepartmentId, name: str) -> None:
     _touch(session, id, name=name)
 
 
+def set_head(session: Session, id: DepartmentId, head: UserId | None) -> None:
+    """Let somebody head a department, or nobody."""
+    _touch(session, id, head_id=head)
+
+
 def move(session: Session, id: DepartmentId, parent: DepartmentId | None) -> None:
     """Hang a department with all below it under another one, or at the top."""
     down = select(department_path.c.descendant_id).where(department_path.c.ancestor_id == id)
@@ -228,4 +235,5 @@ def row(found: Row[Any]) -> DepartmentRow:
         name=found.name,
         parent=DepartmentId(found.parent_id) if found.parent_id else None,
         version=found.version,
+        head=UserId(found.head_id) if found.head_id else None,
     )

@@ -218,6 +218,11 @@ def forget(session: Session, id: UserId) -> None:
         .values(user_id=id, **gone)
         .on_conflict_do_update(index_elements=["user_id"], set_=gone)
     )
+    leave_groups(session, id)
+
+
+def leave_groups(session: Session, id: UserId) -> None:
+    """Take somebody out of all groups, until the directory says otherwise."""
     left = session.execute(
         delete(directory_member)
         .where(directory_member.c.user_id == id)

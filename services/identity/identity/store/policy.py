@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from chassis.policy.rules import Snapshot
+from identity.domain.rulebook import DELEGABLE
 
 CHANNEL = "policy"
 """PostgreSQL tells listeners here that a new version was committed."""
@@ -30,7 +33,9 @@ _SNAPSHOT = text(
           WHERE role_id = role.id ORDER BY parent.name)), '{}')
         FROM role),
       'users', (SELECT coalesce(json_object_agg(person.id, json_build_array(
-          person.department_id, coalesce(has.names, '{}'), person.status = 'active')), '{}')
+          person.department_id, coalesce(has.names, '{}'),
+          person.status = 'active' AND coalesce(person.access_until > now(), true),
+          extract(epoch FROM person.access_until), coalesce(works.projects, '[]'))), '{}')
         FROM user_account AS person LEFT JOIN (
           SELECT user_id, array_agg(role.name ORDER BY role.name) AS names
           FROM (
@@ -38,7 +43,19 @@ _SNAPSHOT = text(
             UNION
             SELECT user_id, role_id FROM directory_member JOIN directory_group_role USING (group_id)
           ) AS given JOIN role ON role.id = role_id
-          GROUP BY user_id) AS has ON has.user_id = person.id),
+          GROUP BY user_id) AS has ON has.user_id = person.id
+        LEFT JOIN (
+          SELECT user_id, json_agg(json_build_array(
+            project.id, extract(epoch FROM least(member.until, project.ends_at)))) AS projects
+          FROM project_member AS member JOIN project ON project.id = project_id
+          WHERE coalesce(least(member.until, project.ends_at) > now(), true)
+          GROUP BY user_id) AS works ON works.user_id = person.id),
+      'delegations', (SELECT coalesce(json_agg(json_build_array(giver_id, taker_id,
+          extract(epoch FROM since), extract(epoch FROM until), roles, customers)), '[]')
+        FROM delegation WHERE ended_at IS NULL AND until > now()),
+      'emergencies', (SELECT coalesce(json_agg(json_build_array(
+          user_id, customer_id, extract(epoch FROM until))), '[]')
+        FROM emergency_access WHERE ended_at IS NULL AND until > now()),
       'departments', (SELECT coalesce(json_object_agg(id, parent_id), '{}') FROM department)
     )::text
     """
@@ -64,4 +81,5 @@ def bump(session: Session) -> int:
 
 def snapshot(session: Session) -> Snapshot:
     """The whole policy as this transaction sees it."""
-    return Snapshot.from_json(session.execute(_SNAPSHOT).scalar_one().encode())
+    found = Snapshot.from_json(session.execute(_SNAPSHOT).scalar_one().encode())
+    return replace(found, delegable=DELEGABLE)

@@ -29,10 +29,9 @@ from sqlalchemy.orm import Session
 from chassis.api.paging import Page, Window, page
 from identity.domain.ids import ApiClientId, SessionId, UserId
 from identity.domain.session import Ending, Shown
-from identity.domain.user import Status
 from identity.store import signing_key as signing_keys
 from identity.store.metadata import metadata
-from identity.store.user import user
+from identity.store.user import WORKS_HERE, user
 
 CHANNEL = "sessions"
 """PostgreSQL tells listeners here that sessions ended."""
@@ -132,7 +131,7 @@ def held(session: Session, digest: bytes) -> Held | None:
             refresh_token.c.used_at,
             (refresh_token.c.expires_at <= func.now()).label("expired"),
             session_.c.ended_at,
-            user.c.status,
+            WORKS_HERE.label("works_here"),
         )
         .join(session_, session_.c.id == refresh_token.c.session_id)
         .join(user, user.c.id == session_.c.user_id)
@@ -148,7 +147,7 @@ def held(session: Session, digest: bytes) -> Held | None:
             used=found.used_at is not None,
             expired=found.expired,
             session_ended=found.ended_at is not None,
-            user_active=found.status == Status.ACTIVE.value,
+            user_active=found.works_here,
         ),
     )
 

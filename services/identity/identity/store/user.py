@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    and_,
     any_,
     bindparam,
     delete,
@@ -48,6 +50,9 @@ user = Table(
     Column("status", Text, nullable=False, server_default="active"),
     Column("department_id", Uuid),
     Column("password_hash", Text),
+    Column("access_until", DateTime(timezone=True)),
+    Column("access_ended_at", DateTime(timezone=True)),
+    Column("left_at", DateTime(timezone=True)),
     Column("version", Integer, nullable=False, server_default="1"),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
@@ -72,6 +77,7 @@ class UserRow:
     status: Status
     department: DepartmentId | None
     roles: tuple[str, ...]
+    access_until: datetime | None
     version: int
 
     @property
@@ -90,6 +96,11 @@ class Credentials:
     active: bool
 
 
+WORKS_HERE: ColumnElement[bool] = and_(
+    user.c.status == Status.ACTIVE.value,
+    or_(user.c.access_until.is_(None), user.c.access_until > func.now()),
+)
+"""Whether somebody has any access now, by the database's clock."""
 _COLUMNS = RowColumns(owner=user.c.id, department=user.c.department_id)
 _ROLES = (
     select(func.array_agg(aggregate_order_by(role.c.name, role.c.name), type_=ARRAY(Text)))
@@ -114,6 +125,7 @@ def _selected() -> Select[Any]:
         user.c.kind,
         user.c.status,
         user.c.department_id,
+        user.c.access_until,
         user.c.version,
         _ROLES,
     )
@@ -136,6 +148,7 @@ class Filter:
     status: Status | None = None
     kind: Kind | None = None
     search: str | None = None
+    access_ends_before: datetime | None = None
 
 
 def listed(session: Session, scope: Scope, filter: Filter, window: Window) -> Page[UserRow]:
@@ -168,6 +181,8 @@ def _conditions(filter: Filter) -> Iterator[ColumnElement[bool]]:
         yield user.c.status == filter.status.value
     if filter.kind is not None:
         yield user.c.kind == filter.kind.value
+    if filter.access_ends_before is not None:
+        yield user.c.access_until <= filter.access_ends_before
     if filter.search:
         yield or_(
             user.c.display_name.icontains(filter.search, autoescape=True),
@@ -193,12 +208,11 @@ def credentials_of(session: Session, id: UserId) -> Credentials | None:
 
 
 def _credentials(session: Session, condition: ColumnElement[bool]) -> Credentials | None:
-    columns = (user.c.id, user.c.username, user.c.password_hash, user.c.status)
+    columns = (user.c.id, user.c.username, user.c.password_hash, WORKS_HERE.label("active"))
     one = session.execute(select(*columns).where(condition)).one_or_none()
     if one is None:
         return None
-    active = one.status == Status.ACTIVE.value
-    return Credentials(UserId(one.id), one.username, one.password_hash, active)
+    return Credentials(UserId(one.id), one.username, one.password_hash, one.active)
 
 
 def hold(session: Session, id: UserId) -> None:
@@ -212,16 +226,38 @@ def kind_of(session: Session, id: UserId) -> Kind | None:
     return Kind(found) if found else None
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """What must be known of somebody whom a command names, whoever sends it."""
+
+    kind: Kind
+    department: DepartmentId | None
+    works_here: bool
+
+
+def about(session: Session, id: UserId) -> About | None:
+    """Whether there is such a user, and of what kind. Nothing personal leaves here, so it takes no
+    scope."""
+    columns = (user.c.kind, user.c.department_id, WORKS_HERE.label("works_here"))
+    one = session.execute(select(*columns).where(user.c.id == id)).one_or_none()
+    if one is None:
+        return None
+    department = DepartmentId(one.department_id) if one.department_id else None
+    return About(Kind(one.kind), department, one.works_here)
+
+
 def exists(session: Session, id: UUID) -> bool:
     """Whether there is a user of this id."""
     return session.execute(select(user.c.id).where(user.c.id == id)).first() is not None
 
 
 def people_who_can_sign_in(session: Session) -> list[UserId]:
-    """Active people with a password: those who could repair a policy."""
+    """Active people with a password, whose access does not end by itself: those who could repair a
+    policy, today and on any day to come."""
     found = session.execute(
         select(user.c.id).where(
             user.c.status == Status.ACTIVE.value,
+            user.c.access_until.is_(None),
             user.c.kind == Kind.PERSON.value,
             user.c.password_hash.is_not(None),
         )
@@ -237,6 +273,7 @@ def add(
     kind: Kind,
     department: DepartmentId | None,
     password_hash: str | None,
+    access_until: datetime | None = None,
 ) -> UserId:
     """Write a new user down."""
     id: UUID = session.execute(
@@ -247,6 +284,7 @@ def add(
             kind=kind.value,
             department_id=department,
             password_hash=password_hash,
+            access_until=access_until,
         )
         .returning(user.c.id)
     ).scalar_one()
@@ -282,5 +320,6 @@ def row(found: Row[Any]) -> UserRow:
         status=Status(found.status),
         department=DepartmentId(found.department_id) if found.department_id else None,
         roles=tuple(found.roles or ()),
+        access_until=found.access_until,
         version=found.version,
     )

@@ -24,6 +24,7 @@ from integrations.api.words import PAYLOAD, IntegrationsInfo, ProtectedJson, Rea
 from integrations.commands import sync_run as commands
 from integrations.domain.run import Stage
 from integrations.store import dead_letter as store
+from integrations.store.customer_access import NOBODYS
 from integrations.store.dead_letter import DeadLetterRow
 from integrations.sync import trace
 from integrations.sync.place import letter_place
@@ -79,7 +80,7 @@ class DeadLetter:
     )
     async def payload(self, info: IntegrationsInfo) -> ProtectedJson:
         row = self._row
-        of = payload.access(None, None, None, None)
+        of = NOBODYS
         seen = payload.visibility_of(info.context.scope("DeadLetter"), of)
         if seen is Visibility.HIDDEN:
             return payload.hidden()

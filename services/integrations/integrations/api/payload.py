@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -14,20 +13,6 @@ from integrations.api.words import IntegrationsInfo, ProtectedJson
 from integrations.domain.seal import Broken, seal
 
 COORDINATE = "SourceRecord.payload"
-# A record without a customer is in nobody's hands, and not in the pool either.
-_NOBODY = UUID(int=0)
-
-
-def access(
-    customer: UUID | None,
-    owner: UUID | None,
-    department: UUID | None,
-    collaborators: Sequence[UUID] | None,
-) -> RowAccess:
-    """Whose record it is, as far as row scopes go."""
-    if customer is None:
-        return RowAccess(_NOBODY, _NOBODY, ())
-    return RowAccess(owner, department, tuple(collaborators or ()))
 
 
 def visibility_of(scope: Scope, row: RowAccess) -> Visibility:

@@ -21,6 +21,7 @@ from integrations.api.words import PAYLOAD, IntegrationsInfo, ProtectedJson, Rea
 from integrations.commands import installation as commands
 from integrations.commands.installation import missing
 from integrations.domain.run import Outcome
+from integrations.store.customer_access import NOBODYS
 from integrations.sync import trial
 from integrations.sync.surroundings import Surroundings, surroundings, trial_access
 from integrations.sync.trial import Sample, Trial, Tried, stream_of
@@ -221,7 +222,7 @@ def _answer(info: IntegrationsInfo, done: Trial) -> Preview:
 def _visibility(info: IntegrationsInfo) -> Visibility:
     """Records of a preview have no customer yet; only who may see all payloads sees them."""
     scope = info.context.scope("Installation", "create")
-    nobody = payload.access(None, None, None, None)
+    nobody = NOBODYS
     return payload.visibility_of(scope, nobody)
 
 

@@ -99,9 +99,7 @@ class SourceRecord:
         return payload.keyed(info, hash)
 
     def _seen(self, info: IntegrationsInfo) -> Visibility:
-        row = self._row
-        of = payload.access(row.customer_id, row.owner_id, row.department_id, row.collaborators)
-        return payload.visibility_of(info.context.scope("SourceRecord"), of)
+        return payload.visibility_of(info.context.scope("SourceRecord"), self._row.access)
 
     @classmethod
     async def resolve_reference(

@@ -18,6 +18,7 @@ class Access:
     owner: UUID | None
     department: UUID | None
     collaborators: list[UUID]
+    projects: list[UUID]
     merged_into: UUID | None
     version: int
 
@@ -25,11 +26,12 @@ class Access:
 _UPSERT = text(
     """
     INSERT INTO customer_access AS present
-      (customer_id, owner_id, department_id, collaborators, merged_into, version)
-    VALUES (:id, :owner, :department, CAST(:collaborators AS uuid[]), :merged_into, :version)
+      (customer_id, owner_id, department_id, collaborators, projects, merged_into, version)
+    VALUES (:id, :owner, :department, CAST(:collaborators AS uuid[]), CAST(:projects AS uuid[]),
+      :merged_into, :version)
     ON CONFLICT (customer_id) DO UPDATE SET
       owner_id = excluded.owner_id, department_id = excluded.department_id,
-      collaborators = excluded.collaborators, merged_into = excluded.merged_into,
+      collaborators = excluded.collaborators, projects = excluded.projects, merged_into = excluded.merged_into,
       version = excluded.version
     WHERE present.version < excluded.version
     """

@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, Column, Index, Table, Uuid, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
-from chassis.policy.guard import RowColumns, Scope
+from chassis.policy.guard import RowAccess, RowColumns, Scope
 from integrations.store.among import among
 from integrations.store.metadata import metadata
 
@@ -23,6 +23,7 @@ customer_access = Table(
     Column("owner_id", Uuid),
     Column("department_id", Uuid),
     Column("collaborators", ARRAY(Uuid), nullable=False, server_default="{}"),
+    Column("projects", ARRAY(Uuid), nullable=False, server_default="{}"),
     Column("merged_into", Uuid),
     Column("version", BigInteger, nullable=False),
     Index("customer_access_department", "department_id"),
@@ -32,7 +33,12 @@ ROWS = RowColumns(
     owner=customer_access.c.owner_id,
     department=customer_access.c.department_id,
     collaborators=customer_access.c.collaborators,
+    projects=customer_access.c.projects,
+    id=customer_access.c.customer_id,
 )
+
+NOBODYS = RowAccess(UUID(int=0), UUID(int=0))
+"""A record without a customer is in nobody's hands, and not in the pool either."""
 
 
 def visible(session: Session, scope: Scope, ids: Sequence[UUID]) -> set[UUID]:

@@ -27,9 +27,9 @@ from sqlalchemy.orm import Session
 
 from chassis.api.paging import Order, Page, Window, beyond, decode, encode
 from chassis.db import in_order
-from chassis.policy.guard import Scope
+from chassis.policy.guard import RowAccess, Scope
 from integrations.store.among import among
-from integrations.store.customer_access import ROWS, customer_access
+from integrations.store.customer_access import NOBODYS, ROWS, customer_access
 from integrations.store.installation import installation
 from integrations.store.metadata import metadata
 
@@ -103,6 +103,20 @@ class SourceRecordRow:
     owner_id: UUID | None
     department_id: UUID | None
     collaborators: list[UUID] | None
+    projects: list[UUID] | None
+
+    @property
+    def access(self) -> RowAccess:
+        """Whose record it is, as far as row scopes go: its customer's."""
+        if self.customer_id is None:
+            return NOBODYS
+        return RowAccess(
+            self.owner_id,
+            self.department_id,
+            self.collaborators or (),
+            self.customer_id,
+            self.projects or (),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +135,7 @@ _ELSEWHERE = {
     "owner_id": customer_access.c.owner_id,
     "department_id": customer_access.c.department_id,
     "collaborators": customer_access.c.collaborators,
+    "projects": customer_access.c.projects,
 }
 _COLUMNS = [
     _ELSEWHERE[each] if each in _ELSEWHERE else source_record.c[each]

@@ -1,0 +1,15 @@
+"""The projects of a customer, at which the row scope `project` looks."""
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    op.execute("ALTER TABLE customer_access ADD COLUMN projects uuid[] NOT NULL DEFAULT '{}'")
+    op.execute("CREATE INDEX customer_access_projects ON customer_access USING gin (projects)")
+
+
+def downgrade() -> None:
+    op.execute("ALTER TABLE customer_access DROP COLUMN projects")
