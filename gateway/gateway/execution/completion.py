@@ -67,9 +67,9 @@ class Completion:
         self._complete = self._object(shape)
         self._short: Short | None = None
 
-    def write(self) -> None:
-        """Have Python written for sound answers."""
-        self._short = shortcut(self.shape, self._guard)
+    def write(self, *, alone: bool = False) -> None:
+        """Have Python written for sound answers; `alone` when one subgraph answers everything."""
+        self._short = shortcut(self.shape, self._guard, alone=alone)
 
     def complete(self, tree: Object, faults: Faults, variables: Mapping[str, Any]) -> Object | None:
         """Return the client's data; None when null rose to the top."""

@@ -65,7 +65,8 @@ class Executable:
         """Somebody asks this again and again: have Python written for it."""
         if self.plan.root is not None:
             self._step = _compile(self.plan.root, written=True)
-        self._completion.write()
+        # Nobody else holds on to the tree that a lone fetch made, so its objects may be the answer's.
+        self._completion.write(alone=isinstance(self.plan.root, Fetch))
 
     def _introspect(self, variables: Mapping[str, Any], faults: Faults) -> dict[str, Any]:
         """The schema does not change, so neither does an answer without variables."""

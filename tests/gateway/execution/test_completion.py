@@ -46,8 +46,11 @@ def complete(tree: Any, query: str) -> tuple[Any, list[dict[str, Any]]]:
     """Complete the long way, and with Python written for it: both must say the same."""
     completion = Completion(shape_of(SCHEMA, query))
     long = _complete(completion, tree)
-    completion.write()
-    assert json.dumps(_complete(completion, tree)) == json.dumps(long)
+    before = json.dumps(tree)
+    for alone in (False, True):
+        completion.write(alone=alone)
+        assert json.dumps(_complete(completion, tree)) == json.dumps(long)
+    assert json.dumps(tree) == before
     return long
 
 
@@ -226,9 +229,9 @@ def test_asks_only_for_what_the_variables_want() -> None:
     tree = {"always": 1, "included": 2, "skipped": 3, "either": 4}
 
     completion = Completion(Shape("Query", "Query", slots, {}))
-    for written in (False, True):
-        if written:
-            completion.write()
+    for alone in (None, False, True):
+        if alone is not None:
+            completion.write(alone=alone)
         data = completion.complete(tree, Faults("en"), {"yes": True})
 
         assert json.dumps(data) == '{"always": 1, "included": 2, "either": 4}'

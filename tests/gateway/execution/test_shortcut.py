@@ -112,6 +112,45 @@ def object1(value, wanted):
     assert list(complete({"a": 1, "b": 2, "c": 3}, [False])) == ["a", "c"]
 
 
+def test_hands_on_what_is_the_answer_already_where_nobody_else_merges() -> None:
+    text = print_shortcut(shape_of(SCHEMA, "{ books { id pages genre } }"), alone=True)
+
+    assert text.startswith("""\
+def object3(value, wanted):
+    while tuple(value) == ('id', 'pages', 'genre'):
+        v0, v1, v2, = value.values()
+        if type(v0) is not str: break
+        if (type(v1) is not int or not -2147483648 <= v1 <= 2147483647): break
+        if v2 not in values1 and v2 is not None: break
+        return value
+    v0 = value.get('id')
+""")
+
+
+@pytest.mark.parametrize(
+    ("book", "handed_on"),
+    [
+        ({"id": "1", "pages": 3, "genre": "POEM"}, True),
+        ({"id": "1", "pages": 3, "genre": None}, True),
+        ({"id": 1, "pages": 3, "genre": None}, False),
+        ({"pages": 3, "id": "1", "genre": None}, False),
+        ({"id": "1", "pages": 3, "genre": None, "__typename": "Book"}, False),
+        ({"id": "1", "pages": 3}, False),
+    ],
+)
+def test_an_object_that_is_not_quite_the_answer_is_copied(
+    book: dict[str, Any], handed_on: bool
+) -> None:
+    query = "{ books { id pages genre } }"
+    copies = shortcut(shape_of(SCHEMA, query), ALWAYS_FIRST)
+    hands_on = shortcut(shape_of(SCHEMA, query), ALWAYS_FIRST, alone=True)
+
+    (found,) = hands_on({"books": [book]}, [])["books"]
+
+    assert (found is book) is handed_on
+    assert list(found.items()) == list(copies({"books": [book]}, [])["books"][0].items())
+
+
 def test_is_enough_for_a_sound_answer() -> None:
     book = {"__typename": "Book", "id": 7, "title": None, "price": 2, "pages": 3, "extra": 1}
     complete = shortcut(
