@@ -44,6 +44,7 @@ from chassis.policy import feed
 from chassis.policy.guard import Guard
 from chassis.settings import Settings
 from chassis.stream import Consumer, Handler
+from chassis.usage import Usage
 from chassis.witness import Witness
 
 log = logging.getLogger("huichi.chassis.web")
@@ -80,6 +81,7 @@ class Runtime:
             settings.redis_url, socket_connect_timeout=5, health_check_interval=15
         )
         self.witness = Witness(self.db)
+        self.usage = Usage()
         self.guard = Guard(secret=settings.mask_secret)
         self.ended = ended.Ended()
         self.verifier = Verifier(self._keys, ended=self.ended)
@@ -184,6 +186,7 @@ def _background(
         ("relay", runtime.relay.run),
         ("facts", consumer.run),
         ("policy", lambda: feed.follow(runtime.redis, runtime.guard)),
+        ("usage", lambda: runtime.usage.run(runtime.db)),
         ("sessions", lambda: ended.follow(runtime.redis, runtime.ended)),
         *own,
     ]

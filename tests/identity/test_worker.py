@@ -34,6 +34,8 @@ def test_registers_its_tasks_on_its_own_queue(database: Make) -> None:
         "identity.rotate_keys",
         "identity.forget_sessions",
         "identity.settle_accesses",
+        "identity.forget_uses",
+        "identity.review_access",
     }
     assert ours <= {entry["task"] for entry in app.conf.beat_schedule.values()}
     assert app.conf.task_routes["identity.*"] == {"queue": "identity"}

@@ -43,6 +43,7 @@ class Context(Generic[L]):
         self.runtime = runtime
         self.loaders: L
         self.shown = Shown()
+        self.used: set[tuple[str, str]] = set()
         self.refused: dict[tuple[str, str], Denied] = {}
         self._told: list[audit.Event] = []
         self._actor = actor
@@ -81,7 +82,9 @@ class Context(Generic[L]):
 
     def scope(self, object: str, action: str = "read") -> Scope:
         """The proof for one kind of access. Raises `Denied`."""
-        return self.permissions.allow(self.actor, object, action, self.shown)
+        found = self.permissions.allow(self.actor, object, action, self.shown)
+        self.used.add((object, action))
+        return found
 
     def note_refusal(self, problem: Denied) -> None:
         """The policy said no; told once for each thing that was asked for."""
@@ -92,6 +95,11 @@ class Context(Generic[L]):
     def tell(self, action: str, object: str, resource: str = "", **details: Any) -> None:
         """What a query did that the ledger must know, beside the sensitive values it showed."""
         self._told.append(audit.event(self.actor, action, object, resource, details=details))
+
+    def uses(self) -> set[tuple[str, str]]:
+        """The rights this request used: those it was let in by, and the values it was shown."""
+        shown = {(one, "read") for _, sight in self.shown for one in sight.clear | sight.masked}
+        return self.used | shown
 
     def events(self) -> list[audit.Event]:
         """What the ledger must know of this request before it is answered."""

@@ -79,6 +79,8 @@ class Endpoint:
                 )
                 if events := context.events():
                     await runtime.witness.tell(events)
+                if context.signed_in and (uses := context.uses()):
+                    runtime.usage.note(context.actor.user_id, uses)
                 if name:
                     span.set_attribute("graphql.operation.name", name[:100])
             except HuichiError as problem:

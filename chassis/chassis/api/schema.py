@@ -277,6 +277,7 @@ def _permit(needs: Requirements, context: Context[Any]) -> None:
                 object=right.object,
                 action=right.action,
             )
+        context.used.add((right.object, right.action))
 
 
 def _root(error: GraphQLError) -> BaseException | None:

@@ -51,6 +51,11 @@ class IdentitySettings(Settings, frozen=True, kw_only=True):
     policy_review: bool = False
     """Whether a changeset of the policy is published only after a second person approved it."""
 
+    access_review_months: Annotated[int, msgspec.Meta(ge=0, le=24)] = 0
+    """Every how many months the scheduler opens an access review of everybody; 0: never."""
+    access_review_due_days: Annotated[int, msgspec.Meta(ge=1, le=180)] = 30
+    """How long its reviewers have."""
+
     @property
     def public_address(self) -> str:
         """Where others reach identity, without a slash at the end."""

@@ -1,5 +1,5 @@
 """What identity does by the clock: new signing keys before the old grow stale, old sessions away,
-access that ended written down.
+access that ended written down, a review of access when one is due.
 """
 
 from __future__ import annotations
@@ -10,14 +10,17 @@ from celery import Celery
 
 from chassis.worker import Work, task
 from identity.commands.access_end import remind, settle
+from identity.commands.access_review import begin_if_due
 from identity.commands.session import forget_expired
 from identity.commands.signing_key import rotate_if_old
 from identity.domain.seal import Seal
 from identity.settings import DAY, IdentitySettings
+from identity.store import right_use
 
 EVERY_SECONDS = 3600
 KEPT = timedelta(days=90)
 SETTLE_SECONDS = 60
+USES_KEPT_DAYS = 400
 
 
 def define(app: Celery, settings: IdentitySettings) -> None:
@@ -46,5 +49,20 @@ def define(app: Celery, settings: IdentitySettings) -> None:
         "task": "identity.settle_accesses",
         "schedule": SETTLE_SECONDS,
     }
-    for name in ("identity.rotate_keys", "identity.forget_sessions"):
+    @task(app, "identity.forget_uses", untraced=True, shared=False)
+    def forget_uses() -> None:
+        Work.of(settings, "identity").db.write(right_use.forget, USES_KEPT_DAYS)
+
+    @task(app, "identity.review_access", untraced=True, shared=False)
+    def review_access() -> None:
+        if months := settings.access_review_months:
+            due = settings.access_review_due_days
+            Work.of(settings, "identity").db.write(begin_if_due, months, due)
+
+    for name in (
+        "identity.rotate_keys",
+        "identity.forget_sessions",
+        "identity.forget_uses",
+        "identity.review_access",
+    ):
         app.conf.beat_schedule[name] = {"task": name, "schedule": EVERY_SECONDS}

@@ -7,6 +7,8 @@ from strawberry.federation import Schema
 
 from chassis.api.schema import build
 from identity.api.access import AccessQuery
+from identity.api.access_review import AccessReviewQuery
+from identity.api.access_review_mutation import AccessReviewMutation
 from identity.api.api_client import ApiClientMutation, ApiClientQuery
 from identity.api.audit_event import AuditEventQuery
 from identity.api.changeset import Changeset, ChangesetMutation, ChangesetQuery
@@ -35,6 +37,7 @@ class Query(
     RuleQuery,
     ChangesetQuery,
     AccessQuery,
+    AccessReviewQuery,
     SessionQuery,
     AuditEventQuery,
     ApiClientQuery,
@@ -60,6 +63,7 @@ class Mutation(
     RoleMutation,
     RuleMutation,
     ChangesetMutation,
+    AccessReviewMutation,
     ApiClientMutation,
     DirectoryGroupMutation,
     SecondFactorMutation,

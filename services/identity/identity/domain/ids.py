@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import NewType
 from uuid import UUID
 
+AccessReviewId = NewType("AccessReviewId", UUID)
+AccessReviewItemId = NewType("AccessReviewItemId", UUID)
 ApiClientId = NewType("ApiClientId", UUID)
 AuditEventId = NewType("AuditEventId", UUID)
 ChangesetId = NewType("ChangesetId", UUID)

@@ -70,6 +70,11 @@ RULEBOOK: tuple[Entry, ...] = (
     ),
     Entry("Role", ("read", "update"), "Roles; update also permits giving them to users"),
     Entry("Rule", ("read", "update"), "The access policy itself"),
+    Entry(
+        "AccessReview",
+        ("read", "manage", "decide"),
+        "Reviews of who still needs their rights; decide: as a reviewer of what one is given",
+    ),
     Entry("AuditEvent", ("read", "export"), "The audit ledger"),
     Entry(
         "DirectoryGroup",

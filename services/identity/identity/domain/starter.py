@@ -120,6 +120,7 @@ ROLES: tuple[StarterRole, ...] = (
             Task="read create update",
             SourceRecord="read",
         )
+        + _may("all", AccessReview="decide")
         + _shown("subtree", "clear", _CODE, _NAME)
         + _shown("subtree", "mask:first3last4", _MOBILE)
         + _shown("subtree", "mask:domain", _EMAIL)
@@ -200,6 +201,7 @@ ROLES: tuple[StarterRole, ...] = (
             Rule="read",
             CustomerExport="read identify",
             EmergencyAccess="read review",
+            AccessReview="read",
         ),
         ("colleague",),
     ),

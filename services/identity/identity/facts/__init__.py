@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from chassis import usage
 from chassis.audit import FACT
 from chassis.stream import Handler
 from identity.facts.audit_event import audit_recorded
+from identity.facts.right_use import rights_used
 
 LISTENS_TO = ("identity", "customers", "activities", "integrations")
-HANDLERS: Mapping[str, Handler] = {FACT: audit_recorded}
+HANDLERS: Mapping[str, Handler] = {FACT: audit_recorded, usage.FACT: rights_used}

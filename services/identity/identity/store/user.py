@@ -310,6 +310,20 @@ def give_roles(
         session.execute(insert(user_role), rows)
 
 
+def roles_by_hand(session: Session, ids: Sequence[UUID]) -> dict[UUID, tuple[str, ...]]:
+    """The roles these users were given themselves, not those that a directory confers."""
+    found = session.execute(
+        select(user_role.c.user_id, role.c.name)
+        .join(role, role.c.id == user_role.c.role_id)
+        .where(user_role.c.user_id == any_(bindparam(None, list(ids), type_=ARRAY(Uuid()))))
+        .order_by(role.c.name)
+    )
+    names: dict[UUID, tuple[str, ...]] = {}
+    for one in found:
+        names[one.user_id] = (*names.get(one.user_id, ()), one.name)
+    return names
+
+
 def row(found: Row[Any]) -> UserRow:
     """A selected row as a value."""
     return UserRow(
