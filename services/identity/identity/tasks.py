@@ -49,6 +49,7 @@ def define(app: Celery, settings: IdentitySettings) -> None:
         "task": "identity.settle_accesses",
         "schedule": SETTLE_SECONDS,
     }
+
     @task(app, "identity.forget_uses", untraced=True, shared=False)
     def forget_uses() -> None:
         Work.of(settings, "identity").db.write(right_use.forget, USES_KEPT_DAYS)
