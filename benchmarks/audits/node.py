@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlsplit
 
 CACHE = Path(__file__).resolve().parents[2] / ".make" / "audits"
 
@@ -59,6 +61,7 @@ def running(
     command: Sequence[str], ready: str, log: IO[bytes], *, cwd: Path | None = None
 ) -> Iterator[None]:
     """A program for as long as a block lasts, once its address answers anything but an error."""
+    check_free(ready)
     process = subprocess.Popen(
         command, cwd=cwd, stdout=log, stderr=log, env=os.environ | {"NODE_ENV": "production"}
     )
@@ -69,6 +72,14 @@ def running(
     finally:
         process.terminate()
         process.wait(10)
+
+
+def check_free(address: str) -> None:
+    """Stop when somebody else listens there: two audits at once would judge each other's gateways."""
+    port = urlsplit(address).port
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", port or 80)) == 0:
+            sys.exit(f"port {port} is in use; is another audit running?")
 
 
 def wait(question: Callable[[], bool], alive: Callable[[], bool], seconds: float = 60) -> bool:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from benchmarks.audits.node import wait
+from benchmarks.audits.node import check_free, wait
 from benchmarks.gateway.gateways import GATEWAYS, Gateway, Place, install
 from gateway.supergraph import Subgraph
 
@@ -63,6 +63,7 @@ class Peers:
             urls = {each.name: each.url for each in subgraphs}
             place = Place(Path(folder), self.npm, port, texts, 0, urls)
             place.supergraph.write_text(sdl)
+            check_free(f"http://127.0.0.1:{port}")
             process = subprocess.Popen(
                 # Hive's compiler of answers makes it faster, and costs it three cases.
                 [part for part in gateway.command(place) if part != "--jit"],
