@@ -205,6 +205,8 @@ class Protection:
     """Tells subgraphs how many milliseconds are left; a caller may use it to allow less."""
     share_queries: bool = False
     """Equal queries under way with equal headers travel once."""
+    share_subscriptions: bool = False
+    """Equal subscriptions with equal headers listen to one; whoever joins gets what comes from then on."""
     uploads: Uploads | None = None
     preflight: tuple[str, ...] = (
         "x-requested-with",

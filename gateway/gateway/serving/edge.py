@@ -142,9 +142,7 @@ class Edge:
         self, visitor: Visitor, headers: Mapping[str, str], subgraph: str, traced: Headers
     ) -> Headers:
         """What one subgraph is told, where no request of ours is sent for it."""
-        told = ruled(
-            self.passed_on(visitor, headers), self.protection.header_rules, headers, subgraph
-        )
+        told = self.told_of_all(visitor, headers, subgraph)
         if visitor.address:
             told = [*told, ("x-forwarded-for", visitor.address)]
         told = [*told, *traced]
@@ -152,6 +150,12 @@ class Edge:
         parent = dict(traced).get("traceparent", "")
         token = dict(told).get("authorization")
         return [*told, signer.header(subgraph, token, b"", parent)] if signer else told
+
+    def told_of_all(self, visitor: Visitor, headers: Mapping[str, str], subgraph: str) -> Headers:
+        """The part of it that is the same for everybody who may have the same answer."""
+        return ruled(
+            self.passed_on(visitor, headers), self.protection.header_rules, headers, subgraph
+        )
 
     def is_stale(self, decided: float) -> bool:
         """Whether what was decided then, on time.monotonic's clock, must be asked again."""

@@ -100,6 +100,7 @@ class Metrics:
         self.circuits_open: dict[str, bool] = {}
         self.in_flight = 0
         self.subscriptions = 0
+        self.shared_sources = 0
         self.documents_kept = 0
         self.loaded_at = time.time()
         self._names: set[str] = set()
@@ -169,6 +170,7 @@ class Metrics:
         gauges = {
             "gateway_requests_in_flight": self.in_flight,
             "gateway_subscriptions": self.subscriptions,
+            "gateway_subscriptions_shared": self.shared_sources,
             "gateway_documents_kept": self.documents_kept,
             "gateway_supergraph_loaded_timestamp_seconds": self.loaded_at,
         }

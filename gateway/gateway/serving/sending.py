@@ -47,6 +47,10 @@ class Sending:
             known = self.circuits[subgraph] = Circuit(subgraph, self.breaker, self._told)
         return known
 
+    def source_circuit(self, subgraph: str) -> Circuit | None:
+        """The circuit of the subgraph's subscriptions: they may fail where its queries do not."""
+        return self.circuit(f"{subgraph} subscriptions")
+
     def _told(self, subgraph: str, state: State) -> None:
         self.metrics.circuits.add(("subgraph", subgraph), ("state", state))
         self.metrics.circuits_open[subgraph] = state != "closed"

@@ -15,7 +15,7 @@ from gateway.errors import (
     TooManySubscriptions,
     Unauthorized,
 )
-from gateway.execution.http import Subgraphs
+from gateway.execution.http import Headers, Subgraphs
 from gateway.execution.streams.sources import Sources
 from gateway.execution.transport import Answer, Request
 from gateway.plan import Fetch, Subscribe
@@ -23,6 +23,7 @@ from gateway.result import Response
 from gateway.serving.documents import Prepared
 from gateway.serving.edge import Edge, Visitor
 from gateway.serving.metrics import Metrics
+from gateway.serving.shared_sources import SharedSources, too_slow
 from gateway.serving.tracing import Tracing
 from gateway.settings import Settings
 
@@ -39,6 +40,7 @@ class Crowd:
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.limits = settings.subscription_limits
         self.metrics = metrics
+        self.shared = SharedSources(self.limits.waiting, metrics)
         self.streams: set[asyncio.Task[None]] = set()
 
     @contextlib.contextmanager
@@ -119,9 +121,7 @@ class Subscriber:
         headers = self.edge.told(self.visitor, self.headers, source.subgraph, traced)
         last: GatewayError | None = None
         try:
-            async with contextlib.aclosing(
-                self.sources.events(source, self.variables, headers)
-            ) as events:
+            async with contextlib.aclosing(self._events(source, headers)) as events:
                 async for event in events:
                     await self._queue(line, event)
         except GatewayError as error:
@@ -134,6 +134,19 @@ class Subscriber:
             while not line.empty():
                 line.get_nowait()
         await line.put(last)
+
+    def _events(self, source: Fetch, headers: Headers) -> AsyncGenerator[Answer, None]:
+        def fresh() -> AsyncGenerator[Answer, None]:
+            gate = self.edge.sending.source_circuit(source.subgraph)
+            return self.sources.events(source, self.variables, headers, gate)
+
+        if not self.settings.protection.share_subscriptions:
+            return fresh()
+        told = self.edge.told_of_all(self.visitor, self.headers, source.subgraph)
+        given = {name: self.variables.get(name) for name in source.variables}
+        place = self.sources.addresses.get(source.subgraph, "")
+        key = (place, source.document, repr(sorted(given.items())), tuple(told))
+        return self.crowd.shared.events(key, fresh)
 
     async def _queue(self, line: Line, event: Answer) -> None:
         if not line.full():
@@ -176,14 +189,6 @@ def _source(prepared: Prepared) -> Fetch:
             "This subscription asks nothing of any subgraph.", "该订阅不涉及任何子图。"
         )
     return root.source
-
-
-def too_slow() -> SubscriberTooSlow:
-    """Why a client is left."""
-    return SubscriberTooSlow(
-        "Events come faster than this client takes them; subscribe again.",
-        "客户端接收事件过慢，订阅已结束；请重新订阅。",
-    )
 
 
 def internal() -> GatewayError:

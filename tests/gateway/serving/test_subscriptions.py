@@ -18,6 +18,7 @@ import pytest
 import requests
 import uvicorn
 
+from gateway.protection import Breaker, Protection
 from gateway.settings import SubscriptionLimits
 from tests.gateway.serving import auction
 from tests.gateway.serving.subscribing import (
@@ -173,6 +174,67 @@ def running(file: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
         process.wait()
         assert process.stderr is not None
         process.stderr.close()
+
+
+async def test_equal_subscriptions_listen_to_one_source_and_each_gets_every_event() -> None:
+    protection = Protection(share_subscriptions=True)
+    with auction_house(protection=protection) as house:
+        async with (
+            house.connected() as one,
+            house.connected() as two,
+            house.connected("x") as other,
+        ):
+            await one.subscribe(ENDLESS)
+            first = await one.hear()
+            await two.subscribe(ENDLESS)
+            await two.hear()
+            await other.subscribe(ENDLESS)
+            await other.hear()
+            assert len(auction.WATCHERS) == 2, "another token is another source"
+            heard = [(await two.hear())["payload"]["data"]["bids"] for _ in range(3)]
+            await one.say(type="complete", id="1")
+            heard += [(await two.hear())["payload"]["data"]["bids"] for _ in range(3)]
+
+        numbers = [bid["number"] for bid in heard]
+        assert first["payload"]["data"]["bids"]["bidder"] == {"name": "Ann"}
+        assert numbers == list(range(numbers[0], numbers[0] + 6)), "nothing lost when another left"
+        await nobody_watches(house)
+
+
+async def test_who_falls_behind_a_shared_source_is_left_and_nobody_else_waits() -> None:
+    limits = SubscriptionLimits(waiting=2, slow_seconds=60)
+    protection = Protection(share_subscriptions=True)
+    flood = "subscription { flood(size: 200000) }"
+    with auction_house(subscription_limits=limits, protection=protection) as house:
+        async with house.connected() as quick, house.connected() as slow:
+            await slow.subscribe(flood)
+            slow.connection.transport.pause_reading()
+            await quick.subscribe(flood)
+            found = [await quick.hear() for _ in range(60)]
+            assert {each["type"] for each in found} == {"next"}
+            slow.connection.transport.abort()
+
+
+async def test_a_source_that_keeps_failing_is_left_alone_for_a_while() -> None:
+    urls = {"auction": "http://127.0.0.1:1", "people": "http://127.0.0.1:1"}
+    protection = Protection(breaker=Breaker(requests=3, open_seconds=60))
+    limits = SubscriptionLimits(reconnects=0)
+    with auction_house(
+        supergraph=composed(urls), subscription_limits=limits, protection=protection
+    ) as house:
+        async with house.connected() as client:
+            for number in range(5):
+                await client.subscribe(ENDLESS, id=str(number))
+                (last,) = await client.all()
+                assert last["payload"][0]["extensions"]["code"] == "SUBGRAPH_UNAVAILABLE"
+        numbers = await asyncio.to_thread(_numbers, house)
+
+    assert "failed too often" in last["payload"][0]["message"]
+    assert 'gateway_circuit_open{subgraph="auction subscriptions"} 1' in numbers
+
+
+def _numbers(house: AuctionHouse) -> str:
+    return requests.get(f"{house.url}/metrics", timeout=5).text
 
 
 def test_tells_how_many_there_are() -> None:

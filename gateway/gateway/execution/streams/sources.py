@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import random
 import time
 from collections.abc import AsyncGenerator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gateway.errors import SubgraphUnavailable
 from gateway.execution.http import Headers
@@ -19,6 +20,19 @@ if TYPE_CHECKING:
 
 LONG_ENOUGH = 30.0
 """A connection that held so many seconds was a good one: counting starts anew."""
+
+
+class Gate(Protocol):
+    """Says whether a source that keeps failing may be tried now."""
+
+    def enter(self) -> bool:
+        """Ask to try; True when this is the probe. Raises SubgraphUnavailable."""
+
+    def leave(self, *, failed: bool, probe: bool) -> None:
+        """Say how it went."""
+
+    def abandon(self, *, probe: bool) -> None:
+        """Nobody waited for the end."""
 
 
 class Sources:
@@ -51,14 +65,19 @@ class Sources:
             await client.close()
 
     async def events(
-        self, fetch: Fetch, variables: Mapping[str, Any], headers: Headers
+        self,
+        fetch: Fetch,
+        variables: Mapping[str, Any],
+        headers: Headers,
+        gate: Gate | None = None,
     ) -> AsyncGenerator[Answer, None]:
         """Yield every event; raise SubgraphFailed when the source cannot be found (again)."""
         failures = 0
         while True:
             began = time.monotonic()
             try:
-                async with contextlib.aclosing(self._once(fetch, variables, headers)) as found:
+                once = _gated(self._once(fetch, variables, headers), gate)
+                async with contextlib.aclosing(once) as found:
                     async for answer in found:
                         failures = 0
                         yield answer
@@ -69,7 +88,9 @@ class Sources:
                 failures += 1
                 if failures > self.limits.reconnects:
                     raise
-            await asyncio.sleep(min(30.0, self.limits.reconnect_seconds * 2 ** (failures - 1)))
+            pause = min(30.0, self.limits.reconnect_seconds * 2 ** (failures - 1))
+            # Thousands of subscribers lose their source in the same moment; they do not come back in one.
+            await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311  no secret
 
     def _once(
         self, fetch: Fetch, variables: Mapping[str, Any], headers: Headers
@@ -94,6 +115,30 @@ class Sources:
             (client,) = self._clients
             return server_sent.events(client, name, url, payload, headers, self.subgraph_limits)
         return websocket.events(name, _ws(url), payload, headers, self.subgraph_limits)
+
+
+async def _gated(
+    events: AsyncGenerator[Answer, None], gate: Gate | None
+) -> AsyncGenerator[Answer, None]:
+    """Let a source be tried only through its gate, which hears whether it could be reached."""
+    probe = gate.enter() if gate else False
+    began = time.monotonic()
+    told = gate is None
+    try:
+        async with contextlib.aclosing(events):
+            async for answer in events:
+                if gate is not None and not told:
+                    told = True
+                    gate.leave(failed=False, probe=probe)
+                yield answer
+    except SubgraphUnavailable:
+        if gate is not None and not told:
+            told = True
+            gate.leave(failed=time.monotonic() - began < LONG_ENOUGH, probe=probe)
+        raise
+    finally:
+        if gate is not None and not told:
+            gate.abandon(probe=probe)
 
 
 def _ws(url: str) -> str:
