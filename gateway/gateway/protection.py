@@ -216,6 +216,8 @@ class Protection:
     """Headers that no other site's page can send unasked; uploads need one, or a bearer token."""
     preflight_get: bool | None = None
     """GET needs one too; None: in production."""
+    mask_errors: bool | None = None
+    """Errors of subgraphs that have no code of their own lose their words; None: in production."""
     cost: int | None = None
     """The most that an operation may cost by `@cost` and `@listSize`."""
     list_size: int = 10

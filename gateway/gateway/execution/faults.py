@@ -9,6 +9,8 @@ from gateway.result import Fault
 ClientPath = tuple[str | int, ...]
 
 MOST_FAULTS = 500
+DEFAULT_CODE = "SUBGRAPH_ERROR"
+"""Of an error that a subgraph gave none."""
 HIDDEN_EXTENSIONS = frozenset({"stacktrace", "exception", "debug"})
 
 
@@ -42,7 +44,7 @@ class Faults:
             Fault(
                 str(error.get("message", "")),
                 path,
-                code if isinstance(code, str) else "SUBGRAPH_ERROR",
+                code if isinstance(code, str) else DEFAULT_CODE,
                 extensions=extensions,
             )
         )

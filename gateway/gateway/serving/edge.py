@@ -50,7 +50,12 @@ class Edge:
         self.limiter = (
             Limiter(protection.rates, production=settings.production) if protection.rates else None
         )
-        self.sending = Sending(protection, metrics, settings.subgraph_limits.seconds)
+        self.sending = Sending(
+            protection,
+            metrics,
+            settings.subgraph_limits.seconds,
+            production=settings.production,
+        )
         self.stored = _stored(settings)
         self.pinned = Pinned(protection.pin) if protection.pin else None
         ours = (protection.actor, protection.pin)

@@ -19,6 +19,7 @@ from gateway.execution.tree import copied
 from gateway.protection import Protection
 from gateway.serving.breaker import Circuit, State
 from gateway.serving.headers import ruled
+from gateway.serving.masking import mask
 from gateway.serving.metrics import Metrics
 from gateway.serving.uploads import Files
 
@@ -28,12 +29,16 @@ Key = tuple[str, bytes, tuple[tuple[str, str], ...]]
 class Sending:
     """What all requests share: circuits, and queries under way."""
 
-    def __init__(self, protection: Protection, metrics: Metrics, seconds: float) -> None:
+    def __init__(
+        self, protection: Protection, metrics: Metrics, seconds: float, *, production: bool = False
+    ) -> None:
         self.header_rules = protection.header_rules
         self.shares = protection.share_queries
         self.breaker = protection.breaker
         self.timeout_header = (protection.deadline_header or "").encode()
         self.signer = _signer(protection)
+        asked = protection.mask_errors
+        self.masks = production if asked is None else asked
         self.metrics = metrics
         self.seconds = seconds
         """What one subgraph request may take."""
@@ -119,8 +124,17 @@ class Careful:
             headers = ruled(headers, sending.header_rules, self.client, request.fetch.subgraph)
             sender = self._sender(headers)
         if sending.shares and request.fetch.kind == "query" and not self.alone:
-            return await self._shared(request, headers, sender)
-        return await self._guarded(request, sender)
+            answer = await self._shared(request, headers, sender)
+        else:
+            answer = await self._guarded(request, sender)
+        if sending.masks and "errors" in answer:
+            self.mask(answer, request.fetch.subgraph)
+        return answer
+
+    def mask(self, answer: Answer, subgraph: str) -> None:
+        """Take words out of the answer that were not written for clients."""
+        language = self.client.get("accept-language", "")
+        mask(answer, subgraph, chinese=language.strip().lower().startswith("zh"))
 
     async def _shared(self, request: Request, headers: Headers, sender: Sender) -> Answer:
         key = (request.fetch.subgraph, request.body, tuple(headers))

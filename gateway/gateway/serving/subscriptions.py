@@ -167,7 +167,11 @@ class Subscriber:
         sender = self.edge.sender(self.visitor, self.headers, self.subgraphs, trace, deadline)
 
         async def send(request: Request) -> Answer:
-            return event if request.fetch is source else await sender(request)
+            if request.fetch is not source:
+                return await sender(request)
+            if self.edge.sending.masks and "errors" in event:
+                sender.mask(event, source.subgraph)
+            return event
 
         with trace.stage("graphql.execute"):
             response = await self.prepared.executable.run(self.variables, send, self.locale)
