@@ -145,6 +145,7 @@ def _serve(given: argparse.Namespace) -> int:
         supergraph=given.supergraph,
         subgraph_urls=dict(pair(text, "--subgraph-url") for text in given.subgraph_url),
         event_sources=dict(event_source(text) for text in given.subscriptions),
+        labels=tuple(given.label),
         host=given.host,
         port=given.port,
         title=given.title,

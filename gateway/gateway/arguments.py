@@ -107,6 +107,7 @@ def _serve_arguments(parser: argparse.ArgumentParser) -> None:
         help="how a subgraph serves subscriptions: graphql-transport-ws (the default) or server-sent "
         "events, and where, if not at its own address",
     )
+    add("--label", action="append", default=[], help="a label of @override that is on")
     add("--header", action="append", default=[], metavar="NAME", help="a further header passed on")
     add(
         "--otlp-endpoint",

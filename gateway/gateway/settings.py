@@ -102,6 +102,8 @@ class Settings:
     event_sources: Mapping[str, EventSource] = field(default_factory=dict)
     """By subgraph name; a subgraph that is not named serves `graphql-transport-ws` at its address."""
     subscription_limits: SubscriptionLimits = field(default_factory=SubscriptionLimits)
+    labels: tuple[str, ...] = ()
+    """Labels of progressive `@override` that are on; `percent(N)` needs no mention."""
     documents: int = 1_000
     """Prepared operations that are kept, at most."""
     document_characters: int = 250_000

@@ -28,6 +28,8 @@ class Access:
     demanded: tuple[Right, ...]
     refuse: bool
     """Refuse the whole operation instead of leaving fields out."""
+    labels: frozenset[str] = frozenset()
+    """Of progressive overrides: those that are on."""
     variants: dict[tuple[bool, ...], "Variant"] = field(default_factory=dict)
 
     def policies(self) -> frozenset[str]:
@@ -59,7 +61,7 @@ class Access:
         at_root = any(len(place.path) == 1 for place in hidden)
         if self.refuse or (self.operation.kind == "subscription" and at_root):
             raise _unauthorized(hidden)
-        plan = self.curtain.show_as_null(make_plan(self.supergraph, seen))
+        plan = self.curtain.show_as_null(make_plan(self.supergraph, seen, labels=self.labels))
         return Variant(plan, make(plan), tuple(hidden))
 
 

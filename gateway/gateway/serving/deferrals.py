@@ -18,7 +18,10 @@ MOST_WAYS = 16
 class Deferrals:
     """Plans with pieces, made when they are first wanted."""
 
-    def __init__(self, supergraph: Supergraph, operation: Operation) -> None:
+    def __init__(
+        self, supergraph: Supergraph, operation: Operation, labels: frozenset[str] = frozenset()
+    ) -> None:
+        self.labels = labels
         self.supergraph = supergraph
         self.operation = operation
         finder = _Conditions()
@@ -37,7 +40,7 @@ class Deferrals:
 
     def _plan(self, true: frozenset[str]) -> Deferring | None:
         operation = choose(self.operation.document, self.operation.name, deferring=true)
-        found = plan(self.supergraph, operation)
+        found = plan(self.supergraph, operation, labels=self.labels)
         if found.pieces is None or found.asides:  # the schema below the root is told at once
             return None
         return Deferring(found, self.supergraph.schema)

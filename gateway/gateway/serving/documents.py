@@ -107,8 +107,12 @@ Key = tuple[str, str | None]
 class Documents:
     """The documents of one supergraph; swapped together with it."""
 
-    def __init__(self, supergraph: Supergraph, settings: Settings) -> None:
+    def __init__(
+        self, supergraph: Supergraph, settings: Settings, labels: frozenset[str] = frozenset()
+    ) -> None:
         self.supergraph = supergraph
+        self.labels = labels
+        """Of progressive overrides: those that are on."""
         self.settings = settings
         rights = rights_of(supergraph)
         self.curtain = Curtain(supergraph, rights) if rights else None
@@ -153,10 +157,10 @@ class Documents:
             return self._planned(operation, text)
 
     def _planned(self, operation: Operation, text: str) -> Prepared:
-        plan = make_plan(self.supergraph, operation)
+        plan = make_plan(self.supergraph, operation, labels=self.labels)
         deferrals = None
         if "@defer" in text and operation.kind != "subscription":
-            deferrals = Deferrals(self.supergraph, operation)
+            deferrals = Deferrals(self.supergraph, operation, self.labels)
         schema = self.supergraph.schema
         return Prepared(
             kind=operation.kind,
@@ -176,7 +180,9 @@ class Documents:
             return None
         authentication = self.settings.protection.authentication
         refuse = authentication is not None and authentication.unauthorized == "refuse"
-        return Access(self.supergraph, self.curtain, operation, demanded, refuse)
+        return Access(
+            self.supergraph, self.curtain, operation, demanded, refuse, labels=self.labels
+        )
 
 
 def check_valid(document: DocumentNode, schema: GraphQLSchema, *, production: bool) -> None:

@@ -209,7 +209,7 @@ class GraphQL:
 
     def prepared(self, question: Question, trace: RequestTrace) -> Prepared | Refused:
         """What to run, or why not."""
-        documents, metrics = self.state.documents, self.state.metrics
+        documents, metrics = self.state.rollout.documents(), self.state.metrics
         known = documents.cached(question.query, question.operation_name)
         metrics.document(known=known is not None)
         if known is None:

@@ -16,6 +16,7 @@ from gateway.serving.documents import Documents, Key
 from gateway.serving.edge import Edge
 from gateway.serving.metrics import Metrics
 from gateway.serving.published import Published, is_published
+from gateway.serving.rollout import Rollout
 from gateway.serving.subscriptions import Crowd
 from gateway.serving.tracing import Tracing
 from gateway.settings import Settings
@@ -42,7 +43,7 @@ class State:
         self.settings = settings
         self.metrics = Metrics()
         self.sdl = read(settings.supergraph)
-        self.documents = Documents(load(self.sdl), settings)
+        self.rollout = Rollout(load(self.sdl), settings)
         self.edge = Edge(settings, self.metrics)
         self.ready = False
 
@@ -99,14 +100,12 @@ class State:
             return True
         try:
             # In a thread: a large supergraph takes longer to read than requests should wait.
-            documents = await asyncio.to_thread(
-                self._fresh, sdl, tuple(self.documents.known.keys())
-            )
+            rollout = await asyncio.to_thread(self._fresh, sdl, tuple(self.documents.known.keys()))
         except GatewayError as error:
             return self._refuse(error, settled=True)
-        self.subgraphs = self.subgraphs.moved(self._addresses(documents.supergraph))
+        self.subgraphs = self.subgraphs.moved(self._addresses(rollout.supergraph))
         self.sources = self.sources.moved(self.subgraphs.addresses)
-        self.documents, self.sdl = documents, sdl
+        self.rollout, self.sdl = rollout, sdl
         self.metrics.loaded_at = time.time()
         self.metrics.reloads.add(("outcome", "taken"))
         log.info("a new supergraph is served: %s", fingerprint(sdl))
@@ -117,12 +116,17 @@ class State:
         log.error("the new supergraph is refused, the old one stays: %s", error.en)
         return settled
 
-    def _fresh(self, sdl: str, busy: tuple[Key, ...]) -> Documents:
+    @property
+    def documents(self) -> Documents:
+        """The documents where no override's luck is thrown."""
+        return self.rollout.base
+
+    def _fresh(self, sdl: str, busy: tuple[Key, ...]) -> Rollout:
         """The new supergraph's documents, with those used last prepared already."""
-        documents = Documents(load(sdl), self.settings)
+        rollout = Rollout(load(sdl), self.settings)
         for text, name in busy[-WARMED:]:
-            documents.prepare(text, name, lambda _: nullcontext())
-        return documents
+            rollout.base.prepare(text, name, lambda _: nullcontext())
+        return rollout
 
     def _addresses(self, supergraph: Supergraph) -> Mapping[str, str]:
         addresses = {name: endpoint.url for name, endpoint in supergraph.endpoints.items()}
