@@ -60,5 +60,5 @@ class OffBoarding:
         return CustomerHandover.of(found) if found else None
 
     @classmethod
-    def resolve_reference(cls, info: CustomersInfo, user_id: strawberry.ID) -> OffBoarding:
-        return cls(user_id=user_id)
+    def resolve_reference(cls, info: CustomersInfo, user_id: strawberry.ID) -> OffBoarding | None:
+        return cls(user_id=user_id) if info.context.may("User", "off_board") else None
