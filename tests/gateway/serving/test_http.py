@@ -158,7 +158,7 @@ def test_an_operation_that_is_too_large_is_refused_quickly(
 
     assert answer.status_code == 400
     assert "data" not in answer.json()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 15  # a busy machine's seconds; without limits it is minutes
     assert not any(part.requests for part in house.all())
 
 

@@ -228,7 +228,7 @@ def a_worker(settings: IntegrationsSettings) -> Iterator[subprocess.Popen[bytes]
                 process.wait()
 
 
-def until(question: Callable[[], bool], seconds: float = 45) -> None:
+def until(question: Callable[[], bool], seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while not question():
         assert time.monotonic() < deadline, "it did not happen in time"
