@@ -145,7 +145,8 @@ def settings_for(database_url: str, redis_url: str, **more: Any) -> IdentitySett
         redis_url=redis_url,
         issuer_url="http://127.0.0.1:1",
         secret="a secret of the tests, long enough",
-        **more,
+        # Most tests sign in with the first password of users they made.
+        **{"temporary_passwords": False, **more},
     )
 
 

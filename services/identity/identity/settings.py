@@ -42,6 +42,12 @@ class IdentitySettings(Settings, frozen=True, kw_only=True):
     """Whether a sign-in provider may be at an http address; for development only."""
     fresh_seconds: Annotated[int, msgspec.Meta(ge=60)] = 10 * MINUTE
     """How long after signing in somebody may change their ways to sign in."""
+    password_words: str = ""
+    """Words, separated by commas, that no password is built on: the company's names and products."""
+    temporary_passwords: bool = True
+    """Whether a password that somebody else set is changed at the first sign-in."""
+    reset_code_hours: Annotated[int, msgspec.Meta(ge=1, le=168)] = 24
+    """How long a code is good with which somebody sets a new password."""
     passkey_domain: str = ""
     """The domain that passkeys are for; empty: the host of the first frontend."""
     passkey_user_verification: Literal["required", "preferred", "discouraged"] = "preferred"

@@ -38,7 +38,7 @@ class Office:
 
     def __init__(self, settings: IdentitySettings) -> None:
         self.settings = settings
-        self.passwords = Passwords()
+        self.passwords = Passwords(("huichi", *settings.password_words.split(",")))
         self.lifetimes = Lifetimes(
             unused=timedelta(seconds=settings.refresh_token_seconds),
             at_most=timedelta(seconds=settings.session_seconds),

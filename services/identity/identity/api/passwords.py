@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -19,9 +19,19 @@ MOST_WAITING = 200
 class Passwords:
     """Hashes and checks. Each check takes about 20 ms of one processor and 19 MiB."""
 
-    def __init__(self) -> None:
+    def __init__(self, words: Sequence[str] = ()) -> None:
+        self._words = tuple(words)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="password")
         self._waiting = 0
+
+    async def accepted(self, text: str, username: str, name: str = "", *, field: str) -> str:
+        """The password, if it is not guessed soon; `name` is how its owner is called."""
+        words = (*self._words, name)
+        return await self._run(lambda: password.accepted(text, username, field=field, words=words))
+
+    async def refuse_same(self, kept: str, text: str, *, field: str) -> None:
+        """A password that has to be changed is changed to another one."""
+        await self._run(lambda: password.refuse_same(kept, text, field=field))
 
     async def hashed(self, text: str) -> str:
         """The password as it is kept."""

@@ -18,6 +18,7 @@ from identity.api.directory_group import DirectoryGroupMutation, DirectoryGroupQ
 from identity.api.emergency_access import EmergencyAccessMutation, EmergencyAccessQuery
 from identity.api.off_boarding import OffBoarding, OffBoardingMutation, OffBoardingQuery
 from identity.api.passkey import PasskeyMutation, PasskeyQuery
+from identity.api.password_reset import PasswordResetMutation
 from identity.api.project import Project, ProjectMutation, ProjectQuery
 from identity.api.provider import ProviderMutation, ProviderQuery
 from identity.api.role import RoleMutation, RoleQuery
@@ -57,6 +58,7 @@ class Query(
 @strawberry.type(description="What can be done.")
 class Mutation(
     SigningMutation,
+    PasswordResetMutation,
     SessionMutation,
     UserMutation,
     DepartmentMutation,

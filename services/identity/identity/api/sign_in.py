@@ -43,6 +43,7 @@ class Beside:
 
     code: str | None = None
     passkey: str | None = None
+    new_password: str | None = None
 
 
 async def sign_in(
@@ -51,11 +52,14 @@ async def sign_in(
     """Raises `Throttled`, or `Unauthenticated` in the same words and time for every reason."""
     office, username, throttle = ctx.loaders.office, asked_username(asked), _throttle(ctx)
     known, kept = await proved(ctx, username, password)
+    if known.must_change and beside.new_password is None:
+        return Asked(Ask.NEW_PASSWORD)
+    fresh = await _new_hash(ctx, known, kept, beside.new_password)
     codes = await _counted(ctx, username, beside)
     second = _second(ctx, beside, required=needs_second(ctx, known.id))
     try:
         opened = await ctx.write(
-            commands.open_session, known.id, kept, origin_of(ctx), office.lifetimes, second
+            commands.open_session, known.id, kept, origin_of(ctx), office.lifetimes, second, fresh
         )
     except WrongCode as problem:
         raise await _refused(ctx, known.id, beside, problem) from problem
@@ -96,6 +100,24 @@ async def finish_by_provider(
     return opened
 
 
+async def _new_hash(
+    ctx: IdentityContext, known: Credentials, kept: str, text: str | None
+) -> str | None:
+    """The new password of somebody who has to change theirs. Raises `BadInput`."""
+    if text is None:
+        return None
+    if not known.must_change:
+        raise BadInput(
+            "newPassword is for a password that has to be changed; use changePassword.",
+            "newPassword 仅用于必须更改的密码，请使用 changePassword。",
+            field="newPassword",
+        )
+    passwords = ctx.loaders.office.passwords
+    await passwords.accepted(text, known.username, known.display_name, field="newPassword")
+    await passwords.refuse_same(kept, text, field="newPassword")
+    return await passwords.hashed(text)
+
+
 async def _counted(
     ctx: IdentityContext, username: str, beside: Beside
 ) -> Callable[[], Awaitable[None]]:
@@ -120,7 +142,7 @@ def _second(ctx: IdentityContext, beside: Beside, *, required: bool) -> Second:
 async def _asked(ctx: IdentityContext, whose: UserId, need: Ask) -> Asked:
     """What is needed, with a challenge for those who have a passkey."""
     relying = ctx.loaders.office.relying
-    if need is Ask.ENROL or relying is None:
+    if need not in (Ask.CODE, Ask.PASSKEY) or relying is None:
         return Asked(need)
     return Asked(need, await ctx.write(passkeys.begin_sign_in, relying, whose))
 
@@ -177,9 +199,9 @@ async def change_password(ctx: IdentityContext, current: str, new: str) -> None:
     known = await ctx.read(users.credentials_of, me)
     if known is None or known.password_hash is None:
         raise _wrong()
-    domain.accepted(new, known.username, field="newPassword")
-    await throttle.count(known.username, ctx.client)
     passwords = ctx.loaders.office.passwords
+    await passwords.accepted(new, known.username, known.display_name, field="newPassword")
+    await throttle.count(known.username, ctx.client)
     if not await passwords.matches(known.password_hash, current):
         raise BadInput(
             "currentPassword is not your password.",

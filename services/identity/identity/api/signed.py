@@ -25,7 +25,8 @@ strawberry.enum(
     name="SignInNeed",
     description="CODE: sign in again with `code`, or with `passkey` where `passkeyOptions` is there. ENROL: a role needs a second factor and there "
     "is none; `beginSecondFactor` makes one, its first code puts it in force, or `beginPasskey` makes "
-    "a passkey. PASSKEY: sign in again with `passkey`, or with a recovery code as `code`.",
+    "a passkey. PASSKEY: sign in again with `passkey`, or with a recovery code as `code`. "
+    "NEW_PASSWORD: somebody else set the password; sign in again with `newPassword` too.",
 )
 
 

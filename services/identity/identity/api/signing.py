@@ -58,9 +58,16 @@ class SigningMutation:
             ),
         ] = None,
         passkey: PasskeyArgument = None,
+        new_password: Annotated[
+            str | None,
+            strawberry.argument(
+                description="Where `needs` was NEW_PASSWORD: the password from now on, 10 to 200 "
+                "characters, not easy to guess."
+            ),
+        ] = None,
     ) -> SignInPayload:
         try:
-            beside = Beside(code, passkey)
+            beside = Beside(code, passkey, new_password)
             opened = await sign_in(info.context, username, password, beside)
             return await signed(info.context, opened)
         except Unauthenticated as problem:

@@ -21,7 +21,6 @@ from identity.api.loaders import IdentityInfo
 from identity.api.role import Role, roles_named
 from identity.commands import user as commands
 from identity.commands.user import UNSET, Change, Draft, Unset
-from identity.domain import password as password_domain
 from identity.domain.ids import DepartmentId, UserId
 from identity.domain.moment import zoned
 from identity.domain.text import optional
@@ -166,6 +165,11 @@ class CreateUserInput:
         default=None,
         description="Their first password, 10 to 200 characters; without one they cannot sign in.",
     )
+    must_change_password: bool | None = strawberry.field(
+        default=None,
+        description="Whether they have to change it when they sign in first. Left out: people do, "
+        "unless the settings say otherwise.",
+    )
 
 
 @strawberry.input(description="What is to become of a user; what is left out stays.")
@@ -265,7 +269,9 @@ class UserMutation:
             roles=tuple(input.roles),
             kind=input.kind,
             access_until=zoned(input.access_until) if input.access_until else None,
-            password_hash=await _hashed(info, input.password, input.username),
+            password_hash=await _hashed(info, input.password, input.username, input.display_name),
+            must_change_password=input.password is not None
+            and _must_change(info, input.must_change_password, input.kind),
         )
         scope = info.context.scope("User", "create")
         return await _answer(
@@ -324,12 +330,26 @@ class UserMutation:
         password: Annotated[
             str, strawberry.argument(description="10 to 200 characters, not easy to guess.")
         ],
+        must_change: Annotated[
+            bool | None,
+            strawberry.argument(
+                description="Whether they have to change it when they sign in next. Left out: "
+                "people do, unless the settings say otherwise."
+            ),
+        ] = None,
     ) -> UserPayload:
         user_id, scope = UserId(uuid(id, "id")), info.context.scope("User", "update")
         known = await info.context.read(store.by_ids, scope, [user_id])
-        hashed = await _hashed(info, password, known[0].username if known[0] else "")
+        found = known[0]
+        hashed = await _hashed(
+            info,
+            password,
+            found.username if found else "",
+            found.display_name if found else "",
+        )
         assert hashed is not None
-        await info.context.write(commands.set_password, scope, user_id, hashed)
+        must = _must_change(info, must_change, found.kind if found else Kind.PERSON)
+        await info.context.write(commands.set_password, scope, user_id, hashed, must_change=must)
         return await _answer(info, user_id)
 
 
@@ -345,11 +365,19 @@ async def _done(
     )
 
 
-async def _hashed(info: IdentityInfo, password: str | None, username: str) -> str | None:
+async def _hashed(info: IdentityInfo, password: str | None, username: str, name: str) -> str | None:
     if password is None:
         return None
-    password_domain.accepted(password, username.strip(), field="password")
-    return await info.context.loaders.office.passwords.hashed(password)
+    passwords = info.context.loaders.office.passwords
+    await passwords.accepted(password, username, name, field="password")
+    return await passwords.hashed(password)
+
+
+def _must_change(info: IdentityInfo, said: bool | None, kind: Kind) -> bool:
+    """Nobody but its owner should know a password for long; programs change theirs by hand."""
+    if said is not None:
+        return said
+    return kind is Kind.PERSON and info.context.loaders.office.settings.temporary_passwords
 
 
 async def _answer(info: IdentityInfo, id: UserId) -> UserPayload:

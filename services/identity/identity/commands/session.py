@@ -46,17 +46,25 @@ def open_session(
     origin: Origin,
     lasts: Lifetimes,
     second: Second,
+    new_hash: str | None = None,
 ) -> Opened | Ask | None:
     """Begin a session for somebody whose password was right; None if that changed meanwhile.
 
+    With the hash of a new password it takes the place of one that has to be changed.
     Raises `WrongCode`.
     """
     present = users.credentials_of(session, user)
     if present is None or not present.active or present.password_hash != checked_hash:
         return None
+    if present.must_change and new_hash is None:
+        return Ask.NEW_PASSWORD
     found = passed(session, second, user)
     if isinstance(found, Ask):
         return found
+    if present.must_change and new_hash is not None:
+        users.change(session, user, password_hash=new_hash, must_change_password=False)
+        store.end_all(session, user, Ending.PASSWORD_CHANGED)
+        audit.record(session, Actor(user), "change_password", "User", str(user))
     return begin_session(session, user, origin, lasts, found)
 
 
@@ -127,7 +135,7 @@ def change_password(session: Session, actor: Actor, checked_hash: str, hashed: s
     present = users.credentials_of(session, me)
     if present is None or not present.active or present.password_hash != checked_hash:
         raise over()
-    users.change(session, me, password_hash=hashed)
+    users.change(session, me, password_hash=hashed, must_change_password=False)
     mine = SessionId(actor.session_id) if actor.session_id else None
     store.end_all(session, me, Ending.PASSWORD_CHANGED, but=mine)
     audit.record(session, actor, "change_password", "User", str(me))

@@ -40,6 +40,7 @@ class Draft:
     kind: Kind = Kind.PERSON
     password_hash: str | None = None
     access_until: datetime | None = None
+    must_change_password: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ def create_user(session: Session, scope: Scope, draft: Draft, key: str | None = 
             department=draft.department,
             password_hash=draft.password_hash,
             access_until=until,
+            must_change_password=draft.must_change_password,
         )
         if draft.roles:
             _give(session, scope, id, draft.roles)
@@ -176,10 +178,12 @@ def activate_user(session: Session, scope: Scope, id: UserId, expected: int | No
     return id
 
 
-def set_password(session: Session, scope: Scope, id: UserId, hashed: str) -> UserId:
+def set_password(
+    session: Session, scope: Scope, id: UserId, hashed: str, *, must_change: bool
+) -> UserId:
     """Give somebody a new password in their stead; all their sessions end."""
     held(session, scope, id, None)
-    store.change(session, id, password_hash=hashed)
+    store.change(session, id, password_hash=hashed, must_change_password=must_change)
     sessions.end_all(session, id, Ending.PASSWORD_CHANGED)
     audit.record(
         session, scope.actor, "set_password", "User", str(id), policy_version=scope.version

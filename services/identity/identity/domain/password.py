@@ -5,60 +5,59 @@ Hashing takes about 20 ms and 19 MiB on purpose; callers run it outside of the e
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from chassis.errors import BadInput
+from identity.domain.guessable import SAID, Reason, why
 
 SHORTEST, LONGEST = 10, 200
-# What attackers try first, in the lengths we accept; shorter ones are refused anyway.
-_TRIED_FIRST = (
-    "password",
-    "qwertyuiop",
-    "1q2w3e4r5t",
-    "iloveyou",
-    "administrator",
-    "woaini",
-    "letmein",
-)
-_ROWS = (
-    "01234567890123456789",
-    "98765432109876543210",
-    "abcdefghijklmnopqrstuvwxyz",
-    "qwertyuiopasdfghjklzxcvbnm",
-)
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 # Checked when nobody has the user name, so that this takes as long as a wrong password.
 _NOBODY = _hasher.hash("nobody has this password")
 
 
-def accepted(password: str, username: str, *, field: str) -> str:
-    """The password, if it is one that is not guessed at once."""
+def accepted(password: str, username: str, *, field: str, words: Iterable[str] = ()) -> str:
+    """The password, if it is one that is not guessed soon by who knows these words of its owner.
+
+    Takes some milliseconds, in the worst case half a second.
+    """
     if not SHORTEST <= len(password) <= LONGEST:
         raise BadInput(
             f"{field} has {len(password)} characters; {SHORTEST} to {LONGEST} are needed.",
             f"{field} 有 {len(password)} 个字符，须为 {SHORTEST} 至 {LONGEST} 个。",
             field=field,
         )
-    if _is_guessable(password.lower(), username):
+    reason = _guessable(password, username, words)
+    if reason is not None:
+        en, zh = SAID[reason]
         raise BadInput(
-            f"{field} is easy to guess: a row of keys, a common word or the user name. "
-            "Use several unrelated words.",
-            f"{field} 太容易被猜到（键盘顺序、常见词或用户名），请使用几个互不相关的词。",
+            f"{field} is easy to guess: {en}. Use several unrelated words.",
+            f"{field} 太容易被猜到：{zh}。请使用几个互不相关的词。",
             field=field,
+            reason=reason.value,
         )
     return password
 
 
-def _is_guessable(password: str, username: str) -> bool:
-    letters = "".join(character for character in password if character.isalnum())
-    return (
-        len(set(password)) < 5
-        or username.lower() in password
-        or any(password in row or letters in row for row in _ROWS)
-        or any(len(letters.replace(word, "")) < 5 for word in _TRIED_FIRST if word in letters)
-    )
+def refuse_same(kept: str, password: str, *, field: str) -> None:
+    """A password that has to be changed is changed to another one."""
+    if matches(kept, password):
+        raise BadInput(
+            f"{field} is the password that you have; choose another one.",
+            f"{field} 与当前密码相同，请换一个。",
+            field=field,
+        )
+
+
+def _guessable(password: str, username: str, words: Iterable[str]) -> Reason | None:
+    name = username.strip().lower()
+    if name and name in password.lower():
+        return Reason.PERSONAL
+    return why(password, (username, *words))
 
 
 def hashed(password: str) -> str:

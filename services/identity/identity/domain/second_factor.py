@@ -30,6 +30,7 @@ class Ask(Enum):
 
     CODE = "code"
     PASSKEY = "passkey"
+    NEW_PASSWORD = "new_password"  # noqa: S105 — the name of a need
     ENROL = "enrol"
 
 
@@ -65,7 +66,12 @@ def step_of(secret: bytes, code: str, now: float, used: int) -> int | None:
 
 def recovery_codes() -> list[str]:
     """New codes for when the telephone is lost; each is good once."""
-    return [_grouped(secrets.token_bytes(_CODE_BYTES)) for _ in range(CODES)]
+    return [recovery_code() for _ in range(CODES)]
+
+
+def recovery_code() -> str:
+    """A code of 80 random bits that people can read aloud."""
+    return _grouped(secrets.token_bytes(_CODE_BYTES))
 
 
 def recovery_digest(code: str) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    Boolean,
     Column,
     ColumnElement,
     DateTime,
@@ -53,6 +54,7 @@ user = Table(
     Column("access_until", DateTime(timezone=True)),
     Column("access_ended_at", DateTime(timezone=True)),
     Column("left_at", DateTime(timezone=True)),
+    Column("must_change_password", Boolean, nullable=False, server_default="false"),
     Column("version", Integer, nullable=False, server_default="1"),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
@@ -94,6 +96,8 @@ class Credentials:
     username: str
     password_hash: str | None
     active: bool
+    display_name: str
+    must_change: bool
 
 
 WORKS_HERE: ColumnElement[bool] = and_(
@@ -208,11 +212,25 @@ def credentials_of(session: Session, id: UserId) -> Credentials | None:
 
 
 def _credentials(session: Session, condition: ColumnElement[bool]) -> Credentials | None:
-    columns = (user.c.id, user.c.username, user.c.password_hash, WORKS_HERE.label("active"))
+    columns = (
+        user.c.id,
+        user.c.username,
+        user.c.password_hash,
+        WORKS_HERE.label("active"),
+        user.c.display_name,
+        user.c.must_change_password,
+    )
     one = session.execute(select(*columns).where(condition)).one_or_none()
     if one is None:
         return None
-    return Credentials(UserId(one.id), one.username, one.password_hash, one.active)
+    return Credentials(
+        UserId(one.id),
+        one.username,
+        one.password_hash,
+        one.active,
+        one.display_name,
+        one.must_change_password,
+    )
 
 
 def hold(session: Session, id: UserId) -> None:
@@ -274,6 +292,7 @@ def add(
     department: DepartmentId | None,
     password_hash: str | None,
     access_until: datetime | None = None,
+    must_change_password: bool = False,
 ) -> UserId:
     """Write a new user down."""
     id: UUID = session.execute(
@@ -285,6 +304,7 @@ def add(
             department_id=department,
             password_hash=password_hash,
             access_until=access_until,
+            must_change_password=must_change_password,
         )
         .returning(user.c.id)
     ).scalar_one()

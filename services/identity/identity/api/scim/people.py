@@ -10,7 +10,6 @@ from scim2_models import EnterpriseUser, GroupMembership, Meta, Reference, User
 
 from identity.api.passwords import Passwords
 from identity.api.scim.description import Person
-from identity.domain import password as password_domain
 from identity.domain.directory import (
     UNCHANGED,
     Person as Wanted,
@@ -76,7 +75,7 @@ async def wanted(person: User[Any], passwords: Passwords, before: PersonRow | No
         kept = None
     elif person.password is not None and person.password != KEPT:
         kept = await passwords.hashed(
-            password_domain.accepted(person.password, username, field="password")
+            await passwords.accepted(person.password, username, _name(person), field="password")
         )
     extension: EnterpriseUser | None = person[EnterpriseUser]
     return Wanted(
