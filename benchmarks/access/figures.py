@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -69,6 +70,7 @@ def save(part: str, figures: Sequence[Figure], command: str) -> None:
     known[part] = {
         "command": command,
         "python": platform.python_version(),
+        "load": f"{os.getloadavg()[1]:.1f} on {os.cpu_count()} cores",
         "figures": [asdict(one) for one in figures],
     }
     path.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n")
@@ -78,7 +80,12 @@ def save(part: str, figures: Sequence[Figure], command: str) -> None:
 def _table(known: dict[str, dict[str, object]]) -> str:
     lines = ["# Access: what it costs", ""]
     for part, told in sorted(known.items()):
-        lines += [f"## {part}", "", f"`{told['command']}`, Python {told['python']}", ""]
+        lines += [
+            f"## {part}",
+            "",
+            f"`{told['command']}`, Python {told['python']}, load {told['load']}",
+            "",
+        ]
         lines += ["| what | measured | promised |", "|---|---|---|"]
         figures = told["figures"]
         assert isinstance(figures, list)

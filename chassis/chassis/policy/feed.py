@@ -40,14 +40,21 @@ async def publish(redis: Redis, snapshot: Snapshot, *, force: bool = False) -> b
 
     `force` is for a database that was set back to an earlier version on purpose.
     """
+    return await publish_text(redis, snapshot.version, snapshot.to_json(), force=force)
+
+
+async def publish_text(
+    redis: Redis, version: int, snapshot: bytes | str, *, force: bool = False
+) -> bool:
+    """The same for a snapshot that is JSON already, as it comes from the database."""
     done = await redis.eval(
         _PUBLISH,
         3,
         SNAPSHOT,
         VERSION,
         CHANNEL,
-        str(snapshot.version),
-        snapshot.to_json(),
+        str(version),
+        snapshot,
         "force" if force else "",
     )
     return bool(done)

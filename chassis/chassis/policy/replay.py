@@ -75,23 +75,23 @@ def decided(permissions: Permissions, one: Recorded) -> Verdict:
 
 
 def _change(one: Recorded, old: Verdict, new: Verdict) -> Replayed:
+    """What the second policy changes; what the first would decide otherwise today is not its doing."""
     if not one.allowed:
         return Replayed.ALLOWED if new.allowed and not old.allowed else Replayed.SAME
-    if not new.allowed:
-        return Replayed.DENIED
-    opened = {coordinate: most for coordinate, most, _ in new.fields}
-    if any(opened[coordinate] != "clear" for coordinate in one.clear) or any(
-        opened[coordinate] == "hidden" for coordinate in one.masked
+    if not (old.allowed and new.allowed):
+        return Replayed.DENIED if old.allowed else Replayed.SAME
+    present, then = ({c: most for c, most, _ in side.fields} for side in (old, new))
+    if any(present[c] == "clear" != then[c] for c in one.clear) or any(
+        present[c] != "hidden" == then[c] for c in one.masked
     ):
         return Replayed.LESS_OPEN
-    present = {coordinate: most for coordinate, most, _ in old.fields}
-    if any(opened[c] == "clear" and present[c] != "clear" for c in one.masked):
+    if any(then[c] == "clear" != present[c] for c in one.masked):
         return Replayed.MORE_OPEN
     return Replayed.SAME if old == new else Replayed.DEPENDS_ON_ROW
 
 
 class _Tables:
-    """One table for everybody about whom the same rules speak."""
+    """One table for everybody about whom the same rules speak, in their own right."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
@@ -101,5 +101,5 @@ class _Tables:
     def of(self, user: UUID) -> Permissions:
         names = frozenset(subjects(self._snapshot, user)) & self._spoken_of
         if names not in self._known:
-            self._known[names] = compile_rules(self._snapshot, user)
+            self._known[names] = compile_rules(self._snapshot, user, alone=True)
         return self._known[names]

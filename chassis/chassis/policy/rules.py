@@ -149,31 +149,12 @@ class Snapshot:
     @staticmethod
     def from_json(raw: bytes) -> Snapshot:
         body: dict[str, Any] = orjson.loads(raw)
-        # Thousands of people share some departments and roles: each is made once.
         places = {id: UUID(id) for id in body["departments"]}
-        roles: dict[tuple[str, ...], tuple[str, ...]] = {}
-
-        def member(
-            department: str | None,
-            held: list[str],
-            active: bool,
-            until: float | None = None,
-            projects: Sequence[Any] = (),
-        ) -> Member:
-            names = tuple(held)
-            return Member(
-                places[department] if department else None,
-                roles.setdefault(names, names),
-                active,
-                _until(until),
-                tuple((UUID(project), _until(end)) for project, end in projects),
-            )
-
         return Snapshot(
             version=int(body["version"]),
             rules=tuple(Rule(*line) for line in body["rules"]),
             roles={role: tuple(inherited) for role, inherited in body["roles"].items()},
-            users={UUID(id): member(*said) for id, said in body["users"].items()},
+            users=_People(body["users"], places),
             departments={
                 places[id]: places[parent] if parent else None
                 for id, parent in body["departments"].items()
@@ -185,6 +166,41 @@ class Snapshot:
             ),
             delegable=frozenset(body.get("delegable", ())),
         )
+
+
+class _People(Mapping[UUID, Member]):
+    """People as JSON says them, read when they are asked for: of 5,000 a process meets few in the
+    life of a version, and reading all of them took most of the time a new version needed."""
+
+    __slots__ = ("_places", "_said")
+
+    def __init__(self, said: Mapping[str, list[Any]], places: Mapping[str, UUID]) -> None:
+        self._said, self._places = said, places
+
+    def __getitem__(self, id: UUID) -> Member:
+        return self._member(*self._said[str(id)])
+
+    def _member(
+        self,
+        department: str | None,
+        roles: Sequence[str],
+        active: bool,
+        until: float | None = None,
+        projects: Sequence[Any] = (),
+    ) -> Member:
+        return Member(
+            self._places[department] if department else None,
+            tuple(roles),
+            active,
+            _until(until),
+            tuple((UUID(project), _until(end)) for project, end in projects),
+        )
+
+    def __iter__(self) -> Iterator[UUID]:
+        return map(UUID, self._said)
+
+    def __len__(self) -> int:
+        return len(self._said)
 
 
 def _delegation(

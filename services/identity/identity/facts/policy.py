@@ -50,10 +50,10 @@ async def publish_present(db: Database, redis: Redis) -> bool:
     if published == committed:
         return False
     set_back = published is not None and committed < published
-    snapshot = await db.read(store.snapshot)
-    done = await feed.publish(redis, snapshot, force=set_back)
+    version, snapshot = await db.read(store.snapshot_text)
+    done = await feed.publish_text(redis, version, snapshot, force=set_back)
     if done:
-        log.info("policy version %s is published", snapshot.version)
+        log.info("policy version %s is published", version)
     return done
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+import orjson
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -22,7 +21,7 @@ _NOTIFY = text("SELECT pg_notify(:channel, :version)")
 # JSON as text, read by orjson: half the time of jsonb through the driver for 5,000 people.
 _SNAPSHOT = text(
     """
-    SELECT json_build_object(
+    SELECT (SELECT version FROM policy) AS version, json_build_object(
       'version', (SELECT version FROM policy),
       'rules', (SELECT coalesce(json_agg(json_build_array(
           subject, object, action, rows, redaction, effect) ORDER BY id), '[]')
@@ -56,8 +55,9 @@ _SNAPSHOT = text(
       'emergencies', (SELECT coalesce(json_agg(json_build_array(
           user_id, customer_id, extract(epoch FROM until))), '[]')
         FROM emergency_access WHERE ended_at IS NULL AND until > now()),
-      'departments', (SELECT coalesce(json_object_agg(id, parent_id), '{}') FROM department)
-    )::text
+      'departments', (SELECT coalesce(json_object_agg(id, parent_id), '{}') FROM department),
+      'delegable', CAST(:delegable AS json)
+    )::text AS body
     """
 )
 
@@ -81,5 +81,11 @@ def bump(session: Session) -> int:
 
 def snapshot(session: Session) -> Snapshot:
     """The whole policy as this transaction sees it."""
-    found = Snapshot.from_json(session.execute(_SNAPSHOT).scalar_one().encode())
-    return replace(found, delegable=DELEGABLE)
+    return Snapshot.from_json(snapshot_text(session)[1])
+
+
+def snapshot_text(session: Session) -> tuple[int, bytes]:
+    """Its version, and all of it as JSON: what is published is not read in between."""
+    delegable = orjson.dumps(sorted(DELEGABLE)).decode()
+    found = session.execute(_SNAPSHOT, {"delegable": delegable}).one()
+    return int(found.version), found.body.encode()
