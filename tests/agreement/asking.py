@@ -43,6 +43,8 @@ class Client:
     def __init__(self, url: str) -> None:
         self.url = url
         self.http = requests.Session()
+        # On a busy machine an idle connection is closed by the server just as it is used again.
+        self.http.headers["connection"] = "close"
         self.tokens: dict[UUID, str] = {}
 
     def post(self, user: UUID, query: str, **variables: Any) -> Any:

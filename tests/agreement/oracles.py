@@ -5,6 +5,8 @@ They share no code with `chassis.policy.guard`; what a row scope or a mask means
 
 from __future__ import annotations
 
+import base64
+import hmac
 import logging
 from collections.abc import Sequence
 from functools import lru_cache
@@ -28,7 +30,7 @@ NOT_OF_ITSELF = ("Contact", "Tag")
 """They are read through their customer."""
 
 
-def masked(redaction: str, text: str) -> str | None:
+def masked(redaction: str, text: str, coordinate: str, secret: str) -> str | None:
     """The text as this redaction leaves it."""
     if redaction == "clear":
         return text
@@ -36,6 +38,10 @@ def masked(redaction: str, text: str) -> str | None:
         return None
     if redaction == "mask:first3last4" and len(text) > 8:
         return text[:3] + "*" * len(text[3:-4]) + text[-4:]
+    if redaction == "mask:hash":
+        key = hmac.new(secret.encode(), f"mask:hash:{coordinate}".encode(), "sha256").digest()
+        said = hmac.new(key, text.encode(), "sha256").digest()
+        return "#" + base64.b32encode(said[:10]).decode().lower()
     if redaction == "mask:domain" and "@" in text:
         return "***@" + text.split("@")[-1]
     if redaction == "mask:first1" and len(text) > 1:

@@ -54,7 +54,7 @@ from tests.agreement.worlds import (
 from tests.customers.api.test_pool import absorb
 from tests.customers.conftest import db
 from tests.customers.making import STEWARD, a_code
-from tests.customers.serving import Pool, pool
+from tests.customers.serving import MASK_SECRET, Pool, pool
 from tests.support.serve import served
 
 __all__ = ["db", "pool"]
@@ -257,7 +257,7 @@ def _shown(asked: Asked, verdict: str) -> str:
         return verdict
     [text] = [value for o, f, value in asked.thing.values if (o, f) == (object, field)]
     visibility = "CLEAR" if verdict == "clear" else "MASKED"
-    return f"{visibility} {masked(verdict, text)}"
+    return f"{visibility} {masked(verdict, text, field, MASK_SECRET)}"
 
 
 def test_every_way_to_ask_gives_the_same_answer(world: World) -> None:

@@ -23,6 +23,7 @@ from customers.settings import CustomersSettings
 from tests.customers.making import STEWARD, a_policy
 from tests.support.serve import served
 
+MASK_SECRET = "what fingerprints of the tests are keyed with"
 KEY = OKPKey.generate_key("Ed25519", {"kid": "test", "use": "sig", "alg": "EdDSA"})
 
 
@@ -84,6 +85,7 @@ def pool(db: SyncDatabase, empty_redis: str, monkeypatch: pytest.MonkeyPatch) ->
         redis_url=empty_redis,
         issuer_url="http://127.0.0.1:1",
         duplicate_checks_a_day=20,
+        mask_secret=MASK_SECRET,
     )
     queries: list[str] = []
 
