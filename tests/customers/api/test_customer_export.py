@@ -233,6 +233,11 @@ def test_who_loses_the_right_to_export_gets_nothing(pool: Pool, db: SyncDatabase
     publish(pool, replace(before, users={**before.users, REP: Member(None, (), active=False)}))
 
     assert requests.get(url, timeout=10).status_code == 403
+    denied = text(
+        "SELECT body ->> 'decision' FROM outbox WHERE subject = :subject AND name = 'audit.recorded'"
+    )
+    about = {"subject": f"export:{id}"}
+    assert db.read(lambda s: s.execute(denied, about).scalars().all()) == ["deny"]
     assert pool.code(REP, DOWNLOAD, id=id) == "UNAUTHENTICATED"
 
 

@@ -15,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from chassis.actor import Actor
-from chassis.errors import Conflict, Gone, NotFound
+from chassis.errors import Conflict, Denied, Gone, NotFound
 from chassis.web import Runtime
 from customers.commands import customer_export_file as commands
 from customers.domain.customer_export import MEDIA, Ticket
@@ -42,9 +42,13 @@ async def download(request: Request) -> Response:
         return Response(headers=_HEADERS)
     permissions = runtime.guard.permissions(Actor(row.actor_id, row.session_id, row.locale))
     most = runtime.settings.export_downloads  # type: ignore[attr-defined]  # ours, not every service's
-    opened = await runtime.db.write(
-        commands.open_file, row.id, ticket, permissions, time.time(), most
-    )
+    try:
+        opened = await runtime.db.write(
+            commands.open_file, row.id, ticket, permissions, time.time(), most
+        )
+    except Denied:
+        await runtime.db.write(commands.refused, row, permissions.version)
+        raise
     if opened is None:
         raise Conflict(
             "Rights or owners have changed since the file was made, so it is made again; ask for a "

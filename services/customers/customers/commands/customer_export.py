@@ -35,7 +35,6 @@ from customers.domain.customer_export import (
     READY,
     REJECTED,
     REVOKED,
-    SPENT,
     WAITING,
     Column,
 )
@@ -98,7 +97,7 @@ def estimate(
     reached = scopes(permissions, actor, columns)
     rows = customers.count_within(session, reached, search, settings.export_max_rows)
     free = rows <= settings.export_unapproved_rows and not any(c.sensitive for c in columns)
-    period = store.used(session, actor.user_id, settings.export_quota_days, SPENT)
+    period = store.used(session, actor.user_id, settings.export_quota_days)
     return Estimate(rows, columns, not free, period)
 
 

@@ -205,6 +205,20 @@ def open_file(
     return row
 
 
+def refused(session: Session, row: ExportRow, version: int) -> None:
+    """The audit event of a download that the policy no longer permits."""
+    audit.record(
+        session,
+        Actor(row.actor_id, row.session_id, row.locale),
+        "export",
+        "Customer",
+        f"export:{row.id}",
+        purpose=row.purpose,
+        decision="deny",
+        policy_version=version,
+    )
+
+
 def standing(permissions: Permissions, columns: Sequence[Column]) -> str:
     """A fingerprint of everything the policy says about this person and this file. Two policy
     versions that say the same about them leave a file as it is."""

@@ -28,8 +28,6 @@ REVOKED: Final = "REVOKED"
 EXPIRED: Final = "EXPIRED"
 OPEN = (WAITING, QUEUED, RUNNING, READY)
 MAKING = (QUEUED, RUNNING)
-SPENT = (REJECTED, CANCELLED, FAILED)
-"""States that count against no quota."""
 
 CSV: Final = "CSV"
 XLSX: Final = "XLSX"

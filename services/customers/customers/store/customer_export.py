@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -185,14 +185,16 @@ def hold_person(session: Session, actor: UUID) -> None:
     session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), key)
 
 
-def used(session: Session, actor: UUID, days: int, spent: Iterable[str]) -> Used:
+def used(session: Session, actor: UUID, days: int) -> Used:
+    """Those that are open, and those that ever had a file, whatever became of them."""
     row = session.execute(
         text(
             "SELECT count(*) AS exports, coalesce(sum(coalesce(rows_total, rows_expected)), 0) AS n "
-            "FROM customer_export WHERE actor_id = :actor AND status <> ALL(:spent) "
+            "FROM customer_export WHERE actor_id = :actor AND (made_at IS NOT NULL OR status IN "
+            "('AWAITING_APPROVAL', 'QUEUED', 'RUNNING', 'READY')) "
             "AND created_at > now() - make_interval(days => :days)"
         ),
-        {"actor": actor, "days": days, "spent": list(spent)},
+        {"actor": actor, "days": days},
     ).one()
     return Used(row.exports, int(row.n))
 
