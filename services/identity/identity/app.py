@@ -14,6 +14,7 @@ from identity.api.oidc.routes import routes as provider_routes
 from identity.api.schema import schema
 from identity.api.scim import endpoint as scim
 from identity.facts import HANDLERS, LISTENS_TO
+from identity.facts.access_alert import watch_ledger
 from identity.facts.ledger import Sealer
 from identity.facts.policy import publish_policy
 from identity.facts.session import publish_ended
@@ -41,7 +42,7 @@ def create(settings: IdentitySettings) -> Starlette:
                 *provider_routes(office),
                 *ledger_files.ROUTES,
             ],
-            background=[publish_ended, publish_policy, Sealer(office).seal_ledger],
+            background=[publish_ended, publish_policy, Sealer(office).seal_ledger, watch_ledger],
             keys=published,
         )
     )

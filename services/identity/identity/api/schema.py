@@ -7,8 +7,10 @@ from strawberry.federation import Schema
 
 from chassis.api.schema import build
 from identity.api.access import AccessQuery
+from identity.api.access_alert import AccessAlertMutation, AccessAlertQuery
 from identity.api.access_review import AccessReviewQuery
 from identity.api.access_review_mutation import AccessReviewMutation
+from identity.api.alert_rule import AlertRuleMutation, AlertRuleQuery
 from identity.api.api_client import ApiClientMutation, ApiClientQuery
 from identity.api.audit_event import AuditEventQuery
 from identity.api.changeset import Changeset, ChangesetMutation, ChangesetQuery
@@ -41,6 +43,8 @@ class Query(
     AccessReviewQuery,
     SessionQuery,
     AuditEventQuery,
+    AccessAlertQuery,
+    AlertRuleQuery,
     ApiClientQuery,
     DirectoryGroupQuery,
     SecondFactorQuery,
@@ -67,6 +71,8 @@ class Mutation(
     ChangesetMutation,
     AccessReviewMutation,
     ApiClientMutation,
+    AccessAlertMutation,
+    AlertRuleMutation,
     DirectoryGroupMutation,
     SecondFactorMutation,
     PasskeyMutation,

@@ -46,6 +46,7 @@ class Filter:
     trace_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    through: datetime | None = None
 
     def __post_init__(self) -> None:
         if self.since and self.until and self.since >= self.until:

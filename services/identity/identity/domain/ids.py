@@ -7,6 +7,7 @@ from uuid import UUID
 
 AccessReviewId = NewType("AccessReviewId", UUID)
 AccessReviewItemId = NewType("AccessReviewItemId", UUID)
+AccessAlertId = NewType("AccessAlertId", UUID)
 ApiClientId = NewType("ApiClientId", UUID)
 AuditEventId = NewType("AuditEventId", UUID)
 ChangesetId = NewType("ChangesetId", UUID)

@@ -76,6 +76,8 @@ RULEBOOK: tuple[Entry, ...] = (
         "Reviews of who still needs their rights; decide: as a reviewer of what one is given",
     ),
     Entry("AuditEvent", ("read", "export"), "The audit ledger"),
+    Entry("AccessAlert", ("read", "update"), "Alerts about unusual access; update decides them"),
+    Entry("AlertRule", ("read", "update"), "From when on access is unusual"),
     Entry(
         "DirectoryGroup",
         ("read", "update"),

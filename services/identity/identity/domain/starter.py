@@ -198,6 +198,8 @@ ROLES: tuple[StarterRole, ...] = (
         _may(
             "all",
             AuditEvent="read export",
+            AccessAlert="read update",
+            AlertRule="read",
             Rule="read",
             CustomerExport="read identify",
             EmergencyAccess="read review",

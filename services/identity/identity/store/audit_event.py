@@ -103,6 +103,8 @@ def conditions(filter: Filter) -> Iterator[ColumnElement[bool]]:
         yield audit_event.c.at >= filter.since
     if filter.until is not None:
         yield audit_event.c.at < filter.until
+    if filter.through is not None:
+        yield audit_event.c.at <= filter.through
 
 
 def _shown(what: str, value: str) -> ColumnElement[bool]:

@@ -264,6 +264,12 @@ def about(session: Session, id: UserId) -> About | None:
     return About(Kind(one.kind), department, one.works_here)
 
 
+def services_among(session: Session, ids: Sequence[UUID]) -> set[UUID]:
+    """Those of them who are no people."""
+    asked = select(user.c.id).where(user.c.id.in_(ids), user.c.kind == Kind.SERVICE.value)
+    return set(session.execute(asked).scalars())
+
+
 def exists(session: Session, id: UUID) -> bool:
     """Whether there is a user of this id."""
     return session.execute(select(user.c.id).where(user.c.id == id)).first() is not None
