@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0042"
-down_revision = "0050"
+down_revision = "0023"
 
 _UP = (
     """
