@@ -102,7 +102,7 @@ def _recognised(guard: Guard) -> list[Figure]:
 
     def requests(tokens: list[str]) -> list[float]:
         async def answer() -> list[float]:
-            runtime = cast(Any, SimpleNamespace(verifier=Verifier(keys)))
+            runtime = cast(Any, SimpleNamespace(verifier=Verifier(keys), guard=guard))
             await runtime.verifier.actor(token(0))  # the keys are fetched once
             times = []
             for one in tokens:
