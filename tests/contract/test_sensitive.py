@@ -32,7 +32,13 @@ from tests.support.sensitive import Part, declared, parts, supergraph
 PROTECTED = {"ProtectedText", "ProtectedJson"}
 # An entity that any signed-in person may point at, since it says nothing but the id it was given; every
 # other field of it must ask for a right.
-POINTED_AT = {("activities", "Customer"), ("integrations", "Customer"), ("customers", "Changeset")}
+POINTED_AT = {
+    ("activities", "Customer"),
+    ("integrations", "Customer"),
+    ("customers", "Changeset"),
+    ("customers", "OffBoarding"),
+    ("activities", "OffBoarding"),
+}
 
 
 def is_protected(part: Part) -> bool:

@@ -185,6 +185,13 @@ class Scope:
                 return replace(self, actor=replace(self.actor, on_behalf_of=giver))
         return self
 
+    def within(self, other: Scope) -> bool:
+        """Whether the other one reaches every row that this one does, whatever the rows are."""
+        if other.everything:
+            return True
+        places = other._places
+        return all(rows <= places.get(stand, frozenset()) for stand, rows in self._places.items())
+
     def clear_in(self, coordinate: str) -> Scope:
         """The rows of which this reader sees a sensitive field in clear. What filters, sorts, groups
         or searches by the field may look at no others, or the answer would tell the value."""

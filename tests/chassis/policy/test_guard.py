@@ -337,6 +337,10 @@ def test_the_rows_of_a_clear_field_are_those_where_its_reader_sees_it_clear() ->
     assert clear.sees(RowAccess(ME, ROOT))
     assert not clear.sees(RowAccess(OTHER, TEAM))
     assert not scope.clear_in("X.mail").sees(RowAccess(ME, ROOT))
+    assert clear.within(scope)
+    assert clear.within(clear)
+    assert not scope.within(clear)
+    assert not clear.within(scope.clear_in("X.mail"))
 
 
 def test_survives_the_way_through_json() -> None:

@@ -64,7 +64,7 @@ class CustomerFilter:
     def resolved(self, ctx: Context[Any]) -> Search:
         """The search. Raises `Denied` where it compares what its reader may not see."""
         if self.tag_ids:
-            _see_all_tags(ctx)
+            see_all_tags(ctx, "filter.tagIds")
         if self.name is not None and len(self.name) > MAX_SEARCH:
             raise BadInput(
                 f"filter.name has {len(self.name)} characters; at most {MAX_SEARCH} are allowed.",
@@ -81,26 +81,26 @@ class CustomerFilter:
             projects=uuids(self.project_id, "filter.projectId"),
             in_pool=self.in_pool,
             tags=uuids(self.tag_ids, "filter.tagIds"),
-            sources=_words(self.source, "filter.source"),
-            regions=_words(self.region, "filter.region"),
-            industries=_words(self.industry, "filter.industry"),
+            sources=words(self.source, "filter.source"),
+            regions=words(self.region, "filter.region"),
+            industries=words(self.industry, "filter.industry"),
             updated_after=after.replace(tzinfo=after.tzinfo or UTC) if after else None,
             ids=uuids(self.ids, "filter.ids"),
         )
 
 
-def _see_all_tags(ctx: Context[Any]) -> None:
-    """What somebody may not see they may not filter by, or the pages would tell who wears which tag."""
-    tags, customers = ctx.scope("Tag"), ctx.scope("Customer")
-    if not tags.everything and not customers.rows <= tags.rows:
+def see_all_tags(ctx: Context[Any], field: str) -> None:
+    """What somebody may not see they may not compare, or the answer would tell who wears which tag."""
+    if not ctx.scope("Customer").within(ctx.scope("Tag")):
         raise Denied(
-            "tagIds compares tags that the policy does not show you on every customer; leave it out.",
-            "tagIds 涉及策略未向您开放的标签，请勿使用。",
-            field="filter.tagIds",
+            f"{field} compares tags that the policy does not show you on every customer; leave it out.",
+            f"{field} 涉及策略未向您开放的标签，请勿使用。",
+            field=field,
         )
 
 
-def _words(given: list[str] | None, field: str) -> list[str]:
+def words(given: list[str] | None, field: str) -> list[str]:
+    """Words to compare with, within bounds."""
     words = given or []
     if len(words) > MAX_WORDS:
         raise BadInput(

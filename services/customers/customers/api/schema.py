@@ -22,6 +22,7 @@ from customers.api.off_boarding import OffBoarding
 from customers.api.project import ProjectMutation
 from customers.api.survivorship import SurvivorshipMutation, SurvivorshipQuery
 from customers.api.tag import Tag, TagMutation, TagQuery
+from customers.api.totals import TotalsQuery
 
 
 @strawberry.type(description="What can be asked.")
@@ -33,6 +34,7 @@ class Query(
     MatchQuery,
     SurvivorshipQuery,
     TagQuery,
+    TotalsQuery,
 ):
     pass
 

@@ -25,7 +25,7 @@ from customers.commands.hold import (
 )
 from customers.domain.fields import KINDS, field_called
 from customers.domain.ids import new_id
-from customers.domain.match import Match, Pool, decide, suspicions
+from customers.domain.match import Match, Pool, Suspicion, decide, score, suspicions
 from customers.domain.record import keys_of, value_of
 from customers.store import (
     claim as claim_store,
@@ -111,7 +111,11 @@ def _create(session: Session, scope: Scope, asked: Creation, snapshot: Snapshot 
     )
     row = customer_store.by_ids_unscoped(session, [id])[id]
     say(session, scope, Held(row, id, scope.at(row.access)), said)
-    match_store.suspect(session, [(id, suspicion) for suspicion in verdict.suspicions])
+    told = [(id, suspicion) for suspicion in verdict.suspicions]
+    if isinstance(verdict, Match):  # entered all the same: a steward is told of the one it is, too
+        evidence = verdict.evidence
+        told.append((id, Suspicion(verdict.customer_id, score(evidence), evidence)))
+    match_store.suspect(session, told)
     tell.changed(session, [id])
     tell.audited(session, scope.at(row.access), str(id), tell.masked({}, values))
     return id

@@ -132,8 +132,7 @@ def kinds_in_clear(scope: Scope) -> frozenset[KeyKind]:
     kinds: list[KeyKind] = []
     for kind in FIELD_OF:
         coordinate = FIELDS[FIELD_OF[kind]].protected_by
-        clear = scope.clear_in(coordinate) if coordinate else scope
-        if clear.everything or scope.rows <= clear.rows:
+        if coordinate is None or scope.within(scope.clear_in(coordinate)):
             kinds.append(kind)
     return frozenset(kinds)
 

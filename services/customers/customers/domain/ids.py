@@ -19,3 +19,11 @@ def new_id() -> UUID:
         _last = stamp
     random = int.from_bytes(os.urandom(8), "big") & (1 << 62) - 1
     return UUID(int=(stamp >> 12) << 80 | 7 << 76 | (stamp & 0xFFF) << 64 | 2 << 62 | random)
+
+
+def uuid_or_none(text: str | None) -> UUID | None:
+    """The id that a text is, if it is one."""
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None

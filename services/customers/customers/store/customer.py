@@ -290,8 +290,13 @@ def opened(
 
 
 def _conditions(scope: Scope, search: Search) -> list[ColumnElement[bool]]:
+    return [scope.where(ACCESS), *conditions(search)]
+
+
+def conditions(search: Search) -> list[ColumnElement[bool]]:
+    """What a search asks of a row; who may see the row is asked beside it."""
     columns = customer.c
-    found: list[ColumnElement[bool]] = [columns.merged_into.is_(None), scope.where(ACCESS)]
+    found: list[ColumnElement[bool]] = [columns.merged_into.is_(None)]
     if search.text is not None:
         found += _contains(search.text)
     for text_column, texts in (

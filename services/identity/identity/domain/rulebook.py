@@ -88,8 +88,8 @@ RULEBOOK: tuple[Entry, ...] = (
     Entry("ApiClient", _CRU, "Keys of programs; update ends them"),
     Entry(
         "Customer",
-        (*_CRU, "merge", "absorb", "import", "export"),
-        "Organisations and persons in the pool",
+        (*_CRU, "merge", "absorb", "import", "export", "total"),
+        "Organisations and persons in the pool; total: how many there are, by group",
         _CUSTOMER_ROWS,
     ),
     _sensitive("Customer.unified_social_credit_code", "Unified social credit code"),

@@ -74,7 +74,7 @@ ROLES: tuple[StarterRole, ...] = (
         "Keeps the pool clean: all customers, merging, importing",
         _may(
             "all",
-            Customer="read create update merge import export",
+            Customer="read create update merge import export total",
             Contact="read create update",
             Tag="read update",
             FollowUp="read create",
@@ -100,6 +100,7 @@ ROLES: tuple[StarterRole, ...] = (
             SourceRecord="read",
         )
         + _may("own", Customer="export")
+        + _may("department", Customer="total")
         + _may("all", SyncRun="read")
         + _shown(_NEAR, "clear", _CODE, _NAME)
         + _shown("own", "clear", _MOBILE, _EMAIL)
@@ -112,7 +113,7 @@ ROLES: tuple[StarterRole, ...] = (
         "What sales may, for every customer of the department and those below it",
         _may(
             "subtree",
-            Customer="read create update export",
+            Customer="read create update export total",
             CustomerExport="read approve",
             Contact="read create update",
             Tag="read update",
@@ -132,7 +133,7 @@ ROLES: tuple[StarterRole, ...] = (
         "All customers to look after them; contact channels clear where one helps",
         _may(
             "all",
-            Customer="read",
+            Customer="read total",
             Contact="read",
             Tag="read",
             FollowUp="read create",
@@ -149,7 +150,11 @@ ROLES: tuple[StarterRole, ...] = (
         "marketing",
         "All customers and their tags; people only masked",
         _may(
-            "all", Customer="read import export", Contact="read", Tag="read update", SyncRun="read"
+            "all",
+            Customer="read import export total",
+            Contact="read",
+            Tag="read update",
+            SyncRun="read",
         )
         + _shown("all", "mask:first1", _NAME)
         + _shown("all", "mask:first3last4", _CODE, _MOBILE)
