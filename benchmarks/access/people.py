@@ -1,0 +1,132 @@
+"""Departments that move, people who leave, and projects: what they cost beside many customers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from functools import partial
+from types import SimpleNamespace
+from typing import cast
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from benchmarks.access.company import department, person, tree
+from benchmarks.access.figures import Figure, percentile, timed
+from benchmarks.access.pages import PAGE, fill
+from chassis.actor import Actor
+from chassis.api.paging import Window
+from chassis.db import SyncDatabase
+from chassis.policy.guard import Guard, Scope
+from chassis.policy.rules import Member, Rule, Snapshot
+from chassis.worker import Work
+from customers.commands import handover
+from customers.store import customer as store
+from customers.store.customer import Search
+from customers.tasks.handover import hand_over
+from identity.commands.department import move_department
+from identity.domain.ids import DepartmentId
+from tests.support.servers import Databases, postgres_server
+
+MOVES, BAR_MS, OURS = 40, 50.0, UUID(int=0xE << 64)
+CLOSURE = """
+WITH RECURSIVE up(ancestor_id, descendant_id, depth) AS (
+  SELECT id, id, 0 FROM department
+  UNION ALL
+  SELECT d.parent_id, up.descendant_id, up.depth + 1
+  FROM up JOIN department d ON d.id = up.ancestor_id WHERE d.parent_id IS NOT NULL
+)
+INSERT INTO department_path (ancestor_id, descendant_id, depth) SELECT * FROM up
+"""
+
+
+def measure(customers: int, handed: int, rounds: int) -> list[Figure]:
+    """On a server of its own, with the settings it comes with."""
+    with postgres_server() as server:
+        databases = Databases(server)
+        identity = SyncDatabase(databases.fresh("identity"), application="benchmark")
+        pool = SyncDatabase(databases.fresh("customers"), application="benchmark")
+        try:
+            fill(pool, customers)
+            return [*_moves(identity), *_project(pool, rounds), *_leaves(pool, handed)]
+        finally:
+            identity.close()
+            pool.close()
+
+
+def _scope(object: str, action: str, rows: str = "all") -> Scope:
+    guard = Guard(clock=lambda: 0.0)  # nobody confirms this policy meanwhile
+    member = Member(department(0), ("reader",), projects=((OURS, time.time() + 1e6),))
+    rule = Rule("role:reader", object, action, rows)
+    guard.swap(Snapshot(1, (rule,), {}, {person(7): member}, tree()))
+    return guard.allow(Actor(person(7)), object, action)
+
+
+def _moves(db: SyncDatabase) -> Iterator[Figure]:
+    """A division with a fifth of the company, to and fro. No customer knows of it: rows name their
+    department, and only the tree says what lies above."""
+    home, away = DepartmentId(department(0)), DepartmentId(department(2))
+    moved = DepartmentId(department(1))
+
+    def found(session: Session) -> None:
+        rows = [{"id": id, "name": str(id), "parent": parent} for id, parent in tree().items()]
+        session.execute(
+            text("INSERT INTO department (id, name, parent_id) VALUES (:id, :name, :parent)"), rows
+        )
+        session.execute(text(CLOSURE))
+
+    db.write(found)
+    places = [away, home] * (MOVES // 2)
+    scope = _scope("Department", "update")
+    times = []
+    for to in places:
+        times += timed(partial(db.write, move_department, scope, moved, to, None), 1)
+    ms = percentile(times, 0.95) * 1e3
+    yield Figure("a division of 277 departments hung elsewhere: p95", ms, "ms", BAR_MS)
+
+
+def _project(db: SyncDatabase, rounds: int) -> Iterator[Figure]:
+    """One customer in a hundred belongs to the project."""
+    share = "UPDATE customer SET projects = ARRAY[:p]::uuid[] WHERE right(name_key, 2) = '00'"
+    db.write(lambda s: s.execute(text(share), {"p": OURS}))
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("SET statement_timeout = 0"))
+        connection.execute(text("VACUUM ANALYZE customer"))
+    scope = _scope("Customer", "read", "project")
+    for sort in ("UPDATED_AT_DESC", "NAME_ASC"):
+        read = partial(db.read, store.listed, scope, Search(), sort, Window(PAGE, None))
+        times = timed(read, rounds, warm=3)
+        ms = percentile(times, 0.95) * 1e3
+        yield Figure(f"first page of a project, {sort.lower()}: p95", ms, "ms", 20.0)
+
+
+def _leaves(db: SyncDatabase, handed: int) -> Iterator[Figure]:
+    """Somebody with very many customers leaves."""
+    leaver, successor = person(1), person(2)
+    take = (
+        "UPDATE customer SET owner_id = :leaver WHERE id IN (SELECT id FROM customer LIMIT :count)"
+    )
+    db.write(
+        lambda s: (
+            s.execute(text("SET LOCAL statement_timeout = 0")),
+            s.execute(text(take), {"leaver": leaver, "count": handed}),
+        )
+    )
+    plan = {"otherwise": ["person", str(successor)], "departments": {}, "heads": {}}
+    told = {
+        "off_boarding": str(UUID(int=1)),
+        "user": str(leaver),
+        "by": str(person(7)),
+        "plan": plan,
+        "policy_version": 1,
+    }
+    guard = Guard(clock=lambda: 0.0)
+    guard.swap(Snapshot(1, (), {}, {successor: Member(department(1), ())}, tree()))
+    work = cast(Work, SimpleNamespace(db=db, fresh_guard=lambda: guard))
+    db.write(handover.begin, told, whole=True)
+    begun = time.perf_counter()
+    hand_over(work, seconds=3600)
+    seconds = time.perf_counter() - begun
+    yield Figure(f"{handed:,} customers handed over", seconds, "s")
+    yield Figure("customers handed over a second", handed / seconds, "1/s")
