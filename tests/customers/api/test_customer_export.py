@@ -95,6 +95,10 @@ def test_an_export_goes_its_way_and_every_step_is_in_the_ledger(
     assert first["Note"] == "=1+1"
     assert "'=1+1" in content.decode("utf-8-sig")
     assert audited(db, made["id"]) == ["request", "approve", "make", "export"]
+    left = text("SELECT body -> 'details' FROM outbox WHERE subject = 'export:' || :id")
+    told = db.read(lambda s: s.execute(left, {"id": made["id"]}).scalar_one())
+    assert told["rows"] == 3
+    assert "Customer.unified_social_credit_code" in told["clear"]
 
 
 def test_nobody_approves_their_own_and_a_stranger_sees_nothing(

@@ -143,7 +143,14 @@ def test_refuses_a_key_for_other_doors(house: House) -> None:
 
 @pytest.mark.parametrize("key", ["", "hck_", "hck_" + "x" * 43, "\u0000", "x" * 5000])
 def test_refuses_what_is_no_key(house: House, key: str) -> None:
+    refusals = (
+        "SELECT count(*) FROM outbox WHERE body->>'action' = 'sign_in' "
+        "AND body->>'decision' = 'deny' AND body->>'resource' = 'unknown'"
+    )
+    before = house.one(refusals)
+
     assert house.nobody().data(EXCHANGE, k=key)["errors"][0]["code"] == "UNAUTHENTICATED"
+    assert house.one(refusals) == before + 1
 
 
 @pytest.mark.parametrize(

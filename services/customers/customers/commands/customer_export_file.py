@@ -199,10 +199,23 @@ def open_file(
         "Customer",
         f"export:{id}",
         changes={"rows": [None, row.rows_total], "columns": [None, ", ".join(row.columns)]},
+        details={"rows": row.rows_total, **_openness(permissions, columns)},
         purpose=row.purpose,
         policy_version=permissions.version,
     )
     return row
+
+
+def _openness(permissions: Permissions, columns: Sequence[Column]) -> dict[str, list[str]]:
+    """Which sensitive columns hold values in clear, at least of some rows, and which only masked."""
+    clear, masked = [], []
+    for coordinate in sorted({one.protected_by for one in columns if one.protected_by}):
+        shown = {grant.redaction for grant in permissions.grants(coordinate, "read")}
+        if "clear" in shown:
+            clear.append(coordinate)
+        elif shown - {"hidden"}:
+            masked.append(coordinate)
+    return {"clear": clear, "masked": masked}
 
 
 def refused(session: Session, row: ExportRow, version: int) -> None:

@@ -16,7 +16,7 @@ from identity.api.loaders import IdentityContext, IdentityInfo
 from identity.api.sign_in import origin_of
 from identity.api.signed import SignInPayload
 from identity.api.user import User, user_of
-from identity.commands import api_client as commands
+from identity.commands import api_client as commands, session as sessions
 from identity.commands.api_client import Draft
 from identity.domain.api_client import LONGEST_DAYS, Door
 from identity.domain.ids import ApiClientId, UserId
@@ -181,6 +181,7 @@ class ApiClientMutation:
         try:
             found = await ctx.write(commands.exchange, key, origin_of(ctx), lasts)
         except (Unauthenticated, Denied) as problem:
+            await ctx.write(sessions.note_refused, None)
             return SignInPayload(errors=[user_error(problem, ctx.locale)])
         token = await office.access_token(
             ctx.db, found.user, found.session, ctx.runtime.ended, lasts=found.lasts
