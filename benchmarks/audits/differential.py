@@ -31,6 +31,8 @@ def main(arguments: list[str]) -> int:
             else:
                 wrong += 1
                 print(f"seed {seed}, made smaller:\n{shrunk(case).told()}", flush=True)
+        if (seed - asked.first) % 20 == 19:
+            print(f"  {seed - asked.first + 1} worlds, {right} right, {wrong} wrong", flush=True)
     total = right + wrong
     print(
         f"differential: {right} of {total} answers right, in {asked.worlds - unwalkable} random "
