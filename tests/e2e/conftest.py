@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -21,6 +21,9 @@ import requests
 from chassis import actor_context
 from onebox.house import PARTS
 from tests.support.servers import free_port
+
+if TYPE_CHECKING:
+    from tests.e2e.planted import Planted
 
 READY_SECONDS = 120
 
@@ -168,3 +171,13 @@ def house() -> Iterator[Running]:
             yield running
         finally:
             stop(running)
+
+
+@pytest.fixture(scope="session")
+def planted(house: Running) -> Iterator[Planted]:
+    """The house with a value that occurs nowhere else in every corner; planted once."""
+    from tests.e2e.planted import Erp, plant
+    from tests.support.serve import served
+
+    with served(Erp().app) as source:
+        yield plant(house, source)

@@ -27,6 +27,8 @@ class Connector:
 
     @classmethod
     def resolve_reference(cls, info: IntegrationsInfo, id: strawberry.ID) -> Connector | None:
+        if not info.context.may("Installation"):
+            return None
         found = installed().get(id)
         return cls.of(found, info.context.locale) if found else None
 
