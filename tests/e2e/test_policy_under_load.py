@@ -131,11 +131,13 @@ def test_no_answer_mixes_two_versions_and_none_is_old_after_a_second(house: Runn
         thread.join(60)
     publish(house, *({"ruleId": id} for id in rules))
 
-    together, named, after = (
-        [seen for seen in readers.seen if seen.query == query] for query in NEEDS
-    )
+    # On a busy machine an operation may take longer than the version before is kept: it is refused
+    # and not answered by two, which is no answer to be looked at here, and has to be rare.
+    answered = [one for one in readers.seen if "UNAVAILABLE" not in {c for _, c in one.refused}]
+    assert len(answered) > 0.8 * len(readers.seen)
+    together, named, after = ([seen for seen in answered if seen.query == query] for query in NEEDS)
     assert len(together) > 5 * VERSIONS
-    assert {code for seen in readers.seen for _, code in seen.refused} == {"FORBIDDEN"}
+    assert {code for seen in answered for _, code in seen.refused} == {"FORBIDDEN"}
     refusals = [tuple(sorted(service for service, _ in seen.refused)) for seen in together]
     assert set(refusals) == {("activities",), ("customers",)}, Counter(refusals)
     assert not [seen for seen in named if len(seen.versions) != 1]

@@ -15,7 +15,7 @@ from customers.commands.customer import pin, update
 from customers.domain.record import Source
 from customers.settings import CustomersSettings
 from customers.store import claim as claim_store, customer as customer_store, reelection
-from customers.tasks import customer_export, import_job, upkeep
+from customers.tasks import customer_export, handover, import_job, upkeep
 from customers.worker import register
 from tests.customers.making import SHEET, TRYTON, a_code, a_record, a_scope, count
 
@@ -98,6 +98,7 @@ def test_the_worker_knows_its_tasks_its_queue_and_its_schedule() -> None:
         customer_export.TAKE,
         customer_export.RUN,
         customer_export.EXPIRE,
+        handover.HAND_OVER,
         import_job.TAKE,
         import_job.RUN,
         upkeep.UPKEEP,
