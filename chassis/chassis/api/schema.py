@@ -32,6 +32,7 @@ from strawberry.federation import Schema
 from strawberry.federation.schema import FederationAny
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import Info
+from strawberry.utils.str_converters import to_camel_case
 
 from chassis.api.context import Context
 from chassis.api.limits import Limits, check
@@ -54,6 +55,10 @@ class Subgraph(Schema):
         whole: list[Any] = [self._checked(i, r) for i, r in enumerate(representations)]
         return super().entities_resolver(info, whole)
 
+    def needs(self, entity: str) -> set[str]:
+        """The key fields without which an entity cannot be found, by the names of the graph."""
+        return set(self._entity_keys[entity].required)
+
     def _checked(self, index: int, given: Any) -> dict[str, Any]:
         name = given.get("__typename") if isinstance(given, dict) else None
         keys = self._entity_keys.get(name) if isinstance(name, str) else None
@@ -61,11 +66,13 @@ class Subgraph(Schema):
             raise _unknown(index, f"a __typename, one of {', '.join(sorted(self._entity_keys))}")
         if missing := [key for key in keys.required if key not in given]:
             raise _unknown(index, ", ".join(missing))
-        return {"__typename": name} | {key: given[key] for key in keys.all if key in given}
+        return {"__typename": name} | {
+            parameter: given[key] for key, parameter in keys.all.items() if key in given
+        }
 
     @cached_property
     def _entity_keys(self) -> Mapping[str, _Keys]:
-        """What the `resolve_reference` of each entity takes."""
+        """What the `resolve_reference` of each entity takes, by the names of the graph."""
         union: Any = self._schema.get_type("_Entity")
         found: dict[str, _Keys] = {}
         for type_ in union.types if union else ():
@@ -74,17 +81,18 @@ class Subgraph(Schema):
             if resolve is None:
                 continue  # a stub: another service's type, only pointed to from here
             takes = signature(resolve).parameters.values()
-            keys = [p for p in takes if p.name != "info"]
+            keys = {to_camel_case(p.name): p for p in takes if p.name != "info"}
             found[type_.name] = _Keys(
-                all=tuple(p.name for p in keys),
-                required=tuple(p.name for p in keys if p.default is p.empty),
+                all={key: p.name for key, p in keys.items()},
+                required=tuple(key for key, p in keys.items() if p.default is p.empty),
             )
         return found
 
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
-    all: tuple[str, ...]
+    all: Mapping[str, str]
+    """The parameter of each key field."""
     required: tuple[str, ...]
 
 
