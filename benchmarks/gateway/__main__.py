@@ -44,7 +44,7 @@ from benchmarks.gateway.processes import (
     stay_off_the_gateways_core,
 )
 from benchmarks.gateway.subgraphs import executable, world_of
-from benchmarks.gateway.tables import Table, render
+from benchmarks.gateway.tables import Table, kept, render
 from benchmarks.gateway.tokens import CALLERS, FEW, MORE_THAN_ARE_REMEMBERED, Issuer
 from gateway.composition import compose
 from gateway.operation import choose, parse_document
@@ -466,22 +466,24 @@ def main() -> None:
 def report(bench: Bench, *, save: bool) -> None:
     """Print, and write down if asked to."""
     about = {
-        "date": datetime.now(UTC).date().isoformat(),
         "processor": _processor(),
         "python": platform.python_version(),
-        "load": bench.load,
-        "seconds": bench.seconds,
-        "rounds": bench.rounds,
         "versions": {g.name: g.version(bench.npm) for g in bench.gateways},
     }
-    text = render(about, bench.tables)
-    print(text)
+    for table in bench.tables:
+        table.run = (
+            f"{datetime.now(UTC).date().isoformat()}, median of {bench.rounds} rounds of "
+            f"{bench.seconds:g} s, load of the machine before {bench.load}"
+        )
+    print(render(about, bench.tables))
     if save:
         folder = HERE / "results"
         folder.mkdir(exist_ok=True)
-        (folder / "results.md").write_text(text + "\n")
-        data = {"about": about, "tables": [table.to_json() for table in bench.tables]}
-        (folder / "results.json").write_text(json.dumps(data, indent=2) + "\n")
+        file = folder / "results.json"
+        tables = kept(json.loads(file.read_text()) if file.exists() else {}, bench.tables)
+        (folder / "results.md").write_text(render(about, tables) + "\n")
+        data = {"about": about, "tables": [table.to_json() for table in tables]}
+        file.write_text(json.dumps(data, indent=2) + "\n")
 
 
 def _processor() -> str:
