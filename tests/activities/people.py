@@ -16,7 +16,8 @@ _OWN = "own+collaborating"
 
 
 def policy(version: int = 1) -> Snapshot:
-    """Sales sees its own customers, the lead those of the department, the auditor everything."""
+    """Sales sees its own customers, the lead those of the department, the auditor everything and what is
+    unusual, too; the lead approves exports of the department."""
     rules = [
         Rule(f"role:{role}", object, action, rows)
         for role, rows in (("sales", _OWN), ("lead", "subtree"), ("auditor", "all"))
@@ -25,7 +26,13 @@ def policy(version: int = 1) -> Snapshot:
     ]
     return Snapshot(
         version,
-        (*rules, Rule("role:reader", "FollowUp", "read", "all")),
+        (
+            *rules,
+            Rule("role:reader", "FollowUp", "read", "all"),
+            Rule("role:auditor", "AccessAlert", "update", "all"),
+            Rule("role:auditor", "EmergencyAccess", "review", "all"),
+            Rule("role:lead", "CustomerExport", "approve", "subtree"),
+        ),
         {},
         {
             LIN: Member(SALES, ("sales",)),

@@ -18,10 +18,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from activities import tasks
 from activities.app import create
 from activities.commands.task import REMINDED_AT_ONCE
 from activities.settings import ActivitiesSettings
+from activities.tasks import task as tasks
 from activities.worker import register
 from chassis.db import SyncDatabase
 from chassis.outbox import Fact, record

@@ -1,4 +1,5 @@
-"""What other services tell us: who may see which customer, which customers are one, and who left.
+"""What other services tell us: who may see which customer, which customers are one, who left, and what
+somebody here has to be notified of.
 
 Handlers may see a fact again and facts may overtake each other; the version in each row decides.
 """
@@ -13,7 +14,10 @@ from sqlalchemy.orm import Session
 
 from activities.commands import handover
 from activities.commands.customer import project
+from activities.commands.notification import tell
 from activities.domain.ids import CustomerId
+from activities.domain.notification import ANSWERS, Kind
+from activities.store import notification
 from activities.store.customer import Access
 from chassis.stream import Handler, Received
 
@@ -35,6 +39,62 @@ def user_changed_job(session: Session, fact: Received) -> None:
     handover.begin(session, fact.body, whole=False)
 
 
+def alert_raised(session: Session, fact: Received) -> None:
+    """Somebody's access is unusual: whoever decides alerts is told."""
+    details = {name: fact.body[name] for name in ("kind", "measure")}
+    _tell(session, fact, Kind.ACCESS_ALERT, details)
+
+
+def access_ending(session: Session, fact: Received) -> None:
+    """Somebody's access ends soon: whoever can extend it is told."""
+    _tell(session, fact, Kind.ACCESS_ENDING, {"days": fact.body["days"]})
+
+
+def changeset_changed(session: Session, fact: Received) -> None:
+    """A changeset waits for a second person, or its author has their answer."""
+    action = fact.body["action"]
+    if action == "submit":
+        _tell(session, fact, Kind.CHANGESET_WAITING, {})
+        return
+    notification.settle(session, Kind.CHANGESET_WAITING, UUID(fact.subject))
+    if action in ("approve", "return"):
+        author, details = UUID(fact.body["user"]), {"approved": action == "approve"}
+        tell(session, fact, Kind.CHANGESET_ANSWERED, subject=None, to=author, details=details)
+
+
+def emergency_taken(session: Session, fact: Received) -> None:
+    """Somebody took emergency access: whoever reviews it is told."""
+    _tell(session, fact, Kind.EMERGENCY_ACCESS, {})
+
+
+def delegation_given(session: Session, fact: Received) -> None:
+    """Somebody stands in for a colleague, and is told."""
+    giver, taker = UUID(fact.body["giver"]), UUID(fact.body["taker"])
+    tell(session, fact, Kind.DELEGATION, subject=giver, to=taker)
+
+
+def export_changed(session: Session, fact: Received) -> None:
+    """An export waits for whoever approves it, or its requester has their answer."""
+    status = fact.body["status"]
+    if status == "AWAITING_APPROVAL":
+        details = {name: fact.body[name] for name in ("rows", "sensitive")}
+        _tell(session, fact, Kind.EXPORT_WAITING, details)
+        return
+    notification.settle(session, Kind.EXPORT_WAITING, UUID(fact.subject))
+    whose, by = UUID(fact.body["user"]), _uuid(fact.body["by"])
+    if status in ANSWERS and by != whose:
+        tell(session, fact, Kind.EXPORT_ANSWERED, subject=by, to=whose, details={"status": status})
+
+
+def settles(kind: Kind) -> Handler:
+    """Somebody has seen to it: nobody else need look."""
+
+    def settled(session: Session, fact: Received) -> None:
+        notification.settle(session, kind, UUID(fact.subject))
+
+    return settled
+
+
 HANDLERS: Mapping[str, Handler] = {
     "customers.changed": customers_changed,
     # A merge and its taking back arrive as the present `merged_into` of everybody involved.
@@ -42,7 +102,27 @@ HANDLERS: Mapping[str, Handler] = {
     "customers.unmerged": customers_changed,
     "identity.user_off_boarded": user_off_boarded,
     "identity.user_changed_job": user_changed_job,
+    "identity.alert_raised": alert_raised,
+    "identity.alert_resolved": settles(Kind.ACCESS_ALERT),
+    "users.access_ending": access_ending,
+    "changesets.changed": changeset_changed,
+    "emergency_access.taken": emergency_taken,
+    "emergency_access.reviewed": settles(Kind.EMERGENCY_ACCESS),
+    "delegations.given": delegation_given,
+    "customers.export_changed": export_changed,
 }
+
+
+def _tell(session: Session, fact: Received, kind: Kind, details: Mapping[str, Any]) -> None:
+    """Tell whoever may do something about it, wherever they see the user it concerns."""
+    tell(
+        session,
+        fact,
+        kind,
+        subject=UUID(fact.body["user"]),
+        department=_uuid(fact.body.get("department")),
+        details=details,
+    )
 
 
 def _access(row: Mapping[str, Any]) -> Access:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from celery import Celery
 
-from activities import tasks
 from activities.settings import ActivitiesSettings
+from activities.tasks import handover, notification, task
 from chassis.worker import route
 
 
 def register(app: Celery, settings: ActivitiesSettings) -> None:
     """Add the tasks of activities to an application."""
     route(app, "activities")
-    tasks.define(app, settings)
+    task.define(app, settings)
+    handover.define(app, settings)
+    notification.define(app, settings)

@@ -14,7 +14,7 @@ from activities.commands import handover as commands
 from activities.commands.customer import project
 from activities.domain.ids import CustomerId, UserId
 from activities.store import handover as store
-from activities.tasks import hand_over
+from activities.tasks.handover import hand_over
 from chassis.db import SyncDatabase
 from chassis.policy.guard import Guard
 from chassis.policy.rules import Member, Snapshot

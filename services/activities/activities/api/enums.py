@@ -9,6 +9,7 @@ import strawberry
 
 from activities.domain.due import Due
 from activities.domain.follow_up import Channel
+from activities.domain.notification import Kind as NotificationKind
 from activities.domain.task import Happening, Status
 
 strawberry.enum(
@@ -29,4 +30,12 @@ strawberry.enum(
     "by the calendar of a time zone. UNDATED: no due time.",
 )
 
-__all__ = ["Channel", "Due", "Happening", "Status"]
+strawberry.enum(
+    NotificationKind,
+    name="NotificationKind",
+    description="What a notification is about. To you: CHANGESET_ANSWERED, DELEGATION, "
+    "EXPORT_ANSWERED. To whoever may do something about it: ACCESS_ALERT, ACCESS_ENDING, "
+    "CHANGESET_WAITING, EMERGENCY_ACCESS, EXPORT_WAITING.",
+)
+
+__all__ = ["Channel", "Due", "Happening", "NotificationKind", "Status"]

@@ -8,5 +8,6 @@ from uuid import UUID
 CustomerId = NewType("CustomerId", UUID)
 FollowUpId = NewType("FollowUpId", UUID)
 TaskId = NewType("TaskId", UUID)
+NotificationId = NewType("NotificationId", UUID)
 TaskEventId = NewType("TaskEventId", UUID)
 UserId = NewType("UserId", UUID)

@@ -23,6 +23,7 @@ from chassis.errors import (
     Throttled,
 )
 from chassis.once import once
+from chassis.outbox import Fact, record
 from chassis.policy.guard import Permissions, Scope
 from customers.domain import customer_export as domain
 from customers.domain.customer_export import (
@@ -47,6 +48,7 @@ from customers.store.customer import Search
 from customers.store.customer_export import ExportRow, Used
 
 OBJECT = "CustomerExport"
+CHANGED = "customers.export_changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,7 @@ def _request(
     _tell(session, actor, "request", id, changes, wish.purpose, permissions.version)
     if not found.needs_approval:
         store.queue(session, id, telemetry.traceparent(), telemetry.trace_id())
+    tell_status(session, id)
     return id
 
 
@@ -260,6 +263,7 @@ def decide(
     action = "approve" if approve else "reject"
     changes = {"status": [WAITING, after]}
     _tell(session, scope.actor, action, id, changes, row.purpose, scope.version)
+    tell_status(session, id)
     return id
 
 
@@ -299,6 +303,7 @@ def told_failed(session: Session, row: ExportRow, problem: HuichiError) -> None:
     """The audit event of a file that could not be made."""
     changes = {"status": [row.status, FAILED], "code": [None, problem.code]}
     _tell(session, None, "fail", row.id, changes, row.purpose, None)
+    tell_status(session, row.id)
 
 
 def _end(
@@ -307,7 +312,24 @@ def _end(
     store.finish(session, row.id, status, by=actor.user_id if actor else None)
     action = {CANCELLED: "cancel", REVOKED: "revoke", EXPIRED: "expire"}[status]
     _tell(session, actor, action, row.id, {"status": [row.status, status]}, row.purpose, version)
+    tell_status(session, row.id)
     return row.id
+
+
+def tell_status(session: Session, id: UUID) -> None:
+    """The fact of where an export stands now, for whoever waits for it."""
+    row = store.by_id(session, id)
+    assert row is not None
+    by = row.ended_by or row.decided_by
+    body = {
+        "user": str(row.actor_id),
+        "department": str(row.department_id) if row.department_id else None,
+        "status": row.status,
+        "rows": row.rows_expected,
+        "sensitive": row.sensitive,
+        "by": str(by) if by else None,
+    }
+    record(session, Fact(CHANGED, str(id), body))
 
 
 def _not_now(row: ExportRow) -> Conflict:

@@ -21,7 +21,7 @@ from chassis.actor import Actor
 from chassis.errors import Conflict, Denied, Gone, LimitExceeded
 from chassis.policy.guard import Permissions, Scope
 from chassis.policy.reach import Stand
-from customers.commands.customer_export import OBJECT, scopes, search_of, seen
+from customers.commands.customer_export import OBJECT, scopes, search_of, seen, tell_status
 from customers.commands.customer_export_lines import Lines, sheet
 from customers.domain import customer_export as domain
 from customers.domain.customer_export import READY, RUNNING, Column, Ticket
@@ -114,6 +114,7 @@ def keep(session: Session, id: UUID, fence: int, file: Made, permissions: Permis
         failures=0,
     )
     _audit(session, row, None, "make", {"customers": [None, len(file.held)]}, permissions.version)
+    tell_status(session, id)
     return True
 
 

@@ -22,6 +22,7 @@ from identity.domain.version import refuse_stale
 from identity.store import access_alert as store, alert_rule as rules, ledger, user
 
 RAISED = "identity.alert_raised"
+RESOLVED = "identity.alert_resolved"
 AT_ONCE = 1_000
 LONGEST_NOTE = 1_000
 
@@ -103,7 +104,7 @@ def _raise(
             "ends": at,
         },
     )
-    body = {"id": str(id), "kind": rule.kind.value, "user": str(whose), "measure": measure}
+    body = {"id": str(id), "kind": rule.kind.value, "measure": measure, **user.told(session, whose)}
     record(session, Fact(RAISED, str(id), body))
 
 
@@ -148,6 +149,8 @@ def decide(
         decided_by=scope.actor.user_id,
         decided_at=func.now(),
     )
+    if status is AlertStatus.RESOLVED:
+        record(session, Fact(RESOLVED, str(id), {"id": str(id)}))
     audit.record(
         session,
         scope.actor,

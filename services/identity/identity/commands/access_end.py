@@ -12,7 +12,7 @@ from chassis import audit
 from chassis.outbox import Fact, record
 from identity.commands import policy
 from identity.domain.session import Ending
-from identity.store import access_end as store, session as sessions
+from identity.store import access_end as store, session as sessions, user as users
 
 REMINDED_DAYS = (14, 7, 1)
 
@@ -42,6 +42,6 @@ def remind(session: Session) -> int:
     """Tell of access that ends within 14, 7 and 1 days, once each; answer how many were told of."""
     soon = store.claim_ending(session, REMINDED_DAYS)
     for one in soon:
-        body = {"until": one.until.isoformat(), "days": one.days}
+        body = {"until": one.until.isoformat(), "days": one.days, **users.told(session, one.user)}
         record(session, Fact("users.access_ending", str(one.user), body))
     return len(soon)

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from chassis import audit
 from chassis.errors import BadInput, Conflict, Denied, HuichiError, NotFound
 from chassis.once import once
+from chassis.outbox import Fact, record
 from chassis.policy.guard import Scope
 from chassis.policy.rules import Rule
 from identity.commands import policy
@@ -393,6 +394,8 @@ def _tell(
     *,
     version: int | None = None,
 ) -> None:
+    author = _present(session, id).author
+    record(session, Fact("changesets.changed", str(id), {"action": action, "user": str(author)}))
     audit.record(
         session,
         scope.actor,

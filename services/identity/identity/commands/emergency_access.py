@@ -16,7 +16,7 @@ from identity.commands import policy
 from identity.domain import emergency_access as domain
 from identity.domain.emergency_access import Verdict
 from identity.domain.ids import EmergencyAccessId, UserId
-from identity.store import emergency_access as store
+from identity.store import emergency_access as store, user as users
 from identity.store.emergency_access import EmergencyRow
 
 
@@ -34,7 +34,7 @@ def take(
         id = store.add(session, me, customer, why, lasts)
         changes = {"customer": [None, str(customer)], "minutes": [None, str(minutes)]}
         version = _changed(session, scope, id, "take", changes, purpose=why)
-        told = {"user": str(me), "customer": str(customer), "policy_version": version}
+        told = {**users.told(session, me), "customer": str(customer), "policy_version": version}
         record(session, Fact("emergency_access.taken", str(id), told))
         return {"id": str(id)}
 
@@ -81,6 +81,7 @@ def review(
         changes={"verdict": [None, verdict.value]},
         policy_version=scope.version,
     )
+    record(session, Fact("emergency_access.reviewed", str(id), {"verdict": verdict.value}))
     if verdict is Verdict.OBJECTED:
         record(session, Fact("emergency_access.objected", str(id), {"user": str(found.user)}))
     return id

@@ -264,6 +264,13 @@ def about(session: Session, id: UserId) -> About | None:
     return About(Kind(one.kind), department, one.works_here)
 
 
+def told(session: Session, id: UUID) -> dict[str, str | None]:
+    """Whom a fact concerns: the user and their department, by id. No scope, as with `about`."""
+    found = about(session, UserId(id))
+    department = str(found.department) if found and found.department else None
+    return {"user": str(id), "department": department}
+
+
 def services_among(session: Session, ids: Sequence[UUID]) -> set[UUID]:
     """Those of them who are no people."""
     asked = select(user.c.id).where(user.c.id.in_(ids), user.c.kind == Kind.SERVICE.value)

@@ -1,8 +1,4 @@
-"""What the worker does for activities: look every few seconds whether a task's time has come, and
-hand over the tasks of people who left.
-
-There is no timer per task: a table that is looked at loses nothing when a broker or a worker dies.
-"""
+"""What the worker does when people leave: hand over their open tasks, batch by batch."""
 
 from __future__ import annotations
 
@@ -11,24 +7,13 @@ import time
 from celery import Celery
 
 from activities.commands import handover
-from activities.commands.task import REMINDED_AT_ONCE, remind
 from activities.settings import ActivitiesSettings
 from activities.store import handover as handovers
 from chassis.worker import Work, task
 
-REMIND = "activities.remind"
 HAND_OVER = "activities.hand_over"
-HAND_OVER_EVERY_SECONDS = 2.0
+EVERY_SECONDS = 2.0
 TICK_SECONDS = 20.0
-
-
-def remind_all(work: Work) -> int:
-    """Remind of everything that is due, a batch a transaction; answer how many there were."""
-    reminded = batch = work.db.write(remind)
-    while batch == REMINDED_AT_ONCE:
-        batch = work.db.write(remind)
-        reminded += batch
-    return reminded
 
 
 def hand_over(work: Work, seconds: float = TICK_SECONDS) -> int:
@@ -49,18 +34,7 @@ def hand_over(work: Work, seconds: float = TICK_SECONDS) -> int:
 
 
 def define(app: Celery, settings: ActivitiesSettings) -> None:
-    """Register the tasks of this service, and when the scheduler rings for them."""
-
-    def run() -> None:
-        remind_all(Work.of(settings, "activities"))
-
-    task(app, REMIND, untraced=True)(run)
-    app.conf.beat_schedule[REMIND] = {
-        "task": REMIND,
-        "schedule": settings.remind_every_seconds,
-        # A tick that waited longer than the next one is worth nothing.
-        "options": {"expires": settings.remind_every_seconds},
-    }
+    """Register the handover, and when the scheduler rings for it."""
 
     @task(app, HAND_OVER, untraced=True)
     def hand_over_task() -> None:
@@ -68,6 +42,6 @@ def define(app: Celery, settings: ActivitiesSettings) -> None:
 
     app.conf.beat_schedule[HAND_OVER] = {
         "task": HAND_OVER,
-        "schedule": HAND_OVER_EVERY_SECONDS,
+        "schedule": EVERY_SECONDS,
         "options": {"expires": 10},
     }
