@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 from graphql import (
     DocumentNode,
@@ -113,7 +113,7 @@ def read(text: str, name: str | None = None) -> Operation:
 def parse_document(text: str, max_tokens: int | None = None) -> DocumentNode:
     """Parse a document of at most so many tokens; raise BadSyntax."""
     try:
-        return parse(text, max_tokens=max_tokens, allow_empty_selection_sets=False)
+        document = parse(text, max_tokens=max_tokens, allow_empty_selection_sets=False)
     except GraphQLSyntaxError as error:
         where = [(place.line, place.column) for place in error.locations or ()]
         raise BadSyntax(
@@ -126,6 +126,17 @@ def parse_document(text: str, max_tokens: int | None = None) -> DocumentNode:
             "The document is nested too deeply to be parsed.",
             "该 GraphQL 文档嵌套过深，无法解析。",
         ) from error
+    _one_way(document)
+    return document
+
+
+def _one_way(document: DocumentNode) -> None:
+    """Forget which token came before which: nobody asks, and tokens that hold each other are garbage
+    that only the collector finds."""
+    token = document.loc.start_token if document.loc else None
+    while token is not None:
+        token.prev = None
+        token = token.next
 
 
 def choose(
@@ -218,6 +229,7 @@ class _Inliner:
         self.fragments = fragments
         self.deferring = deferring
         self.left = MAX_SELECTIONS
+        self.known: dict[tuple[object, ...], Any] = {}
         self.deferrals = 0
         self.around: tuple[str, ...] = ()
 
@@ -226,7 +238,9 @@ class _Inliner:
     ) -> tuple[Selection, ...]:
         if node is None:
             return ()
-        return tuple(found for item in node.selections for found in self.selection(item, inside))
+        found = tuple(found for item in node.selections for found in self.selection(item, inside))
+        kept: tuple[Selection, ...] = self.known.setdefault(tuple(map(id, found)), found)
+        return kept
 
     def selection(
         self,
@@ -256,19 +270,29 @@ class _Inliner:
                 yield self.spread(node, guard, inside)
 
     def field(self, node: FieldNode, guard: Guard, inside: frozenset[str]) -> Field:
+        key, name = (node.alias or node.name).value, node.name.value
+        guard, inner = self.when_due(guard), self.selections(node.selection_set, inside)
+        if (
+            not node.arguments and not node.directives
+        ):  # most fields; equal ones are the same object
+            alike = (key, name, guard, id(inner))
+            plain: Field | None = self.known.get(alike)
+            if plain is None:
+                plain = self.known[alike] = Field(key, name, guard=guard, selections=inner)
+            return plain
         arguments = sorted(node.arguments or (), key=lambda item: item.name.value)
         printed = ", ".join(print_ast(item) for item in arguments)
         others = [item for item in node.directives or () if item.name.value not in _OURS]
         return Field(
-            key=(node.alias or node.name).value,
-            name=node.name.value,
+            key=key,
+            name=name,
             arguments=f"({printed})" if printed else "",
             variables=frozenset(
                 name for item in (*arguments, *others) for name in variables_in(item)
             ),
-            guard=self.when_due(guard),
+            guard=guard,
             directives=" ".join(print_ast(item) for item in others),
-            selections=self.selections(node.selection_set, inside),
+            selections=inner,
         )
 
     def spread(self, node: FragmentSpreadNode, guard: Guard, inside: frozenset[str]) -> Fragment:
@@ -291,7 +315,12 @@ class _Inliner:
     ) -> Fragment:
         deferral = self.deferral(node)
         if deferral is None:
-            return Fragment(kind, guard, self.selections(selections, inside))
+            inner = self.selections(selections, inside)
+            alike = (kind, guard, id(inner))
+            same: Fragment | None = self.known.get(alike)
+            if same is None:
+                same = self.known[alike] = Fragment(kind, guard, inner)
+            return same
         before, self.around = self.around, (*self.around, deferral.name)
         inner = self.selections(selections, inside)
         self.around = before

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -37,12 +37,13 @@ class CompiledFetch:
     def __init__(self, fetch: Fetch, *, written: bool = False) -> None:
         self.fetch = fetch
         self.groups = [Group(entities, written=written) for entities in fetch.entities]
-        self._run = (
-            self._run_root
+        # Not bound to this object: it would hold itself, and be freed by the collector only.
+        self._way: Callable[[CompiledFetch, Run], Awaitable[None]] = (
+            CompiledFetch._run_root
             if not self.groups
-            else self._run_given
+            else CompiledFetch._run_given
             if any(group.is_given for group in self.groups)
-            else self._run_entities
+            else CompiledFetch._run_entities
         )
         head = orjson.dumps({"query": fetch.document, "operationName": fetch.operation_name})
         self.head = head[:-1]
@@ -50,7 +51,7 @@ class CompiledFetch:
     async def run(self, run: Run) -> None:
         """Fetch; whatever goes wrong becomes a fault, never an exception."""
         try:
-            await self._run(run)
+            await self._way(self, run)
         except RecursionError:  # JSON of a custom scalar, nested hundreds of levels deep
             run.faults.fail(nonsense(self.fetch.subgraph), None)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from gateway.errors import TooComplex
 
 # A step is one to two microseconds of CPU; `python -m benchmarks planning` prints both. The biggest
-# query of the public benchmarks takes 1,400 steps in all, the largest of the federation audit 700.
+# query of the public benchmarks takes 1,000 steps in all, the largest of the federation audit 700.
 EXPANDING = (
     50_000  # flattening selections type by type, writing requests, compiling the answer's shape
 )
-SEARCHING = 150_000  # trying subgraphs; the "many plans" stress, 4^4 positions in 7 subgraphs, takes 120,000
+SEARCHING = 150_000  # trying subgraphs; the "many plans" stress, 4^4 positions in 7 subgraphs, takes 82,000
 
 
 class Budget:

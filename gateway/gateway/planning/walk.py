@@ -104,17 +104,23 @@ Walk = ObjectWalk | AbstractWalk
 def depths(stops: list[Stop] | tuple[Stop, ...]) -> list[int]:
     """Return for every stop how many requests come before its answer is there."""
     known: dict[int, int] = {}
+    return [_depth(stops, index, known) for index in range(len(stops))]
 
-    def depth(index: int) -> int:
-        if index not in known:
-            stop = stops[index]
-            known[index] = 0  # a circle cannot happen; never hang on a mistake
-            if stop.entered:
-                before = max((depth(i) for i in stop.after), default=-1 if not stop.inputs else 0)
-                known[index] = before + 1 + stop.lag
-        return known[index]
 
-    return [depth(index) for index in range(len(stops))]
+# Not a function within `depths`: one that calls itself there is garbage that only the collector finds.
+def _depth(stops: list[Stop] | tuple[Stop, ...], index: int, known: dict[int, int]) -> int:
+    found = known.get(index)
+    if found is not None:
+        return found
+    stop = stops[index]
+    known[index] = 0  # a circle cannot happen; never hang on a mistake
+    if not stop.entered:
+        return 0
+    before = 0 if stop.inputs else -1
+    if stop.after:
+        before = max([_depth(stops, earlier, known) for earlier in stop.after])
+    known[index] = found = before + 1 + stop.lag
+    return found
 
 
 def measure(stops: list[Stop] | tuple[Stop, ...]) -> tuple[int, int, int, int]:

@@ -29,7 +29,7 @@ from gateway.planning import plan as make_plan
 from gateway.planning.rights import Curtain
 from gateway.result import Fault
 from gateway.serving.access import Access, Variant
-from gateway.serving.cache import Recent
+from gateway.serving.cache import Proven
 from gateway.serving.caller import Caller
 from gateway.serving.cost import Cost, Prices, check_cost, cost_of
 from gateway.serving.deferrals import Deferrals
@@ -122,7 +122,7 @@ class Documents:
             if protection.cost is not None
             else None
         )
-        self.known: Recent[Key, Prepared | Refused] = Recent(
+        self.known: Proven[Key, Prepared | Refused] = Proven(
             settings.documents, settings.document_characters
         )
 

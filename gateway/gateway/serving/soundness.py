@@ -2,9 +2,10 @@
 
 Nearly every new document is valid. graphql-core's own walk asks each of some thirty rules at each node,
 though a rule knows three kinds of nodes at most, and looks their methods up anew for every document. This
-walk remembers, for each kind of node, the rules that have something to say about it. The rules are
-graphql-core's, in its order, with its rule of skipping. Whatever is not plainly sound is left to
-`graphql.validate`, which then writes the errors.
+walk remembers, for each kind of node, the rules that have something to say about it, and asks those about
+variables only where there is a `$`: they walk through every fragment once more. The rules are graphql-core's,
+in its order, with its rule of skipping. Whatever is not plainly sound is left to `graphql.validate`, which then
+writes the errors.
 """
 
 from collections.abc import Callable
@@ -20,10 +21,31 @@ from graphql import (
     ValidationContext,
     specified_rules,
 )
+from graphql.validation import (
+    NoUndefinedVariablesRule,
+    NoUnusedVariablesRule,
+    UniqueVariableNamesRule,
+    ValidationRule,
+    VariablesAreInputTypesRule,
+    VariablesInAllowedPositionRule,
+)
 from graphql.language.ast import QUERY_DOCUMENT_KEYS
 from graphql.language.visitor import BREAK, SKIP
 
 Method = Callable[..., Any]
+Rules = tuple[type[ValidationRule], ...]
+
+ABOUT_VARIABLES = frozenset(
+    {
+        NoUndefinedVariablesRule,
+        NoUnusedVariablesRule,
+        UniqueVariableNamesRule,
+        VariablesAreInputTypesRule,
+        VariablesInAllowedPositionRule,
+    }
+)
+ALL: Rules = tuple(specified_rules)
+WITHOUT_VARIABLES: Rules = tuple(rule for rule in ALL if rule not in ABOUT_VARIABLES)
 
 
 class Unsound(Exception):
@@ -39,11 +61,17 @@ def is_sound(schema: GraphQLSchema, document: DocumentNode) -> bool:
     return True
 
 
+def _asked_of(document: DocumentNode) -> Rules:
+    """Every variable is written with a `$`; one within a text only makes the walk longer."""
+    source = document.loc.source.body if document.loc else "$"
+    return ALL if "$" in source else WITHOUT_VARIABLES
+
+
 @cache
-def _methods(kind: str) -> list[tuple[int, str | None, str | None]]:
+def _methods(rules: Rules, kind: str) -> list[tuple[int, str | None, str | None]]:
     """The rules that look at this kind of node: their number, and what they call it."""
     found = []
-    for number, rule in enumerate(specified_rules):
+    for number, rule in enumerate(rules):
         enter, leave = (
             next((name for name in (f"{way}_{kind}", way) if hasattr(rule, name)), None)
             for way in ("enter", "leave")
@@ -70,7 +98,8 @@ class _Walk:
             hide_suggestions=True,
             allow_empty_selection_sets=False,
         )
-        self.rules = [rule(context) for rule in specified_rules]
+        self.asked = _asked_of(document)
+        self.rules = [rule(context) for rule in self.asked]
         self.skipping: list[object] = [None] * len(self.rules)
         self.ancestors: list[Any] = []
         self.bound: dict[str, list[tuple[int, Method | None, Method | None]]] = {}
@@ -116,7 +145,7 @@ class _Walk:
                 getattr(self.rules[number], enter) if enter else None,
                 getattr(self.rules[number], leave) if leave else None,
             )
-            for number, enter, leave in _methods(kind)
+            for number, enter, leave in _methods(self.asked, kind)
         ]
         return bound
 

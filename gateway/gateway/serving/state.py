@@ -126,6 +126,7 @@ class State:
         rollout = Rollout(load(sdl), self.settings)
         for text, name in busy[-WARMED:]:
             rollout.base.prepare(text, name, lambda _: nullcontext())
+            rollout.base.cached(text, name)  # it has proven itself already
         return rollout
 
     def _addresses(self, supergraph: Supergraph) -> Mapping[str, str]:

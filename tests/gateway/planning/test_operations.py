@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
 
 from gateway.errors import TooComplex
@@ -310,9 +312,13 @@ def test_refuses_selections_that_spread_over_many_runtime_types() -> None:
         b="\n".join(f'type T{n} @key(fields: "id") {{ id: ID! name: String }}' for n in range(30)),
     )
 
+    numbers = count()  # no two selections are equal, or they would be planned once
+
+    def below(depth: int) -> str:
+        return f"next {{ {selection(depth - 1)} }}" if depth else f"a{next(numbers)}: id"
+
     def selection(depth: int) -> str:
-        inner = f"next {{ {selection(depth - 1)} }}" if depth else ""
-        return "id " + " ".join(f"... on T{n} {{ name {inner} }}" for n in range(0, 30, 3))
+        return "id " + " ".join(f"... on T{n} {{ name {below(depth)} }}" for n in range(0, 30, 3))
 
     budget = Budget()
     with pytest.raises(TooComplex, match="runtime types"):
@@ -324,9 +330,11 @@ def test_refuses_an_operation_with_too_many_ways() -> None:
     node = 'type Query @shareable { node: Node } type Node @key(fields: "id") @shareable { id: ID! '
     many = a_supergraph(**{f"s{n}": f"{node} n{n}: Node n{n + 1}: Node }}" for n in range(6)})
 
+    numbers = count()  # no two selections are equal, or they would be planned once
+
     def selection(depth: int) -> str:
-        inner = f"{{ {selection(depth - 1)} }}" if depth else "{ id }"
-        return " ".join(f"n{n} {inner}" for n in range(6))
+        below = (selection(depth - 1) if depth else f"a{next(numbers)}: id" for _ in range(6))
+        return " ".join(f"n{n} {{ {inner} }}" for n, inner in enumerate(below))
 
     with pytest.raises(TooComplex, match="ways through the subgraphs"):
         plan(many, read(f"{{ node {{ {selection(4)} }} }}"))
@@ -350,3 +358,17 @@ def test_gives_equal_operations_one_key() -> None:
 
     assert one.key == same.key
     assert one.key != other.key
+
+
+def test_equal_selections_are_one_object_and_cost_once() -> None:
+    reviews = "reviews { text rating }"
+    operation = read(
+        f"{{ users {{ friends {{ ...R }} {reviews} best: friends {{ ...R }} }} }} "
+        f"fragment R on User {{ id {reviews} }}"
+    )
+
+    (users,) = operation.selections
+    friends, own, best = users.selections
+
+    assert friends.selections is best.selections
+    assert friends.selections[0].selections[1] is own
