@@ -16,7 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -183,23 +183,7 @@ class Bench:
 
     def three_queries(self) -> None:
         """The main table: milliseconds of processor a request, and memory."""
-        spent: dict[str, dict[str, list[float]]] = {}
-        memory: dict[str, float] = {}
-        with self.subgraphs("shop") as place:
-            for number in range(self.rounds):
-                for gateway, program in self.each("three queries", place):
-                    for name, query in worlds.QUERIES.items():
-                        nth = request(gateway.path, query, self.tokens)
-                        self._warm_up(gateway, nth, CALLERS)
-                        cost, result = self.timed(gateway, program, nth, self.seconds)
-                        spent.setdefault(gateway.name, {}).setdefault(name, []).append(cost)
-                        self.say(
-                            f"round {number + 1}: {gateway.name}, {name}: "
-                            f"{1000 / cost:,.0f} a core-second, {result.answers} answers"
-                        )
-                    peak = program.peak_megabytes
-                    memory[gateway.name] = max(memory.get(gateway.name, 0), peak)
-        self._costs("Requests a core-second", spent, memory)
+        self._in_turn("Requests a core-second", worlds.QUERIES, CALLERS)
 
     def checking(self) -> None:
         """What checking tokens costs, and what a caller costs who was never seen before."""
@@ -228,18 +212,27 @@ class Bench:
             "light": worlds.LIGHT.replace("users", "NEW: users"),
             "big": worlds.BIG.replace("  users {", "  NEW: users {"),
         }
+        self._in_turn("Requests a core-second, every document new", queries, FEW)
+
+    def _in_turn(self, title: str, queries: Mapping[str, str], callers: int) -> None:
+        """Every round asks every gateway, so that a machine whose speed drifts is fair to all."""
         spent: dict[str, dict[str, list[float]]] = {}
         memory: dict[str, float] = {}
         with self.subgraphs("shop") as place:
-            for gateway, program in self.each("new documents", place):
-                for name, query in queries.items():
-                    nth = request(gateway.path, query, self.tokens[:FEW])
-                    self._warm_up(gateway, nth, FEW)
-                    for _ in range(self.rounds):
-                        cost, _ = self.timed(gateway, program, nth, self.seconds)
+            for number in range(self.rounds):
+                for gateway, program in self.each(title, place):
+                    for name, query in queries.items():
+                        nth = request(gateway.path, query, self.tokens[:callers])
+                        self._warm_up(gateway, nth, callers)
+                        cost, result = self.timed(gateway, program, nth, self.seconds)
                         spent.setdefault(gateway.name, {}).setdefault(name, []).append(cost)
-                memory[gateway.name] = program.peak_megabytes
-        self._costs("Requests a core-second, every document new", spent, memory)
+                        self.say(
+                            f"round {number + 1}: {gateway.name}, {name}: "
+                            f"{1000 / cost:,.0f} a core-second, {result.answers} answers"
+                        )
+                    peak = program.peak_megabytes
+                    memory[gateway.name] = max(memory.get(gateway.name, 0), peak)
+        self._costs(title, spent, memory)
 
     def slow_subgraphs(self) -> None:
         """Subgraphs that take 10 ms: the depth of the plan decides."""
