@@ -39,7 +39,7 @@ def test_an_export_waits_for_its_approver_and_then_its_requester_knows(house: Ru
     wait_for(lambda: told(house, "wang.lei", "EXPORT_WAITING", id), 30, every=0.2)
     [waiting] = told(house, "wang.lei", "EXPORT_WAITING", id)
     assert waiting["user"]["displayName"] == "李娜 Li Na"
-    assert waiting["text"] == "An export of 1 customers waits for approval."
+    assert waiting["text"] == "An export of 1 customer waits for approval."
     assert told(house, "li.na", "EXPORT_WAITING", id) == []
 
     assert house.data(REJECT, {"id": id}, who="wang.lei")["rejectCustomerExport"]["errors"] == []

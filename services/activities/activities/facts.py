@@ -86,6 +86,17 @@ def export_changed(session: Session, fact: Received) -> None:
         tell(session, fact, Kind.EXPORT_ANSWERED, subject=by, to=whose, details={"status": status})
 
 
+def review_waiting(session: Session, fact: Received) -> None:
+    """Somebody has rights of others to decide about."""
+    tell(session, fact, Kind.ACCESS_REVIEW, subject=None, to=UUID(fact.body["reviewer"]))
+
+
+def review_signed_off(session: Session, fact: Received) -> None:
+    """They have decided; the others have not yet."""
+    reviewer = UUID(fact.body["reviewer"])
+    notification.settle(session, Kind.ACCESS_REVIEW, UUID(fact.subject), reviewer)
+
+
 def settles(kind: Kind) -> Handler:
     """Somebody has seen to it: nobody else need look."""
 
@@ -104,6 +115,9 @@ HANDLERS: Mapping[str, Handler] = {
     "identity.user_changed_job": user_changed_job,
     "identity.alert_raised": alert_raised,
     "identity.alert_resolved": settles(Kind.ACCESS_ALERT),
+    "access_reviews.waiting": review_waiting,
+    "access_reviews.signed_off": review_signed_off,
+    "access_reviews.ended": settles(Kind.ACCESS_REVIEW),
     "users.access_ending": access_ending,
     "changesets.changed": changeset_changed,
     "emergency_access.taken": emergency_taken,

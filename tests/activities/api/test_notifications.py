@@ -29,7 +29,7 @@ UNREAD = (
     "mutation ($ids: [ID!]!) { markNotificationsUnread(ids: $ids) { unread errors { code path } } }"
 )
 
-ALERT, EXPORT, ACCESS, CHANGESET = UUID(int=0xE1), UUID(int=0xE2), UUID(int=0xE3), UUID(int=0xE4)
+ALERT, EXPORT, ACCESS, CHANGESET, REVIEW = (UUID(int=0xE1 + n) for n in range(5))
 NOW = datetime.now(UTC)
 
 
@@ -182,6 +182,20 @@ async def test_the_author_of_a_changeset_has_an_answer(
     told(db, "changesets.changed", CHANGESET, action=action, user=str(WANG))
 
     assert [one["text"] for one in await inbox(subgraph, WANG)] == [text]
+
+
+async def test_a_review_waits_for_each_reviewer_until_they_signed(
+    subgraph: Subgraph, db: SyncDatabase
+) -> None:
+    for reviewer in (LEAD, WANG, LIN):
+        told(db, "access_reviews.waiting", REVIEW, reviewer=str(reviewer))
+
+    told(db, "access_reviews.signed_off", REVIEW, reviewer=str(LEAD))
+    one_signed = [await unread(subgraph, who) for who in (LEAD, WANG, LIN)]
+    told(db, "access_reviews.ended", REVIEW)
+    all_over = [await unread(subgraph, who) for who in (LEAD, WANG, LIN)]
+
+    assert (one_signed, all_over) == ([0, 1, 1], [0, 0, 0])
 
 
 async def test_who_stands_in_is_told_whose_work_it_is(subgraph: Subgraph, db: SyncDatabase) -> None:

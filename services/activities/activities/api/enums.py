@@ -33,8 +33,8 @@ strawberry.enum(
 strawberry.enum(
     NotificationKind,
     name="NotificationKind",
-    description="What a notification is about. To you: CHANGESET_ANSWERED, DELEGATION, "
-    "EXPORT_ANSWERED. To whoever may do something about it: ACCESS_ALERT, ACCESS_ENDING, "
+    description="What a notification is about. To you: ACCESS_REVIEW, "
+    "CHANGESET_ANSWERED, DELEGATION, EXPORT_ANSWERED. To whoever may do something about it: ACCESS_ALERT, ACCESS_ENDING, "
     "CHANGESET_WAITING, EMERGENCY_ACCESS, EXPORT_WAITING.",
 )
 

@@ -29,8 +29,8 @@ class Notification:
         description="One sentence, in the language of the request (Accept-Language: zh or en)."
     )
     about: strawberry.ID = strawberry.field(
-        description="The id of what it tells of: an access alert, a user, a changeset, a "
-        "delegation, an emergency access or an export, by `kind`."
+        description="The id of what it tells of: an access alert, an access review, a "
+        "user, a changeset, a delegation, an emergency access or an export, by `kind`."
     )
     user: User | None = strawberry.field(description="Whom it concerns.")
     occurred_at: datetime = strawberry.field(description="When it happened.")

@@ -18,6 +18,7 @@ class Kind(StrEnum):
 
     ACCESS_ALERT = "access_alert"
     ACCESS_ENDING = "access_ending"
+    ACCESS_REVIEW = "access_review"
     CHANGESET_ANSWERED = "changeset_answered"
     CHANGESET_WAITING = "changeset_waiting"
     DELEGATION = "delegation"
@@ -73,6 +74,8 @@ def _both(kind: Kind, details: Mapping[str, Any]) -> tuple[str, str]:
             return f"The access of this user ends within {days} days.", (
                 f"该用户的访问权限将在 {days} 天内到期。"
             )
+        case Kind.ACCESS_REVIEW:
+            return "Items of an access review wait for your decision.", "有权限审查条目等待您决定。"
         case Kind.CHANGESET_ANSWERED:
             if details["approved"]:
                 return (
@@ -91,8 +94,9 @@ def _both(kind: Kind, details: Mapping[str, Any]) -> tuple[str, str]:
             )
         case Kind.EXPORT_WAITING:
             rows, sensitive = details["rows"], details["sensitive"]
+            customers = "1 customer" if rows == 1 else f"{rows} customers"
             return (
-                f"An export of {rows} customers{' with sensitive fields' * sensitive} waits for approval.",
+                f"An export of {customers}{' with sensitive fields' * sensitive} waits for approval.",
                 f"一份含 {rows} 个客户{'及敏感字段' * sensitive}的导出申请等待审批。",
             )
         case Kind.EXPORT_ANSWERED:

@@ -25,6 +25,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB, insert
@@ -112,12 +113,13 @@ def add(session: Session, given: Mapping[str, Any]) -> None:
     session.execute(insert(notification).values(given).on_conflict_do_nothing())
 
 
-def settle(session: Session, kind: Kind, about: UUID) -> None:
-    """What waited for somebody waits no longer."""
+def settle(session: Session, kind: Kind, about: UUID, to: UUID | None = None) -> None:
+    """What waited for somebody waits no longer; with `to` for this person only."""
     waits = and_(
         notification.c.kind == kind.value,
         notification.c.about == about,
         notification.c.settled_at.is_(None),
+        true() if to is None else notification.c.addressee_id == to,
     )
     session.execute(update(notification).where(waits).values(settled_at=func.now()))
 

@@ -18,6 +18,7 @@ from chassis import audit
 from chassis.actor import Actor
 from chassis.errors import BadInput, Conflict, Denied, LimitExceeded, NotFound
 from chassis.once import once
+from chassis.outbox import Fact, record
 from chassis.policy.guard import Scope, compile_rules
 from chassis.policy.rules import Member, Snapshot, subtree
 from identity.domain import access_review as domain
@@ -35,6 +36,9 @@ from identity.store import (
 from identity.store.access_review import ItemRow, ReviewRow
 
 OBJECT = "AccessReview"
+WAITING = "access_reviews.waiting"
+SIGNED_OFF = "access_reviews.signed_off"
+ENDED = "access_reviews.ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,8 @@ def _begin(
     store.add_items(session, id, [(one, to_whom[one.user]) for one in given])
     changes = {"items": [None, len(given)], "due": [None, plan.due_at.isoformat()]}
     _tell(session, actor, "create", str(id), changes, version)
+    for reviewer in sorted({one for one in to_whom.values() if one is not None}):
+        record(session, Fact(WAITING, str(id), {"reviewer": str(reviewer)}))
     return id
 
 
@@ -191,6 +197,7 @@ def sign_off(session: Session, actor: Actor, id: AccessReviewId, version: int) -
     store.sign(session, id, UserId(actor.user_id))
     changes = {"kept": [None, mine.kept], "revoked": [None, mine.revoked]}
     _tell(session, actor, "sign_off", str(id), changes, version)
+    record(session, Fact(SIGNED_OFF, str(id), {"reviewer": str(actor.user_id)}))
     return id
 
 
@@ -226,6 +233,7 @@ def reassign(
     store.unsign(session, id, [reviewer])
     changes = {"reviewer": [None, str(reviewer)], "items": [None, len(found)]}
     _tell(session, scope.actor, "reassign", str(id), changes, scope.version)
+    record(session, Fact(WAITING, str(id), {"reviewer": str(reviewer)}))
     return id
 
 
@@ -236,6 +244,7 @@ def discard(session: Session, scope: Scope, id: AccessReviewId, expected: int) -
     store.change(session, id, status=ReviewStatus.DISCARDED.value, closed_at=func.now())
     changes = {"status": ["open", "discarded"]}
     _tell(session, scope.actor, "discard", str(id), changes, scope.version)
+    record(session, Fact(ENDED, str(id), {}))
     return id
 
 

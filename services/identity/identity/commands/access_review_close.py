@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 
 from chassis import audit
 from chassis.errors import Conflict, Denied
+from chassis.outbox import Fact, record
 from chassis.policy.guard import Scope
 from identity.commands import changeset as changesets, policy
-from identity.commands.access_review import OBJECT, digest, opened, report
+from identity.commands.access_review import ENDED, OBJECT, digest, opened, report
 from identity.commands.changeset import Wanted
 from identity.domain.access_review import ReviewDecision, ReviewKind, ReviewStatus
 from identity.domain.ids import AccessReviewId, ChangesetId, RuleId, UserId
@@ -91,6 +92,7 @@ def close(
         changes=changes,
         policy_version=version or scope.version,
     )
+    record(session, Fact(ENDED, str(id), {}))
     return Closing(counted, losers, made, version)
 
 
