@@ -21,6 +21,8 @@ from graphql import (
     ValidationContext,
     specified_rules,
 )
+from graphql.language.ast import QUERY_DOCUMENT_KEYS
+from graphql.language.visitor import BREAK, SKIP
 from graphql.validation import (
     NoUndefinedVariablesRule,
     NoUnusedVariablesRule,
@@ -29,8 +31,6 @@ from graphql.validation import (
     VariablesAreInputTypesRule,
     VariablesInAllowedPositionRule,
 )
-from graphql.language.ast import QUERY_DOCUMENT_KEYS
-from graphql.language.visitor import BREAK, SKIP
 
 Method = Callable[..., Any]
 Rules = tuple[type[ValidationRule], ...]
