@@ -24,16 +24,16 @@ from graphql import (
 from graphql.language.ast import QUERY_DOCUMENT_KEYS
 from graphql.language.visitor import BREAK, SKIP
 from graphql.validation import (
+    ASTValidationRule,
     NoUndefinedVariablesRule,
     NoUnusedVariablesRule,
     UniqueVariableNamesRule,
-    ValidationRule,
     VariablesAreInputTypesRule,
     VariablesInAllowedPositionRule,
 )
 
 Method = Callable[..., Any]
-Rules = tuple[type[ValidationRule], ...]
+Rules = tuple[type[ASTValidationRule], ...]
 
 ABOUT_VARIABLES = frozenset(
     {
