@@ -230,6 +230,7 @@ class _Inliner:
         self.deferring = deferring
         self.left = MAX_SELECTIONS
         self.known: dict[tuple[object, ...], Any] = {}
+        """What was made already, by what is in it: planning compares selections by identity."""
         self.deferrals = 0
         self.around: tuple[str, ...] = ()
 
@@ -272,9 +273,7 @@ class _Inliner:
     def field(self, node: FieldNode, guard: Guard, inside: frozenset[str]) -> Field:
         key, name = (node.alias or node.name).value, node.name.value
         guard, inner = self.when_due(guard), self.selections(node.selection_set, inside)
-        if (
-            not node.arguments and not node.directives
-        ):  # most fields; equal ones are the same object
+        if not node.arguments and not node.directives:  # as most; equal ones are the same object
             alike = (key, name, guard, id(inner))
             plain: Field | None = self.known.get(alike)
             if plain is None:

@@ -9,9 +9,7 @@ from gateway.errors import TooComplex
 EXPANDING = (
     50_000  # flattening selections type by type, writing requests, compiling the answer's shape
 )
-SEARCHING = (
-    150_000  # trying subgraphs; the "many plans" stress, 4^4 positions in 7 subgraphs, takes 82,000
-)
+SEARCHING = 150_000  # trying subgraphs; "many plans", 4^4 positions in 7 subgraphs, takes 82,000
 
 
 class Budget:
