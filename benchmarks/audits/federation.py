@@ -2,7 +2,8 @@
 
 DIR is a checkout of github.com/graphql-hive/federation-gateway-audit. Its server runs in Node; each
 suite's supergraph is served by the gateway in a process of its own, first as the audit composes it,
-then (ours only) as our composition does, and every answer is compared deeply.
+then (ours only) as our composition does, and every answer is compared deeply. How long planning takes is
+measured besides: each operation as a new one, on a supergraph that was asked something before.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import statistics
 import sys
+import time
 import urllib.request
 from pathlib import Path
 from typing import IO, Any
@@ -18,7 +21,9 @@ from typing import IO, Any
 from benchmarks.audits.node import install, node, running
 from benchmarks.audits.peers import COMPOSES, Peers, options, post
 from gateway.composition import compose
-from gateway.supergraph import Subgraph, Supergraph
+from gateway.operation import choose, parse_document
+from gateway.planning import plan
+from gateway.supergraph import Subgraph, Supergraph, load
 
 PACKAGES = {
     "@apollo/composition": "2.14.1",
@@ -63,7 +68,32 @@ def main(arguments: list[str]) -> int:
                         flush=True,
                     )
                     wrong += total - right
+            if "ours" in peers.names:
+                _planning(suites)
     return 1 if wrong else 0
+
+
+def _planning(suites: list[str]) -> None:
+    """Processor milliseconds from a parsed operation to its plan; the median of five times each."""
+    spent: list[float] = []
+    for suite in suites:
+        supergraph = load(_theirs(suite))
+        cases = _get(f"{suite}/tests")
+        operations = [choose(parse_document(case["query"]), None) for case in cases]
+        for operation in operations:  # what a supergraph learns once
+            plan(supergraph, operation)
+        for operation in operations:
+            times = []
+            for _ in range(5):
+                started = time.process_time()
+                plan(supergraph, operation)
+                times.append((time.process_time() - started) * 1000)
+            spent.append(statistics.median(times))
+    spent.sort()
+    print(
+        f"planning {len(spent)} operations: median {statistics.median(spent):.2f} ms, 99th percentile "
+        f"{spent[int(len(spent) * 0.99)]:.2f} ms, slowest {spent[-1]:.2f} ms"
+    )
 
 
 def _made(name: str, own: bool) -> str:
