@@ -26,6 +26,14 @@ def upgrade() -> None:
         """
     )
     op.execute("CREATE INDEX notification_order ON notification (occurred_at DESC, id DESC)")
+    op.execute(
+        "CREATE INDEX notification_addressee ON notification (addressee_id, occurred_at DESC, id DESC) "
+        "WHERE addressee_id IS NOT NULL"
+    )
+    op.execute(
+        "CREATE INDEX notification_waiting ON notification (kind) "
+        "WHERE addressee_id IS NULL AND settled_at IS NULL"
+    )
     op.execute("CREATE INDEX notification_about ON notification (about) WHERE settled_at IS NULL")
     op.execute(
         "CREATE INDEX notification_unsent ON notification (send_after) "
