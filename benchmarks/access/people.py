@@ -21,12 +21,12 @@ from chassis.db import SyncDatabase
 from chassis.policy.guard import Guard, Scope
 from chassis.policy.rules import Member, Rule, Snapshot
 from chassis.worker import Work
-from customers.commands import handover
-from customers.store import customer as store
-from customers.store.customer import Search
-from customers.tasks.handover import hand_over
-from identity.commands.department import move_department
-from identity.domain.ids import DepartmentId
+from customers.handover import commands as handover
+from customers.handover.tasks import hand_over
+from customers.pool.store import customer as store
+from customers.pool.store.customer import Search
+from identity.core.domain.ids import DepartmentId
+from identity.people.commands.department import move_department
 from tests.support.servers import Databases, postgres_server
 
 MOVES, BAR_MS, OURS = 40, 50.0, UUID(int=0xE << 64)

@@ -30,14 +30,14 @@ from chassis.db import SyncDatabase
 from chassis.policy import feed
 from customers.app import create
 from customers.settings import CustomersSettings
-from identity.api import ledger_files
-from identity.commands.audit_event import keep
-from identity.commands.ledger import seal
-from identity.domain.audit_event import AuditEvent, Filter
-from identity.domain.ids import AuditEventId, UserId
-from identity.domain.token import new_key
-from identity.domain.verification import verify
-from identity.store import ledger as store
+from identity.core.domain.ids import AuditEventId, UserId
+from identity.ledger.api import ledger_files
+from identity.ledger.commands.audit_event import keep
+from identity.ledger.commands.ledger import seal
+from identity.ledger.domain.audit_event import AuditEvent, Filter
+from identity.ledger.domain.verification import verify
+from identity.ledger.store import ledger as store
+from identity.sign_in.domain.token import new_key
 from onebox.postgres import Postgres, new_password, stop as stop_postgres
 from tests.customers.making import STEWARD, a_policy
 from tests.customers.serving import KEY, a_token

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from benchmarks.exports.attacks import ATTACKS, Rows
 from benchmarks.exports.large import large
-from customers.domain import leak, watermark
+from customers.exports.domain import leak, watermark
 
 KINDS = ("text", "text", "phone", "email", "website", "text")
 NAMES = "name, English name, phone, e-mail, website, address"

@@ -14,10 +14,10 @@ from chassis.actor import Actor
 from chassis.db import SyncDatabase
 from chassis.policy.guard import Guard
 from chassis.policy.rules import Member, Rule, Snapshot
-from customers.commands import customer_export as commands, customer_export_file as files
+from customers.exports import store
+from customers.exports.commands import customer_export as commands, customer_export_file as files
+from customers.pool.store.customer import Search
 from customers.settings import CustomersSettings
-from customers.store import customer_export as store
-from customers.store.customer import Search
 from tests.support.servers import Databases, postgres_server
 
 WHO = UUID(int=0xA0)

@@ -9,11 +9,14 @@ from uuid import UUID
 import pytest
 from sqlalchemy import event, text
 
-from activities.commands.customer import project
-from activities.domain.ids import CustomerId
-from activities.store.customer import Access
+from activities.core.domain.ids import CustomerId
+from activities.customers.commands import project
+from activities.customers.store import Access
 from chassis.db import SyncDatabase
 from tests.activities.people import LIN, SALES, WANG
+from tests.activities.subgraph import subgraph
+
+__all__ = ["subgraph"]
 
 ACME, BOHAI = CustomerId(UUID(int=0xC1)), CustomerId(UUID(int=0xC2))
 

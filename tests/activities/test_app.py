@@ -19,9 +19,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from activities.app import create
-from activities.commands.task import REMINDED_AT_ONCE
 from activities.settings import ActivitiesSettings
-from activities.tasks import task as tasks
+from activities.tasks import tasks
+from activities.tasks.commands import REMINDED_AT_ONCE
 from activities.worker import register
 from chassis.db import SyncDatabase
 from chassis.outbox import Fact, record

@@ -51,9 +51,9 @@ from tests.agreement.worlds import (
     a_policy,
     questions,
 )
-from tests.customers.api.test_pool import absorb
 from tests.customers.conftest import db
 from tests.customers.making import STEWARD, a_code
+from tests.customers.pool.api.test_pool import absorb
 from tests.customers.serving import MASK_SECRET, Pool, pool
 from tests.support.serve import served
 

@@ -24,7 +24,7 @@ def _fields(key: DirectiveNode) -> set[str]:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_key_is_enough_to_find_its_entity(service: str) -> None:
-    schema = import_module(f"{service}.api.schema").schema
+    schema = import_module(f"{service}.schema").schema
     assert isinstance(schema, Subgraph)
     seen = 0
     for node in parse(sdl(schema)).definitions:

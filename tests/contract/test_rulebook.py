@@ -18,9 +18,9 @@ from graphql import (
 
 from chassis.api.rights import RIGHT, Right
 from chassis.policy.rules import Rule
-from identity.domain.rule import drafted
-from identity.domain.rulebook import OBJECTS, RULEBOOK
-from identity.domain.starter import ROLES
+from identity.policy.domain.rule import drafted
+from identity.policy.domain.rulebook import OBJECTS, RULEBOOK
+from identity.policy.domain.starter import ROLES
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("identity", "customers", "activities", "integrations")
@@ -46,7 +46,7 @@ GUARDED_AS = {"Customer.phone": "Contact.mobile", "Customer.email": "Contact.ema
 def of_schemas() -> Iterator[tuple[str, str]]:
     """The rights that stand on the fields of the services' schemas."""
     for service in SERVICES:
-        schema: Any = importlib.import_module(f"{service}.api.schema").schema
+        schema: Any = importlib.import_module(f"{service}.schema").schema
         for type_ in schema._schema.type_map.values():
             for field in getattr(type_, "fields", {}).values():
                 definition = (field.extensions or {}).get("strawberry-definition")

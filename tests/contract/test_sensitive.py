@@ -25,7 +25,7 @@ from chassis.api.rights import RIGHT
 from chassis.errors import HuichiError
 from chassis.policy.guard import Guard
 from chassis.policy.rules import Member, Snapshot
-from identity.domain.rulebook import RULEBOOK
+from identity.policy.domain.rulebook import RULEBOOK
 from onebox.schemas import SUBGRAPHS
 from tests.support.sensitive import Part, declared, parts, supergraph
 
@@ -121,7 +121,7 @@ class NoDoor:
 def entities() -> list[Any]:
     found = []
     for service in SUBGRAPHS:
-        schema = import_module(f"{service}.api.schema").schema
+        schema = import_module(f"{service}.schema").schema
         for name, keys in schema._entity_keys.items():
             found.append(pytest.param(service, name, keys, id=f"{service}-{name}"))
     return found
@@ -133,13 +133,13 @@ def nobody(service: str) -> Context[Any]:
     guard.swap(Snapshot(1, (), {}, {me: Member(None, ())}))
     ctx: Context[Any] = Context(db=NoDoor(), guard=guard, actor=Actor(me))  # type: ignore[arg-type]  # stands for it
     more = (None,) if service == "identity" else ()
-    ctx.loaders = import_module(f"{service}.api.loaders").Loaders(ctx, *more)
+    ctx.loaders = import_module(f"{service}.core.api.loaders").Loaders(ctx, *more)
     return ctx
 
 
 @pytest.mark.parametrize(("service", "name", "keys"), entities())
 def test_every_entity_is_guarded_before_a_row_is_read(service: str, name: str, keys: Any) -> None:
-    schema = import_module(f"{service}.api.schema").schema
+    schema = import_module(f"{service}.schema").schema
     definition = schema.schema_converter.type_map[name].definition
     given = {keys.all[key]: str(uuid4()) for key in keys.required}
     if name == "Connector":

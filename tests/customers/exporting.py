@@ -14,9 +14,9 @@ from chassis.db import SyncDatabase
 from chassis.policy import feed
 from chassis.policy.rules import Snapshot
 from chassis.worker import Work
-from customers.commands.absorb import absorb
-from customers.domain.record import ContactRecord
-from customers.tasks import customer_export as tasks
+from customers.exports import tasks
+from customers.pool.commands.absorb import absorb
+from customers.pool.domain.record import ContactRecord
 from tests.customers.making import LEAD, REP, TRYTON, a_code, a_record, a_scope
 from tests.customers.serving import Pool
 

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from chassis.actor import Actor
 from chassis.policy.guard import Guard, Scope
 from chassis.policy.rules import Member, Rule, Snapshot
-from customers.domain.credit_code import check_digit
-from customers.domain.record import ContactRecord, Source, SourceRecord
+from customers.pool.domain.credit_code import check_digit
+from customers.pool.domain.record import ContactRecord, Source, SourceRecord
 
 HEAD = UUID(int=0xD0)
 SALES = UUID(int=0xD1)

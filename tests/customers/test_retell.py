@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import text
 
 from chassis.db import SyncDatabase
-from customers.commands import tell
-from customers.commands.absorb import absorb
-from customers.domain.record import Source
+from customers.pool.commands import tell
+from customers.pool.commands.absorb import absorb
+from customers.pool.domain.record import Source
 from customers.retell import retell
 from tests.customers.making import a_record, a_scope
 

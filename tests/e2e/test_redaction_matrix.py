@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 
-from identity.domain.starter import ROLES
+from identity.policy.domain.starter import ROLES
 from onebox.company import PEOPLE
 from tests.e2e.conftest import wait_for
 from tests.e2e.planted import USERS, Canary, Planted

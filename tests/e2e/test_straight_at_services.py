@@ -18,7 +18,7 @@ from tests.e2e.planted import USERS, Planted
 ENTITIES = [
     (service, name)
     for service in SERVICES
-    for name in import_module(f"{service}.api.schema").schema._entity_keys
+    for name in import_module(f"{service}.schema").schema._entity_keys
 ]
 # How the same thing is asked for through the gateway; `$id` is its own, `$row` a planted customer's.
 THROUGH = {

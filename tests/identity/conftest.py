@@ -14,12 +14,12 @@ import requests
 from chassis.db import SyncDatabase
 from chassis.policy.rules import Snapshot
 from identity.app import create
-from identity.commands.company import Founded
-from identity.domain.company import Company, DepartmentPlan, UserPlan
-from identity.domain.user import Kind
+from identity.bootstrap.commands import Founded
+from identity.bootstrap.domain import Company, DepartmentPlan, UserPlan
 from identity.found import found_company
+from identity.people.domain.user import Kind
+from identity.policy.store import policy
 from identity.settings import IdentitySettings
-from identity.store import policy
 from tests.support.serve import served
 from tests.support.servers import Databases
 

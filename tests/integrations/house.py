@@ -16,16 +16,17 @@ from chassis.actor import Actor
 from chassis.db import SyncDatabase
 from chassis.policy.guard import Guard, Scope
 from chassis.policy.rules import Member, Rule, Snapshot
-from integrations.commands import installation as commands, sync_run as runs
-from integrations.commands.installation import Wanted
 from integrations.connectors import installed
-from integrations.domain.run import SyncMode
-from integrations.domain.seal import seal
+from integrations.core.domain.seal import seal
+from integrations.delivery.services import HttpDelivery
+from integrations.installations import commands
+from integrations.installations.commands import Wanted
 from integrations.settings import IntegrationsSettings
-from integrations.store.sync_run import SyncRunRow, read
-from integrations.sync.delivery import HttpDelivery
-from integrations.sync.engine import advance
-from integrations.sync.surroundings import Surroundings
+from integrations.sync.commands import sync_run as runs
+from integrations.sync.domain import SyncMode
+from integrations.sync.services.engine import advance
+from integrations.sync.services.surroundings import Surroundings
+from integrations.sync.store import SyncRunRow, read
 
 HEAD_OFFICE, SALES = UUID(int=0xD0), UUID(int=0xD1)
 ENGINEER, LIN, WANG, LOOKER, STRANGER = (UUID(int=0xA0 + each) for each in range(5))

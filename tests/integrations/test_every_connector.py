@@ -17,8 +17,8 @@ from chassis.errors import BadInput
 from integrations import connectors
 from integrations.connectors import installed
 from integrations.contract import Access, Cursor, Failure, Kind, Skip, Spec
-from integrations.domain import spec as specs
 from integrations.rest.limits import NoBudget
+from integrations.specs.domain import spec as specs
 
 KINDS = [pytest.param(kind, id=id) for id, kind in installed().items()]
 ADDRESSED = [

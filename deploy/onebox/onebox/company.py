@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from identity.domain.company import Company
+    from identity.bootstrap.domain import Company
 
 # A department and those below it; a path of names is where somebody works.
 Tree = Mapping[str, "Tree"]
@@ -71,8 +71,8 @@ SYNC_USER = "sync"
 
 def demonstration(password: str, service_password: str) -> Company:
     """Give the company in identity's own words; everybody begins with the same password."""
-    from identity.domain.company import Company, DepartmentPlan, UserPlan
-    from identity.domain.user import Kind
+    from identity.bootstrap.domain import Company, DepartmentPlan, UserPlan
+    from identity.people.domain.user import Kind
 
     def plans(departments: Tree) -> tuple[DepartmentPlan, ...]:
         return tuple(DepartmentPlan(name, plans(below)) for name, below in departments.items())

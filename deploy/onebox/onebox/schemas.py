@@ -22,7 +22,7 @@ SUBGRAPHS = {"identity": 8601, "customers": 8602, "activities": 8603, "integrati
 
 def schema_text(service: str) -> str:
     """The schema of one service as its code says it."""
-    return sdl(importlib.import_module(f"{service}.api.schema").schema)
+    return sdl(importlib.import_module(f"{service}.schema").schema)
 
 
 def files() -> dict[Path, str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from starlette.applications import Starlette
 
-from activities.api.loaders import Loaders
-from activities.api.schema import schema
+from activities.core.api.loaders import Loaders
 from activities.facts import HANDLERS, LISTENS_TO
+from activities.schema import schema
 from activities.settings import ActivitiesSettings
 from chassis.settings import load
 from chassis.web import Service, application, serve

@@ -12,13 +12,13 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from activities.commands import handover
-from activities.commands.customer import project
-from activities.commands.notification import tell
-from activities.domain.ids import CustomerId
-from activities.domain.notification import ANSWERS, Kind
-from activities.store import notification
-from activities.store.customer import Access
+from activities.core.domain.ids import CustomerId
+from activities.customers.commands import project
+from activities.customers.store import Access
+from activities.handover import commands as handover
+from activities.notifications import store as notification
+from activities.notifications.commands import tell
+from activities.notifications.domain.notification import ANSWERS, Kind
 from chassis.stream import Handler, Received
 
 LISTENS_TO = ("customers", "identity")

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from activities.domain.notification import ANSWERED_BY, Kind
-from activities.domain.webhook import Format, Target
+from activities.notifications.domain.notification import ANSWERED_BY, Kind
+from activities.notifications.domain.webhook import Format, Target
 from chassis.settings import BadSettings, Settings
 
 

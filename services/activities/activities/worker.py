@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from celery import Celery
 
+from activities.handover import tasks as handover
+from activities.notifications import tasks as notification
 from activities.settings import ActivitiesSettings
-from activities.tasks import handover, notification, task
+from activities.tasks import tasks as task
 from chassis.worker import route
 
 

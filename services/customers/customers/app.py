@@ -7,11 +7,11 @@ from starlette.applications import Starlette
 
 from chassis.settings import load
 from chassis.web import Service, application, serve
-from customers.api.export_files import ROUTES as EXPORT_ROUTES
-from customers.api.files import ROUTES
-from customers.api.loaders import Loaders
-from customers.api.schema import schema
+from customers.core.api.loaders import Loaders
+from customers.exports.api.export_files import ROUTES as EXPORT_ROUTES
 from customers.facts import HANDLERS, LISTENS_TO
+from customers.imports.api.files import ROUTES
+from customers.schema import schema
 from customers.settings import CustomersSettings
 
 

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 
 from chassis.db import SyncDatabase
 from chassis.settings import load
-from customers.commands import tell
+from customers.pool.commands import tell
+from customers.pool.store.customer import customer
 from customers.settings import CustomersSettings
-from customers.store.customer import customer
 
 
 def retell(db: SyncDatabase) -> int:

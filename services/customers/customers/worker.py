@@ -6,8 +6,11 @@ from celery import Celery
 
 from chassis.settings import load
 from chassis.worker import celery, route
+from customers.exports import tasks as customer_export
+from customers.handover import tasks as handover
+from customers.imports import tasks as import_job
+from customers.pool import tasks as upkeep
 from customers.settings import CustomersSettings
-from customers.tasks import customer_export, handover, import_job, upkeep
 
 
 def register(app: Celery, settings: CustomersSettings) -> None:

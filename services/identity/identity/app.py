@@ -7,18 +7,19 @@ from starlette.applications import Starlette
 
 from chassis.settings import load
 from chassis.web import Runtime, Service, application, serve
-from identity.api import ledger_files, signing_key
-from identity.api.loaders import Loaders
-from identity.api.office import Office
-from identity.api.oidc.routes import routes as provider_routes
-from identity.api.schema import schema
-from identity.api.scim import endpoint as scim
+from identity.core.api.loaders import Loaders
+from identity.directory.api.scim import endpoint as scim
 from identity.facts import HANDLERS, LISTENS_TO
-from identity.facts.access_alert import watch_ledger
-from identity.facts.ledger import Sealer
-from identity.facts.policy import publish_policy
-from identity.facts.session import publish_ended
+from identity.ledger.api import ledger_files
+from identity.ledger.background.access_alert import watch_ledger
+from identity.ledger.background.ledger import Sealer
+from identity.policy.background import publish_policy
+from identity.schema import schema
 from identity.settings import IdentitySettings
+from identity.sign_in.api import signing_key
+from identity.sign_in.api.oidc.routes import routes as provider_routes
+from identity.sign_in.background import publish_ended
+from identity.sign_in.services.office import Office
 
 
 def create(settings: IdentitySettings) -> Starlette:

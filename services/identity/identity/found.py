@@ -13,12 +13,12 @@ import msgspec
 from chassis.db import SyncDatabase
 from chassis.errors import HuichiError
 from chassis.settings import BadSettings, load
-from identity.commands import company as commands
-from identity.commands.company import Founded
-from identity.domain import password
-from identity.domain.company import Company, UserPlan
-from identity.domain.user import Kind
+from identity.bootstrap import commands
+from identity.bootstrap.commands import Founded
+from identity.bootstrap.domain import Company, UserPlan
+from identity.people.domain.user import Kind
 from identity.settings import IdentitySettings
+from identity.sign_in.domain import password
 
 PASSWORD_VARIABLE = "HUICHI_ADMINISTRATOR_PASSWORD"  # noqa: S105 — the name of a variable
 

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from chassis.db import SyncDatabase
 from chassis.settings import load
-from identity.commands.signing_key import PUBLISHED_AHEAD, rotate
-from identity.domain.seal import Seal
+from identity.core.domain.seal import Seal
 from identity.settings import IdentitySettings
+from identity.sign_in.commands.signing_key import PUBLISHED_AHEAD, rotate
 
 
 def main() -> None:

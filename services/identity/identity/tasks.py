@@ -9,13 +9,13 @@ from datetime import timedelta
 from celery import Celery
 
 from chassis.worker import Work, task
-from identity.commands.access_end import remind, settle
-from identity.commands.access_review import begin_if_due
-from identity.commands.session import forget_expired
-from identity.commands.signing_key import rotate_if_old
-from identity.domain.seal import Seal
+from identity.core.domain.seal import Seal
+from identity.ledger.store import right_use
+from identity.review.commands.access_review import begin_if_due
 from identity.settings import DAY, IdentitySettings
-from identity.store import right_use
+from identity.sign_in.commands.session import forget_expired
+from identity.sign_in.commands.signing_key import rotate_if_old
+from identity.temporary.commands.access_end import remind, settle
 
 EVERY_SECONDS = 3600
 KEPT = timedelta(days=90)

@@ -12,7 +12,7 @@ from typing import Any
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from identity.domain.verification import ALL, FILTER, PERIOD, Report, verify, verify_proof
+from identity.ledger.domain.verification import ALL, FILTER, PERIOD, Report, verify, verify_proof
 
 UNREADABLE, WRONG = 2, 1
 MOST_FINDINGS = 100

@@ -6,9 +6,9 @@ from starlette.applications import Starlette
 
 from chassis.settings import load
 from chassis.web import Service, application, serve
-from integrations.api.loaders import Loaders
-from integrations.api.schema import schema
+from integrations.core.api.loaders import Loaders
 from integrations.facts import HANDLERS, LISTENS_TO
+from integrations.schema import schema
 from integrations.settings import IntegrationsSettings
 
 

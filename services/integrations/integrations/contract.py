@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from integrations.domain.failure import Expired, Failure, Fatal, Retry, Skip
-from integrations.domain.source_record import Contact, Kind as RecordKind, SourceRecord
-from integrations.domain.spec import CursorMode, CursorRule, Limit, Spec, Stream
+from integrations.core.domain.failure import Expired, Failure, Fatal, Retry, Skip
+from integrations.specs.domain.source_record import Contact, Kind as RecordKind, SourceRecord
+from integrations.specs.domain.spec import CursorMode, CursorRule, Limit, Spec, Stream
 
 __all__ = [
     "Access",

@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from chassis.stream import Handler, Received
-from integrations.commands.customer_access import Access, project
-from integrations.commands.link import move, move_back
+from integrations.access.commands import Access, project
+from integrations.records.commands import move, move_back
 
 LISTENS_TO = ("customers",)
 

@@ -10,8 +10,8 @@ from celery import Celery
 from chassis import telemetry
 from chassis.settings import load
 from chassis.worker import celery
-from integrations import tasks
 from integrations.settings import IntegrationsSettings
+from integrations.sync import tasks
 
 
 def register(app: Celery, settings: IntegrationsSettings) -> None:

@@ -14,9 +14,9 @@ from chassis.api.schema import Api
 from chassis.db import Database
 from chassis.stream import Received
 from integrations import facts
-from integrations.api.loaders import Loaders
-from integrations.api.schema import schema
-from integrations.sync import surroundings as made
+from integrations.core.api.loaders import Loaders
+from integrations.schema import schema
+from integrations.sync.services import surroundings as made
 from tests.integrations.house import ENGINEER, LIN, LOOKER, SALES, STRANGER, WANG, House, a_guard
 from tests.integrations.pool import FakePool
 from tests.integrations.source import FakeSource, a_row, a_spec
@@ -121,7 +121,7 @@ async def client(house: House, url: str) -> Any:
 def same_surroundings(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """The service uses what the test's house uses."""
     monkeypatch.setattr(made, "_made", {})
-    monkeypatch.setattr("integrations.api.preview.surroundings", lambda _: house.around)
+    monkeypatch.setattr("integrations.sync.api.preview.surroundings", lambda _: house.around)
 
 
 def an_input(source_url: str, **more: Any) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from integrations.contract import Access, Cursor, Failure, Fatal, Page
-from integrations.domain import spec as specs
 from integrations.rest import client
 from integrations.rest.limits import NoBudget
+from integrations.specs.domain import spec as specs
 from tests.integrations.source import FakeSource, a_spec, throttled
 
 

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from integrations.contract import Access, Expired, Fatal
-from integrations.domain.expression import Expression
-from integrations.domain.functions import text
 from integrations.rest.egress import Answer, Egress
 from integrations.rest.envelope import by_status, failure, retry_after
 from integrations.rest.template import fill
+from integrations.specs.domain.expression import Expression
+from integrations.specs.domain.functions import text
 
 
 class Auth:

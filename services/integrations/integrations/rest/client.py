@@ -17,13 +17,13 @@ from integrations.contract import (
     Spec,
     Stream,
 )
-from integrations.domain.expression import Expression
 from integrations.rest.auth import Auth, never_accepted
 from integrations.rest.egress import Answer, Egress
 from integrations.rest.envelope import Envelope, envelope
 from integrations.rest.pager import Asked, Pager
 from integrations.rest.patience import patiently
 from integrations.rest.template import fill
+from integrations.specs.domain.expression import Expression
 
 
 def pages(spec: Spec, access: Access, stream: Stream, since: Cursor) -> Iterator[Page]:

@@ -13,9 +13,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from integrations.contract import Expired, Failure, Fatal, Retry
-from integrations.domain.expression import Expression
-from integrations.domain.functions import text
 from integrations.rest.egress import Answer
+from integrations.specs.domain.expression import Expression
+from integrations.specs.domain.functions import text
 
 
 @dataclass(frozen=True, slots=True)

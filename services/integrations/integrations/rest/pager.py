@@ -15,8 +15,8 @@ from typing import Any
 import orjson
 
 from integrations.contract import Fatal
-from integrations.domain.expression import Expression
-from integrations.domain.functions import text
+from integrations.specs.domain.expression import Expression
+from integrations.specs.domain.functions import text
 
 Position = dict[str, Any]
 _NEXT_LINK = re.compile(r'<([^>]+)>\s*;[^,]*\brel="?next"?', re.IGNORECASE)

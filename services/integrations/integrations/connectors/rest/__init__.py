@@ -8,8 +8,9 @@ from typing import Any
 
 from integrations.connectors.rest.form import CONFIGURATION, CREDENTIALS, EXAMPLE
 from integrations.contract import Access, Connector, Cursor, Page, SourceRecord, Spec, Stream
-from integrations.domain import form, spec
+from integrations.core.domain import form
 from integrations.rest import client
+from integrations.specs.domain import spec
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from integrations.contract import (
     Spec,
     Stream,
 )
-from integrations.domain import form, spec
+from integrations.core.domain import form
+from integrations.specs.domain import spec
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from integrations.domain.mapping import FIELDS
+from integrations.specs.domain.mapping import FIELDS
 
 _HEADER: dict[str, Any] = {
     "type": "string",

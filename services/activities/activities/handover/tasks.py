@@ -1,0 +1,46 @@
+"""What the worker does when people leave: hand over their open tasks, batch by batch."""
+
+from __future__ import annotations
+
+import time
+
+from celery import Celery
+
+from activities.handover import commands as handover, store as handovers
+from activities.settings import ActivitiesSettings
+from chassis.worker import Work, task
+
+HAND_OVER = "activities.hand_over"
+EVERY_SECONDS = 2.0
+TICK_SECONDS = 20.0
+
+
+def hand_over(work: Work, seconds: float = TICK_SECONDS) -> int:
+    """Hand over batch after batch until nothing is left or the time is up; answer how many."""
+    until, done = time.monotonic() + seconds, 0
+    id = work.db.write(handovers.take_due)
+    while id is not None:
+        snapshot = work.fresh_guard().snapshot
+        if snapshot is None:
+            break  # who works where is not known yet; the next tick asks again
+        more = work.db.write(handover.step, id, snapshot, time.time())
+        done += more
+        if time.monotonic() > until:
+            break
+        if not more:
+            id = work.db.write(handovers.take_due)
+    return done
+
+
+def define(app: Celery, settings: ActivitiesSettings) -> None:
+    """Register the handover, and when the scheduler rings for it."""
+
+    @task(app, HAND_OVER, untraced=True)
+    def hand_over_task() -> None:
+        hand_over(Work.of(settings, "activities"))
+
+    app.conf.beat_schedule[HAND_OVER] = {
+        "task": HAND_OVER,
+        "schedule": EVERY_SECONDS,
+        "options": {"expires": 10},
+    }

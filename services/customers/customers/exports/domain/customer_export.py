@@ -1,0 +1,144 @@
+"""What an export is: its states and columns, and the short-lived ticket that opens its file once."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from chassis.errors import BadInput
+from customers.pool.domain.fields import (
+    CREDIT_CODE_COORDINATE,
+    EMAIL_COORDINATE,
+    MOBILE_COORDINATE,
+    NAME_COORDINATE,
+)
+
+WAITING: Final = "AWAITING_APPROVAL"
+QUEUED: Final = "QUEUED"
+RUNNING: Final = "RUNNING"
+READY: Final = "READY"
+REJECTED: Final = "REJECTED"
+CANCELLED: Final = "CANCELLED"
+FAILED: Final = "FAILED"
+REVOKED: Final = "REVOKED"
+EXPIRED: Final = "EXPIRED"
+OPEN = (WAITING, QUEUED, RUNNING, READY)
+MAKING = (QUEUED, RUNNING)
+
+CSV: Final = "CSV"
+XLSX: Final = "XLSX"
+MEDIA: Mapping[str, str] = {
+    CSV: "text/csv; charset=utf-8",
+    XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+MAX_FAILURES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the file: its headers are words that an import knows, so the file can come back."""
+
+    name: str
+    zh: str
+    en: str
+    marked: str | None = None
+    protected_by: str | None = None
+    of_contact: bool = False
+
+    @property
+    def sensitive(self) -> bool:
+        return self.protected_by is not None or self.of_contact
+
+    def header(self, locale: str) -> str:
+        return self.zh if locale.startswith("zh") else self.en
+
+
+COLUMNS: Mapping[str, Column] = {
+    column.name: column
+    for column in (
+        Column("id", "客户编号", "Customer ID"),
+        Column("name", "客户名称", "Customer name", "text"),
+        Column("kind", "客户类型", "Customer type"),
+        Column("englishName", "英文名称", "English name", "text"),
+        Column(
+            "unifiedSocialCreditCode",
+            "统一社会信用代码",
+            "Unified social credit code",
+            None,
+            CREDIT_CODE_COORDINATE,
+        ),
+        Column("phone", "电话", "Phone", "phone", MOBILE_COORDINATE),
+        Column("email", "邮箱", "Email", "email", EMAIL_COORDINATE),
+        Column("website", "网址", "Website", "website"),
+        Column("industry", "行业", "Industry"),
+        Column("region", "地区", "Region"),
+        Column("address", "地址", "Address", "text"),
+        Column("size", "规模", "Size"),
+        Column("lifecycle", "生命周期", "Lifecycle"),
+        Column("note", "备注", "Note", "text"),
+        Column("tags", "标签", "Tags"),
+        Column("createdAt", "创建时间", "Created at"),
+        Column("updatedAt", "更新时间", "Updated at"),
+        Column("contact.name", "联系人", "Contact", "text", NAME_COORDINATE, True),
+        Column("contact.title", "职务", "Job title", None, None, True),
+        Column("contact.mobile", "联系人手机", "Contact mobile", "phone", MOBILE_COORDINATE, True),
+        Column("contact.email", "联系人邮箱", "Contact email", "email", EMAIL_COORDINATE, True),
+    )
+}
+
+
+def columns_called(names: Sequence[str]) -> tuple[Column, ...]:
+    """The columns of these names in the usual order. The name of the customer is always there: it
+    carries the watermark, and no export is without. Raises `BadInput`."""
+    if not names:
+        raise BadInput(
+            f"columns is empty; possible are {', '.join(COLUMNS)}.",
+            f"columns 不能为空，可用：{'、'.join(COLUMNS)}。",
+            field="columns",
+        )
+    for index, name in enumerate(names):
+        if name not in COLUMNS:
+            raise BadInput(
+                f"There is no column {name[:60]!r}; possible are {', '.join(COLUMNS)}.",
+                f"没有名为 {name[:60]!r} 的列，可用：{'、'.join(COLUMNS)}。",
+                field=f"columns.{index}",
+            )
+    wanted = {*names, "name"}
+    return tuple(column for column in COLUMNS.values() if column.name in wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What an address of a file carries: until when, which of the tickets it is, and the proof."""
+
+    expires: int
+    nonce: str
+    proof: str
+
+    @classmethod
+    def issue(cls, secret: bytes, expires: int) -> Ticket:
+        nonce = secrets.token_urlsafe(12)
+        return cls(expires, nonce, _proof(secret, expires, nonce))
+
+    @classmethod
+    def parse(cls, secret: bytes, text: str) -> Ticket | None:
+        """The ticket, if this export issued it; it may have expired."""
+        expires, _, rest = text.partition(".")
+        nonce, _, proof = rest.partition(".")
+        if not (expires.isascii() and expires.isdigit() and len(expires) <= 12):
+            return None
+        right = _proof(secret, int(expires), nonce)
+        if not hmac.compare_digest(right.encode(), proof.encode()):
+            return None
+        return cls(int(expires), nonce, proof)
+
+    def __str__(self) -> str:
+        return f"{self.expires}.{self.nonce}.{self.proof}"
+
+
+def _proof(secret: bytes, expires: int, nonce: str) -> str:
+    return hmac.new(secret, f"export|{expires}|{nonce}".encode(), hashlib.sha256).hexdigest()

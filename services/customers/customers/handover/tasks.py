@@ -1,0 +1,46 @@
+"""Handovers in the worker: beat rings, a tick goes on with those that are due for some seconds."""
+
+from __future__ import annotations
+
+import time
+
+from celery import Celery
+
+from chassis.worker import Work, task
+from customers.handover import commands, store
+from customers.settings import CustomersSettings
+
+HAND_OVER = "customers.hand_over"
+EVERY_SECONDS = 2.0
+TICK_SECONDS = 20.0
+
+
+def hand_over(work: Work, seconds: float = TICK_SECONDS) -> int:
+    """Hand over batch after batch until nothing is left or the time is up; answer how many."""
+    until, done = time.monotonic() + seconds, 0
+    id = work.db.write(store.take_due)
+    while id is not None:
+        snapshot = work.fresh_guard().snapshot
+        if snapshot is None:
+            break  # who works where is not known yet; the next tick asks again
+        more = work.db.write(commands.step, id, snapshot, time.time())
+        done += more
+        if time.monotonic() > until:
+            break
+        if not more:
+            id = work.db.write(store.take_due)
+    return done
+
+
+def define(app: Celery, settings: CustomersSettings) -> None:
+    """Adds the task to an application and its schedule."""
+
+    @task(app, HAND_OVER, untraced=True)
+    def hand_over_task() -> None:
+        hand_over(Work.of(settings, "customers"))
+
+    app.conf.beat_schedule[HAND_OVER] = {
+        "task": HAND_OVER,
+        "schedule": EVERY_SECONDS,
+        "options": {"expires": 10},
+    }

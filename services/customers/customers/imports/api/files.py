@@ -1,0 +1,119 @@
+"""The doors for files: an upload comes in by PUT, wrong rows go out by GET, each under a short-lived key.
+
+The key is all that opens them, so that a browser or curl can follow the link; nothing tells a wrong key
+from an import that is not there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import time
+from collections.abc import Sequence
+from uuid import UUID
+
+import orjson
+from openpyxl import Workbook
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from chassis.errors import NotFound
+from chassis.sheet import Limits, safe
+from chassis.web import Runtime, body_of, locale_of
+from customers.imports import commands, store
+from customers.imports.commands import WrongRow
+from customers.imports.domain.import_job import ERRORS_CSV, ERRORS_XLSX, UPLOAD, opens
+from customers.imports.domain.sheet_mapping import ERROR_COLUMN
+from customers.imports.store import ImportRow
+
+_SAFE_HEADERS = {
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+}
+
+
+async def upload(request: Request) -> Response:
+    """Takes the file of an import. Raises `LimitExceeded` as soon as it is too large."""
+    runtime, row = await _opened(request, UPLOAD)
+    content = await body_of(request, Limits().size)
+    table = await asyncio.to_thread(commands.read_table, content, row)
+    await runtime.db.write(commands.receive, row.id, table)
+    body = orjson.dumps({"id": str(row.id), "rows": table.rows, "headers": table.headers})
+    return Response(body, media_type="application/json", headers=_SAFE_HEADERS)
+
+
+async def errors_csv(request: Request) -> Response:
+    """The wrong rows as CSV."""
+    headers, rows = await _wrong(request, ERRORS_CSV)
+    target = io.StringIO()
+    writer = csv.writer(target)
+    writer.writerow([safe(header) for header in headers])
+    writer.writerows(_line(headers, row) for row in rows)
+    return _attachment(target.getvalue().encode("utf-8-sig"), "text/csv; charset=utf-8", ERRORS_CSV)
+
+
+async def errors_xlsx(request: Request) -> Response:
+    """The wrong rows as a workbook."""
+    headers, rows = await _wrong(request, ERRORS_XLSX)
+    content = await asyncio.to_thread(_workbook, headers, rows)
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    return _attachment(content, kind, ERRORS_XLSX)
+
+
+def _workbook(headers: Sequence[str], rows: Sequence[WrongRow]) -> bytes:
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("errors")
+    sheet.append([safe(header) for header in headers])
+    for row in rows:
+        sheet.append(_line(headers, row))
+    target = io.BytesIO()
+    book.save(target)
+    return target.getvalue()
+
+
+def _line(headers: Sequence[str], row: WrongRow) -> list[str]:
+    return [*(safe(row.cells.get(header, "")) for header in headers[:-1]), safe(row.why)]
+
+
+def _attachment(content: bytes, kind: str, name: str) -> Response:
+    headers = {"content-disposition": f'attachment; filename="{name}"'} | _SAFE_HEADERS
+    return Response(content, media_type=kind, headers=headers)
+
+
+async def _wrong(request: Request, door: str) -> tuple[list[str], list[WrongRow]]:
+    runtime, row = await _opened(request, door)
+    rows = await runtime.db.read(commands.wrong_rows, row.id, locale_of(request))
+    await runtime.db.write(commands.downloaded, row, len(rows))
+    headers = [header for header in row.headers or () if header != ERROR_COLUMN]
+    return [*headers, ERROR_COLUMN], rows
+
+
+async def _opened(request: Request, door: str) -> tuple[Runtime, ImportRow]:
+    runtime: Runtime = request.app.state.runtime
+    try:
+        id = UUID(request.path_params["id"])
+    except ValueError:
+        raise _closed() from None
+    row = await runtime.db.read(store.by_id, id)
+    key = request.query_params.get("token", "")
+    if row is None or not opens(row.secret, door, key, time.time()):
+        raise _closed()
+    return runtime, row
+
+
+def _closed() -> NotFound:
+    return NotFound(
+        "This link is not valid or no longer; ask the import for a new one.",
+        "链接无效或已过期，请重新获取。",
+        field="token",
+    )
+
+
+ROUTES: Sequence[BaseRoute] = (
+    Route("/imports/{id}/file", upload, methods=["PUT"]),
+    Route(f"/imports/{{id}}/{ERRORS_CSV}", errors_csv),
+    Route(f"/imports/{{id}}/{ERRORS_XLSX}", errors_xlsx),
+)

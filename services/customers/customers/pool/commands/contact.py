@@ -1,0 +1,133 @@
+"""What people do to contacts: add one, correct one, let one go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from chassis.errors import NotFound
+from chassis.once import once
+from chassis.policy.guard import Scope
+from customers.core.domain.ids import new_id
+from customers.pool.commands import tell
+from customers.pool.commands.hold import hold, refuse_stale
+from customers.pool.domain.record import ContactRecord, checked_contact, contact_identity
+from customers.pool.store import (
+    contact as contact_store,
+    customer as customer_store,
+    link as link_store,
+)
+from customers.pool.store.contact import ContactRow
+
+
+def add(
+    session: Session,
+    scope: Scope,
+    customer_id: UUID,
+    said: ContactRecord,
+    idempotency_key: str | None = None,
+) -> UUID:
+    """A new contact, told by a person."""
+
+    def run() -> dict[str, Any]:
+        contact = checked_contact(said, "contact")
+        held = hold(session, scope, customer_id)
+        at = link_store.now(session)
+        id = new_id()
+        values = _values(contact)
+        row = {
+            "id": id,
+            "link_id": link_store.manual(session, held.addressed, held.id, at),
+            "external_id": str(id),
+            "customer_id": held.id,
+            "version": 1,
+            **values,
+            "identity": contact_identity(contact),
+            "created_at": at,
+            "updated_at": at,
+        }
+        contact_store.insert(session, [row])
+        _told(session, scope, held.id, id, {}, values)
+        return {"id": str(id)}
+
+    request = [str(customer_id), asdict(said)]
+    answer = once(session, scope.actor.user_id, idempotency_key, "addContact", run, request=request)
+    return UUID(answer["id"])
+
+
+def update(
+    session: Session,
+    scope: Scope,
+    id: UUID,
+    said: Mapping[str, str | None],
+    expected_version: int | None,
+) -> UUID:
+    """Corrects a contact; what `said` does not name stays."""
+    row = _held(session, scope, id, expected_version)
+    present = ContactRecord(row.external_id, row.name, row.title, row.mobile, row.email)
+    said_of = _values(present) | dict(said)
+    contact = checked_contact(ContactRecord(row.external_id, **said_of), "contact")
+    values = _values(contact)
+    identity = contact_identity(contact)
+    contact_store.update(session, [{"id": id, **values, "identity": identity}])
+    _told(session, scope, row.customer_id, id, _values(present), values)
+    return id
+
+
+def end(session: Session, scope: Scope, id: UUID, expected_version: int | None) -> UUID:
+    """The person is no longer there; the row stays for the record."""
+    row = _held(session, scope, id, expected_version)
+    contact_store.end(session, [id], link_store.now(session))
+    present = ContactRecord(row.external_id, row.name, row.title, row.mobile, row.email)
+    _told(session, scope, row.customer_id, id, _values(present), {})
+    return row.customer_id
+
+
+def _held(session: Session, scope: Scope, id: UUID, expected_version: int | None) -> ContactRow:
+    [found] = contact_store.by_ids(session, [id])
+    if found is None:
+        raise _unknown(id)
+    try:
+        hold(session, scope, found.customer_id)
+    except NotFound as problem:
+        raise _unknown(id) from problem
+    [row] = contact_store.by_ids(session, [id])
+    if row is None:
+        raise _unknown(id)
+    refuse_stale(row.version, expected_version)
+    return row
+
+
+def _unknown(id: UUID) -> NotFound:
+    return NotFound(
+        f"There is no contact {id}, or it is not yours to see.",
+        f"没有联系人 {id}，或您无权查看。",
+        field="id",
+    )
+
+
+def _values(contact: ContactRecord) -> dict[str, str | None]:
+    return {
+        "name": contact.name,
+        "title": contact.title,
+        "mobile": contact.mobile,
+        "email": contact.email,
+    }
+
+
+def _told(
+    session: Session,
+    scope: Scope,
+    customer_id: UUID,
+    id: UUID,
+    before: dict[str, str | None],
+    after: dict[str, str | None],
+) -> None:
+    customer_store.touch(session, [customer_id])
+    tell.changed(session, [customer_id])
+    proof = tell.for_whom(session, scope, customer_id)
+    tell.audited(session, proof, str(id), tell.masked(before, after))

@@ -1,0 +1,99 @@
+"""Changing whom the pool believes first elects winners again, without asking any source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from chassis.errors import BadInput
+from chassis.policy.guard import Scope
+from customers.pool.commands import tell
+from customers.pool.commands.customer import reelected
+from customers.pool.commands.hold import refuse_stale
+from customers.pool.domain.fields import field_called
+from customers.pool.domain.golden import EVERY_FIELD
+from customers.pool.store import claim as claim_store, customer as customer_store, locks, reelection
+
+MAX_SYSTEMS = 100
+AT_ONCE = 2_000
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Reelected:
+    """How many customers show something else now, and whether the worker goes on with more."""
+
+    changed: int
+    pending: bool
+
+
+def set_order(
+    session: Session,
+    scope: Scope,
+    field: str | None,
+    systems: Sequence[str],
+    expected_version: int | None,
+) -> Reelected:
+    """The systems in the order they are believed, for one field or for every field."""
+    name = EVERY_FIELD if field is None else field_called(field).name
+    order = [system.strip() for system in systems]
+    _refuse_strange(order)
+    present = {row.field: row for row in claim_store.rule_rows(session)}.get(name)
+    refuse_stale(present.version if present else 0, expected_version)
+    claim_store.set_rule(session, name, order, scope.actor.user_id)
+    before = list(present.source_order) if present else []
+    tell.audited(session, scope, f"survivorship:{name}", {"sourceOrder": [before, order]})
+    id = reelection.request(session)
+    changed = 0
+    for _ in range(AT_ONCE // BATCH):
+        done, more = step(session, id)
+        changed += done
+        if not more:
+            return Reelected(changed, False)
+    return Reelected(changed, True)
+
+
+def step(session: Session, id: UUID | None = None) -> tuple[int, bool]:
+    """Elects again for one batch of customers: how many changed, and whether there are more."""
+    request = reelection.take(session, id)
+    if request is None:
+        return 0, False
+    ids = reelection.next_customers(session, request.reached, BATCH)
+    locks.lock_customers(session, ids)
+    rows = [
+        row
+        for row in customer_store.by_ids_unscoped(session, ids).values()
+        if row.merged_into is None
+    ]
+    changed = reelected(session, rows)
+    if changed:
+        tell.changed(session, changed)
+    more = len(ids) == BATCH
+    reelection.reached(session, request.id, ids[-1] if more else None)
+    return len(changed), more
+
+
+def settle_pins(session: Session) -> int:
+    """Elects again for customers whose pins ran out; returns how many pins."""
+    ended = claim_store.pins_ended(session, BATCH)
+    if not ended:
+        return 0
+    ids = {customer_id for _, customer_id in ended}
+    locks.lock_customers(session, ids)
+    changed = reelected(session, list(customer_store.by_ids_unscoped(session, ids).values()))
+    claim_store.settle_pins(session, [claim_id for claim_id, _ in ended])
+    if changed:
+        tell.changed(session, changed)
+    return len(ended)
+
+
+def _refuse_strange(order: Sequence[str]) -> None:
+    if len(order) > MAX_SYSTEMS or len(set(order)) != len(order) or not all(order):
+        raise BadInput(
+            f"sourceOrder must name each system once, at most {MAX_SYSTEMS}, none of them empty.",
+            f"sourceOrder 中每个来源只能出现一次，最多 {MAX_SYSTEMS} 个，且不能为空。",
+            field="sourceOrder",
+        )

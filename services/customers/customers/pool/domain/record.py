@@ -1,0 +1,276 @@
+"""A record as an outside system has it, checked and written in one way before anything is decided."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from chassis.errors import BadInput, HuichiError
+from customers.pool.domain import email, name, phone
+from customers.pool.domain.fields import FIELDS, KINDS, PERSON, field_called, text
+from customers.pool.domain.match import CODE, EMAIL, NAME, PHONE, Key
+
+MAX_CONTACTS = 100
+MAX_TAGS = 50
+MAX_EXTERNAL_ID = 300
+MANUAL = "manual"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Which outside system speaks; a smaller priority wins among systems no rule names."""
+
+    system: str
+    installation: str = ""
+    priority: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRecord:
+    """A person at the customer, as the outside system has them."""
+
+    external_id: str
+    name: str | None = None
+    title: str | None = None
+    mobile: str | None = None
+    email: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """What arrives. In a complete record a missing field is withdrawn, otherwise it stays."""
+
+    external_id: str
+    kind: str
+    observed_at: datetime
+    fields: Mapping[str, Any]
+    id: UUID | None = None
+    deleted: bool = False
+    complete: bool = True
+    contacts: Sequence[ContactRecord] = ()
+    tags: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A record that may enter: each value in its one spelling, `None` for a withdrawn one."""
+
+    external_id: str
+    kind: str
+    observed_at: datetime
+    id: UUID | None
+    deleted: bool
+    complete: bool
+    values: Mapping[str, str | None]
+    contacts: tuple[ContactRecord, ...]
+    tags: tuple[str, ...]
+    fingerprint: str = ""
+    keys: frozenset[Key] = field(default_factory=frozenset)
+
+
+def prepare(record: SourceRecord) -> Prepared | list[HuichiError]:
+    """The record ready to enter, or everything that is wrong with it at once."""
+    problems: list[HuichiError] = []
+    values = _values(record, problems)
+    contacts = _contacts(record, problems)
+    tags = _tags(record.tags, problems)
+    _check_identity(record, problems)
+    if problems:
+        return problems
+    return _stamped(
+        Prepared(
+            external_id=record.external_id,
+            kind=record.kind,
+            observed_at=record.observed_at,
+            id=record.id,
+            deleted=record.deleted,
+            complete=record.complete,
+            values=values,
+            contacts=contacts,
+            tags=tags,
+        )
+    )
+
+
+def fold(earlier: Prepared, later: Prepared) -> Prepared:
+    """Two arrivals of one record in one batch: a complete later one replaces, a partial one adds."""
+    if later.complete or later.deleted:
+        return later
+    contacts = {contact.external_id: contact for contact in earlier.contacts}
+    contacts |= {contact.external_id: contact for contact in later.contacts}
+    return _stamped(
+        replace(
+            later,
+            complete=earlier.complete,
+            values={**earlier.values, **later.values},
+            contacts=tuple(contacts.values()),
+            tags=tuple(sorted({*earlier.tags, *later.tags})),
+        )
+    )
+
+
+def keys_of(kind: str, values: Mapping[str, str | None]) -> frozenset[Key]:
+    """What these values can be recognised by."""
+    keys: set[Key] = set()
+    if code := values.get("unified_social_credit_code"):
+        keys.add(Key(CODE, code))
+    if number := values.get("phone"):
+        keys.add(Key(PHONE, number))
+    if address := values.get("email"):
+        keys.add(Key(EMAIL, address))
+    for field_name in ("name", "english_name"):
+        if text_of := values.get(field_name):
+            core = name.search_key(text_of) if kind == PERSON else name.core(text_of)
+            if core:
+                keys.add(Key(NAME, core))
+    return frozenset(keys)
+
+
+def contact_identity(contact: ContactRecord) -> str:
+    """What tells one person at a customer from another: mobile, else e-mail, else name."""
+    if contact.mobile:
+        return f"m:{contact.mobile}"
+    if contact.email:
+        return f"e:{contact.email}"
+    return f"n:{name.search_key(contact.name or '')}"
+
+
+def _stamped(record: Prepared) -> Prepared:
+    content = {
+        "kind": record.kind,
+        "deleted": record.deleted,
+        "complete": record.complete,
+        "values": dict(record.values),
+        "contacts": [
+            [c.external_id, c.name, c.title, c.mobile, c.email]
+            for c in sorted(record.contacts, key=lambda c: c.external_id)
+        ],
+        "tags": sorted(record.tags),
+    }
+    digest = hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return replace(record, fingerprint=digest, keys=keys_of(record.kind, record.values))
+
+
+def _check_identity(record: SourceRecord, problems: list[HuichiError]) -> None:
+    if not record.external_id.strip() or len(record.external_id) > MAX_EXTERNAL_ID:
+        problems.append(
+            BadInput(
+                f"externalId must have 1 to {MAX_EXTERNAL_ID} characters.",
+                f"externalId 长度应为 1 到 {MAX_EXTERNAL_ID} 个字符。",
+                field="externalId",
+            )
+        )
+    if record.kind not in KINDS:
+        problems.append(
+            BadInput(
+                f"kind must be one of {', '.join(KINDS)}.",
+                f"kind 只能是 {'、'.join(KINDS)}。",
+                field="kind",
+            )
+        )
+
+
+def _values(record: SourceRecord, problems: list[HuichiError]) -> dict[str, str | None]:
+    values: dict[str, str | None] = {}
+    for given, raw in record.fields.items():
+        try:
+            known = field_called(given, f"fields.{given[:60]}")
+            values[known.name] = value_of(known.name, raw)
+        except BadInput as problem:
+            problems.append(problem)
+    if record.complete and not record.deleted:
+        for missing in FIELDS.keys() - values.keys():
+            values[missing] = None
+    named = values.get("name") is not None
+    broken = any(problem.field in ("name", "fields.name") for problem in problems)
+    withdrawn = "name" in record.fields or record.complete
+    if not record.deleted and not named and not broken and withdrawn:
+        problems.append(
+            BadInput("name is missing; every customer has one.", "缺少客户名称。", field="name")
+        )
+    return values
+
+
+def value_of(field_name: str, raw: Any) -> str | None:
+    """A value in its one spelling; nothing, blanks and null are the same: withdrawn."""
+    if raw is None:
+        return None
+    if isinstance(raw, bool) or not isinstance(raw, (str, int, float)):
+        raise BadInput(
+            f"{field_name} must be a text, a number or null.",
+            f"{field_name} 只能是文本、数字或 null。",
+            field=field_name,
+        )
+    written = str(raw)
+    if not written.strip():
+        return None
+    return FIELDS[field_name].normalise(written) or None
+
+
+def checked_contact(contact: ContactRecord, path: str = "contact") -> ContactRecord:
+    """The contact with each value in its one spelling. Raises `BadInput`."""
+    ready = ContactRecord(
+        external_id=contact.external_id.strip(),
+        name=_blank(contact.name, text(f"{path}.name", 200)),
+        title=_blank(contact.title, text(f"{path}.title", 200)),
+        mobile=_blank(contact.mobile, lambda value: phone.normalise(value, f"{path}.mobile")),
+        email=_blank(contact.email, lambda value: email.normalise(value, f"{path}.email")),
+    )
+    if not (ready.name or ready.mobile or ready.email):
+        raise BadInput(
+            "A contact needs a name, a mobile or an e-mail address.",
+            "联系人至少要有姓名、手机或邮箱之一。",
+            field=path,
+        )
+    return ready
+
+
+def _blank(value: str | None, rule: Any) -> str | None:
+    return (rule(value) or None) if value is not None and value.strip() else None
+
+
+def _contacts(record: SourceRecord, problems: list[HuichiError]) -> tuple[ContactRecord, ...]:
+    if len(record.contacts) > MAX_CONTACTS:
+        problems.append(
+            BadInput(
+                f"A record has at most {MAX_CONTACTS} contacts.",
+                f"一条记录最多 {MAX_CONTACTS} 个联系人。",
+                field="contacts",
+            )
+        )
+        return ()
+    ready: dict[str, ContactRecord] = {}
+    for index, contact in enumerate(record.contacts):
+        try:
+            checked = checked_contact(contact, f"contacts.{index}")
+            named = replace(checked, external_id=checked.external_id or contact_identity(checked))
+            ready[named.external_id] = named
+        except BadInput as problem:
+            problems.append(problem)
+    return tuple(ready.values())
+
+
+def _tags(tags: Sequence[str], problems: list[HuichiError]) -> tuple[str, ...]:
+    try:
+        return checked_tags(tags)
+    except BadInput as problem:
+        problems.append(problem)
+        return ()
+
+
+def checked_tags(tags: Sequence[str]) -> tuple[str, ...]:
+    """Tag names, trimmed and without doubles. Raises `BadInput`."""
+    if len(tags) > MAX_TAGS:
+        raise BadInput(
+            f"A customer takes at most {MAX_TAGS} tags at once.",
+            f"一次最多设置 {MAX_TAGS} 个标签。",
+            field="tags",
+        )
+    rule = text("tags", 60)
+    return tuple(sorted({clean for tag in tags if (clean := rule(tag))}))

@@ -1,0 +1,170 @@
+"""Merges as rows: who was absorbed into whom, and which links moved, so that they can move back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
+
+from customers.core.store import bulk
+from customers.pool.domain.record import MANUAL
+
+
+@dataclass(frozen=True, slots=True)
+class MergeRow:
+    """One merge, undone or not."""
+
+    id: UUID
+    survivor_id: UUID
+    actor_id: UUID
+    at: datetime
+    undone_at: datetime | None
+    absorbed: tuple[UUID, ...]
+
+
+_SELECT = (
+    "SELECT m.id, m.survivor_id, m.actor_id, m.at, m.undone_at, "
+    "array_agg(a.customer_id ORDER BY a.customer_id) AS absorbed "
+    "FROM merge m JOIN merge_absorbed a ON a.merge_id = m.id "
+)
+_BY_IDS = text(f"{_SELECT} WHERE m.id = ANY(:ids) GROUP BY m.id")
+# What a customer shows: the merges into it, and into those that were merged into it since.
+_INTO = text(
+    f"{_SELECT} WHERE m.undone_at IS NULL AND m.survivor_id = ANY(:ids) GROUP BY m.id ORDER BY m.id"
+)
+_REDIRECTED = text("SELECT id, merged_into FROM customer WHERE merged_into = ANY(:ids)")
+_UNDER = text(
+    "WITH RECURSIVE below(id) AS ("
+    "  SELECT unnest(CAST(:ids AS uuid[])) "
+    "  UNION SELECT a.customer_id FROM below b "
+    "  JOIN merge m ON m.survivor_id = b.id AND m.undone_at IS NULL AND m.id <> :merge "
+    "  JOIN merge_absorbed a ON a.merge_id = m.id"
+    ") SELECT id FROM below"
+)
+# What came with an absorbed customer, and what people said to its old ids afterwards.
+_RETURNING = text(
+    "SELECT l.id FROM link l WHERE l.customer_id = :holder AND ("  # noqa: S608  # names from our code, values bound
+    "  l.id IN (SELECT link_id FROM merge_link WHERE merge_id = :merge "
+    "           AND from_customer_id = :absorbed) "
+    f"  OR (l.system = '{MANUAL}' AND l.external_id = ANY(:addressed))) ORDER BY l.id"
+)
+_FORGET = text(
+    "DELETE FROM merge_link WHERE link_id = ANY(:links) AND merge_id IN "
+    "(SELECT id FROM merge WHERE undone_at IS NULL AND id <> :merge)"
+)
+_REPOINT = text(
+    "INSERT INTO match_candidate (left_id, right_id, score, evidence) "
+    "SELECT least(:survivor, other), greatest(:survivor, other), max(score), "
+    "       (array_agg(evidence ORDER BY score DESC))[1] FROM ("
+    "  SELECT CASE WHEN left_id = ANY(:absorbed) THEN right_id ELSE left_id END AS other, "
+    "         score, evidence FROM match_candidate WHERE status = 'OPEN' "
+    "  AND (left_id = ANY(:absorbed) OR right_id = ANY(:absorbed))) AS pairs "
+    "WHERE other <> :survivor AND NOT other = ANY(:absorbed) GROUP BY other "
+    "ON CONFLICT (left_id, right_id) DO NOTHING"
+)
+
+
+def by_id(session: Session, id: UUID, *, locked: bool = False) -> MergeRow | None:
+    if locked:
+        session.execute(text("SELECT 1 FROM merge WHERE id = :id FOR UPDATE"), {"id": id})
+    row = session.execute(_BY_IDS, {"ids": [id]}).first()
+    return _row(row) if row else None
+
+
+def _row(row: Row[Any]) -> MergeRow:
+    return MergeRow(
+        row.id, row.survivor_id, row.actor_id, row.at, row.undone_at, tuple(row.absorbed)
+    )
+
+
+def into(session: Session, ids: Iterable[UUID]) -> dict[UUID, list[MergeRow]]:
+    """The merges each customer survived, and those of the customers that are part of it now."""
+    shown: dict[UUID, UUID] = {id: id for id in ids}
+    roots = list(shown)
+    for row in session.execute(_REDIRECTED, {"ids": roots}):
+        shown[row.id] = row.merged_into
+    found: dict[UUID, list[MergeRow]] = {id: [] for id in roots}
+    for row in session.execute(_INTO, {"ids": list(shown)}):
+        found[shown[row.survivor_id]].append(_row(row))
+    return found
+
+
+def insert(
+    session: Session, row: MergeRow, links: Sequence[tuple[UUID, UUID]], trace: str | None
+) -> None:
+    """A merge with the links that move, each with the customer it moves from."""
+    bulk.insert(
+        session,
+        "merge",
+        [
+            {
+                "id": row.id,
+                "survivor_id": row.survivor_id,
+                "actor_id": row.actor_id,
+                "at": row.at,
+                "trace_id": trace,
+            }
+        ],
+    )
+    absorbed = [{"merge_id": row.id, "customer_id": id} for id in row.absorbed]
+    bulk.insert(session, "merge_absorbed", absorbed)
+    moved = [
+        {"merge_id": row.id, "link_id": link, "from_customer_id": origin} for link, origin in links
+    ]
+    bulk.insert(session, "merge_link", moved)
+
+
+def undo(session: Session, id: UUID, by: UUID, at: datetime) -> None:
+    session.execute(
+        text("UPDATE merge SET undone_at = :at, undone_by = :by WHERE id = :id"),
+        {"id": id, "at": at, "by": by},
+    )
+
+
+def redirected_to(session: Session, ids: Iterable[UUID]) -> list[UUID]:
+    """Customers that lead to one of these."""
+    return [row.id for row in session.execute(_REDIRECTED, {"ids": list(ids)})]
+
+
+def redirect(session: Session, ids: Iterable[UUID], to: UUID | None) -> None:
+    session.execute(
+        text(
+            "UPDATE customer SET merged_into = :to, version = version + 1, updated_at = now() "
+            "WHERE id = ANY(:ids)"
+        ),
+        {"ids": list(ids), "to": to},
+    )
+
+
+def under(session: Session, ids: Iterable[UUID], without: UUID) -> set[UUID]:
+    """These customers and all that were absorbed into them by merges other than one."""
+    rows = session.execute(_UNDER, {"ids": list(ids), "merge": without})
+    return set(rows.scalars())
+
+
+def returning(
+    session: Session, merge: UUID, holder: UUID, absorbed: UUID, addressed: Iterable[UUID]
+) -> list[UUID]:
+    """The links that go back to an absorbed customer."""
+    arguments = {
+        "merge": merge,
+        "holder": holder,
+        "absorbed": absorbed,
+        "addressed": [str(id) for id in addressed],
+    }
+    return list(session.execute(_RETURNING, arguments).scalars())
+
+
+def forget(session: Session, links: Sequence[UUID], merge: UUID) -> None:
+    """Links that left are no longer part of what later merges moved."""
+    session.execute(_FORGET, {"links": list(links), "merge": merge})
+
+
+def repoint_candidates(session: Session, survivor: UUID, absorbed: Sequence[UUID]) -> None:
+    """Who may be the same as an absorbed customer may be the same as the survivor."""
+    session.execute(_REPOINT, {"survivor": survivor, "absorbed": list(absorbed)})

@@ -1,0 +1,113 @@
+"""Tags as rows: every source gives its own, a person may add to them and say no to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from chassis.db import in_order
+from customers.core.store import bulk
+
+GENERAL = "general"
+
+
+@dataclass(frozen=True, slots=True)
+class TagRow:
+    """One word to group customers by."""
+
+    id: UUID
+    dimension: str
+    name: str
+
+
+_BY_IDS = text("SELECT id, dimension, name FROM tag WHERE id = ANY(:ids)")
+_ALL = text("SELECT id, dimension, name FROM tag ORDER BY dimension, name LIMIT :most")
+_OF_CUSTOMERS = text(
+    "SELECT ct.customer_id, t.id, t.dimension, t.name FROM customer_tag ct "
+    "JOIN tag t ON t.id = ct.tag_id WHERE ct.customer_id = ANY(:ids) ORDER BY t.dimension, t.name"
+)
+_ENSURE = text(
+    "INSERT INTO tag (dimension, name) SELECT DISTINCT :dimension, n "
+    "FROM unnest(CAST(:names AS text[])) AS n ORDER BY n ON CONFLICT DO NOTHING"
+)
+_BY_NAMES = text("SELECT id, name FROM tag WHERE dimension = :dimension AND name = ANY(:names)")
+_OF_LINKS = text(
+    "SELECT tg.link_id, t.name FROM tagging tg JOIN tag t ON t.id = tg.tag_id "
+    "WHERE tg.link_id = ANY(:ids) AND tg.present"
+)
+
+
+def by_ids(session: Session, ids: Sequence[UUID]) -> list[TagRow | None]:
+    rows = [TagRow(*row) for row in session.execute(_BY_IDS, {"ids": list(ids)})]
+    return in_order(ids, rows, lambda row: row.id)
+
+
+def everything(session: Session, most: int) -> list[TagRow]:
+    """The vocabulary."""
+    return [TagRow(*row) for row in session.execute(_ALL, {"most": most})]
+
+
+def of_customers(session: Session, ids: Iterable[UUID]) -> dict[UUID, list[TagRow]]:
+    """The tags each customer wears."""
+    found: dict[UUID, list[TagRow]] = {id: [] for id in ids}
+    for row in session.execute(_OF_CUSTOMERS, {"ids": list(found)}):
+        found[row[0]].append(TagRow(*row[1:]))
+    return found
+
+
+def of_links(session: Session, ids: Iterable[UUID]) -> dict[UUID, set[str]]:
+    """The names each link gives."""
+    found: dict[UUID, set[str]] = {id: set() for id in ids}
+    for link_id, name in session.execute(_OF_LINKS, {"ids": list(found)}):
+        found[link_id].add(name)
+    return found
+
+
+def ensure(session: Session, names: Iterable[str], dimension: str = GENERAL) -> dict[str, UUID]:
+    """The ids of these tags, made where they are missing."""
+    wanted = sorted(set(names))
+    if not wanted:
+        return {}
+    arguments = {"names": wanted, "dimension": dimension}
+    session.execute(_ENSURE, arguments)
+    return {row.name: row.id for row in session.execute(_BY_NAMES, arguments)}
+
+
+def replace(session: Session, given: dict[UUID, set[UUID]]) -> None:
+    """From now on each of these links gives exactly these tags."""
+    if not given:
+        return
+    session.execute(text("DELETE FROM tagging WHERE link_id = ANY(:ids)"), {"ids": list(given)})
+    rows = [
+        {"link_id": link, "tag_id": tag, "present": True}
+        for link, tags in given.items()
+        for tag in sorted(tags)
+    ]
+    bulk.insert(session, "tagging", rows)
+
+
+def decide(session: Session, link_id: UUID, yes: Iterable[UUID], no: Iterable[UUID]) -> None:
+    """What a person says of a customer's tags, instead of what was said on this link before."""
+    session.execute(text("DELETE FROM tagging WHERE link_id = :id"), {"id": link_id})
+    words = [(tag, True) for tag in sorted(set(yes))] + [(tag, False) for tag in sorted(set(no))]
+    bulk.insert(
+        session,
+        "tagging",
+        [{"link_id": link_id, "tag_id": tag, "present": present} for tag, present in words],
+    )
+
+
+def given_by_sources(session: Session, customer_id: UUID) -> set[UUID]:
+    """Tags that links other than the one for people's words give a customer."""
+    rows = session.execute(
+        text(
+            "SELECT DISTINCT tg.tag_id FROM tagging tg JOIN link l ON l.id = tg.link_id "
+            "WHERE l.customer_id = :id AND tg.present"
+        ),
+        {"id": customer_id},
+    )
+    return set(rows.scalars())

@@ -1,0 +1,196 @@
+"""The rules of unusual access as rows, and how much each of them counts of somebody."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Float,
+    Integer,
+    Row,
+    Table,
+    Text,
+    Uuid,
+    func,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.orm import Session
+
+from chassis.policy.guard import Scope
+from chassis.policy.shown import MOST_IDS
+from identity.core.store.metadata import metadata
+from identity.ledger.domain.alert_rule import DAYS_LEARNT, FEWEST_DAYS, AlertKind, AlertRule, Hours
+
+alert_rule = Table(
+    "alert_rule",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("enabled", Boolean, nullable=False),
+    Column("threshold", Integer, nullable=False),
+    Column("minutes", Integer, nullable=False),
+    Column("times", Float),
+    Column("ceiling", Integer),
+    Column("hours", JSONB(none_as_null=True)),
+    Column("version", Integer, nullable=False, server_default=text("1")),
+    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+alert_day = Table(
+    "alert_day",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("subject_id", Uuid, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("most", Integer, nullable=False),
+)
+
+# Persons whose data came out in clear: each once, and those beyond the ids that an event can hold.
+_PERSONS = f"""
+WITH seen AS MATERIALIZED (
+  SELECT details FROM audit_event
+  WHERE actor_id = :subject AND at >= :begins AND at <= :ends
+    AND action = 'read' AND decision = 'allow' AND details -> 'clear' <> '[]'
+    AND jsonb_typeof(details -> 'ids') = 'array'
+    AND jsonb_typeof(details -> 'clear_rows') = 'number'
+)
+SELECT (SELECT count(DISTINCT one.id)
+        FROM seen, jsonb_array_elements_text(details -> 'ids') WITH ORDINALITY AS one (id, place)
+        WHERE one.place <= (details -> 'clear_rows')::int)
+     + (SELECT coalesce(sum(greatest((details -> 'clear_rows')::int - {MOST_IDS}, 0)), 0) FROM seen)
+"""  # noqa: S608 — a number of ours
+_OWN = "FROM audit_event WHERE actor_id = :subject AND at >= :begins AND at <= :ends"
+_EXPORTS = f"{_OWN} AND action = 'export' AND object <> 'AuditEvent' AND decision = 'allow'"
+_EXPORTED = (
+    f"SELECT coalesce(sum((details -> 'rows')::int), 0) {_EXPORTS} "
+    "AND jsonb_typeof(details -> 'rows') = 'number'"
+)
+_MEASURES = {
+    AlertKind.BULK_READING: _PERSONS,
+    AlertKind.ODD_HOURS: f"SELECT ({_PERSONS}) + ({_EXPORTED})",
+    AlertKind.EXPORT_BURST: f"SELECT count(*) {_EXPORTS}",
+    AlertKind.EXPORT_ROWS: _EXPORTED,
+    AlertKind.REFUSALS: f"SELECT count(*) {_OWN} AND decision <> 'allow'",
+    AlertKind.REFUSED_SIGN_INS: (
+        "SELECT count(*) FROM audit_event WHERE resource = CAST(:subject AS text) "
+        "AND at >= :begins AND at <= :ends AND action = 'sign_in' AND decision <> 'allow'"
+    ),
+    AlertKind.SIGN_IN_ADDRESSES: (
+        f"SELECT count(DISTINCT details ->> 'address') {_OWN} "
+        "AND action = 'sign_in' AND decision = 'allow'"
+    ),
+}
+
+
+def measure(
+    session: Session, kind: AlertKind, subject: UUID, begins: datetime, ends: datetime
+) -> int:
+    """How much somebody did of what a kind of rule counts."""
+    # The name of somebody whose sign-in was refused stands as text.
+    who = str(subject) if kind is AlertKind.REFUSED_SIGN_INS else subject
+    given = {"subject": who, "begins": begins, "ends": ends}
+    return int(session.execute(text(_MEASURES[kind]), given).scalar_one())
+
+
+def every(session: Session) -> list[AlertRule]:
+    """All rules."""
+    return [_rule(one) for one in session.execute(select(alert_rule).order_by(alert_rule.c.kind))]
+
+
+def listed(session: Session, scope: Scope) -> list[AlertRule]:
+    """All rules, for a reader."""
+    assert scope.object == "AlertRule"
+    return every(session)
+
+
+def hold(session: Session, kind: AlertKind) -> AlertRule:
+    """The rule, locked until the change is committed."""
+    asked = select(alert_rule).where(alert_rule.c.kind == kind.value).with_for_update()
+    return _rule(session.execute(asked).one())
+
+
+def change(session: Session, rule: AlertRule) -> None:
+    """Write what a rule says now."""
+    values = asdict(rule)
+    del values["kind"]
+    values["hours"] = hours_json(rule.hours)
+    session.execute(
+        update(alert_rule)
+        .where(alert_rule.c.kind == rule.kind.value)
+        .values(**values, updated_at=func.now())
+    )
+
+
+def usual(session: Session, kind: AlertKind, subject: UUID, day: date) -> float | None:
+    """The most of a window on an ordinary day of theirs; None: they are not known long enough."""
+    days = (
+        select(alert_day.c.most)
+        .where(
+            alert_day.c.kind == kind.value,
+            alert_day.c.subject_id == subject,
+            alert_day.c.day < day,
+            alert_day.c.day >= day - timedelta(days=DAYS_LEARNT),
+        )
+        .subquery()
+    )
+    count, average = session.execute(select(func.count(), func.avg(days.c.most))).one()
+    return float(average) if count >= FEWEST_DAYS else None
+
+
+def learn(session: Session, kind: AlertKind, subject: UUID, day: date, measure: int) -> None:
+    """Remember the most of a day."""
+    said = insert(alert_day).values(kind=kind.value, subject_id=subject, day=day, most=measure)
+    session.execute(
+        said.on_conflict_do_update(
+            index_elements=["kind", "subject_id", "day"],
+            set_={"most": func.greatest(alert_day.c.most, said.excluded.most)},
+        )
+    )
+
+
+def hours_json(hours: Hours | None) -> dict[str, Any] | None:
+    """Working hours as they are kept."""
+    if hours is None:
+        return None
+    return {
+        "begins": hours.begins.isoformat("minutes"),
+        "ends": hours.ends.isoformat("minutes"),
+        "weekdays": list(hours.weekdays),
+        "time_zone": hours.time_zone,
+        "holidays": [day.isoformat() for day in hours.holidays],
+        "workdays": [day.isoformat() for day in hours.workdays],
+    }
+
+
+def _rule(found: Row[Any]) -> AlertRule:
+    return AlertRule(
+        kind=AlertKind(found.kind),
+        enabled=found.enabled,
+        threshold=found.threshold,
+        minutes=found.minutes,
+        times=found.times,
+        ceiling=found.ceiling,
+        hours=_hours(found.hours),
+        version=found.version,
+    )
+
+
+def _hours(said: dict[str, Any] | None) -> Hours | None:
+    if said is None:
+        return None
+    return Hours(
+        begins=time.fromisoformat(said["begins"]),
+        ends=time.fromisoformat(said["ends"]),
+        weekdays=tuple(said["weekdays"]),
+        time_zone=said["time_zone"],
+        holidays=tuple(date.fromisoformat(day) for day in said["holidays"]),
+        workdays=tuple(date.fromisoformat(day) for day in said["workdays"]),
+    )

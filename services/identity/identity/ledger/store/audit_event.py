@@ -1,0 +1,169 @@
+"""The audit ledger as rows; the database itself refuses to change or delete one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    DateTime,
+    Row,
+    Table,
+    Text,
+    Uuid,
+    bindparam,
+    func,
+    or_,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.orm import Session
+
+from chassis.api.paging import Page, Window, page
+from chassis.policy.guard import Scope
+from chassis.policy.replay import Recorded
+from identity.core.domain.ids import AuditEventId, UserId
+from identity.core.store.metadata import metadata
+from identity.ledger.domain.audit_event import AuditEvent, Filter
+
+audit_event = Table(
+    "audit_event",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("service", Text, nullable=False),
+    Column("actor_id", Uuid),
+    Column("session_id", Uuid),
+    Column("action", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("resource", Text, nullable=False),
+    Column("changes", JSONB, nullable=False),
+    Column("details", JSONB, nullable=False),
+    Column("purpose", Text),
+    Column("decision", Text, nullable=False),
+    Column("policy_version", BigInteger),
+    Column("trace_id", Text),
+    Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+
+def append(session: Session, events: Sequence[AuditEvent]) -> None:
+    """Write events down; one that is there already stays as it is."""
+    if events:
+        values = [_values(event) for event in events]
+        session.execute(insert(audit_event).on_conflict_do_nothing(), values)
+
+
+def _values(event: AuditEvent) -> dict[str, Any]:
+    values = asdict(event)
+    values["actor_id"], values["session_id"] = values.pop("actor"), values.pop("session")
+    return values
+
+
+def listed(session: Session, scope: Scope, filter: Filter, window: Window) -> Page[AuditEvent]:
+    """A page of events, the newest first."""
+    assert scope.object == "AuditEvent"
+    found = page(
+        session,
+        select(audit_event).where(*conditions(filter)),
+        order=[(audit_event.c.at, "desc"), (audit_event.c.id, "desc")],
+        window=window,
+    )
+    return Page([row(r) for r in found.rows], found.cursors, found.has_next, found.has_previous)
+
+
+def conditions(filter: Filter) -> Iterator[ColumnElement[bool]]:
+    """What a row must be to be one of those asked for."""
+    equal = {
+        audit_event.c.actor_id: filter.actor,
+        audit_event.c.service: filter.service,
+        audit_event.c.object: filter.object,
+        audit_event.c.decision: filter.decision,
+        audit_event.c.trace_id: filter.trace_id,
+    }
+    for column, value in equal.items():
+        if value is not None:
+            yield column == value
+    if filter.resource is not None:
+        # What was done to it, and every read that showed something of it.
+        yield or_(audit_event.c.resource == filter.resource, _shown("ids", filter.resource))
+    if filter.coordinate is not None:
+        yield _shown("clear", filter.coordinate)
+    if filter.purpose is not None:
+        yield audit_event.c.purpose.icontains(filter.purpose, autoescape=True)
+    if filter.actions:
+        yield audit_event.c.action.in_(filter.actions)
+    if filter.since is not None:
+        yield audit_event.c.at >= filter.since
+    if filter.until is not None:
+        yield audit_event.c.at < filter.until
+    if filter.through is not None:
+        yield audit_event.c.at <= filter.through
+
+
+def _shown(what: str, value: str) -> ColumnElement[bool]:
+    return audit_event.c.details[what].op("@>", is_comparison=True)(
+        bindparam(None, [value], type_=JSONB)
+    )
+
+
+def row(found: Row[Any]) -> AuditEvent:
+    """A selected row as a value."""
+    return AuditEvent(
+        id=AuditEventId(found.id),
+        at=found.at,
+        service=found.service,
+        actor=UserId(found.actor_id) if found.actor_id else None,
+        session=found.session_id,
+        action=found.action,
+        object=found.object,
+        resource=found.resource,
+        changes=dict(found.changes),
+        details=dict(found.details),
+        purpose=found.purpose,
+        decision=found.decision,
+        policy_version=found.policy_version,
+        trace_id=found.trace_id,
+    )
+
+
+_DECISIONS = text(
+    """
+    SELECT actor_id, object, action, decision, details -> 'clear', details -> 'masked',
+           count(*), max(at)
+    FROM audit_event
+    WHERE at >= :since AND actor_id IS NOT NULL
+      AND (object || ' ' || action) = ANY(:asked) AND decision IN ('allow', 'deny')
+    GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY max(at) DESC LIMIT :most
+    """
+)
+
+
+def decisions(
+    session: Session, scope: Scope, since: datetime, asked: Iterable[tuple[str, str]], most: int
+) -> list[Recorded]:
+    """What was decided about these objects and actions since then, equal decisions as one, those
+    of late first."""
+    assert scope.object == "AuditEvent"
+    arguments = {"since": since, "asked": [" ".join(one) for one in asked], "most": most}
+    return [
+        Recorded(
+            user_id=user,
+            object=object,
+            action=action,
+            allowed=decision == "allow",
+            clear=frozenset(clear or ()),
+            masked=frozenset(masked or ()),
+            times=times,
+            last=last,
+        )
+        for user, object, action, decision, clear, masked, times, last in session.execute(
+            _DECISIONS, arguments
+        )
+    ]

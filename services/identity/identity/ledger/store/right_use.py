@@ -1,0 +1,44 @@
+"""How often rights were used, as rows: one a person, right and day."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from identity.review.domain import Right, Use
+
+_ADD = text(
+    "INSERT INTO right_use (user_id, object, action, day, uses) "
+    "SELECT (u ->> 0)::uuid, u ->> 1, u ->> 2, (u ->> 3)::date, sum((u ->> 4)::bigint) "
+    "FROM jsonb_array_elements(CAST(:uses AS jsonb)) AS u GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4 "
+    "ON CONFLICT (user_id, object, action, day) DO UPDATE SET uses = right_use.uses + excluded.uses"
+)
+_SINCE = text(
+    "SELECT user_id, object, action, sum(uses) AS uses, max(day) AS last FROM right_use "
+    "WHERE user_id = ANY(:users) AND day > current_date - :days GROUP BY 1, 2, 3"
+)
+_FORGET = text("DELETE FROM right_use WHERE day < current_date - :days")
+
+
+def add(session: Session, uses: Sequence[Any]) -> None:
+    """Counts on: lists of user, object, action, day, count."""
+    session.execute(_ADD, {"uses": orjson.dumps(list(uses)).decode()})
+
+
+def since(session: Session, users: Sequence[UUID], days: int) -> dict[UUID, dict[Right, Use]]:
+    """What each of these people did in the last days."""
+    found: dict[UUID, dict[Right, Use]] = defaultdict(dict)
+    for row in session.execute(_SINCE, {"users": list(users), "days": days}):
+        found[row.user_id][row.object, row.action] = Use(int(row.uses), row.last)
+    return found
+
+
+def forget(session: Session, days: int) -> None:
+    """Old days go."""
+    session.execute(_FORGET, {"days": days})

@@ -1,0 +1,242 @@
+"""Everything that is done to a user. Names stay out of facts and audit events; ids say enough."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from chassis import audit
+from chassis.errors import BadInput, Conflict, Denied, NotFound
+from chassis.once import once
+from chassis.policy.guard import RowAccess, Scope
+from identity.core.domain.ids import DepartmentId, UserId
+from identity.core.domain.version import refuse_stale
+from identity.people.domain import user as domain
+from identity.people.domain.user import Kind, Status
+from identity.people.store import department as departments, user as store
+from identity.people.store.user import UserRow
+from identity.policy.commands import policy
+from identity.policy.domain import role as role_domain
+from identity.policy.store import role as roles
+from identity.sign_in.domain.session import Ending
+from identity.sign_in.store import session as sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A user to be; the password comes hashed, since hashing takes too long for a transaction."""
+
+    username: str
+    display_name: str
+    department: DepartmentId | None = None
+    roles: tuple[str, ...] = ()
+    kind: Kind = Kind.PERSON
+    password_hash: str | None = None
+    access_until: datetime | None = None
+    must_change_password: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unset:
+    """Stands where a change says nothing of a field that may be null."""
+
+
+UNSET = Unset()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to become of a user; what is left out stays."""
+
+    display_name: str | None = None
+    department: DepartmentId | Unset | None = UNSET
+    roles: tuple[str, ...] | None = None
+    access_until: datetime | Unset | None = UNSET
+
+
+def create_user(session: Session, scope: Scope, draft: Draft, key: str | None = None) -> UserId:
+    """Add somebody who may sign in."""
+
+    def run() -> dict[str, Any]:
+        username, shown = domain.username(draft.username), domain.display_name(draft.display_name)
+        until = domain.access_until(draft.access_until, draft.kind, datetime.now(UTC))
+        policy.hold(session)
+        _refuse_place(session, scope, draft.department)
+        if store.credentials(session, username) is not None:
+            raise Conflict(
+                "There is a user of this name already; choose another one.",
+                "该用户名已被使用，请换一个。",
+                field="username",
+            )
+        id = store.add(
+            session,
+            username=username,
+            display_name=shown,
+            kind=draft.kind,
+            department=draft.department,
+            password_hash=draft.password_hash,
+            access_until=until,
+            must_change_password=draft.must_change_password,
+        )
+        if draft.roles:
+            _give(session, scope, id, draft.roles)
+        changes = {
+            "department": [None, str(draft.department) if draft.department else None],
+            "roles": [None, ", ".join(sorted(draft.roles))],
+            "access_until": [None, _moment(until)],
+        }
+        _tell(session, scope, id, "create", changes)
+        return {"id": str(id)}
+
+    request = [
+        draft.username,
+        draft.display_name,
+        str(draft.department),
+        sorted(draft.roles),
+        draft.kind.value,
+        _moment(draft.access_until),
+    ]
+    answer = once(session, scope.actor.user_id, key, "createUser", run, request=request)
+    return UserId(UUID(answer["id"]))
+
+
+def update_user(
+    session: Session, scope: Scope, id: UserId, change: Change, expected: int | None
+) -> UserId:
+    """Give a user another name, department or other roles."""
+    policy.hold(session)
+    present = held(session, scope, id, expected)
+    values: dict[str, object] = {}
+    changes: dict[str, list[str | None]] = {}
+    if change.display_name is not None:
+        shown = domain.display_name(change.display_name)
+        if shown != present.display_name:
+            values["display_name"] = shown
+            changes["display_name"] = ["***", "***"]
+    if not isinstance(change.department, Unset) and change.department != present.department:
+        _refuse_place(session, scope, change.department)
+        values["department_id"] = change.department
+        changes["department"] = [_text(present.department), _text(change.department)]
+    ends = False
+    if not isinstance(change.access_until, Unset):
+        until = domain.access_until(change.access_until, present.kind, datetime.now(UTC))
+        ends = until != present.access_until
+        if ends:
+            values |= {"access_until": until, "access_ended_at": None}
+            changes["access_until"] = [_moment(present.access_until), _moment(until)]
+    given = change.roles is not None and set(change.roles) != set(present.roles)
+    if change.roles is not None and given:
+        _give(session, scope, id, change.roles)
+        changes["roles"] = [", ".join(present.roles), ", ".join(sorted(set(change.roles)))]
+    if not changes:
+        return id
+    store.change(session, id, **values)
+    if given or ends:
+        field = "roles" if given else "accessUntil"
+        policy.keep_a_way_back(session, scope.actor, field=field)
+    if given or ends or "department_id" in values:
+        _tell(session, scope, id, "update", changes)
+    else:
+        audit.record(
+            session,
+            scope.actor,
+            "update",
+            "User",
+            str(id),
+            changes=changes,
+            policy_version=scope.version,
+        )
+    return id
+
+
+def suspend_user(session: Session, scope: Scope, id: UserId, expected: int | None) -> UserId:
+    """Shut somebody out at once: no right from the next policy version on, and no session."""
+    policy.hold(session)
+    present = held(session, scope, id, expected)
+    if present.status is Status.ACTIVE:
+        store.change(session, id, status=Status.SUSPENDED.value)
+        sessions.end_all(session, id, Ending.SUSPENDED)
+        policy.keep_a_way_back(session, scope.actor, field="id")
+        _tell(session, scope, id, "suspend", {"status": ["active", "suspended"]})
+    return id
+
+
+def activate_user(session: Session, scope: Scope, id: UserId, expected: int | None) -> UserId:
+    """Let somebody in again who was suspended."""
+    policy.hold(session)
+    present = held(session, scope, id, expected)
+    if present.status is Status.SUSPENDED:
+        store.change(session, id, status=Status.ACTIVE.value)
+        _tell(session, scope, id, "activate", {"status": ["suspended", "active"]})
+    return id
+
+
+def set_password(
+    session: Session, scope: Scope, id: UserId, hashed: str, *, must_change: bool
+) -> UserId:
+    """Give somebody a new password in their stead; all their sessions end."""
+    held(session, scope, id, None)
+    store.change(session, id, password_hash=hashed, must_change_password=must_change)
+    sessions.end_all(session, id, Ending.PASSWORD_CHANGED)
+    audit.record(
+        session, scope.actor, "set_password", "User", str(id), policy_version=scope.version
+    )
+    return id
+
+
+def held(session: Session, scope: Scope, id: UserId, expected: int | None) -> UserRow:
+    """The user, kept until the transaction ends. Raises `NotFound`, `Conflict` or `Denied`."""
+    found = store.locked(session, scope, id)
+    if found is None:
+        raise NotFound(f"No user {id} exists for you.", f"未找到您可管理的用户 {id}。", field="id")
+    refuse_stale(found.version, expected)
+    policy.refuse_taking_over(session, scope.permissions, id)
+    return found
+
+
+def _give(session: Session, scope: Scope, id: UserId, asked: Sequence[str]) -> None:
+    """Who has which role is policy, so giving one needs more than the right to change users."""
+    if not scope.may("Role", "update"):
+        raise Denied(
+            "Giving roles needs the right to update Role, which the policy does not give you.",
+            "授予角色需要 Role 的 update 权限，当前策略未授予您。",
+            coordinate="Role",
+            action="update",
+        )
+    known = roles.names(session)
+    role_domain.refuse_unknown(asked, list(known), field="roles")
+    store.give_roles(session, id, asked, known)
+
+
+def _refuse_place(session: Session, scope: Scope, department: DepartmentId | None) -> None:
+    """A user is put only where the one who does it may reach them."""
+    if scope.everything:
+        known = department is None or departments.depth(session, department) > 0
+    else:
+        known = scope.sees(RowAccess(None, department))
+    if not known:
+        raise BadInput(
+            f"departmentId {department} is no department where you may put users.",
+            f"departmentId {department} 不是您可以安排用户的部门。",
+            field="departmentId",
+        )
+
+
+def _tell(session: Session, scope: Scope, id: UserId, action: str, changes: dict[str, Any]) -> None:
+    version = policy.changed(session, "user")
+    audit.record(
+        session, scope.actor, action, "User", str(id), changes=changes, policy_version=version
+    )
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _text(id: DepartmentId | None) -> str | None:
+    return str(id) if id else None

@@ -1,0 +1,27 @@
+"""The public token keys, where every verifier looks for them (RFC 7517)."""
+
+from __future__ import annotations
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chassis.web import Runtime
+from identity.sign_in.services.office import Office
+
+PATH = "/.well-known/jwks.json"
+
+
+def route(office: Office) -> Route:
+    """Serve the keys; they may be kept for a few seconds, since a new one is published ahead."""
+
+    async def show(request: Request) -> Response:
+        runtime: Runtime = request.app.state.runtime
+        return Response(
+            orjson.dumps(await office.published(runtime.db)),
+            media_type="application/jwk-set+json",
+            headers={"cache-control": "public, max-age=5"},
+        )
+
+    return Route(PATH, show)

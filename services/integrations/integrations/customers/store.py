@@ -1,0 +1,70 @@
+"""How each customer stands with each of its sources, in one query for a page of customers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from chassis.policy.guard import Scope
+from integrations.access.store import ROWS, customer_access
+from integrations.core.store.among import among
+from integrations.customers.domain import SourceState
+from integrations.installations.store import installation, stream_state
+from integrations.records.store.dead_letter import dead_letter
+from integrations.records.store.source_record import source_record
+from integrations.sync.store import sync_run
+
+
+def of_customers(session: Session, scope: Scope, ids: Sequence[UUID]) -> list[list[SourceState]]:
+    """In the order of the ids; nothing for a customer the scope does not reach."""
+    last_synced = (
+        select(func.max(stream_state.c.completed_at))
+        .where(stream_state.c.installation_id == installation.c.id)
+        .scalar_subquery()
+    )
+    last_status = (
+        select(sync_run.c.status)
+        .where(
+            sync_run.c.installation_id == installation.c.id,
+            sync_run.c.finished_at.is_not(None),
+            sync_run.c.mode != "REPLAY",
+        )
+        .order_by(sync_run.c.queued_at.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    pending = (
+        select(func.count())
+        .where(
+            dead_letter.c.customer_id == source_record.c.customer_id,
+            dead_letter.c.installation_id == installation.c.id,
+            dead_letter.c.state == "OPEN",
+        )
+        .scalar_subquery()
+    )
+    found = session.execute(
+        select(
+            source_record.c.customer_id,
+            installation.c.id,
+            installation.c.name,
+            installation.c.system,
+            installation.c.state == "PAUSED",
+            func.count(),
+            func.max(source_record.c.received_at),
+            last_synced,
+            last_status,
+            pending,
+        )
+        .join(installation, installation.c.id == source_record.c.installation_id)
+        .join(customer_access, customer_access.c.customer_id == source_record.c.customer_id)
+        .where(among(source_record.c.customer_id, ids), scope.where(ROWS))
+        .group_by(source_record.c.customer_id, installation.c.id)
+        .order_by(installation.c.name)
+    )
+    answer: dict[UUID, list[SourceState]] = {id: [] for id in ids}
+    for customer, *rest in found:
+        answer[customer].append(SourceState(*rest))
+    return [answer[id] for id in ids]
