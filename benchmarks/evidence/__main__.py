@@ -24,7 +24,7 @@ import redis
 import requests
 from joserfc.jwk import KeySet, OKPKey
 
-from chassis import migrate, witness
+from chassis import audit_writer, migrate
 from chassis.audit import Event
 from chassis.db import SyncDatabase
 from chassis.policy import feed
@@ -72,7 +72,7 @@ def main() -> None:
 def reads(base: str, count: int) -> None:
     """The same page with and without its event, in turns so that both meet the same machine."""
 
-    async def skipped(self: witness.Witness, events: Sequence[Event]) -> None:
+    async def skipped(self: audit_writer.AuditWriter, events: Sequence[Event]) -> None:
         return None
 
     for clients in (1, 16):
@@ -80,7 +80,9 @@ def reads(base: str, count: int) -> None:
         rates: dict[str, list[float]] = {"audited": [], "not audited": []}
         for _ in range(4):
             for name, sample in times.items():
-                with patch.object(witness.Witness, "tell", skipped if "not" in name else TELL):
+                with patch.object(
+                    audit_writer.AuditWriter, "write", skipped if "not" in name else TELL
+                ):
                     begun = time.perf_counter()
                     sample += ask(base, PAGE_OF_NUMBERS, count // 4, clients)
                     rates[name].append(count // 4 / (time.perf_counter() - begun))
@@ -91,7 +93,7 @@ def reads(base: str, count: int) -> None:
             show(f"page of {PAGE}, {clients} at once, {name}: rate", rate, "/s")
 
 
-TELL = witness.Witness.tell
+TELL = audit_writer.AuditWriter.write
 
 
 def ask(base: str, query: str, count: int, clients: int) -> list[float]:

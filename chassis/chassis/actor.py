@@ -54,10 +54,10 @@ class Verifier:
         fetch: Fetch,
         *,
         clock: Callable[[], float] = time.time,
-        ended: Container[UUID | str] = frozenset(),
+        revoked: Container[UUID | str] = frozenset(),
     ) -> None:
         self._fetch = fetch
-        self._ended = ended
+        self._revoked = revoked
         self._clock = clock
         self._keys: KeySet | None = None
         self._known: frozenset[str] = frozenset()
@@ -85,7 +85,7 @@ class Verifier:
         if expires + LEEWAY_SECONDS < self._clock():
             self._seen.pop(token, None)
             raise _refused("The token has expired; sign in again or refresh it.", "登录已过期。")
-        if key_id in self._ended or (session_id is not None and session_id in self._ended):
+        if key_id in self._revoked or (session_id is not None and session_id in self._revoked):
             raise _refused("This session is over; sign in again.", "会话已结束，请重新登录。")
         return Actor(user_id, session_id, locale)
 
@@ -111,7 +111,7 @@ class Verifier:
     async def _keys_for(self, key_id: str) -> KeySet:
         """An unknown key is looked up once more, at most every few seconds: keys rotate."""
         # Where keys were withdrawn there is a new one, and nobody should wait for it.
-        withdrawn = any(name in self._ended for name in self._known)
+        withdrawn = any(name in self._revoked for name in self._known)
         stale = withdrawn or self._clock() - self._fetched_at > _REFETCH_SECONDS
         if self._keys is None or (key_id not in self._known and stale):
             self._fetched_at = self._clock()

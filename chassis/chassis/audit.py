@@ -57,77 +57,62 @@ def decided_by(policy_version: int, standing_in_for: Iterable[UUID] = ()) -> Non
         present.standing_in_for = tuple(str(giver) for giver in standing_in_for)
 
 
-def event(
-    actor: Actor | None,
-    action: str,
-    object: str,
-    resource: str,
-    *,
-    changes: Mapping[str, Any] | None = None,
-    details: Mapping[str, Any] | None = None,
-    protected: Mapping[str, str] | None = None,
-    purpose: str | None = None,
-    decision: str = "allow",
-    policy_version: int | None = None,
-) -> Event:
-    """Who did what to which thing. `changes` is `{field: [before, after]}`, masked; `protected` says
-    which coordinate guards a changed field, so that a reader is shown no more than theirs allows."""
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One audit event before it is stored: who did what to which object.
+
+    `changes` is `{field: [before, after]}` with personal data masked. `protected` names the schema
+    coordinate that guards a changed field, so that a reader of the ledger sees no more of the field
+    than that coordinate allows. `purpose` and `policy_version` default to those of the request.
+    """
+
+    actor: Actor | None
+    action: str
+    object: str
+    resource: str
+    changes: Mapping[str, Any] | None = None
+    details: Mapping[str, Any] | None = None
+    protected: Mapping[str, str] | None = None
+    purpose: str | None = None
+    decision: str = "allow"
+    policy_version: int | None = None
+
+
+def event(entry: Entry) -> Event:
+    """Build the JSON body of an audit event from an entry and the circumstances of the request."""
     present = _present.get() or Circumstances()
-    told: dict[str, Any] = dict(details or {})
+    actor = entry.actor
+    details: dict[str, Any] = dict(entry.details or {})
     for name, value in (
-        ("protected", dict(protected or {})),
+        ("protected", dict(entry.protected or {})),
         ("on_behalf_of", str(actor.on_behalf_of) if actor and actor.on_behalf_of else None),
         ("standing_in_for", list(present.standing_in_for)),
         ("operation", present.operation),
         ("address", present.address),
     ):
         if value:
-            told.setdefault(name, value)
+            details.setdefault(name, value)
+    version = entry.policy_version
     return {
         "actor": str(actor.user_id) if actor else None,
         "session": str(actor.session_id) if actor and actor.session_id else None,
-        "action": action,
-        "object": object,
-        "resource": resource,
-        "changes": dict(changes or {}),
-        "details": told,
-        "purpose": purpose or present.purpose,
-        "decision": decision,
-        "policy_version": present.policy_version if policy_version is None else policy_version,
+        "action": entry.action,
+        "object": entry.object,
+        "resource": entry.resource,
+        "changes": dict(entry.changes or {}),
+        "details": details,
+        "purpose": entry.purpose or present.purpose,
+        "decision": entry.decision,
+        "policy_version": present.policy_version if version is None else version,
         "trace_id": telemetry.trace_id(),
     }
 
 
-def record(
-    session: Session,
-    actor: Actor | None,
-    action: str,
-    object: str,
-    resource: str,
-    *,
-    changes: Mapping[str, Any] | None = None,
-    details: Mapping[str, Any] | None = None,
-    protected: Mapping[str, str] | None = None,
-    purpose: str | None = None,
-    decision: str = "allow",
-    policy_version: int | None = None,
-) -> None:
-    """Tells of one event in the caller's transaction; the arguments are those of `event`."""
-    body = event(
-        actor,
-        action,
-        object,
-        resource,
-        changes=changes,
-        details=details,
-        protected=protected,
-        purpose=purpose,
-        decision=decision,
-        policy_version=policy_version,
-    )
-    record_fact(session, Fact(FACT, resource, body))
+def record(session: Session, entry: Entry) -> None:
+    """Record one audit event in the caller's transaction."""
+    record_fact(session, Fact(FACT, entry.resource, event(entry)))
 
 
 def record_all(session: Session, events: Sequence[Event]) -> None:
-    """Tells of several events in one fact."""
+    """Record several audit events as one fact in the caller's transaction."""
     record_fact(session, Fact(FACT, "", {"events": list(events)}))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import URL, create_engine, make_url
+from sqlalchemy import ARRAY, URL, ColumnElement, any_, bindparam, create_engine, make_url
 from sqlalchemy.engine import Engine
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
@@ -131,6 +131,15 @@ class SyncDatabase:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def among(column: ColumnElement[T], values: Iterable[T]) -> ColumnElement[bool]:
+    """Test a column against a list sent as one array parameter.
+
+    The statement stays the same however long the list is, so PostgreSQL and SQLAlchemy each keep
+    one text for it.
+    """
+    return column == any_(bindparam(None, list(values), type_=ARRAY(column.type)))
 
 
 def in_order(ids: Sequence[K], rows: Iterable[T], key: Callable[[T], K]) -> list[T | None]:

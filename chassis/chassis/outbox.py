@@ -41,8 +41,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from chassis import telemetry
+from chassis.background import keeps_running, wait_for_notice
 from chassis.db import Database
-from chassis.wake import going_on, woken_or
 
 log = logging.getLogger("huichi.chassis.outbox")
 
@@ -182,7 +182,7 @@ class Relay:
             group.create_task(self._prune())
 
     async def _pump(self) -> None:
-        while going_on():
+        while keeps_running():
             self._wake.clear()
             try:
                 await self.notice_loss()
@@ -191,7 +191,7 @@ class Relay:
             except (SQLAlchemyError, RedisError, OSError) as problem:
                 log.warning("facts wait: %s", type(problem).__name__)
                 await asyncio.sleep(0.5)
-            await woken_or(self._wake, 1.0)
+            await wait_for_notice(self._wake, 1.0)
 
     async def ship(self) -> int:
         """Ships one batch; returns how many. Rows stay locked until the stream has them."""
@@ -259,7 +259,7 @@ class Relay:
             return float((await connection.execute(_AGE)).scalar_one())
 
     async def _listen(self) -> None:
-        while going_on():
+        while keeps_running():
             try:
                 async with await psycopg.AsyncConnection.connect(
                     self._url,

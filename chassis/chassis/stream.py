@@ -25,9 +25,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from chassis import telemetry
+from chassis.background import keeps_running
 from chassis.db import Database
 from chassis.outbox import stream_of
-from chassis.wake import going_on
 
 log = logging.getLogger("huichi.chassis.stream")
 
@@ -77,7 +77,7 @@ class Consumer:
         if not self._sources:
             return
         last_claim = float("-inf")
-        while going_on():
+        while keeps_running():
             try:
                 now = asyncio.get_running_loop().time()
                 if now - last_claim > ABANDONED_MS / 2000:

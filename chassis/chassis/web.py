@@ -31,21 +31,21 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from strawberry.federation import Schema
 
-from chassis import actor_context, ended, statements, telemetry
+from chassis import actor_context, revoked_sessions, sql_spans, telemetry
 from chassis.actor import Actor, Verifier
 from chassis.actor_context import Contexts
 from chassis.api.context import Context
 from chassis.api.endpoint import Endpoint, body_of, errors_of, locale_of
 from chassis.api.schema import Api
+from chassis.audit_writer import AuditWriter
 from chassis.db import Database
 from chassis.errors import HuichiError, Unauthenticated
 from chassis.outbox import Relay
 from chassis.policy import feed
 from chassis.policy.guard import Guard
+from chassis.right_usage import RightUsage
 from chassis.settings import Settings
 from chassis.stream import Consumer, Handler
-from chassis.usage import Usage
-from chassis.witness import Witness
 
 log = logging.getLogger("huichi.chassis.web")
 
@@ -76,15 +76,15 @@ class Runtime:
         self.service = service
         self.settings = settings
         self.db = Database(settings.database_url, application=service.name)
-        statements.watch(self.db.engine.sync_engine)
+        sql_spans.watch(self.db.engine.sync_engine)
         self.redis: Redis = Redis.from_url(
             settings.redis_url, socket_connect_timeout=5, health_check_interval=15
         )
-        self.witness = Witness(self.db)
-        self.usage = Usage()
+        self.audit_writer = AuditWriter(self.db)
+        self.usage = RightUsage()
         self.guard = Guard(secret=settings.mask_secret)
-        self.ended = ended.Ended()
-        self.verifier = Verifier(self._keys, ended=self.ended)
+        self.revoked_sessions = revoked_sessions.RevokedSessions()
+        self.verifier = Verifier(self._keys, revoked=self.revoked_sessions)
         self.contexts = (
             Contexts(settings.actor_secret, service.name) if settings.actor_secret else None
         )
@@ -187,7 +187,7 @@ def _background(
         ("facts", consumer.run),
         ("policy", lambda: feed.follow(runtime.redis, runtime.guard)),
         ("usage", lambda: runtime.usage.run(runtime.db)),
-        ("sessions", lambda: ended.follow(runtime.redis, runtime.ended)),
+        ("sessions", lambda: revoked_sessions.follow(runtime.redis, runtime.revoked_sessions)),
         *own,
     ]
 

@@ -22,7 +22,7 @@ from celery.signals import (
 )
 from opentelemetry.trace import SpanKind
 
-from chassis import statements, telemetry
+from chassis import sql_spans, telemetry
 from chassis.db import SyncDatabase
 from chassis.policy import feed
 from chassis.policy.guard import Guard
@@ -91,7 +91,7 @@ class Work:
         with cls._lock:
             if key not in cls._made:
                 db = SyncDatabase(settings.database_url, application=f"{service}-worker")
-                statements.watch(db.engine)
+                sql_spans.watch(db.engine)
                 cls._made[key] = cls(
                     settings,
                     db,

@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from chassis import outbox
 from chassis.db import Database
 from chassis.errors import Conflict
+from chassis.idempotency import run_idempotent
 from chassis.migrate import chassis_tables
-from chassis.once import once
 from chassis.outbox import Fact, Relay, record
 from chassis.stream import Consumer, Received
 
@@ -223,7 +223,7 @@ async def test_answers_a_repeated_write_again_without_doing_it(house: House) -> 
             done.append(1)
             return {"id": len(done)}
 
-        return once(session, ACTOR, "key", "make", run, request=request)
+        return run_idempotent(session, ACTOR, "key", "make", run, request=request)
 
     first = await house.here.write(command, "a")
     again = await house.here.write(command, "a")

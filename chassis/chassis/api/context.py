@@ -11,9 +11,9 @@ from chassis import audit
 from chassis.actor import Actor
 from chassis.db import Database
 from chassis.errors import Denied, Unauthenticated
+from chassis.policy.disclosures import Disclosures
 from chassis.policy.guard import Guard, Permissions, Scope
 from chassis.policy.rules import Snapshot
-from chassis.policy.shown import Shown
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -42,7 +42,7 @@ class Context(Generic[L]):
         self.device = device
         self.runtime = runtime
         self.loaders: L
-        self.shown = Shown()
+        self.shown = Disclosures()
         self.used: set[tuple[str, str]] = set()
         self.refused: dict[tuple[str, str], Denied] = {}
         self._told: list[audit.Event] = []
@@ -94,7 +94,9 @@ class Context(Generic[L]):
 
     def tell(self, action: str, object: str, resource: str = "", **details: Any) -> None:
         """What a query did that the ledger must know, beside the sensitive values it showed."""
-        self._told.append(audit.event(self.actor, action, object, resource, details=details))
+        self._told.append(
+            audit.event(audit.Entry(self.actor, action, object, resource, details=details))
+        )
 
     def uses(self) -> set[tuple[str, str]]:
         """The rights this request used: those it was let in by, and the values it was shown."""
@@ -107,11 +109,13 @@ class Context(Generic[L]):
             return []
         told = self._told + [
             audit.event(
-                self._actor,
-                "read",
-                object,
-                str(next(iter(sight.rows))) if len(sight.rows) == 1 else "",
-                details=sight.details(),
+                audit.Entry(
+                    self._actor,
+                    "read",
+                    object,
+                    str(next(iter(sight.rows))) if len(sight.rows) == 1 else "",
+                    details=sight.details(),
+                )
             )
             for object, sight in self.shown
         ]
@@ -119,7 +123,9 @@ class Context(Generic[L]):
             coordinate = problem.extra.get("coordinate")
             details = {"coordinate": coordinate} if coordinate else None
             told.append(
-                audit.event(self._actor, action, object, "", details=details, decision="deny")
+                audit.event(
+                    audit.Entry(self._actor, action, object, "", details=details, decision="deny")
+                )
             )
         return told
 

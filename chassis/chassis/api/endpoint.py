@@ -78,7 +78,7 @@ class Endpoint:
                     queries_only=request.method == "GET",
                 )
                 if events := context.events():
-                    await runtime.witness.tell(events)
+                    await runtime.audit_writer.write(events)
                 if context.signed_in and (uses := context.uses()):
                     runtime.usage.note(context.actor.user_id, uses)
                 if name:

@@ -24,6 +24,7 @@ from chassis.errors import BadInput
 
 T = TypeVar("T")
 R = TypeVar("R")
+S = TypeVar("S")
 
 Direction = Literal["asc", "desc"]
 Order = Sequence[tuple[ColumnElement[Any], Direction]]
@@ -81,6 +82,11 @@ class Page(Generic[R]):
     cursors: Sequence[str]
     has_next: bool
     has_previous: bool
+
+    def map(self, convert: Callable[[R], S]) -> Page[S]:
+        """Convert every row; cursors and ends stay those of this page."""
+        rows = [convert(row) for row in self.rows]
+        return Page(rows, self.cursors, self.has_next, self.has_previous)
 
 
 def page(

@@ -12,9 +12,9 @@ from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from chassis.background import keeps_running, wait_for_notice
 from chassis.policy.guard import Guard
 from chassis.policy.rules import Snapshot
-from chassis.wake import going_on, woken_or
 
 log = logging.getLogger("huichi.chassis.policy")
 
@@ -70,13 +70,13 @@ async def follow(redis: Redis, guard: Guard) -> None:
     woken = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(_hear(redis, woken))
-        while going_on():
+        while keeps_running():
             woken.clear()
             try:
                 await catch_up(redis, guard)
             except (RedisError, OSError, ValueError, TypeError) as problem:
                 log.warning("the policy cannot be read now: %s", type(problem).__name__)
-            await woken_or(woken, POLL_SECONDS)
+            await wait_for_notice(woken, POLL_SECONDS)
 
 
 async def reached(guard: Guard, version: int) -> None:
@@ -117,11 +117,11 @@ def catch_up_now(redis: SyncRedis, guard: Guard) -> None:
 
 
 async def _hear(redis: Redis, woken: asyncio.Event) -> None:
-    while going_on():
+    while keeps_running():
         try:
             async with redis.pubsub() as channel:
                 await channel.subscribe(CHANNEL)
-                while going_on():
+                while keeps_running():
                     if await channel.get_message(ignore_subscribe_messages=True, timeout=1.0):
                         woken.set()
         except (RedisError, OSError):

@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, false, or_, true
 
 from chassis.actor import Actor
 from chassis.errors import Denied, Unauthenticated, Unavailable
+from chassis.policy.disclosures import Disclosures
 from chassis.policy.masks import (
     HIDDEN as HIDDEN,
     Protected as Protected,
@@ -24,7 +25,7 @@ from chassis.policy.masks import (
     fingerprints,
     redact as redact,
 )
-from chassis.policy.reach import (
+from chassis.policy.row_scopes import (
     RowAccess as RowAccess,
     RowColumns as RowColumns,
     Stand,
@@ -33,7 +34,6 @@ from chassis.policy.reach import (
     own_place,
 )
 from chassis.policy.rules import ANY, DENY, FOR_EVER, REDACTIONS, Rule, Snapshot
-from chassis.policy.shown import Shown
 
 _REMEMBERED = 2048
 STALE_AFTER_SECONDS = 10.0
@@ -109,7 +109,9 @@ class Permissions:
         asked = ((object, action), (ANY, action), (object, ANY), (ANY, ANY))
         return tuple(one for one in asked if one in self._denied)
 
-    def allow(self, actor: Actor, object: str, action: str, shown: Shown | None = None) -> Scope:
+    def allow(
+        self, actor: Actor, object: str, action: str, shown: Disclosures | None = None
+    ) -> Scope:
         """The proof that this may be done, and to which rows. Raises `Denied`. What its redactors
         show is noted in `shown`."""
         grants = self.grants(object, action)
@@ -136,7 +138,7 @@ class Scope:
     action: str
     grants: tuple[Grant, ...] = field(repr=False)
     permissions: Permissions = field(repr=False)
-    shown: Shown | None = field(default=None, repr=False, compare=False)
+    shown: Disclosures | None = field(default=None, repr=False, compare=False)
 
     @property
     def version(self) -> int:

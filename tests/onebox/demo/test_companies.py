@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chassis import sheet
+from chassis.spreadsheet import reading as spreadsheet
 from onebox.demo.companies import HEADERS, companies, credit_code, party, rows
 from onebox.demo.sheet import write
 
@@ -44,7 +44,7 @@ def test_the_sheet_has_known_companies_again_new_ones_and_two_wrong_rows(tmp_pat
     everybody = companies(20)
     file = write(tmp_path / "partners.xlsx", rows(everybody[:12], everybody[12:]))
 
-    found = sheet.read(file.read_bytes(), file.name)
+    found = spreadsheet.read(file.read_bytes(), file.name)
     cells = [row for _, row in found]
 
     assert found.headers == HEADERS

@@ -19,7 +19,6 @@ from sqlalchemy import (
     FromClause,
     Table,
     Uuid,
-    any_,
     column,
     func,
     literal,
@@ -31,7 +30,7 @@ from sqlalchemy.orm import Session
 
 from activities.core.domain.ids import CustomerId
 from activities.core.store.metadata import metadata
-from chassis.db import in_order
+from chassis.db import among, in_order
 from chassis.policy.guard import RowAccess, RowColumns, Scope
 
 customer_access = Table(
@@ -127,11 +126,6 @@ class Family:
             self.of, self.of.c.customer_id == self.asked.c.id
         ).join(self.root, self.root.c.customer_id == self.of.c.root_id)
         self.same_root: ColumnElement[bool] = self.member.c.root_id == self.root.c.customer_id
-
-
-def among(column: ColumnElement[UUID], ids: Sequence[UUID]) -> ColumnElement[bool]:
-    """`column = ANY(ids)`: one statement text, however many ids there are."""
-    return column == any_(literal(list(ids), ARRAY(Uuid)))
 
 
 def project(session: Session, rows: Sequence[Access]) -> int:

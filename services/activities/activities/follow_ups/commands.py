@@ -22,7 +22,7 @@ from activities.tasks.domain import task as tasks
 from activities.tasks.store import task as task_store
 from chassis import audit
 from chassis.errors import NotFound
-from chassis.once import once
+from chassis.idempotency import run_idempotent
 from chassis.outbox import Fact, record
 from chassis.policy.guard import Scope
 
@@ -73,7 +73,7 @@ def log_follow_up(
         return {"id": str(id)}
 
     request = [str(customer), *words.request()]
-    answer = once(session, scope.actor.user_id, key, "logFollowUp", run, request=request)
+    answer = run_idempotent(session, scope.actor.user_id, key, "logFollowUp", run, request=request)
     return FollowUpId(UUID(answer["id"]))
 
 
@@ -103,7 +103,7 @@ def edit_follow_up(
         return {"id": str(id)}
 
     request = [str(id), expected_version, *words.request()]
-    once(session, scope.actor.user_id, key, "editFollowUp", run, request=request)
+    run_idempotent(session, scope.actor.user_id, key, "editFollowUp", run, request=request)
     return id
 
 
@@ -149,12 +149,14 @@ def _tell(
     )
     audit.record(
         session,
-        for_whom(session, scope, customer).actor,
-        "create" if happened == "logged" else "update",
-        "FollowUp",
-        str(id),
-        changes={field: ["***", "***"] for field in fields},
-        policy_version=scope.version,
+        audit.Entry(
+            for_whom(session, scope, customer).actor,
+            "create" if happened == "logged" else "update",
+            "FollowUp",
+            str(id),
+            changes={field: ["***", "***"] for field in fields},
+            policy_version=scope.version,
+        ),
     )
 
 

@@ -23,9 +23,9 @@ from sqlalchemy.orm import Session
 
 from activities.core.domain.ids import CustomerId, FollowUpId, UserId
 from activities.core.store.metadata import metadata
-from activities.customers.store import among, columns, customer_access
+from activities.customers.store import columns, customer_access
 from activities.follow_ups.domain import Channel, Draft
-from chassis.db import in_order
+from chassis.db import among, in_order
 from chassis.policy.guard import Scope
 
 follow_up = Table(

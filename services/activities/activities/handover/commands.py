@@ -80,13 +80,15 @@ def _carry_out(session: Session, one: HandoverRow, given: Sequence[tuple[TaskId,
         session,
         [
             audit.event(
-                Actor(one.actor),
-                "hand_over",
-                "Task",
-                str(task),
-                changes={"assignee": [str(one.user), str(to)]},
-                details={"off_boarding": str(one.id)},
-                policy_version=one.policy_version,
+                audit.Entry(
+                    Actor(one.actor),
+                    "hand_over",
+                    "Task",
+                    str(task),
+                    changes={"assignee": [str(one.user), str(to)]},
+                    details={"off_boarding": str(one.id)},
+                    policy_version=one.policy_version,
+                )
             )
             for task, to in given
         ],

@@ -33,9 +33,9 @@ from sqlalchemy.orm import Session
 
 from activities.core.domain.ids import NotificationId, UserId
 from activities.core.store.metadata import metadata
-from activities.customers.store import among
 from activities.notifications.domain.notification import Kind
 from chassis.api.paging import Page, Window, page
+from chassis.db import among
 from chassis.policy.guard import RowColumns, Scope
 
 COUNTED = 100

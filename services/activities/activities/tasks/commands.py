@@ -33,7 +33,7 @@ from activities.tasks.store import task as store, task_event
 from activities.tasks.store.task import TaskRow
 from chassis import audit, telemetry
 from chassis.errors import NotFound
-from chassis.once import once
+from chassis.idempotency import run_idempotent
 from chassis.outbox import Fact, record
 from chassis.policy.guard import Scope
 
@@ -58,7 +58,7 @@ def create_task(
         return {"id": str(write_down(session, scope, customer, assignee=assignee, draft=written))}
 
     request = [str(customer), title, due_at.isoformat() if due_at else None, str(assignee)]
-    answer = once(session, scope.actor.user_id, key, "createTask", run, request=request)
+    answer = run_idempotent(session, scope.actor.user_id, key, "createTask", run, request=request)
     return TaskId(UUID(answer["id"]))
 
 
@@ -103,7 +103,7 @@ def reassign_task(
         return {"id": str(id)}
 
     request = [str(id), str(assignee), expected]
-    once(session, scope.actor.user_id, key, "reassignTask", run, request=request)
+    run_idempotent(session, scope.actor.user_id, key, "reassignTask", run, request=request)
     return id
 
 
@@ -123,7 +123,7 @@ def reschedule_task(
         return {"id": str(id)}
 
     request = [str(id), due_at.isoformat() if due_at else None, expected]
-    once(session, scope.actor.user_id, key, "rescheduleTask", run, request=request)
+    run_idempotent(session, scope.actor.user_id, key, "rescheduleTask", run, request=request)
     return id
 
 
@@ -167,7 +167,9 @@ def write_down(
     body = {"customer": str(customer), "assignee": str(assignee)}
     record(session, Fact("tasks.created", str(id), body))
     proof = for_whom(session, scope, customer)
-    audit.record(session, proof.actor, "create", "Task", str(id), policy_version=scope.version)
+    audit.record(
+        session, audit.Entry(proof.actor, "create", "Task", str(id), policy_version=scope.version)
+    )
     return id
 
 
@@ -215,7 +217,7 @@ def _moved(
         move(session, scope, present, decide(present.status))
         return {"id": str(id)}
 
-    once(session, scope.actor.user_id, key, command, run, request=[str(id), expected])
+    run_idempotent(session, scope.actor.user_id, key, command, run, request=[str(id), expected])
     return id
 
 
@@ -240,12 +242,14 @@ def _tell(
     record(session, Fact(f"tasks.{happening.value}", str(present.id), body))
     audit.record(
         session,
-        for_whom(session, scope, present.customer).actor,
-        "update",
-        "Task",
-        str(present.id),
-        changes=changes,
-        policy_version=scope.version,
+        audit.Entry(
+            for_whom(session, scope, present.customer).actor,
+            "update",
+            "Task",
+            str(present.id),
+            changes=changes,
+            policy_version=scope.version,
+        ),
     )
 
 

@@ -18,17 +18,15 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
-    any_,
-    bindparam,
     func,
     or_,
     select,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
+from chassis.db import among
 from chassis.policy.guard import RowAccess, RowColumns, Scope
 from customers.core.store.metadata import metadata
 
@@ -418,7 +416,7 @@ def holding(
         select(held.c.export_id, number)
         .join(job, job.c.id == held.c.export_id)
         .where(
-            held.c.customer_id == any_(bindparam(None, wanted, type_=ARRAY(Uuid()))),
+            among(held.c.customer_id, wanted),
             scope.where(ACCESS),
         )
         .group_by(held.c.export_id)

@@ -76,13 +76,15 @@ def _carry_out(session: Session, one: HandoverRow, decided: list[tuple[Left, Giv
         session,
         [
             audit.event(
-                actor,
-                "hand_over",
-                "Customer",
-                str(left.id),
-                changes={"owner": [str(one.user), str(to.owner) if to.owner else None]},
-                details={"off_boarding": str(one.id)},
-                policy_version=one.policy_version,
+                audit.Entry(
+                    actor,
+                    "hand_over",
+                    "Customer",
+                    str(left.id),
+                    changes={"owner": [str(one.user), str(to.owner) if to.owner else None]},
+                    details={"off_boarding": str(one.id)},
+                    policy_version=one.policy_version,
+                )
             )
             for left, to in decided
         ],

@@ -11,13 +11,14 @@ from uuid import UUID
 import orjson
 from sqlalchemy.orm import Session
 
-from chassis import audit, sheet, telemetry
+from chassis import audit, telemetry
 from chassis.actor import Actor
 from chassis.errors import BadInput, Conflict, Denied, HuichiError, NotFound
-from chassis.once import once
+from chassis.idempotency import run_idempotent
 from chassis.policy.guard import RowAccess, Scope
 from chassis.policy.rules import Snapshot
-from chassis.sheet import LostDigits
+from chassis.spreadsheet import reading as spreadsheet
+from chassis.spreadsheet.reading import LostDigits
 from customers.core.domain.ids import new_id
 from customers.imports import store
 from customers.imports.domain import sheet_mapping
@@ -78,7 +79,7 @@ def create(session: Session, scope: Scope, wish: Wish, snapshot: Snapshot | None
         return {"id": str(_create(session, scope, wish, snapshot))}
 
     key = wish.idempotency_key
-    answer = once(session, scope.actor.user_id, key, "createImport", run, request=request)
+    answer = run_idempotent(session, scope.actor.user_id, key, "createImport", run, request=request)
     return UUID(answer["id"])
 
 
@@ -129,7 +130,7 @@ def _create(session: Session, scope: Scope, wish: Wish, snapshot: Snapshot | Non
 
 def read_table(content: bytes, row: ImportRow) -> Table:
     """Reads and understands a file; needs no database. Raises `BadInput` and `LimitExceeded`."""
-    found = sheet.read(content, row.file_name, is_header=sheet_mapping.is_header)
+    found = spreadsheet.read(content, row.file_name, is_header=sheet_mapping.is_header)
     columns = sheet_mapping.detect(
         found.headers, row.given_mapping, row.kind, row.key_columns or ()
     )
@@ -406,9 +407,11 @@ def downloaded(session: Session, row: ImportRow, rows: int) -> None:
     """Taking wrong rows away is an export of personal data, and audited as one."""
     audit.record(
         session,
-        Actor(row.actor_id, None, row.locale),
-        "export",
-        "Customer",
-        f"import:{row.id}",
-        changes={"rows": [None, rows]},
+        audit.Entry(
+            Actor(row.actor_id, None, row.locale),
+            "export",
+            "Customer",
+            f"import:{row.id}",
+            changes={"rows": [None, rows]},
+        ),
     )

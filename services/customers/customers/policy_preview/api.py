@@ -11,11 +11,11 @@ import strawberry
 from sqlalchemy.orm import Session
 
 from chassis.actor import Actor
-from chassis.api.explanation import page_of_people, person_after
 from chassis.api.paging import After, Connection, First, Window, connect
 from chassis.api.rights import right
 from chassis.errors import BadInput, Denied
-from chassis.policy.difference import differences, with_rules
+from chassis.explanation.api import page_of_people, person_after
+from chassis.explanation.difference import differences, with_rules
 from chassis.policy.guard import Scope, compile_rules
 from chassis.policy.rules import Rule, Snapshot, rule_of
 from customers.core.api.stubs import User

@@ -44,7 +44,9 @@ def found(session: Session, company: Company) -> Founded:
         created += is_new
     if created:
         version = policy.changed(session, "company")
-        audit.record(session, None, "found", "Company", "company", policy_version=version)
+        audit.record(
+            session, audit.Entry(None, "found", "Company", "company", policy_version=version)
+        )
     return Founded(tree, people, created)
 
 

@@ -178,12 +178,14 @@ def _tell(
     record(session, Fact(name, str(whose), body))
     audit.record(
         session,
-        scope.actor,
-        action,
-        "User",
-        str(whose),
-        changes={what: [str(count), "0"] for what, count in asdict(ended).items() if count},
-        policy_version=version,
+        audit.Entry(
+            scope.actor,
+            action,
+            "User",
+            str(whose),
+            changes={what: [str(count), "0"] for what, count in asdict(ended).items() if count},
+            policy_version=version,
+        ),
     )
 
 

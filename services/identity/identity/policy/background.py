@@ -14,9 +14,9 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
+from chassis.background import keeps_running, wait_for_notice
 from chassis.db import Database
 from chassis.policy import feed
-from chassis.wake import going_on, woken_or
 from chassis.web import Runtime
 from identity.policy.store import policy as store
 
@@ -30,13 +30,13 @@ async def publish_policy(runtime: Runtime) -> None:
     woken = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(_hear(runtime.settings.database_url, woken))
-        while going_on():
+        while keeps_running():
             woken.clear()
             try:
                 await publish_present(runtime.db, runtime.redis)
             except (RedisError, SQLAlchemyError, OSError, ValueError) as problem:
                 log.warning("the policy cannot be published now: %s", type(problem).__name__)
-            await woken_or(woken, LOOK_SECONDS)
+            await wait_for_notice(woken, LOOK_SECONDS)
 
 
 async def publish_present(db: Database, redis: Redis) -> bool:
@@ -58,7 +58,7 @@ async def publish_present(db: Database, redis: Redis) -> bool:
 
 
 async def _hear(url: str, woken: asyncio.Event) -> None:
-    while going_on():
+    while keeps_running():
         try:
             async with await psycopg.AsyncConnection.connect(
                 url, autocommit=True, application_name="identity-policy"

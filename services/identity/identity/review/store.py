@@ -137,7 +137,7 @@ def listed(
     if status is not None:
         statement = statement.where(review.c.status == status.value)
     found = page(session, statement, order=[(review.c.id, "desc")], window=window)
-    return Page([row(r) for r in found.rows], found.cursors, found.has_next, found.has_previous)
+    return found.map(row)
 
 
 def by_id(session: Session, me: UUID | None, id: AccessReviewId) -> ReviewRow | None:

@@ -12,8 +12,8 @@ import psycopg
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from chassis import ended
-from chassis.wake import going_on, woken_or
+from chassis import revoked_sessions
+from chassis.background import keeps_running, wait_for_notice
 from chassis.web import Runtime
 from identity.sign_in.store import session as store
 
@@ -27,19 +27,19 @@ async def publish_ended(runtime: Runtime) -> None:
     woken = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(_hear(runtime.settings.database_url, woken))
-        while going_on():
+        while keeps_running():
             woken.clear()
             try:
                 sessions = await runtime.db.read(store.just_ended)
                 keys = await runtime.db.read(store.just_withdrawn)
-                await ended.publish(runtime.redis, sessions, keys)
+                await revoked_sessions.publish(runtime.redis, sessions, keys)
             except (RedisError, SQLAlchemyError, OSError) as problem:
                 log.warning("ended sessions are not published now: %s", type(problem).__name__)
-            await woken_or(woken, LOOK_SECONDS)
+            await wait_for_notice(woken, LOOK_SECONDS)
 
 
 async def _hear(url: str, woken: asyncio.Event) -> None:
-    while going_on():
+    while keeps_running():
         try:
             async with await psycopg.AsyncConnection.connect(
                 url, autocommit=True, application_name="identity-sessions"

@@ -12,8 +12,8 @@ from sqlalchemy import BigInteger, Column, Index, Table, Uuid, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
+from chassis.db import among
 from chassis.policy.guard import RowAccess, RowColumns, Scope
-from integrations.core.store.among import among
 from integrations.core.store.metadata import metadata
 
 customer_access = Table(

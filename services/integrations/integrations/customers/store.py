@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from chassis.db import among
 from chassis.policy.guard import Scope
 from integrations.access.store import ROWS, customer_access
-from integrations.core.store.among import among
 from integrations.customers.domain import SourceState
 from integrations.installations.store import installation, stream_state
 from integrations.records.store.dead_letter import dead_letter

@@ -221,12 +221,14 @@ def _tell(session: Session, scope: Scope, what: str, id: UUID, changes: dict[str
     outbox.record(session, outbox.Fact(what, str(id), {"id": str(id)}))
     audit.record(
         session,
-        scope.actor,
-        what,
-        "Installation",
-        str(id),
-        changes=changes,
-        policy_version=scope.version,
+        audit.Entry(
+            scope.actor,
+            what,
+            "Installation",
+            str(id),
+            changes=changes,
+            policy_version=scope.version,
+        ),
     )
 
 

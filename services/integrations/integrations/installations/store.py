@@ -28,9 +28,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Session
 
-from chassis.db import in_order
+from chassis.db import among, in_order
 from chassis.policy.guard import RowColumns, Scope
-from integrations.core.store.among import among
 from integrations.core.store.metadata import metadata
 
 installation = Table(

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import text, update
 from sqlalchemy.orm import Session
 
-from integrations.core.store.among import among
+from chassis.db import among
 from integrations.records.store.dead_letter import dead_letter
 from integrations.records.store.source_record import source_record
 

@@ -29,9 +29,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 from sqlalchemy.orm import Session
 
-from chassis.db import in_order
+from chassis.db import among, in_order
 from chassis.policy.guard import RowColumns, Scope
-from integrations.core.store.among import among
 from integrations.core.store.metadata import metadata
 from integrations.installations.store import installation
 from integrations.sync.domain import Counters

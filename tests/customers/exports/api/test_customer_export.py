@@ -14,11 +14,11 @@ import requests
 from openpyxl import load_workbook
 from sqlalchemy import text
 
-from chassis import sheet
 from chassis.actor import Actor
 from chassis.db import SyncDatabase
 from chassis.errors import BadInput, LimitExceeded, Throttled
 from chassis.policy.rules import Member, Rule
+from chassis.spreadsheet import reading as spreadsheet
 from chassis.stream import Received
 from customers.exports import store
 from customers.exports.commands import customer_export as commands, customer_export_file as files
@@ -60,7 +60,7 @@ __all__ = ["pool"]
 
 
 def rows_of(content: bytes) -> list[dict[str, str]]:
-    return [cells for _, cells in sheet.read(content)]
+    return [cells for _, cells in spreadsheet.read(content)]
 
 
 def audited(db: SyncDatabase, id: str) -> list[str]:

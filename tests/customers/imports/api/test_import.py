@@ -19,10 +19,10 @@ from openpyxl import Workbook, load_workbook
 from redis import Redis
 from sqlalchemy import text
 
-from chassis import sheet
 from chassis.db import SyncDatabase
 from chassis.policy import feed
 from chassis.policy.rules import Member, Snapshot
+from chassis.spreadsheet import reading as spreadsheet
 from chassis.worker import Work
 from customers.imports import store, tasks
 from tests.customers.making import OTHER_REP, READER, REP, STEWARD, a_code, a_policy, count
@@ -157,7 +157,7 @@ def test_wrong_rows_are_downloaded_mended_and_sent_again(pool: Pool, format: str
     file = requests.get(local(pool, url), timeout=10)
 
     assert file.headers["cache-control"] == "no-store"
-    found = sheet.read(file.content, url)
+    found = spreadsheet.read(file.content, url)
     rows = [cells for _, cells in found]
     assert found.headers == (*ROWS[0], "错误 Error")
     assert [row["客户名称"] for row in rows] == ["恒通物流", "=HYPERLINK(1)"]

@@ -14,7 +14,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from chassis import usage
+from chassis import right_usage
 from chassis.stream import Received
 from identity.facts import HANDLERS
 from identity.review.commands.access_review import begin_if_due
@@ -39,10 +39,10 @@ SOON = (datetime.now(UTC) + timedelta(days=30)).isoformat()
 @pytest.fixture(scope="module")
 def quickly() -> Iterator[None]:
     """Uses are told ten times a second here."""
-    before = usage.EVERY_SECONDS
-    usage.EVERY_SECONDS = 0.1
+    before = right_usage.EVERY_SECONDS
+    right_usage.EVERY_SECONDS = 0.1
     yield
-    usage.EVERY_SECONDS = before
+    right_usage.EVERY_SECONDS = before
 
 
 @pytest.fixture(scope="module")
@@ -102,10 +102,12 @@ def test_what_people_do_is_counted_by_right_and_day(house: House) -> None:
 
 def test_a_fact_that_comes_twice_counts_by_its_inbox_and_days_add_up(house: House) -> None:
     body = {"uses": [[house.user("sync"), "Tag", "read", "2026-01-01", 2]]}
-    fact = Received(UUID(int=7), usage.FACT, "2026-01-01", body, "customers", datetime.now(UTC))
+    fact = Received(
+        UUID(int=7), right_usage.FACT, "2026-01-01", body, "customers", datetime.now(UTC)
+    )
 
     for _ in range(2):
-        house.db.write(HANDLERS[usage.FACT], fact)
+        house.db.write(HANDLERS[right_usage.FACT], fact)
 
     assert house.one("SELECT uses FROM right_use WHERE day = '2026-01-01'") == 4
 

@@ -30,9 +30,9 @@ from sqlalchemy.orm import Session
 
 from activities.core.domain.ids import CustomerId, FollowUpId, TaskId, UserId
 from activities.core.store.metadata import metadata
-from activities.customers.store import among, columns, customer_access
+from activities.customers.store import columns, customer_access
 from activities.tasks.domain.task import Draft, Status
-from chassis.db import in_order
+from chassis.db import among, in_order
 from chassis.policy.guard import Scope
 
 task = Table(

@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from activities.core.domain.ids import TaskId, UserId
 from activities.core.store.metadata import metadata
-from activities.customers.store import among
 from activities.tasks.domain.task import Happening
 from activities.tasks.store.task import task
+from chassis.db import among
 
 task_event = Table(
     "task_event",

@@ -35,7 +35,7 @@ def listed(session: Session, scope: Scope, filter: Filter, window: Window) -> Pa
     """A page of the tasks that may be seen, the most urgent first."""
     statement = visible(scope).where(*_conditions(filter))
     found = page(session, statement, order=BY_DUE, window=window)
-    return Page([row(r) for r in found.rows], found.cursors, found.has_next, found.has_previous)
+    return found.map(row)
 
 
 def _conditions(filter: Filter) -> Iterator[ColumnElement[bool]]:

@@ -12,7 +12,8 @@ from strawberry.dataloader import DataLoader
 
 from chassis.api.context import Context
 from chassis.api.paging import Order, Page, Window, decode, encode
-from chassis.policy.guard import Protected, RowAccess, Visibility
+from chassis.api.visibility import Visibility
+from chassis.policy.guard import Protected, RowAccess
 from chassis.policy.masks import fingerprints
 from customers.pool.domain.fields import EMAIL_COORDINATE, MOBILE_COORDINATE
 from customers.pool.domain.golden import Election, elect

@@ -33,7 +33,7 @@ async def download(request: Request) -> Response:
     """The file. Raises `NotFound`, `Gone`, `Denied`, and `Conflict` while it is made again."""
     runtime: Runtime = request.app.state.runtime
     row, ticket = await _shown(request, runtime)
-    if row.session_id is not None and row.session_id in runtime.ended:
+    if row.session_id is not None and row.session_id in runtime.revoked_sessions:
         raise Gone("The session that asked for this address is over.", "获取该地址的会话已结束。")
     actor = await runtime.actor_of(request)
     if actor is not None and actor.user_id != row.actor_id:

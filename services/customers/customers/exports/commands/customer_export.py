@@ -22,7 +22,7 @@ from chassis.errors import (
     NotFound,
     Throttled,
 )
-from chassis.once import once
+from chassis.idempotency import run_idempotent
 from chassis.outbox import Fact, record
 from chassis.policy.guard import Permissions, Scope
 from customers.core.domain.ids import new_id
@@ -117,7 +117,7 @@ def request(
         return {"id": str(_request(session, permissions, actor, wish, settings))}
 
     said = [filter_of(wish.search), list(wish.columns), wish.format, wish.reason, wish.purpose]
-    answer = once(
+    answer = run_idempotent(
         session, actor.user_id, wish.idempotency_key, "requestCustomerExport", run, request=said
     )
     return UUID(answer["id"])
@@ -370,13 +370,15 @@ def _tell(
 ) -> None:
     audit.record(
         session,
-        actor,
-        action,
-        OBJECT,
-        str(id),
-        changes=changes,
-        purpose=purpose,
-        policy_version=version,
+        audit.Entry(
+            actor,
+            action,
+            OBJECT,
+            str(id),
+            changes=changes,
+            purpose=purpose,
+            policy_version=version,
+        ),
     )
 
 

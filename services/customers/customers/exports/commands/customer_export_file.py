@@ -20,7 +20,7 @@ from chassis import audit, telemetry
 from chassis.actor import Actor
 from chassis.errors import Conflict, Denied, Gone, LimitExceeded
 from chassis.policy.guard import Permissions, Scope
-from chassis.policy.reach import Stand
+from chassis.policy.row_scopes import Stand
 from customers.exports import store
 from customers.exports.commands.customer_export import OBJECT, scopes, search_of, seen, tell_status
 from customers.exports.commands.customer_export_lines import Lines, sheet
@@ -196,14 +196,16 @@ def open_file(
     store.change(session, id, downloads=row.downloads + 1, nonce=None)
     audit.record(
         session,
-        actor,
-        "export",
-        "Customer",
-        f"export:{id}",
-        changes={"rows": [None, row.rows_total], "columns": [None, ", ".join(row.columns)]},
-        details={"rows": row.rows_total, **_openness(permissions, columns)},
-        purpose=row.purpose,
-        policy_version=permissions.version,
+        audit.Entry(
+            actor,
+            "export",
+            "Customer",
+            f"export:{id}",
+            changes={"rows": [None, row.rows_total], "columns": [None, ", ".join(row.columns)]},
+            details={"rows": row.rows_total, **_openness(permissions, columns)},
+            purpose=row.purpose,
+            policy_version=permissions.version,
+        ),
     )
     return row
 
@@ -224,13 +226,15 @@ def refused(session: Session, row: ExportRow, version: int) -> None:
     """The audit event of a download that the policy no longer permits."""
     audit.record(
         session,
-        Actor(row.actor_id, row.session_id, row.locale),
-        "export",
-        "Customer",
-        f"export:{row.id}",
-        purpose=row.purpose,
-        decision="deny",
-        policy_version=version,
+        audit.Entry(
+            Actor(row.actor_id, row.session_id, row.locale),
+            "export",
+            "Customer",
+            f"export:{row.id}",
+            purpose=row.purpose,
+            decision="deny",
+            policy_version=version,
+        ),
     )
 
 
@@ -286,11 +290,13 @@ def _audit(
 ) -> None:
     audit.record(
         session,
-        actor,
-        action,
-        OBJECT,
-        str(row.id),
-        changes=changes,
-        purpose=row.purpose,
-        policy_version=version,
+        audit.Entry(
+            actor,
+            action,
+            OBJECT,
+            str(row.id),
+            changes=changes,
+            purpose=row.purpose,
+            policy_version=version,
+        ),
     )

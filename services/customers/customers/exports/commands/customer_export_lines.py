@@ -12,7 +12,7 @@ from openpyxl import Workbook
 from sqlalchemy.orm import Session
 
 from chassis.policy.guard import Permissions, Scope, Visibility
-from chassis.sheet import safe
+from chassis.spreadsheet.reading import safe
 from customers.exports.domain import watermark
 from customers.exports.domain.customer_export import CSV, Column
 from customers.exports.store import ExportRow

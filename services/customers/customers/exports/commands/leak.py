@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from chassis import audit, sheet
+from chassis import audit
 from chassis.errors import BadInput
 from chassis.policy.guard import Scope
+from chassis.spreadsheet import reading as spreadsheet
 from customers.exports import store
 from customers.exports.domain import leak
 from customers.exports.domain.leak import Suspect
@@ -18,7 +19,7 @@ from customers.exports.store import Holding
 from customers.pool.domain import name as names
 
 OBJECT = "CustomerExport"
-LIMITS = sheet.Limits(size=4 * sheet.MEGABYTE, rows=100_000, cells=1_000_000)
+LIMITS = spreadsheet.Limits(size=4 * spreadsheet.MEGABYTE, rows=100_000, cells=1_000_000)
 _MOST_NAMES = 5_000
 _MOST_HOLDERS = 10
 
@@ -50,7 +51,7 @@ class Finding:
 
 def read(content: bytes) -> Found:
     """Reads a file; needs no database. Raises `BadInput` and `LimitExceeded`."""
-    cells = list(sheet.texts(content, limits=LIMITS))
+    cells = list(spreadsheet.texts(content, limits=LIMITS))
     if not cells:
         raise BadInput("The file is empty.", "文件为空。", field="contentBase64")
     keys = {names.search_key(plain(cell)) for cell in cells if len(cell) <= 300}
@@ -68,11 +69,13 @@ def conclude(
     named = ", ".join(str(one.export) for one in finding.named)
     audit.record(
         session,
-        scope.actor,
-        scope.action,
-        OBJECT,
-        named or "none",
-        changes={"cells": [None, found.cells], "named": [None, named or None]},
-        policy_version=scope.version,
+        audit.Entry(
+            scope.actor,
+            scope.action,
+            OBJECT,
+            named or "none",
+            changes={"cells": [None, found.cells], "named": [None, named or None]},
+            policy_version=scope.version,
+        ),
     )
     return finding

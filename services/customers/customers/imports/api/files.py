@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from chassis.errors import NotFound
-from chassis.sheet import Limits, safe
+from chassis.spreadsheet.reading import Limits, safe
 from chassis.web import Runtime, body_of, locale_of
 from customers.imports import commands, store
 from customers.imports.commands import WrongRow

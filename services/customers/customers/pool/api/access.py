@@ -9,11 +9,11 @@ from typing import Annotated
 
 import strawberry
 
-from chassis.api.explanation import AccessExplanation, asked, one_page, person_after
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.rights import right
 from chassis.errors import BadInput, NotFound
-from chassis.policy.explain import Explanation, Question, explain, holders
+from chassis.explanation.api import AccessExplanation, asked, one_page, person_after
+from chassis.explanation.decisions import Explanation, Question, explain, holders
 from chassis.policy.guard import RowAccess
 from customers.core.api.arguments import CustomerId
 from customers.core.api.ids import uuid

@@ -10,7 +10,8 @@ import strawberry
 
 from chassis.api.problems import UserError, answers, user_error
 from chassis.api.rights import right
-from chassis.policy.guard import Protected, RowAccess, Visibility
+from chassis.api.visibility import Visibility
+from chassis.policy.guard import Protected, RowAccess
 from customers.core.api.arguments import written
 from customers.core.api.ids import uuid, uuids
 from customers.core.api.loaders import Loaders

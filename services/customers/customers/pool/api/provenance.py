@@ -8,7 +8,8 @@ from uuid import UUID
 
 import strawberry
 
-from chassis.policy.guard import Protected, RowAccess, Visibility
+from chassis.api.visibility import Visibility
+from chassis.policy.guard import Protected, RowAccess
 from customers.core.api.loaders import Believed, Loaders
 from customers.core.api.protected import A_RECORD, SOME_FIELD, ProtectedText
 from customers.core.api.stubs import SourceRecord

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from chassis.errors import NotFound
-from chassis.once import once
+from chassis.idempotency import run_idempotent
 from chassis.policy.guard import Scope
 from customers.core.domain.ids import new_id
 from customers.pool.commands import tell
@@ -55,7 +55,9 @@ def add(
         return {"id": str(id)}
 
     request = [str(customer_id), asdict(said)]
-    answer = once(session, scope.actor.user_id, idempotency_key, "addContact", run, request=request)
+    answer = run_idempotent(
+        session, scope.actor.user_id, idempotency_key, "addContact", run, request=request
+    )
     return UUID(answer["id"])
 
 

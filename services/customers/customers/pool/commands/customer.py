@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from chassis.errors import BadInput, Conflict, Denied
-from chassis.once import once
+from chassis.idempotency import run_idempotent
 from chassis.policy.guard import RowAccess, Scope
 from chassis.policy.rules import Snapshot
 from customers.core.domain.ids import new_id
@@ -46,7 +46,7 @@ class Creation:
 def create(session: Session, scope: Scope, asked: Creation, snapshot: Snapshot | None) -> UUID:
     """A new customer. Raises `Conflict` where a strong key says that it exists already."""
     request = [asked.kind, dict(asked.fields), asked.owner_id, asked.allow_duplicate]
-    answer = once(
+    answer = run_idempotent(
         session,
         scope.actor.user_id,
         asked.idempotency_key,
@@ -292,7 +292,7 @@ def _share(
 def _once(
     session: Session, scope: Scope, key: str | None, command: str, run: Any, *request: Any
 ) -> UUID:
-    answer = once(session, scope.actor.user_id, key, command, run, request=list(request))
+    answer = run_idempotent(session, scope.actor.user_id, key, command, run, request=list(request))
     return UUID(answer["id"])
 
 

@@ -81,12 +81,14 @@ def check_duplicate(
     refuse_curiosity(session, scope, 1, a_day)
     audit.record(
         session,
-        scope.actor,
-        "duplicateCheck",
-        scope.object,
-        "",
-        changes={"asked": sorted(said)},
-        policy_version=scope.version,
+        audit.Entry(
+            scope.actor,
+            "duplicateCheck",
+            scope.object,
+            "",
+            changes={"asked": sorted(said)},
+            policy_version=scope.version,
+        ),
     )
     known = match_store.known_by(session, keys)
     rows = customer_store.by_ids_unscoped(session, [one.id for one in known])

@@ -40,13 +40,15 @@ def audited(
     """The audit event of a command, in its own transaction and under the version that allowed it."""
     audit.record(
         session,
-        scope.actor,
-        scope.action,
-        scope.object,
-        resource,
-        changes=changes,
-        protected=_protected(scope.object, changes or {}),
-        policy_version=scope.version,
+        audit.Entry(
+            scope.actor,
+            scope.action,
+            scope.object,
+            resource,
+            changes=changes,
+            protected=_protected(scope.object, changes or {}),
+            policy_version=scope.version,
+        ),
     )
 
 

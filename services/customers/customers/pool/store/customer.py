@@ -34,7 +34,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from chassis.api.paging import Order, Page, Window, page
-from chassis.db import in_order
+from chassis.db import among, in_order
 from chassis.policy.guard import RowAccess, RowColumns, Scope
 from customers.core.store import bulk
 from customers.core.store.metadata import metadata
@@ -144,9 +144,7 @@ def by_ids(session: Session, scope: Scope, ids: Sequence[UUID]) -> list[Customer
 
 def by_ids_unscoped(session: Session, ids: Iterable[UUID]) -> dict[UUID, CustomerRow]:
     """For commands that have their proof already and must see what they touch, redirects and all."""
-    statement = select(*SHOWN).where(
-        customer.c.id == any_(bindparam("ids", list(ids), type_=ARRAY(Uuid())))
-    )
+    statement = select(*SHOWN).where(among(customer.c.id, ids))
     return {row.id: row_of(row) for row in session.execute(statement)}
 
 
@@ -306,14 +304,14 @@ def conditions(search: Search) -> list[ColumnElement[bool]]:
         (columns.industry, search.industries),
     ):
         if texts:
-            found.append(text_column == any_(bindparam(None, list(texts), type_=ARRAY(Text()))))
+            found.append(among(text_column, texts))
     for id_column, ids in (
         (columns.owner_id, search.owners),
         (columns.department_id, search.departments),
         (columns.id, search.ids),
     ):
         if ids:
-            found.append(id_column == any_(bindparam(None, list(ids), type_=ARRAY(Uuid()))))
+            found.append(among(id_column, ids))
     if search.projects:
         wanted = bindparam(None, list(search.projects), type_=ARRAY(Uuid()))
         found.append(columns.projects.op("&&", is_comparison=True)(wanted))
@@ -347,9 +345,7 @@ def _tagged(tags: Sequence[UUID]) -> Select[Any]:
 
 
 def _from_systems(systems: Sequence[str]) -> Select[Any]:
-    return select(LINK.c.customer_id).where(
-        LINK.c.system == any_(bindparam(None, list(systems), type_=ARRAY(Text())))
-    )
+    return select(LINK.c.customer_id).where(among(LINK.c.system, systems))
 
 
 def golden_columns(values: Mapping[str, str]) -> dict[str, Any]:

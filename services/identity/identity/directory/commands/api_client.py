@@ -122,11 +122,13 @@ def exchange(session: Session, key: str, origin: Origin, lasts: timedelta) -> Ex
     )
     audit.record(
         session,
-        Actor(client.user, id),
-        "sign_in",
-        "Session",
-        str(id),
-        changes={"api_client": [None, str(client.id)]},
+        audit.Entry(
+            Actor(client.user, id),
+            "sign_in",
+            "Session",
+            str(id),
+            changes={"api_client": [None, str(client.id)]},
+        ),
     )
     return Exchanged(client.user, id, lasts)
 
@@ -140,10 +142,12 @@ def _tell(
 ) -> None:
     audit.record(
         session,
-        scope.actor,
-        action,
-        "ApiClient",
-        str(id),
-        changes=changes,
-        policy_version=scope.version,
+        audit.Entry(
+            scope.actor,
+            action,
+            "ApiClient",
+            str(id),
+            changes=changes,
+            policy_version=scope.version,
+        ),
     )

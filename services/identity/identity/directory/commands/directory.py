@@ -103,12 +103,14 @@ def replace_person(
     else:
         audit.record(
             session,
-            scope.actor,
-            "provision",
-            "User",
-            str(id),
-            changes=changes,
-            policy_version=scope.version,
+            audit.Entry(
+                scope.actor,
+                "provision",
+                "User",
+                str(id),
+                changes=changes,
+                policy_version=scope.version,
+            ),
         )
     return id
 
@@ -172,12 +174,14 @@ def replace_group(
     else:
         audit.record(
             session,
-            scope.actor,
-            "update",
-            "DirectoryGroup",
-            str(id),
-            changes=changes if before != after else {},
-            policy_version=scope.version,
+            audit.Entry(
+                scope.actor,
+                "update",
+                "DirectoryGroup",
+                str(id),
+                changes=changes if before != after else {},
+                policy_version=scope.version,
+            ),
         )
     return id
 
@@ -279,7 +283,8 @@ def _refuse_unknown(session: Session, members: tuple[Member, ...]) -> None:
 def _tell(session: Session, scope: Scope, id: UserId, action: str, changes: dict[str, Any]) -> None:
     version = policy.changed(session, "user")
     audit.record(
-        session, scope.actor, action, "User", str(id), changes=changes, policy_version=version
+        session,
+        audit.Entry(scope.actor, action, "User", str(id), changes=changes, policy_version=version),
     )
 
 
@@ -289,10 +294,12 @@ def _tell_group(
     version = policy.changed(session, "group")
     audit.record(
         session,
-        scope.actor,
-        action,
-        "DirectoryGroup",
-        str(id),
-        changes=changes,
-        policy_version=version,
+        audit.Entry(
+            scope.actor,
+            action,
+            "DirectoryGroup",
+            str(id),
+            changes=changes,
+            policy_version=version,
+        ),
     )

@@ -89,7 +89,7 @@ def listed(
         order=[(api_client.c.created_at, "desc"), (api_client.c.id, "desc")],
         window=window,
     )
-    return Page([row(r) for r in found.rows], found.cursors, found.has_next, found.has_previous)
+    return found.map(row)
 
 
 def by_id(session: Session, scope: Scope, id: ApiClientId) -> ApiClientRow | None:

@@ -281,7 +281,7 @@ def listed(session: Session, scope: Scope, window: Window) -> Page[GroupRow]:
     assert scope.object == "DirectoryGroup"
     order = [(directory_group.c.display_name, "asc"), (directory_group.c.id, "asc")]
     found = page(session, _groups(), order=order, window=window)  # type: ignore[arg-type]
-    return Page([_group(r) for r in found.rows], found.cursors, found.has_next, found.has_previous)
+    return found.map(_group)
 
 
 def group_named(session: Session, name: str) -> DirectoryGroupId | None:

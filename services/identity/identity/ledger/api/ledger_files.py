@@ -47,8 +47,8 @@ async def export(request: Request) -> Response:
         scope = await _allowed(request, "export")
         first, last = await runtime.db.read(store.batches_between, wanted.since, wanted.until)
         told = {"filter": asked(wanted), "batches": [first, last]}
-        event = audit.event(scope.actor, "export", "AuditEvent", "", details=told)
-        await runtime.witness.tell([event])
+        event = audit.event(audit.Entry(scope.actor, "export", "AuditEvent", "", details=told))
+        await runtime.audit_writer.write([event])
     name = f"ledger-{first}-{last}.jsonl"
     headers = _SAFE | {"content-disposition": f'attachment; filename="{name}"'}
     lines = _lines(runtime, wanted, first, last)
@@ -155,8 +155,8 @@ async def proof(request: Request) -> Response:
                 "There is no such event, or it is not sealed yet; that takes about a second.",
                 "没有该审计记录，或尚未封存（约需一秒）。",
             )
-        event = audit.event(scope.actor, "export", "AuditEvent", str(id))
-        await runtime.witness.tell([event])
+        event = audit.event(audit.Entry(scope.actor, "export", "AuditEvent", str(id)))
+        await runtime.audit_writer.write([event])
     return _json(found)
 
 
@@ -235,7 +235,9 @@ async def _allowed(request: Request, action: str) -> Scope:
     try:
         return permissions.allow(actor, "AuditEvent", action)
     except Denied:
-        await runtime.witness.tell([audit.event(actor, action, "AuditEvent", "", decision="deny")])
+        await runtime.audit_writer.write(
+            [audit.event(audit.Entry(actor, action, "AuditEvent", "", decision="deny"))]
+        )
         raise
 
 

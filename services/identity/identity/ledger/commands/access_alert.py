@@ -154,10 +154,15 @@ def decide(
         record(session, Fact(RESOLVED, str(id), {"id": str(id)}))
     audit.record(
         session,
-        scope.actor,
-        "resolve" if status is AlertStatus.RESOLVED else "acknowledge",
-        "AccessAlert",
-        str(id),
-        changes={"status": [held.status.value, status.value], "note": [held.note or None, said]},
-        policy_version=scope.version,
+        audit.Entry(
+            scope.actor,
+            "resolve" if status is AlertStatus.RESOLVED else "acknowledge",
+            "AccessAlert",
+            str(id),
+            changes={
+                "status": [held.status.value, status.value],
+                "note": [held.note or None, said],
+            },
+            policy_version=scope.version,
+        ),
     )

@@ -33,14 +33,16 @@ def change(
     before, after = _told(held), _told(said)
     audit.record(
         session,
-        scope.actor,
-        "update",
-        "AlertRule",
-        kind.value,
-        changes={
-            name: [before[name], after[name]] for name in after if before[name] != after[name]
-        },
-        policy_version=scope.version,
+        audit.Entry(
+            scope.actor,
+            "update",
+            "AlertRule",
+            kind.value,
+            changes={
+                name: [before[name], after[name]] for name in after if before[name] != after[name]
+            },
+            policy_version=scope.version,
+        ),
     )
     return said
 

@@ -132,7 +132,7 @@ def listed(
         statement = statement.where(access_alert.c.subject_id == filter.subject)
     order: Any = [(access_alert.c.raised_at, "desc"), (access_alert.c.id, "desc")]
     found = page(session, statement, order=order, window=window)
-    return Page([_alert(r) for r in found.rows], found.cursors, found.has_next, found.has_previous)
+    return found.map(_alert)
 
 
 def _alert(found: Row[Any]) -> AccessAlert:

@@ -27,10 +27,10 @@ from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
 from chassis.policy.guard import Scope
-from chassis.policy.replay import Recorded
 from identity.core.domain.ids import AuditEventId, UserId
 from identity.core.store.metadata import metadata
 from identity.ledger.domain.audit_event import AuditEvent, Filter
+from identity.policy.domain.replay import Recorded
 
 audit_event = Table(
     "audit_event",
@@ -75,7 +75,7 @@ def listed(session: Session, scope: Scope, filter: Filter, window: Window) -> Pa
         order=[(audit_event.c.at, "desc"), (audit_event.c.id, "desc")],
         window=window,
     )
-    return Page([row(r) for r in found.rows], found.cursors, found.has_next, found.has_previous)
+    return found.map(row)
 
 
 def conditions(filter: Filter) -> Iterator[ColumnElement[bool]]:

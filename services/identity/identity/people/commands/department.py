@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from chassis import audit
 from chassis.errors import BadInput, Conflict, Denied, NotFound
-from chassis.once import once
+from chassis.idempotency import run_idempotent
 from chassis.policy.guard import RowAccess, Scope
 from identity.core.domain.ids import DepartmentId, UserId
 from identity.core.domain.version import refuse_stale
@@ -40,7 +40,9 @@ def create_department(
         return {"id": str(id)}
 
     request = [name, str(parent)]
-    answer = once(session, scope.actor.user_id, key, "createDepartment", run, request=request)
+    answer = run_idempotent(
+        session, scope.actor.user_id, key, "createDepartment", run, request=request
+    )
     return DepartmentId(UUID(answer["id"]))
 
 
@@ -55,7 +57,9 @@ def rename_department(
         _refuse_twin(session, accepted, present.parent)
         store.rename(session, id, accepted)
         changes = {"name": [present.name, accepted]}
-        audit.record(session, scope.actor, "update", "Department", str(id), changes=changes)
+        audit.record(
+            session, audit.Entry(scope.actor, "update", "Department", str(id), changes=changes)
+        )
     return id
 
 
@@ -95,7 +99,9 @@ def set_head(
         store.set_head(session, id, head)
         before = str(present.head) if present.head else None
         changes = {"head": [before, str(head) if head else None]}
-        audit.record(session, scope.actor, "update", "Department", str(id), changes=changes)
+        audit.record(
+            session, audit.Entry(scope.actor, "update", "Department", str(id), changes=changes)
+        )
     return id
 
 
@@ -143,12 +149,14 @@ def _tell(
     version = policy.changed(session, "department")
     audit.record(
         session,
-        scope.actor,
-        action,
-        "Department",
-        str(id),
-        changes=changes,
-        policy_version=version,
+        audit.Entry(
+            scope.actor,
+            action,
+            "Department",
+            str(id),
+            changes=changes,
+            policy_version=version,
+        ),
     )
 
 

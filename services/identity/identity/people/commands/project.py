@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from chassis import audit
 from chassis.errors import BadInput, Conflict, Denied, NotFound
-from chassis.once import once
+from chassis.idempotency import run_idempotent
 from chassis.policy.guard import RowAccess, Scope
 from identity.core.domain.ids import ProjectId, UserId
 from identity.core.domain.version import refuse_stale
@@ -60,7 +60,9 @@ def create_project(session: Session, scope: Scope, draft: Draft, key: str | None
         return {"id": str(id)}
 
     request = [draft.name, draft.description, str(draft.lead), _text(draft.ends_at)]
-    answer = once(session, scope.actor.user_id, key, "createProject", run, request=request)
+    answer = run_idempotent(
+        session, scope.actor.user_id, key, "createProject", run, request=request
+    )
     return ProjectId(UUID(answer["id"]))
 
 
@@ -195,7 +197,10 @@ def _tell(
 ) -> None:
     version = policy.changed(session, "project")
     audit.record(
-        session, scope.actor, action, "Project", str(id), changes=changes, policy_version=version
+        session,
+        audit.Entry(
+            scope.actor, action, "Project", str(id), changes=changes, policy_version=version
+        ),
     )
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from chassis import audit
 from chassis.errors import BadInput, Conflict, Denied, NotFound
-from chassis.once import once
+from chassis.idempotency import run_idempotent
 from chassis.policy.guard import RowAccess, Scope
 from identity.core.domain.ids import DepartmentId, UserId
 from identity.core.domain.version import refuse_stale
@@ -101,7 +101,7 @@ def create_user(session: Session, scope: Scope, draft: Draft, key: str | None = 
         draft.kind.value,
         _moment(draft.access_until),
     ]
-    answer = once(session, scope.actor.user_id, key, "createUser", run, request=request)
+    answer = run_idempotent(session, scope.actor.user_id, key, "createUser", run, request=request)
     return UserId(UUID(answer["id"]))
 
 
@@ -144,12 +144,14 @@ def update_user(
     else:
         audit.record(
             session,
-            scope.actor,
-            "update",
-            "User",
-            str(id),
-            changes=changes,
-            policy_version=scope.version,
+            audit.Entry(
+                scope.actor,
+                "update",
+                "User",
+                str(id),
+                changes=changes,
+                policy_version=scope.version,
+            ),
         )
     return id
 
@@ -184,7 +186,8 @@ def set_password(
     store.change(session, id, password_hash=hashed, must_change_password=must_change)
     sessions.end_all(session, id, Ending.PASSWORD_CHANGED)
     audit.record(
-        session, scope.actor, "set_password", "User", str(id), policy_version=scope.version
+        session,
+        audit.Entry(scope.actor, "set_password", "User", str(id), policy_version=scope.version),
     )
     return id
 
@@ -230,7 +233,8 @@ def _refuse_place(session: Session, scope: Scope, department: DepartmentId | Non
 def _tell(session: Session, scope: Scope, id: UserId, action: str, changes: dict[str, Any]) -> None:
     version = policy.changed(session, "user")
     audit.record(
-        session, scope.actor, action, "User", str(id), changes=changes, policy_version=version
+        session,
+        audit.Entry(scope.actor, action, "User", str(id), changes=changes, policy_version=version),
     )
 
 

@@ -13,7 +13,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     Column,
-    ColumnElement,
     DateTime,
     Integer,
     Row,
@@ -21,8 +20,6 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
-    any_,
-    bindparam,
     delete,
     func,
     insert,
@@ -32,11 +29,10 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
-from chassis.db import in_order
+from chassis.db import among, in_order
 from chassis.policy.guard import RowColumns, Scope
 from identity.core.domain.ids import DepartmentId, UserId
 from identity.core.store.metadata import metadata
@@ -77,10 +73,6 @@ class DepartmentRow:
 _COLUMNS = RowColumns(owner=null(), department=department.c.id)
 
 
-def _among(column: ColumnElement[Any], ids: Sequence[UUID]) -> ColumnElement[bool]:
-    return column == any_(bindparam(None, list(ids), type_=ARRAY(Uuid())))
-
-
 def visible(scope: Scope) -> Select[Any]:
     """All departments that this scope may see."""
     return select(department).where(scope.where(_COLUMNS))
@@ -90,7 +82,7 @@ def by_ids(
     session: Session, scope: Scope, ids: Sequence[DepartmentId]
 ) -> list[DepartmentRow | None]:
     """The departments of these ids, in their order, `None` for a gap."""
-    rows = session.execute(visible(scope).where(_among(department.c.id, ids)))
+    rows = session.execute(visible(scope).where(among(department.c.id, ids)))
     return in_order(ids, map(row, rows), lambda found: found.id)
 
 
@@ -100,7 +92,7 @@ def paths(session: Session, scope: Scope, ids: Sequence[DepartmentId]) -> list[l
         visible(scope)
         .add_columns(department_path.c.descendant_id.label("of"))
         .join(department_path, department_path.c.ancestor_id == department.c.id)
-        .where(_among(department_path.c.descendant_id, ids))
+        .where(among(department_path.c.descendant_id, ids))
         .order_by(department_path.c.depth.desc())
     )
     found: dict[UUID, list[DepartmentRow]] = {}
@@ -132,7 +124,7 @@ def listed(
         order=[(department.c.name, "asc"), (department.c.id, "asc")],
         window=window,
     )
-    return Page([row(r) for r in found.rows], found.cursors, found.has_next, found.has_previous)
+    return found.map(row)
 
 
 def locked(session: Session, scope: Scope, id: DepartmentId) -> DepartmentRow | None:

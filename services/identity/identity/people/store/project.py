@@ -18,8 +18,6 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
-    any_,
-    bindparam,
     delete,
     func,
     insert,
@@ -28,11 +26,11 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, insert as upsert
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
-from chassis.db import in_order
+from chassis.db import among, in_order
 from chassis.policy.guard import RowAccess, RowColumns, Scope
 from identity.core.domain.ids import ProjectId, UserId
 from identity.core.store.metadata import metadata
@@ -101,8 +99,8 @@ def visible(scope: Scope) -> Select[Any]:
 
 def by_ids(session: Session, scope: Scope, ids: Sequence[ProjectId]) -> list[ProjectRow | None]:
     """The projects of these ids, in their order, `None` for a gap."""
-    among = project.c.id == any_(bindparam(None, list(ids), type_=ARRAY(Uuid())))
-    rows = session.execute(visible(scope).where(among))
+    selected = among(project.c.id, ids)
+    rows = session.execute(visible(scope).where(selected))
     return in_order(ids, map(row, rows), lambda found: found.id)
 
 
@@ -114,7 +112,7 @@ def listed(session: Session, scope: Scope, filter: Filter, window: Window) -> Pa
         order=[(project.c.name, "asc"), (project.c.id, "asc")],
         window=window,
     )
-    return Page([row(r) for r in found.rows], found.cursors, found.has_next, found.has_previous)
+    return found.map(row)
 
 
 def _conditions(filter: Filter) -> Iterator[ColumnElement[bool]]:
@@ -195,7 +193,7 @@ def leave(session: Session, id: ProjectId, users: Sequence[UserId]) -> list[User
         delete(project_member)
         .where(
             project_member.c.project_id == id,
-            project_member.c.user_id == any_(bindparam(None, list(users), type_=ARRAY(Uuid()))),
+            among(project_member.c.user_id, users),
         )
         .returning(project_member.c.user_id)
     )

@@ -20,8 +20,6 @@ from sqlalchemy import (
     Text,
     Uuid,
     and_,
-    any_,
-    bindparam,
     delete,
     func,
     insert,
@@ -33,7 +31,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
-from chassis.db import in_order
+from chassis.db import among, in_order
 from chassis.policy.guard import RowAccess, RowColumns, Scope
 from identity.core.domain.ids import DepartmentId, RoleId, UserId
 from identity.core.store.metadata import metadata
@@ -137,8 +135,8 @@ def _selected() -> Select[Any]:
 
 def by_ids(session: Session, scope: Scope, ids: Sequence[UserId]) -> list[UserRow | None]:
     """The users of these ids that may be seen, in their order, `None` for a gap."""
-    among = user.c.id == any_(bindparam(None, list(ids), type_=ARRAY(Uuid())))
-    rows = session.execute(visible(scope).where(among))
+    selected = among(user.c.id, ids)
+    rows = session.execute(visible(scope).where(selected))
     return in_order(ids, map(row, rows), lambda found: found.id)
 
 
@@ -163,7 +161,7 @@ def listed(session: Session, scope: Scope, filter: Filter, window: Window) -> Pa
         order=[(user.c.display_name, "asc"), (user.c.id, "asc")],
         window=window,
     )
-    return Page([row(r) for r in found.rows], found.cursors, found.has_next, found.has_previous)
+    return found.map(row)
 
 
 def _conditions(filter: Filter) -> Iterator[ColumnElement[bool]]:
@@ -348,7 +346,7 @@ def roles_by_hand(session: Session, ids: Sequence[UUID]) -> dict[UUID, tuple[str
     found = session.execute(
         select(user_role.c.user_id, role.c.name)
         .join(role, role.c.id == user_role.c.role_id)
-        .where(user_role.c.user_id == any_(bindparam(None, list(ids), type_=ARRAY(Uuid()))))
+        .where(among(user_role.c.user_id, ids))
         .order_by(role.c.name)
     )
     names: dict[UUID, tuple[str, ...]] = {}

@@ -9,10 +9,10 @@ from typing import Annotated
 
 import strawberry
 
-from chassis.api.explanation import AccessExplanation, asked, one_page, person_after
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.rights import right
-from chassis.policy.explain import Explanation, Question, explain, holders
+from chassis.explanation.api import AccessExplanation, asked, one_page, person_after
+from chassis.explanation.decisions import Explanation, Question, explain, holders
 from identity.core.api.ids import uuid
 from identity.core.api.loaders import IdentityInfo
 from identity.core.domain.ids import UserId

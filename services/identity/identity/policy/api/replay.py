@@ -13,12 +13,12 @@ import strawberry
 from chassis.api.context import Context
 from chassis.api.rights import right
 from chassis.errors import BadInput
-from chassis.policy.replay import Recorded, Replayed, replay
 from identity.core.api.loaders import IdentityInfo, Loaders
 from identity.core.domain.ids import UserId
 from identity.ledger.store import audit_event as ledger
 from identity.people.api.user import User, user_of
 from identity.policy.commands.simulation import Simulated
+from identity.policy.domain.replay import Recorded, Replayed, replay
 from identity.policy.domain.rulebook import ASKED
 
 MOST_DAYS, MOST_KINDS, MOST_EXAMPLES = 365, 20_000, 100

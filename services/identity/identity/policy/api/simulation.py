@@ -17,7 +17,7 @@ from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Page, Wi
 from chassis.api.problems import UserError, user_error
 from chassis.api.rights import right
 from chassis.errors import BadInput
-from chassis.policy.difference import Difference, Effect, Reach, differences
+from chassis.explanation.difference import Difference, Effect, Reach, differences
 from identity.core.api.loaders import IdentityInfo, Loaders
 from identity.core.domain.ids import UserId
 from identity.people.api.user import User, user_of

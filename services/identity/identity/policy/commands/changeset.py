@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from chassis import audit
 from chassis.errors import BadInput, Conflict, Denied, HuichiError, NotFound
-from chassis.once import once
+from chassis.idempotency import run_idempotent
 from chassis.outbox import Fact, record
 from chassis.policy.guard import Scope
 from chassis.policy.rules import Rule
@@ -63,7 +63,9 @@ def create_changeset(
         return {"id": str(id)}
 
     request = [title, reason, *([str(one.id), domain.line(one.rule)] for one in wanted)]
-    answer = once(session, scope.actor.user_id, key, "createChangeset", run, request=request)
+    answer = run_idempotent(
+        session, scope.actor.user_id, key, "createChangeset", run, request=request
+    )
     return ChangesetId(UUID(answer["id"]))
 
 
@@ -92,7 +94,7 @@ def import_policy(
         return {"id": str(made)}
 
     request = [title, reason, text, replace]
-    answer = once(session, scope.actor.user_id, key, "importPolicy", run, request=request)
+    answer = run_idempotent(session, scope.actor.user_id, key, "importPolicy", run, request=request)
     return ChangesetId(UUID(answer["id"]))
 
 
@@ -222,7 +224,9 @@ def roll_back_changeset(
         return {"id": str(made)}
 
     request = [str(id), reason, publish]
-    answer = once(session, scope.actor.user_id, key, "rollBackChangeset", run, request=request)
+    answer = run_idempotent(
+        session, scope.actor.user_id, key, "rollBackChangeset", run, request=request
+    )
     return ChangesetId(UUID(answer["id"]))
 
 
@@ -344,12 +348,14 @@ def _publish(
         action = "create" if one.before is None else "delete" if one.after is None else "update"
         audit.record(
             session,
-            scope.actor,
-            action,
-            "Rule",
-            str(one.rule),
-            changes={"rule": [domain.line(one.before), domain.line(one.after)]},
-            policy_version=version,
+            audit.Entry(
+                scope.actor,
+                action,
+                "Rule",
+                str(one.rule),
+                changes={"rule": [domain.line(one.before), domain.line(one.after)]},
+                policy_version=version,
+            ),
         )
     _tell(session, scope, id, "publish", version=version)
     return done, version
@@ -399,13 +405,15 @@ def _tell(
     record(session, Fact("changesets.changed", str(id), {"action": action, "user": str(author)}))
     audit.record(
         session,
-        scope.actor,
-        action,
-        "Changeset",
-        str(id),
-        changes={
-            f"changes.{index}": [domain.line(one.before), domain.line(one.after)]
-            for index, one in enumerate(changes)
-        },
-        policy_version=version,
+        audit.Entry(
+            scope.actor,
+            action,
+            "Changeset",
+            str(id),
+            changes={
+                f"changes.{index}": [domain.line(one.before), domain.line(one.after)]
+                for index, one in enumerate(changes)
+            },
+            policy_version=version,
+        ),
     )

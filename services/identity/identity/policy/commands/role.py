@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from chassis import audit
 from chassis.errors import Conflict, NotFound
-from chassis.once import once
+from chassis.idempotency import run_idempotent
 from chassis.policy.guard import Scope
 from identity.core.domain.ids import RoleId
 from identity.core.domain.text import optional
@@ -49,7 +49,7 @@ def create_role(
         return {"id": str(id)}
 
     request = [name, description, sorted(inherits)]
-    answer = once(session, scope.actor.user_id, key, "createRole", run, request=request)
+    answer = run_idempotent(session, scope.actor.user_id, key, "createRole", run, request=request)
     return RoleId(UUID(answer["id"]))
 
 
@@ -93,5 +93,6 @@ def _description(text: str) -> str:
 def _tell(session: Session, scope: Scope, id: RoleId, action: str, changes: dict[str, Any]) -> None:
     version = policy.changed(session, "role")
     audit.record(
-        session, scope.actor, action, "Role", str(id), changes=changes, policy_version=version
+        session,
+        audit.Entry(scope.actor, action, "Role", str(id), changes=changes, policy_version=version),
     )

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from chassis.errors import NotFound
-from chassis.once import once
+from chassis.idempotency import run_idempotent
 from chassis.policy.guard import Scope
 from chassis.policy.rules import Rule
 from identity.core.domain.ids import RuleId
@@ -50,7 +50,7 @@ def add_rule(
         return {"id": str(id), "version": version}
 
     request = [line(wanted), expected]
-    answer = once(session, scope.actor.user_id, key, "addRule", run, request=request)
+    answer = run_idempotent(session, scope.actor.user_id, key, "addRule", run, request=request)
     return Edited(RuleId(UUID(answer["id"])), int(answer["version"]))
 
 

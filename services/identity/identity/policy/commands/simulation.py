@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from chassis.errors import HuichiError
-from chassis.policy.difference import with_rules
+from chassis.explanation.difference import with_rules
 from chassis.policy.guard import Scope
 from chassis.policy.rules import Snapshot
 from identity.policy.commands import policy

@@ -17,18 +17,16 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
-    any_,
-    bindparam,
     func,
     insert,
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
-from chassis.db import in_order
+from chassis.db import among, in_order
 from chassis.policy.guard import Scope
 from chassis.policy.rules import Rule
 from identity.core.domain.ids import ChangesetId, RuleId, UserId
@@ -85,14 +83,14 @@ def listed(
     if status is not None:
         statement = statement.where(changeset.c.status == status.value)
     found = page(session, statement, order=[(changeset.c.id, "desc")], window=window)
-    return Page([row(r) for r in found.rows], found.cursors, found.has_next, found.has_previous)
+    return found.map(row)
 
 
 def by_ids(session: Session, scope: Scope, ids: Sequence[ChangesetId]) -> list[ChangesetRow | None]:
     """The changesets of these ids in their order, `None` for a gap."""
     assert scope.object == "Rule"
-    among = changeset.c.id == any_(bindparam(None, list(ids), type_=ARRAY(Uuid())))
-    rows = session.execute(select(changeset).where(among))
+    selected = among(changeset.c.id, ids)
+    rows = session.execute(select(changeset).where(selected))
     return in_order(ids, map(row, rows), lambda found: found.id)
 
 

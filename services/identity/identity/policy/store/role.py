@@ -87,7 +87,7 @@ def listed(session: Session, scope: Scope, window: Window) -> Page[RoleRow]:
     """A page of roles by name."""
     assert scope.object == "Role"
     found = page(session, _selected(), order=[(role.c.name, "asc")], window=window)
-    return Page([row(r) for r in found.rows], found.cursors, found.has_next, found.has_previous)
+    return found.map(row)
 
 
 def locked(session: Session, id: RoleId) -> RoleRow | None:

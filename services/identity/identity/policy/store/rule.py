@@ -15,17 +15,15 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
-    any_,
-    bindparam,
     delete,
     func,
     insert,
     select,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
+from chassis.db import among
 from chassis.policy.guard import Scope
 from chassis.policy.rules import Rule
 from identity.core.domain.ids import RuleId
@@ -73,7 +71,7 @@ def listed(session: Session, scope: Scope, filter: Filter, window: Window) -> Pa
     if filter.object is not None:
         statement = statement.where(rule.c.object == filter.object)
     found = page(session, statement, order=[(rule.c.id, "asc")], window=window)
-    return Page([row(r) for r in found.rows], found.cursors, found.has_next, found.has_previous)
+    return found.map(row)
 
 
 def by_id(session: Session, id: RuleId) -> RuleRow | None:
@@ -103,8 +101,8 @@ def add_all(session: Session, wanted: Sequence[Rule]) -> None:
 
 def remove_all(session: Session, ids: Sequence[RuleId]) -> None:
     """Strike rules out."""
-    among = rule.c.id == any_(bindparam(None, list(ids), type_=ARRAY(Uuid())))
-    session.execute(delete(rule).where(among))
+    selected = among(rule.c.id, ids)
+    session.execute(delete(rule).where(selected))
 
 
 def row(found: Row[Any]) -> RuleRow:

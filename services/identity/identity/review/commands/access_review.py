@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from chassis import audit
 from chassis.actor import Actor
 from chassis.errors import BadInput, Conflict, Denied, LimitExceeded, NotFound
-from chassis.once import once
+from chassis.idempotency import run_idempotent
 from chassis.outbox import Fact, record
 from chassis.policy.guard import Scope, compile_rules
 from chassis.policy.rules import Member, Snapshot, subtree
@@ -76,7 +76,7 @@ def begin(
         return AccessReviewId(UUID(run()["id"]))
     reach = plan.reach
     request = [plan.title, plan.days, plan.due_at, reach.users, reach.department, reach.roles]
-    answer = once(session, actor.user_id, key, "createAccessReview", run, request=request)
+    answer = run_idempotent(session, actor.user_id, key, "createAccessReview", run, request=request)
     return AccessReviewId(UUID(answer["id"]))
 
 
@@ -369,4 +369,7 @@ def _tell(
     changes: dict[str, Any],
     version: int | None,
 ) -> None:
-    audit.record(session, actor, action, OBJECT, resource, changes=changes, policy_version=version)
+    audit.record(
+        session,
+        audit.Entry(actor, action, OBJECT, resource, changes=changes, policy_version=version),
+    )

@@ -87,12 +87,14 @@ def close(
     changes |= {outcome.lower(): [None, str(count)] for outcome, count in counted.items()}
     audit.record(
         session,
-        scope.actor,
-        "close",
-        OBJECT,
-        str(id),
-        changes=changes,
-        policy_version=version or scope.version,
+        audit.Entry(
+            scope.actor,
+            "close",
+            OBJECT,
+            str(id),
+            changes=changes,
+            policy_version=version or scope.version,
+        ),
     )
     record(session, Fact(ENDED, str(id), {}))
     return Closing(counted, losers, made, version)
@@ -173,12 +175,14 @@ def _take_roles(
         after = sorted(set(before) - names)
         audit.record(
             session,
-            scope.actor,
-            "update",
-            "User",
-            str(user),
-            changes={"roles": [", ".join(before), ", ".join(after)]},
-            policy_version=version,
+            audit.Entry(
+                scope.actor,
+                "update",
+                "User",
+                str(user),
+                changes={"roles": [", ".join(before), ", ".join(after)]},
+                policy_version=version,
+            ),
         )
     return version
 

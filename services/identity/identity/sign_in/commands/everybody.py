@@ -37,11 +37,13 @@ def end_all(session: Session, scope: Scope, seal: Seal, lifetime: timedelta) -> 
     done = Everybody(*store.end_everybody(session))
     audit.record(
         session,
-        scope.actor,
-        "end_all",
-        "Session",
-        "everybody",
-        changes={"sessions_ended": [None, str(done.sessions)]},
-        policy_version=scope.version,
+        audit.Entry(
+            scope.actor,
+            "end_all",
+            "Session",
+            "everybody",
+            changes={"sessions_ended": [None, str(done.sessions)]},
+            policy_version=scope.version,
+        ),
     )
     return done

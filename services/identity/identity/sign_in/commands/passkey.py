@@ -79,7 +79,7 @@ def finish(session: Session, seal: Seal, relying: Relying, answer: str, name: st
     factors.drop_waiting(session, whose)
     id = store.add(session, whose, made, called)
     codes = () if had else factors.new_codes(session, whose)
-    audit.record(session, Actor(whose), "add_passkey", "User", str(whose))
+    audit.record(session, audit.Entry(Actor(whose), "add_passkey", "User", str(whose)))
     return Taken(id, whose, codes)
 
 
@@ -128,12 +128,12 @@ def remove(
                 "您的角色要求启用第二因素，而这是唯一的一个。",
             )
         factors.drop_codes(session, me)
-    audit.record(session, actor, "remove_passkey", "User", str(me))
+    audit.record(session, audit.Entry(actor, "remove_passkey", "User", str(me)))
 
 
 def note_copied(session: Session, whose: UserId) -> None:
     """A passkey whose counter went back was refused: somebody may hold a copy."""
-    audit.record(session, None, "copied_passkey", "User", str(whose), decision="deny")
+    audit.record(session, audit.Entry(None, "copied_passkey", "User", str(whose), decision="deny"))
 
 
 def _ask(session: Session, relying: Relying, whose: UserId, username: str, purpose: Purpose) -> str:

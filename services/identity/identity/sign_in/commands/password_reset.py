@@ -44,11 +44,13 @@ def issue(session: Session, scope: Scope, whose: UserId, lasts: timedelta) -> Is
     until = store.keep(session, whose, recovery_digest(code), lasts)
     audit.record(
         session,
-        scope.actor,
-        "issue_reset_code",
-        "User",
-        str(whose),
-        policy_version=scope.version,
+        audit.Entry(
+            scope.actor,
+            "issue_reset_code",
+            "User",
+            str(whose),
+            policy_version=scope.version,
+        ),
     )
     return Issued(code, until)
 
@@ -67,5 +69,5 @@ def reset(session: Session, whose: UserId, code: str, hashed: str) -> bool:
     store.drop(session, whose)
     users.change(session, whose, password_hash=hashed, must_change_password=False)
     sessions.end_all(session, whose, Ending.PASSWORD_CHANGED)
-    audit.record(session, Actor(whose), "reset_password", "User", str(whose))
+    audit.record(session, audit.Entry(Actor(whose), "reset_password", "User", str(whose)))
     return True

@@ -187,12 +187,14 @@ def _tell(
         changes["client_secret"] = ["***", "***"]
     audit.record(
         session,
-        scope.actor,
-        action,
-        "SignInProvider",
-        str(id),
-        changes=changes,
-        policy_version=scope.version,
+        audit.Entry(
+            scope.actor,
+            action,
+            "SignInProvider",
+            str(id),
+            changes=changes,
+            policy_version=scope.version,
+        ),
     )
 
 

@@ -52,4 +52,4 @@ def silent_too_long(session: Session, id: SessionId, grace: timedelta) -> bool:
 
 def _tell(session: Session, id: SessionId) -> None:
     changes = {"ending": [None, Ending.PROVIDER_ENDED.value]}
-    audit.record(session, None, "end", "Session", str(id), changes=changes)
+    audit.record(session, audit.Entry(None, "end", "Session", str(id), changes=changes))

@@ -83,7 +83,7 @@ def passed(session: Session, second: Second, whose: UserId) -> Ask | tuple[str, 
         return () if factor.confirmed else _new_codes(session, whose)
     in_force = has_passkey or (factor is not None and factor.confirmed)
     if in_force and store.use_code(session, whose, domain.recovery_digest(second.code)):
-        audit.record(session, Actor(whose), "use_recovery_code", "User", str(whose))
+        audit.record(session, audit.Entry(Actor(whose), "use_recovery_code", "User", str(whose)))
         return ()
     raise WrongCode
 
@@ -104,7 +104,7 @@ def end_own(session: Session, seal: Seal, actor: Actor, code: str) -> None:
         raise BadInput("There is no second factor to end.", "尚未启用第二因素。", field="code")
     if not passkeys.any_of(session, me):
         store.drop_codes(session, me)
-    audit.record(session, actor, "end_second_factor", "User", str(me))
+    audit.record(session, audit.Entry(actor, "end_second_factor", "User", str(me)))
 
 
 def reset(session: Session, scope: Scope, id: UserId) -> UserId:
@@ -116,16 +116,18 @@ def reset(session: Session, scope: Scope, id: UserId) -> UserId:
         sessions.end_all(session, id, Ending.ENDED_BY_ADMINISTRATOR)
         audit.record(
             session,
-            scope.actor,
-            "reset_second_factor",
-            "User",
-            str(id),
-            policy_version=scope.version,
+            audit.Entry(
+                scope.actor,
+                "reset_second_factor",
+                "User",
+                str(id),
+                policy_version=scope.version,
+            ),
         )
     return id
 
 
 def _new_codes(session: Session, whose: UserId) -> tuple[str, ...]:
     codes = store.new_codes(session, whose)
-    audit.record(session, Actor(whose), "begin_second_factor", "User", str(whose))
+    audit.record(session, audit.Entry(Actor(whose), "begin_second_factor", "User", str(whose)))
     return codes

@@ -65,7 +65,7 @@ def open_session(
     if present.must_change and new_hash is not None:
         users.change(session, user, password_hash=new_hash, must_change_password=False)
         store.end_all(session, user, Ending.PASSWORD_CHANGED)
-        audit.record(session, Actor(user), "change_password", "User", str(user))
+        audit.record(session, audit.Entry(Actor(user), "change_password", "User", str(user)))
     return begin_session(session, user, origin, lasts, found)
 
 
@@ -81,7 +81,9 @@ def begin_session(
     """Begin a session for somebody who showed everything they have to."""
     id = store.open_(session, user, origin.address, lasts.at_most, device=origin.device)
     changes = {"provider": [None, str(by)]} if by else None
-    audit.record(session, Actor(user, id), "sign_in", "Session", str(id), changes=changes)
+    audit.record(
+        session, audit.Entry(Actor(user, id), "sign_in", "Session", str(id), changes=changes)
+    )
     return Opened(id, user, _issue(session, id, lasts), recovery_codes)
 
 
@@ -89,11 +91,13 @@ def note_refused(session: Session, user: UserId | None) -> None:
     """A refused sign-in is an event too; whether the user exists makes no difference in time."""
     audit.record(
         session,
-        None,
-        "sign_in",
-        "User",
-        str(user) if user else "unknown",
-        decision="deny",
+        audit.Entry(
+            None,
+            "sign_in",
+            "User",
+            str(user) if user else "unknown",
+            decision="deny",
+        ),
     )
 
 
@@ -139,7 +143,7 @@ def change_password(session: Session, actor: Actor, checked_hash: str, hashed: s
     users.change(session, me, password_hash=hashed, must_change_password=False)
     mine = SessionId(actor.session_id) if actor.session_id else None
     store.end_all(session, me, Ending.PASSWORD_CHANGED, but=mine)
-    audit.record(session, actor, "change_password", "User", str(me))
+    audit.record(session, audit.Entry(actor, "change_password", "User", str(me)))
 
 
 def rehash(session: Session, user: UserId, checked_hash: str, hashed: str) -> None:
@@ -177,7 +181,9 @@ def end_sessions(
     ended = store.end_all(session, whose, ending, but=but)
     if ended:
         changes = {"sessions_ended": [None, str(ended)]}
-        audit.record(session, actor, "end_sessions", "User", str(whose), changes=changes)
+        audit.record(
+            session, audit.Entry(actor, "end_sessions", "User", str(whose), changes=changes)
+        )
     return ended
 
 
@@ -194,4 +200,4 @@ def _issue(session: Session, id: SessionId, lasts: Lifetimes) -> str:
 
 def _tell_end(session: Session, actor: Actor | None, id: SessionId, ending: Ending) -> None:
     changes = {"ending": [None, ending.value]}
-    audit.record(session, actor, "end", "Session", str(id), changes=changes)
+    audit.record(session, audit.Entry(actor, "end", "Session", str(id), changes=changes))

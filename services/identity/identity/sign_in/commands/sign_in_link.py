@@ -164,7 +164,7 @@ def unlink(session: Session, actor: Actor, id: SignInLinkId, reaches: frozenset[
     store.remove(session, id)
     provider_sessions.end_of_user(session, held.provider, held.user)
     changes = {"provider": [str(held.provider), None]}
-    audit.record(session, actor, "unlink", "User", str(held.user), changes=changes)
+    audit.record(session, audit.Entry(actor, "unlink", "User", str(held.user), changes=changes))
 
 
 def _opened(session: Session, seal: Seal, ticket: str, verifier: str) -> _Shown:
@@ -243,7 +243,8 @@ def _provisioned(session: Session, shown: _Shown, username: str) -> UserId:
         "roles": [None, ", ".join(provider.roles)],
     }
     audit.record(
-        session, None, "provision", "User", str(id), changes=changes, policy_version=version
+        session,
+        audit.Entry(None, "provision", "User", str(id), changes=changes, policy_version=version),
     )
     _tie(session, None, id, shown)
     return id
@@ -252,7 +253,7 @@ def _provisioned(session: Session, shown: _Shown, username: str) -> UserId:
 def _tie(session: Session, actor: Actor | None, whose: UserId, shown: _Shown) -> SignInLinkId:
     id = store.add(session, whose, shown.provider.id, shown.who.issuer, shown.who.subject)
     changes = {"provider": [None, str(shown.provider.id)]}
-    audit.record(session, actor, "link", "User", str(whose), changes=changes)
+    audit.record(session, audit.Entry(actor, "link", "User", str(whose), changes=changes))
     return id
 
 
@@ -284,12 +285,14 @@ def challenge_of(verifier: str) -> str:
 def _refused(session: Session, provider: ProviderRow, whose: UserId | None, why: Denied) -> Refusal:
     audit.record(
         session,
-        None,
-        "sign_in",
-        "User",
-        str(whose) if whose else "unknown",
-        changes={"provider": [None, str(provider.id)]},
-        decision="deny",
+        audit.Entry(
+            None,
+            "sign_in",
+            "User",
+            str(whose) if whose else "unknown",
+            changes={"provider": [None, str(provider.id)]},
+            decision="deny",
+        ),
     )
     return Refusal(why)
 

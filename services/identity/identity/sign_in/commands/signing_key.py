@@ -64,7 +64,7 @@ def withdraw(session: Session, seal: Seal, lifetime: timedelta) -> str:
     """Let every token there is be refused, and sign with a new key at once."""
     store.hold(session)
     for name in store.withdraw_all(session):
-        audit.record(session, None, "withdraw", "SigningKey", name)
+        audit.record(session, audit.Entry(None, "withdraw", "SigningKey", name))
     return _make(session, seal, timedelta(0), lifetime)
 
 
@@ -82,5 +82,5 @@ def _make(session: Session, seal: Seal, ahead: timedelta, lifetime: timedelta) -
     )
     margin = timedelta(seconds=LEEWAY_SECONDS + 60)
     store.retire_others(session, key.kid, ahead + lifetime + margin)
-    audit.record(session, None, "create", "SigningKey", key.kid)
+    audit.record(session, audit.Entry(None, "create", "SigningKey", key.kid))
     return key.kid

@@ -203,7 +203,7 @@ def listed(session: Session, user: UserId, window: Window, *, open_only: bool) -
         order=[(session_.c.created_at, "desc"), (session_.c.id, "desc")],
         window=window,
     )
-    return Page([row(r) for r in found.rows], found.cursors, found.has_next, found.has_previous)
+    return found.map(row)
 
 
 def just_ended(session: Session) -> list[SessionId]:

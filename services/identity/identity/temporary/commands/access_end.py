@@ -30,12 +30,14 @@ def settle(session: Session) -> int:
         ended = sessions.end_all(session, id, Ending.ACCESS_ENDED)
         audit.record(
             session,
-            None,
-            "access_ended",
-            "User",
-            str(id),
-            changes={"sessions_ended": [None, str(ended)]},
-            policy_version=version,
+            audit.Entry(
+                None,
+                "access_ended",
+                "User",
+                str(id),
+                changes={"sessions_ended": [None, str(ended)]},
+                policy_version=version,
+            ),
         )
     return len(gone)
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from chassis import audit
 from chassis.errors import Conflict, Denied, NotFound
-from chassis.once import once
+from chassis.idempotency import run_idempotent
 from chassis.outbox import Fact, record
 from chassis.policy.guard import RowAccess, Scope
 from identity.core.domain.ids import DelegationId, UserId
@@ -78,7 +78,7 @@ def delegate(session: Session, scope: Scope, draft: Draft, key: str | None = Non
         [str(one) for one in draft.customers] if draft.customers is not None else None,
         draft.note,
     ]
-    answer = once(session, scope.actor.user_id, key, "delegate", run, request=request)
+    answer = run_idempotent(session, scope.actor.user_id, key, "delegate", run, request=request)
     return DelegationId(UUID(answer["id"]))
 
 
@@ -109,5 +109,8 @@ def _tell(
 ) -> None:
     version = policy.changed(session, "delegation")
     audit.record(
-        session, scope.actor, action, "Delegation", str(id), changes=changes, policy_version=version
+        session,
+        audit.Entry(
+            scope.actor, action, "Delegation", str(id), changes=changes, policy_version=version
+        ),
     )

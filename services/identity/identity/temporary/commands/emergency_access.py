@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from chassis import audit
 from chassis.errors import Conflict, NotFound
-from chassis.once import once
+from chassis.idempotency import run_idempotent
 from chassis.outbox import Fact, record
 from chassis.policy.guard import Scope
 from identity.core.domain.ids import EmergencyAccessId, UserId
@@ -40,7 +40,9 @@ def take(
         return {"id": str(id)}
 
     request = [str(customer), reason, minutes]
-    answer = once(session, scope.actor.user_id, key, "takeEmergencyAccess", run, request=request)
+    answer = run_idempotent(
+        session, scope.actor.user_id, key, "takeEmergencyAccess", run, request=request
+    )
     return EmergencyAccessId(UUID(answer["id"]))
 
 
@@ -75,12 +77,14 @@ def review(
     store.review(session, id, verdict, words, me)
     audit.record(
         session,
-        scope.actor,
-        "review",
-        "EmergencyAccess",
-        str(id),
-        changes={"verdict": [None, verdict.value]},
-        policy_version=scope.version,
+        audit.Entry(
+            scope.actor,
+            "review",
+            "EmergencyAccess",
+            str(id),
+            changes={"verdict": [None, verdict.value]},
+            policy_version=scope.version,
+        ),
     )
     record(session, Fact("emergency_access.reviewed", str(id), {"verdict": verdict.value}))
     if verdict is Verdict.OBJECTED:
@@ -111,12 +115,14 @@ def _changed(
     version = policy.changed(session, "emergency_access")
     audit.record(
         session,
-        scope.actor,
-        action,
-        "EmergencyAccess",
-        str(id),
-        changes=changes,
-        purpose=purpose,
-        policy_version=version,
+        audit.Entry(
+            scope.actor,
+            action,
+            "EmergencyAccess",
+            str(id),
+            changes=changes,
+            purpose=purpose,
+            policy_version=version,
+        ),
     )
     return version

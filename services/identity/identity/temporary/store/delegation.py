@@ -103,7 +103,7 @@ def listed(session: Session, scope: Scope, filter: Filter, window: Window) -> Pa
         order=[(delegation.c.since, "desc"), (delegation.c.id, "desc")],
         window=window,
     )
-    return Page([row(r) for r in found.rows], found.cursors, found.has_next, found.has_previous)
+    return found.map(row)
 
 
 def _conditions(filter: Filter) -> Iterator[ColumnElement[bool]]:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from chassis import sheet
 from chassis.errors import HuichiError
+from chassis.spreadsheet import reading as spreadsheet
 from integrations.connectors.spreadsheet.form import headers_of
 from integrations.connectors.spreadsheet.mapping import records
 from integrations.contract import Access, Cursor, Fatal, Page
@@ -18,7 +18,7 @@ from integrations.rest.envelope import by_status, failure, retry_after
 from integrations.rest.patience import patiently
 
 PAGE = 500
-MAX_BYTES = sheet.Limits().size
+MAX_BYTES = spreadsheet.Limits().size
 
 
 def pages(access: Access, since: Cursor, configuration: Mapping[str, Any]) -> Iterator[Page]:
@@ -45,7 +45,7 @@ def pages(access: Access, since: Cursor, configuration: Mapping[str, Any]) -> It
 def _read(content: bytes, configuration: Mapping[str, Any]) -> list[dict[str, Any]]:
     wanted = headers_of(configuration)
     try:
-        found = sheet.read(content, is_header=lambda text: text in wanted)
+        found = spreadsheet.read(content, is_header=lambda text: text in wanted)
         lacking = [header for header in wanted if header not in found.headers]
         if lacking:
             raise Fatal(

@@ -8,7 +8,8 @@ import json
 from typing import Any
 from uuid import UUID
 
-from chassis.policy.guard import RowAccess, Scope, Visibility
+from chassis.api.visibility import Visibility
+from chassis.policy.guard import RowAccess, Scope
 from integrations.core.api.words import IntegrationsInfo, ProtectedJson
 from integrations.core.domain.seal import Broken, seal
 

@@ -15,7 +15,7 @@ from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, 
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from chassis.errors import BadInput
-from chassis.once import once
+from chassis.idempotency import run_idempotent
 from chassis.policy.guard import Scope
 from integrations.connectors import installed
 from integrations.contract import Connector as Opened, Kind
@@ -411,7 +411,7 @@ def _install(
         return {"id": str(commands.install(session, scope, seal(key), wanted))}
 
     me = scope.actor.user_id
-    done = once(session, me, once_key, "installConnector", run, request=_asked(wanted))
+    done = run_idempotent(session, me, once_key, "installConnector", run, request=_asked(wanted))
     return UUID(done["id"])
 
 
@@ -429,7 +429,9 @@ def _change(
 
     me = scope.actor.user_id
     asked = {"id": str(id), "expected": expected} | _asked(wanted)
-    return UUID(once(session, me, once_key, "updateInstallation", run, request=asked)["id"])
+    return UUID(
+        run_idempotent(session, me, once_key, "updateInstallation", run, request=asked)["id"]
+    )
 
 
 def _asked(wanted: Wanted) -> dict[str, Any]:

@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect, page
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
+from chassis.api.visibility import Visibility
 from chassis.errors import NotFound
-from chassis.once import once
-from chassis.policy.guard import Scope, Visibility
+from chassis.idempotency import run_idempotent
+from chassis.policy.guard import Scope
 from integrations.access.store import NOBODYS
 from integrations.core.api import payload
 from integrations.core.api.ids import uuid, uuids
@@ -201,5 +202,5 @@ def _retry(session: Session, scope: Scope, ids: list[UUID], key: str | None) -> 
         return {"runs": [str(id) for id in started]}
 
     asked = [str(id) for id in ids]
-    done = once(session, scope.actor.user_id, key, "retryDeadLetters", run, request=asked)
+    done = run_idempotent(session, scope.actor.user_id, key, "retryDeadLetters", run, request=asked)
     return [UUID(id) for id in done["runs"]]

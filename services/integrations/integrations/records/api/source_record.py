@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from chassis.api.rights import right
-from chassis.policy.guard import Visibility
+from chassis.api.visibility import Visibility
 from integrations.core.api import payload
 from integrations.core.api.ids import uuid
 from integrations.core.api.words import PAYLOAD, IntegrationsInfo, ProtectedJson, Reason, told

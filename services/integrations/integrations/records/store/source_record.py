@@ -26,10 +26,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from chassis.api.paging import Order, Page, Window, beyond, decode, encode
-from chassis.db import in_order
+from chassis.db import among, in_order
 from chassis.policy.guard import RowAccess, Scope
 from integrations.access.store import NOBODYS, ROWS, customer_access
-from integrations.core.store.among import among
 from integrations.core.store.metadata import metadata
 from integrations.installations.store import installation
 

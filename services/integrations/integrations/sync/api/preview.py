@@ -11,8 +11,8 @@ from strawberry.scalars import JSON
 
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
+from chassis.api.visibility import Visibility
 from chassis.errors import BadInput
-from chassis.policy.guard import Visibility
 from integrations.access.store import NOBODYS
 from integrations.core.api import payload
 from integrations.core.api.ids import uuid

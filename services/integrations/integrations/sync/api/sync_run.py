@@ -13,7 +13,7 @@ from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, 
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from chassis.errors import BadInput, NotFound
-from chassis.once import once
+from chassis.idempotency import run_idempotent
 from chassis.policy.guard import Scope
 from integrations.core.api.ids import uuid
 from integrations.core.api.words import IntegrationsInfo, Reason, User, told
@@ -263,4 +263,6 @@ def _start(session: Session, scope: Scope, id: UUID, mode: SyncMode, key: str | 
         return {"run": str(commands.start(session, scope, id, mode, traceparent))}
 
     asked = {"installation": str(id), "mode": mode.value}
-    return str(once(session, scope.actor.user_id, key, "startSync", run, request=asked)["run"])
+    return str(
+        run_idempotent(session, scope.actor.user_id, key, "startSync", run, request=asked)["run"]
+    )

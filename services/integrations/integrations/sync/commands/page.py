@@ -14,8 +14,8 @@ from sqlalchemy import func, insert, null, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from chassis.db import among
 from integrations.core.domain.failure import Fatal
-from integrations.core.store.among import among
 from integrations.records.store.dead_letter import dead_letter
 from integrations.records.store.source_record import source_record
 from integrations.sync.commands.sync_run import hold

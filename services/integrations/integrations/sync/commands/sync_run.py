@@ -16,10 +16,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from chassis import audit, outbox
+from chassis.db import among
 from chassis.errors import BadInput, Conflict
 from chassis.policy.guard import Scope
 from integrations.core.domain.failure import Failure
-from integrations.core.store.among import among
 from integrations.installations import store as installations
 from integrations.installations.commands import missing
 from integrations.installations.store import installation
@@ -302,7 +302,9 @@ def _end(session: Session, id: UUID, fence: int, status: RunStatus, **more: Any)
 
 def _tell(session: Session, scope: Scope, what: str, run: UUID) -> None:
     outbox.record(session, outbox.Fact(what, str(run), {"id": str(run)}))
-    audit.record(session, scope.actor, what, "SyncRun", str(run), policy_version=scope.version)
+    audit.record(
+        session, audit.Entry(scope.actor, what, "SyncRun", str(run), policy_version=scope.version)
+    )
 
 
 def _due() -> Any:

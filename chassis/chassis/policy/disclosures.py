@@ -11,7 +11,7 @@ MOST_IDS = 200
 
 
 @dataclass(slots=True)
-class Sight:
+class Disclosure:
     """What was shown of one kind of thing: which coordinates, how openly, and of which rows."""
 
     clear: set[str] = field(default_factory=set)
@@ -33,24 +33,24 @@ class Sight:
         }
 
 
-class Shown:
+class Disclosures:
     """The sights of one request, by the object whose scope reached the rows."""
 
     __slots__ = ("_sights",)
 
     def __init__(self) -> None:
-        self._sights: dict[str, Sight] = {}
+        self._sights: dict[str, Disclosure] = {}
 
     def note(self, object: str, coordinate: str, row: UUID | None, *, clear: bool) -> None:
         """One value was shown, at least in part."""
         sight = self._sights.get(object)
         if sight is None:
-            sight = self._sights[object] = Sight()
+            sight = self._sights[object] = Disclosure()
         (sight.clear if clear else sight.masked).add(coordinate)
         if row is None:
             sight.nameless += 1
         else:
             sight.rows[row] = clear or sight.rows.get(row, False)
 
-    def __iter__(self) -> Iterator[tuple[str, Sight]]:
+    def __iter__(self) -> Iterator[tuple[str, Disclosure]]:
         return iter(self._sights.items())

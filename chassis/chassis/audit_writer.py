@@ -19,12 +19,12 @@ from chassis.audit import Event, record_all
 from chassis.db import Database
 from chassis.errors import HuichiError, Unavailable, internal
 
-log = logging.getLogger("huichi.chassis.witness")
+log = logging.getLogger("huichi.chassis.audit_writer")
 
 BATCH = 100
 
 
-class Witness:
+class AuditWriter:
     """One a process."""
 
     def __init__(self, database: Database) -> None:
@@ -32,17 +32,19 @@ class Witness:
         self._waiting: list[tuple[Sequence[Event], asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
 
-    async def tell(self, events: Sequence[Event]) -> None:
+    async def write(self, events: Sequence[Event]) -> None:
         """Returns when the events are stored. Raises `Unavailable` when they cannot be."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((events, done))
         if self._writing is None:
             # In a context of its own: the batch belongs to no single request.
             alone = contextvars.Context()
-            self._writing = asyncio.get_running_loop().create_task(self._write(), context=alone)
+            self._writing = asyncio.get_running_loop().create_task(
+                self._write_batches(), context=alone
+            )
         await done
 
-    async def _write(self) -> None:
+    async def _write_batches(self) -> None:
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]

@@ -16,7 +16,14 @@ from casbin.persist.adapters.string_adapter import StringAdapter
 from chassis import policy
 from chassis.actor import Actor
 from chassis.errors import Denied
-from chassis.policy.explain import Condition, Explanation, Outcome, Question, explain, holders
+from chassis.explanation.decisions import (
+    Condition,
+    Explanation,
+    Outcome,
+    Question,
+    explain,
+    holders,
+)
 from chassis.policy.guard import Guard, RowAccess, Visibility
 from chassis.policy.rules import (
     FOR_EVER,

@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 from redis.asyncio import Redis
 
-from chassis import ended
-from chassis.ended import Ended
+from chassis import revoked_sessions
+from chassis.revoked_sessions import RevokedSessions
 
 
 @pytest.fixture
@@ -23,16 +23,16 @@ async def valkey(redis_url: str) -> AsyncIterator[Redis]:
 async def test_publishes_only_what_changed(valkey: Redis) -> None:
     one, two = uuid4(), uuid4()
 
-    assert await ended.publish(valkey, [one, two])
-    assert not await ended.publish(valkey, [two, one])
-    assert await ended.publish(valkey, [two])
+    assert await revoked_sessions.publish(valkey, [one, two])
+    assert not await revoked_sessions.publish(valkey, [two, one])
+    assert await revoked_sessions.publish(valkey, [two])
 
 
 async def test_is_known_to_a_follower_soon(valkey: Redis) -> None:
-    known, session = Ended(), uuid4()
-    following = asyncio.create_task(ended.follow(valkey, known))
+    known, session = RevokedSessions(), uuid4()
+    following = asyncio.create_task(revoked_sessions.follow(valkey, known))
 
-    await ended.publish(valkey, [session])
+    await revoked_sessions.publish(valkey, [session])
 
     for _ in range(200):
         if session in known:
@@ -44,11 +44,11 @@ async def test_is_known_to_a_follower_soon(valkey: Redis) -> None:
 
 
 async def test_forgets_nothing_when_the_store_is_emptied(valkey: Redis) -> None:
-    known, session = Ended(), uuid4()
-    await ended.publish(valkey, [session])
-    await ended.catch_up(valkey, known)
+    known, session = RevokedSessions(), uuid4()
+    await revoked_sessions.publish(valkey, [session])
+    await revoked_sessions.catch_up(valkey, known)
 
     await valkey.flushdb()
-    await ended.catch_up(valkey, known)
+    await revoked_sessions.catch_up(valkey, known)
 
     assert session in known

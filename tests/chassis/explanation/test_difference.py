@@ -6,10 +6,10 @@ import random
 from dataclasses import replace
 from uuid import UUID
 
-from chassis.policy.difference import Difference, Effect, Reach, differences
+from chassis.explanation.difference import Difference, Effect, Reach, differences
 from chassis.policy.guard import RowAccess, compile_rules
 from chassis.policy.rules import Member, Rule, Snapshot
-from tests.chassis.policy.test_explain import PEOPLE, a_row, a_world
+from tests.chassis.explanation.test_decisions import PEOPLE, a_row, a_world
 
 ME, DESK = UUID(int=1), UUID(int=9)
 ASKED = [(object, action) for object in ("X", "Y") for action in ("read", "update")] + [
@@ -110,7 +110,7 @@ def test_compares_each_combination_of_roles_once(monkeypatch) -> None:  # type: 
         compiled.append(user)
         return compile_rules(snapshot, user, alone=alone)
 
-    monkeypatch.setattr("chassis.policy.difference.compile_rules", counted)
+    monkeypatch.setattr("chassis.explanation.difference.compile_rules", counted)
     users = {UUID(int=n): Member(DESK, ("a", "b")[: 1 + n % 2]) for n in range(5000)}
     before = Snapshot(1, (Rule("role:a", "X", "read", "own"),), {}, users, {DESK: None})
     after = replace(before, rules=(Rule("role:a", "X", "read"), Rule("role:b", "Y", "read")))

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from chassis.audit import Circumstances, Event, event, under
+from chassis.audit import Circumstances, Entry, Event, event, under
+from chassis.audit_writer import BATCH, AuditWriter
 from chassis.errors import Internal, Unavailable
-from chassis.witness import BATCH, Witness
 
 
 class Doors:
@@ -30,17 +30,17 @@ class Doors:
 
 
 def read(resource: object) -> Event:
-    return event(None, "read", "Thing", str(resource))
+    return event(Entry(None, "read", "Thing", str(resource)))
 
 
 async def test_what_arrives_during_a_commit_is_the_next_batch() -> None:
     doors = Doors()
-    witness = Witness(doors)  # type: ignore[arg-type]  # only its write door is used
+    writer = AuditWriter(doors)  # type: ignore[arg-type]  # only its write door is used
     doors.hold.clear()
 
-    first = asyncio.create_task(witness.tell([read(0)]))
+    first = asyncio.create_task(writer.write([read(0)]))
     await asyncio.sleep(0)
-    others = [asyncio.create_task(witness.tell([read(n)])) for n in range(1, BATCH + 2)]
+    others = [asyncio.create_task(writer.write([read(n)])) for n in range(1, BATCH + 2)]
     await asyncio.sleep(0.01)
     assert not first.done()
     doors.hold.set()
@@ -51,26 +51,26 @@ async def test_what_arrives_during_a_commit_is_the_next_batch() -> None:
 
 async def test_nobody_is_answered_whose_event_is_not_stored() -> None:
     doors = Doors()
-    witness = Witness(doors)  # type: ignore[arg-type]
+    writer = AuditWriter(doors)  # type: ignore[arg-type]
     doors.problem = OperationalError("insert", {}, Exception())
 
     with pytest.raises(Unavailable):
-        await witness.tell([read(1)])
+        await writer.write([read(1)])
     doors.problem = KeyError("a mistake of ours")
     with pytest.raises(Internal):
-        await witness.tell([read(2)])
+        await writer.write([read(2)])
     doors.problem = None
-    await witness.tell([read(3)])
+    await writer.write([read(3)])
 
     assert doors.batches == [["3"]]
 
 
 async def test_who_goes_away_disturbs_nobody() -> None:
     doors = Doors()
-    witness = Witness(doors)  # type: ignore[arg-type]
+    writer = AuditWriter(doors)  # type: ignore[arg-type]
     doors.hold.clear()
-    gone = asyncio.create_task(witness.tell([read("gone")]))
-    stays = asyncio.create_task(witness.tell([read("stays")]))
+    gone = asyncio.create_task(writer.write([read("gone")]))
+    stays = asyncio.create_task(writer.write([read("stays")]))
     await asyncio.sleep(0)
 
     gone.cancel()
@@ -83,10 +83,10 @@ async def test_who_goes_away_disturbs_nobody() -> None:
 
 def test_events_of_a_request_share_its_circumstances() -> None:
     with under(Circumstances("audit", "192.0.2.1", "Op", 7)):
-        said = event(None, "update", "Thing", "1", policy_version=8)
-        other = event(None, "update", "Thing", "1", purpose="own")
+        said = event(Entry(None, "update", "Thing", "1", policy_version=8))
+        other = event(Entry(None, "update", "Thing", "1", purpose="own"))
 
     assert (said["purpose"], said["policy_version"]) == ("audit", 8)
     assert (other["purpose"], other["policy_version"]) == ("own", 7)
     assert said["details"] == {"operation": "Op", "address": "192.0.2.1"}
-    assert event(None, "update", "Thing", "1")["purpose"] is None
+    assert event(Entry(None, "update", "Thing", "1"))["purpose"] is None

@@ -29,7 +29,7 @@ MOST_IN_A_FACT = 2000
 Use = tuple[UUID, str, str, str]
 
 
-class Usage:
+class RightUsage:
     """One a process: how often each person used each right, by the day (UTC)."""
 
     def __init__(self) -> None:

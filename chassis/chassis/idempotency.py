@@ -1,4 +1,4 @@
-"""A write that is sent again with its idempotency key is answered again, not done again."""
+"""Idempotency keys: a write that is sent again is answered from storage, not done again."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _ANSWER = text(
     "UPDATE answered SET answer = CAST(:answer AS jsonb) "
     "WHERE actor = :actor AND command = :command AND key = :key"
 )
-_FOUND = text(
+_EARLIER = text(
     "SELECT request, answer FROM answered "
     "WHERE actor = :actor AND command = :command AND key = :key"
 )
 MAX_KEY = 200
 
 
-def once(
+def run_idempotent(
     session: Session,
     actor_id: UUID,
     key: str | None,
@@ -37,10 +37,10 @@ def once(
     *,
     request: Any = None,
 ) -> dict[str, Any]:
-    """The JSON answer of `run`, done at most once for this actor, command and key.
+    """Run a command at most once per actor, command name and key, and return its JSON answer.
 
-    `request` (any JSON value) guards against a key that is used again for something else, which
-    is a `Conflict`. A second caller waits for the first one's transaction. Keys live seven days.
+    `request` (any JSON value) guards against a key that is reused for another request, which
+    raises `Conflict`. A second caller waits for the first one's transaction. Keys live seven days.
     """
     if not key:
         return run()
@@ -51,13 +51,13 @@ def once(
             field="idempotencyKey",
         )
     digest = hashlib.sha256(orjson.dumps(request, default=str, option=orjson.OPT_SORT_KEYS))
-    who = {"actor": actor_id, "command": command, "key": key}
-    claimed = session.execute(_CLAIM, who | {"request": digest.hexdigest()})
+    identity = {"actor": actor_id, "command": command, "key": key}
+    claimed = session.execute(_CLAIM, identity | {"request": digest.hexdigest()})
     if claimed.rowcount == 1:  # type: ignore[attr-defined]  # CursorResult of an INSERT has it
         answer = run()
-        session.execute(_ANSWER, who | {"answer": orjson.dumps(answer, default=str).decode()})
+        session.execute(_ANSWER, identity | {"answer": orjson.dumps(answer, default=str).decode()})
         return answer
-    earlier = session.execute(_FOUND, who).one()
+    earlier = session.execute(_EARLIER, identity).one()
     if earlier.request != digest.hexdigest():
         raise Conflict(
             "This idempotencyKey was used for another request; use a new key for a new request.",

@@ -7,12 +7,12 @@ import contextlib
 
 import pytest
 
-from chassis.wake import going_on, woken_or
+from chassis.background import keeps_running, wait_for_notice
 
 
 async def test_ends_by_notice() -> None:
     woken = asyncio.Event()
-    waiting = asyncio.create_task(woken_or(woken, 3600))
+    waiting = asyncio.create_task(wait_for_notice(woken, 3600))
     await asyncio.sleep(0)
 
     woken.set()
@@ -21,12 +21,12 @@ async def test_ends_by_notice() -> None:
 
 
 async def test_ends_by_time() -> None:
-    await woken_or(asyncio.Event(), 0.01)
+    await wait_for_notice(asyncio.Event(), 0.01)
 
 
 async def test_a_cancellation_that_comes_with_the_notice_counts() -> None:
     woken = asyncio.Event()
-    waiting = asyncio.create_task(woken_or(woken, 3600))
+    waiting = asyncio.create_task(wait_for_notice(woken, 3600))
     await asyncio.sleep(0)
 
     woken.set()
@@ -41,7 +41,7 @@ async def test_a_loop_hears_of_a_cancellation_that_was_forgotten_on_the_way() ->
 
     async def work() -> None:
         nonlocal rounds
-        while going_on():
+        while keeps_running():
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.sleep(0)
             rounds += 1

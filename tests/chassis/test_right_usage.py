@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from chassis.db import Database
-from chassis.usage import Usage
+from chassis.right_usage import RightUsage
 
 ADA = UUID(int=1)
 
@@ -26,7 +26,7 @@ async def told(database: Database) -> list[list[object]]:
 def test_counts_are_told_once_and_what_is_left_at_the_end(database) -> None:  # type: ignore[no-untyped-def]  # fixture of tests.support
     async def scenario() -> list[list[object]]:
         db = Database(database("activities"), application="test")
-        usage = Usage()
+        usage = RightUsage()
         usage.note(ADA, [("Invoice", "read"), ("Invoice.amount", "read")])
         usage.note(ADA, [("Invoice", "read")])
         assert await usage.tell(db) == 2
@@ -52,7 +52,7 @@ def test_what_could_not_be_told_is_counted_on(database) -> None:  # type: ignore
     async def scenario() -> int:
         away = Database("postgresql://nobody@127.0.0.1:1/none", application="test")
         db = Database(database("activities"), application="test")
-        usage = Usage()
+        usage = RightUsage()
         usage.note(ADA, [("Invoice", "read")])
         with pytest.raises(OperationalError):
             await usage.tell(away)

@@ -17,9 +17,9 @@ import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from chassis.wake import going_on, woken_or
+from chassis.background import keeps_running, wait_for_notice
 
-log = logging.getLogger("huichi.chassis.ended")
+log = logging.getLogger("huichi.chassis.revoked_sessions")
 
 CHANNEL = "sessions"
 LIST = "sessions:ended"
@@ -28,7 +28,7 @@ POLL_SECONDS = 0.5
 _KEY = "key:"
 
 
-class Ended:
+class RevokedSessions:
     """One a process: the sessions and the names of keys whose tokens are refused. Swapped whole."""
 
     def __init__(self) -> None:
@@ -58,28 +58,28 @@ async def publish(redis: Redis, sessions: Iterable[UUID], keys: Iterable[str] = 
     return True
 
 
-async def follow(redis: Redis, ended: Ended) -> None:
+async def follow(redis: Redis, revoked: RevokedSessions) -> None:
     """Until cancelled: keep the list the published one."""
     woken = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(_hear(redis, woken))
-        while going_on():
+        while keeps_running():
             woken.clear()
             try:
-                await catch_up(redis, ended)
+                await catch_up(redis, revoked)
             except (RedisError, OSError, ValueError, TypeError) as problem:
                 log.warning("ended sessions cannot be read now: %s", type(problem).__name__)
-            await woken_or(woken, POLL_SECONDS)
+            await wait_for_notice(woken, POLL_SECONDS)
 
 
-async def catch_up(redis: Redis, ended: Ended) -> None:
+async def catch_up(redis: Redis, revoked: RevokedSessions) -> None:
     """One look. A store that was emptied changes nothing: what has ended stays ended."""
     mark = await redis.get(MARK)
-    if mark is None or mark == ended.mark:
+    if mark is None or mark == revoked.mark:
         return
     body = await redis.get(LIST)
     if body is not None:
-        ended.swap(frozenset(_one(text) for text in orjson.loads(body)), mark)
+        revoked.swap(frozenset(_one(text) for text in orjson.loads(body)), mark)
 
 
 def _one(text: str) -> UUID | str:
@@ -87,11 +87,11 @@ def _one(text: str) -> UUID | str:
 
 
 async def _hear(redis: Redis, woken: asyncio.Event) -> None:
-    while going_on():
+    while keeps_running():
         try:
             async with redis.pubsub() as channel:
                 await channel.subscribe(CHANNEL)
-                while going_on():
+                while keeps_running():
                     if await channel.get_message(ignore_subscribe_messages=True, timeout=1.0):
                         woken.set()
         except (RedisError, OSError):

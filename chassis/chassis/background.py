@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 
 
-def going_on() -> bool:
+def keeps_running() -> bool:
     """Always true, but raises the cancellation of this task if it was forgotten on the way.
 
     Loops ask this instead of `while True`: before Python 3.12 `asyncio.wait_for` drops a cancellation
@@ -19,7 +19,7 @@ def going_on() -> bool:
     return True
 
 
-async def woken_or(woken: asyncio.Event, seconds: float) -> None:
+async def wait_for_notice(woken: asyncio.Event, seconds: float) -> None:
     """Wait until `woken` is set, `seconds` at most. Not by `wait_for`, for the reason above."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):

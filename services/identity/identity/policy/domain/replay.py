@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import Enum
 from uuid import UUID
 
-from chassis.policy.difference import reach
+from chassis.explanation.difference import reach
 from chassis.policy.guard import Permissions, by_openness, compile_rules
 from chassis.policy.rules import Snapshot, subjects
 

@@ -15,7 +15,7 @@ import strawberry
 from chassis.api.paging import Page, Window
 from chassis.api.visibility import Visibility
 from chassis.errors import BadInput
-from chassis.policy.explain import Condition, Explanation, Line, Outcome, Question
+from chassis.explanation.decisions import Condition, Explanation, Line, Outcome, Question
 from chassis.policy.rules import DENY, FOR_EVER
 
 strawberry.enum(

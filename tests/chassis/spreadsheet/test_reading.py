@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from openpyxl import Workbook
 
-from chassis import sheet
 from chassis.errors import BadInput, HuichiError, LimitExceeded
-from chassis.sheet import Limits, LostDigits, safe
+from chassis.spreadsheet import reading as spreadsheet
+from chassis.spreadsheet.reading import Limits, LostDigits, safe
 
 A_DAY = dt.datetime(2026, 1, 2)  # noqa: DTZ001  # cells know no time zone
 
 
 def read(content: bytes | str, **more) -> list[tuple[int, dict[str, str]]]:  # type: ignore[no-untyped-def]
     raw = content.encode() if isinstance(content, str) else content
-    return list(sheet.read(raw, **more))
+    return list(spreadsheet.read(raw, **more))
 
 
 def a_workbook(*rows: tuple[Any, ...], start: int = 1) -> bytes:
@@ -47,7 +47,7 @@ def test_finds_the_delimiter(delimiter: str) -> None:
 def test_finds_the_header_below_a_title_and_counts_rows_as_people_do() -> None:
     text = "2026 年名单,,\n,,\n名称,电话,地区\n华宁,1,北京\n\n恒通,2,\n"
 
-    found = sheet.read(text.encode())
+    found = spreadsheet.read(text.encode())
 
     assert (found.headers, found.header_row) == (("名称", "电话", "地区"), 3)
     assert list(found) == [
@@ -59,7 +59,7 @@ def test_finds_the_header_below_a_title_and_counts_rows_as_people_do() -> None:
 def test_known_words_beat_looks() -> None:
     text = "说明一,说明二\nname,phone\nAcme,1\n"
 
-    assert sheet.read(text.encode(), is_header={"name", "phone"}.__contains__).header_row == 2
+    assert spreadsheet.read(text.encode(), is_header={"name", "phone"}.__contains__).header_row == 2
 
 
 def test_the_same_header_twice_stays_two_columns() -> None:
@@ -140,21 +140,21 @@ def a_zip(**parts: bytes) -> bytes:
 
 
 def test_an_archive_that_unpacks_to_too_much_is_refused() -> None:
-    bomb = a_zip(sheet=bytes(20 * sheet.MEGABYTE))
+    bomb = a_zip(sheet=bytes(20 * spreadsheet.MEGABYTE))
     assert len(bomb) < 100_000
 
     with pytest.raises(LimitExceeded, match="8 MB"):
-        read(bomb, limits=Limits(unpacked=8 * sheet.MEGABYTE))
+        read(bomb, limits=Limits(unpacked=8 * spreadsheet.MEGABYTE))
 
 
 def test_an_archive_that_lies_about_its_size_is_refused() -> None:
-    bomb = bytearray(a_zip(sheet=bytes(20 * sheet.MEGABYTE)))
-    real = (20 * sheet.MEGABYTE).to_bytes(4, "little")
+    bomb = bytearray(a_zip(sheet=bytes(20 * spreadsheet.MEGABYTE)))
+    real = (20 * spreadsheet.MEGABYTE).to_bytes(4, "little")
     while (at := bomb.find(real)) >= 0:
         bomb[at : at + 4] = (1000).to_bytes(4, "little")
 
     with pytest.raises(HuichiError):
-        read(bytes(bomb), limits=Limits(unpacked=8 * sheet.MEGABYTE))
+        read(bytes(bomb), limits=Limits(unpacked=8 * spreadsheet.MEGABYTE))
 
 
 @pytest.mark.parametrize("reference", ["XFD1", "A1048576"])
