@@ -60,6 +60,8 @@ class Service:
     settings: Settings
     schema: Schema
     loaders: Callable[[Context[Any]], Any] = lambda context: None
+    resources: Sequence[object] = ()
+    """What resolvers ask for by class with `context.resource`: made once a process."""
     handlers: Mapping[str, Handler] = field(default_factory=dict)
     listens_to: Sequence[str] = ()
     routes: Sequence[BaseRoute] = ()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar
 
+import strawberry
 from sqlalchemy.orm import Session
 
 from chassis import audit
@@ -33,6 +34,7 @@ class Context(Generic[L]):
         client: str = "",
         device: str = "",
         runtime: Any = None,
+        resources: Iterable[object] = (),
         policy_version: int | None = None,
     ) -> None:
         self.db = db
@@ -42,6 +44,8 @@ class Context(Generic[L]):
         self.device = device
         self.runtime = runtime
         self.loaders: L
+        self._resources: dict[Any, Any] = {type(resource): resource for resource in resources}
+        self._loaders: dict[Any, Any] = {}
         self.shown = Disclosures()
         self.used: set[tuple[str, str]] = set()
         self.refused: dict[tuple[str, str], Denied] = {}
@@ -49,6 +53,21 @@ class Context(Generic[L]):
         self._actor = actor
         self._permissions: Permissions | None = None
         self._version = policy_version
+
+    def resource(self, kind: type[T]) -> T:
+        """Get what the process made once for all requests, by its class.
+
+        Raises `KeyError` where the service's composition root did not provide one.
+        """
+        resource: T = self._resources[kind]
+        return resource
+
+    def loaders_of(self, kind: Callable[[Context[Any]], T]) -> T:
+        """Get this request's loaders of one capability, made at their first use."""
+        if kind not in self._loaders:
+            self._loaders[kind] = kind(self)
+        loaders: T = self._loaders[kind]
+        return loaders
 
     @property
     def signed_in(self) -> bool:
@@ -141,3 +160,7 @@ class Context(Generic[L]):
         self, command: Callable[Concatenate[Session, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         return await self.db.write(command, *args, **kwargs)
+
+
+Info: TypeAlias = strawberry.Info[Context[Any], None]
+"""What resolvers of every service are given."""

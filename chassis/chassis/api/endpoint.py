@@ -65,6 +65,7 @@ class Endpoint:
                     client=request.client.host if request.client else "",
                     device=device_of(request),
                     runtime=runtime,
+                    resources=runtime.service.resources,
                     policy_version=await _version(request, runtime.guard),
                 )
                 context.loaders = self._loaders(context)
