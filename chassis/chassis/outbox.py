@@ -43,6 +43,7 @@ from sqlalchemy.orm import Session
 from chassis import telemetry
 from chassis.background import keeps_running, wait_for_notice
 from chassis.db import Database
+from chassis.fact import Fact
 
 log = logging.getLogger("huichi.chassis.outbox")
 
@@ -50,15 +51,6 @@ CHANNEL = "outbox"
 BATCH = 500
 STREAM_LENGTH = 100_000
 CROWDED = STREAM_LENGTH // 2
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """What happened, in the past tense: `policy.changed`. The receiver reads the present."""
-
-    name: str
-    subject: str
-    body: dict[str, Any]
 
 
 def stream_of(service: str) -> str:

@@ -18,11 +18,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from chassis.db import Database
-from chassis.outbox import Fact, record
+from chassis.fact import RIGHTS_USED
+from chassis.outbox import record
 
 log = logging.getLogger("huichi.chassis.usage")
 
-FACT = "rights.used"
 EVERY_SECONDS = 60.0
 MOST_IN_A_FACT = 2000
 
@@ -70,4 +70,4 @@ def _record(session: Session, counts: Counter[Use]) -> None:
     uses = [[str(user), *rest, count] for (user, *rest), count in counts.items()]
     for start in range(0, len(uses), MOST_IN_A_FACT):
         some = uses[start : start + MOST_IN_A_FACT]
-        record(session, Fact(FACT, str(some[0][3]), {"uses": some}))
+        record(session, RIGHTS_USED.about(some[0][3], {"uses": some}))

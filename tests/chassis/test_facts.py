@@ -15,9 +15,10 @@ from sqlalchemy.orm import Session
 from chassis import outbox
 from chassis.db import Database
 from chassis.errors import Conflict
+from chassis.fact import Fact
 from chassis.idempotency import run_idempotent
 from chassis.migrate import chassis_tables
-from chassis.outbox import Fact, Relay, record
+from chassis.outbox import Relay, record
 from chassis.stream import Consumer, Received
 
 ACTOR = UUID(int=9)

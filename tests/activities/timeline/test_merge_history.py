@@ -56,7 +56,7 @@ class Model:
             "version": self.version[customer],
             "merged_into": str(at) if at else None,
         }
-        name = "customers.merged" if at else "customers.unmerged"
+        name = "customers.customer.merged" if at else "customers.customer.unmerged"
         return Received(UUID(int=0), name, str(customer), {"access": [access]}, "customers", NOW)
 
     def past(self, customer: CustomerId) -> list[str]:
@@ -70,7 +70,7 @@ def test_ends_in_the_pasts_that_the_model_says(db: SyncDatabase, seed: int) -> N
     chance, model = random.Random(seed), Model()
     late: list[Received] = []
     for customer in CUSTOMERS:
-        db.write(HANDLERS["customers.changed"], model.point(customer, None))
+        db.write(HANDLERS["customers.customer.changed"], model.point(customer, None))
 
     for step in range(40):
         roots = [c for c in CUSTOMERS if c not in model.into]

@@ -143,7 +143,7 @@ async def test_installs_a_source_without_code_and_never_tells_its_secrets(
     assert found["credentialNames"] == ["token"]
     assert '"t0"' not in str(said)
     assert b"t0" not in bytes(house.one("SELECT credentials FROM installation"))
-    assert house.one("SELECT count(*) FROM outbox WHERE name = 'audit.recorded'") == 1
+    assert house.one("SELECT count(*) FROM outbox WHERE name = 'audit.event.recorded'") == 1
 
 
 @pytest.mark.parametrize(
@@ -380,11 +380,11 @@ async def test_links_follow_a_merge_and_go_home_after_it_is_undone(
     body = {"survivor": str(mine), "absorbed": [str(theirs)], "merge": merge, "access": []}
 
     for _ in range(2):
-        house.db.write(facts.customers_merged, a_fact("customers.merged", body))
+        house.db.write(facts.customers_merged, a_fact("customers.customer.merged", body))
     together = house.one("SELECT count(*) FROM source_record WHERE customer_id = :id", id=mine)
     undone = {"survivor": str(mine), "restored": [str(theirs)], "merge": merge, "access": []}
     for _ in range(2):
-        house.db.write(facts.customers_unmerged, a_fact("customers.unmerged", undone))
+        house.db.write(facts.customers_unmerged, a_fact("customers.customer.unmerged", undone))
 
     assert together == 2
     assert house.one("SELECT count(*) FROM source_record WHERE customer_id = :id", id=theirs) == 1
@@ -400,9 +400,13 @@ async def test_an_older_fact_about_access_changes_nothing(house: House) -> None:
         "version": 5,
     }
 
-    house.db.write(facts.customers_changed, a_fact("customers.changed", {"access": [newer]}))
+    house.db.write(
+        facts.customers_changed, a_fact("customers.customer.changed", {"access": [newer]})
+    )
     older = newer | {"owner": str(WANG), "version": 4}
-    house.db.write(facts.customers_changed, a_fact("customers.changed", {"access": [older]}))
+    house.db.write(
+        facts.customers_changed, a_fact("customers.customer.changed", {"access": [older]})
+    )
 
     assert house.one("SELECT owner_id FROM customer_access") == LIN
 
@@ -417,7 +421,9 @@ def synced(house: House, source: FakeSource, source_url: str) -> tuple[UUID, UUI
         {"id": str(id), "owner": str(owner), "department": str(SALES), "version": 1}
         for id, owner in zip(ids, (LIN, WANG), strict=True)
     ]
-    house.db.write(facts.customers_changed, a_fact("customers.changed", {"access": access}))
+    house.db.write(
+        facts.customers_changed, a_fact("customers.customer.changed", {"access": access})
+    )
     return ids[0], ids[1]
 
 

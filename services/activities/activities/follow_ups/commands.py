@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from activities.core.domain import facts
 from activities.core.domain.ids import CustomerId, FollowUpId, UserId
 from activities.core.domain.version import refuse_stale
 from activities.customers.commands import for_whom, seen
@@ -22,8 +23,9 @@ from activities.tasks.domain import task as tasks
 from activities.tasks.store import task as task_store
 from chassis import audit
 from chassis.errors import NotFound
+from chassis.fact import FactType
 from chassis.idempotency import run_idempotent
-from chassis.outbox import Fact, record
+from chassis.outbox import record
 from chassis.policy.guard import Scope
 
 
@@ -69,7 +71,7 @@ def log_follow_up(
         author = UserId(scope.actor.user_id)
         id = store.add(session, customer, author, written)
         _settle_task(session, scope, id, customer, author, written)
-        _tell(session, scope, "logged", id, customer, ())
+        _tell(session, scope, facts.FOLLOW_UP_LOGGED, id, customer, ())
         return {"id": str(id)}
 
     request = [str(customer), *words.request()]
@@ -99,7 +101,7 @@ def edit_follow_up(
         if fields:
             store.rewrite(session, id, written)
             _settle_task(session, scope, id, present.written_for, present.author, written)
-            _tell(session, scope, "edited", id, present.customer, fields)
+            _tell(session, scope, facts.FOLLOW_UP_EDITED, id, present.customer, fields)
         return {"id": str(id)}
 
     request = [str(id), expected_version, *words.request()]
@@ -138,20 +140,20 @@ def _settle_task(
 def _tell(
     session: Session,
     scope: Scope,
-    happened: str,
+    fact_type: FactType,
     id: FollowUpId,
     customer: CustomerId,
     fields: tuple[str, ...],
 ) -> None:
     record(
         session,
-        Fact(f"follow_ups.{happened}", str(id), {"customer": str(customer), "fields": [*fields]}),
+        fact_type.about(id, {"customer": str(customer), "fields": [*fields]}),
     )
     audit.record(
         session,
         audit.Entry(
             for_whom(session, scope, customer).actor,
-            "create" if happened == "logged" else "update",
+            "create" if fact_type is facts.FOLLOW_UP_LOGGED else "update",
             "FollowUp",
             str(id),
             changes={field: ["***", "***"] for field in fields},

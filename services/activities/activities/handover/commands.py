@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from activities.core.domain import facts
 from activities.core.domain.ids import TaskId, UserId
 from activities.handover import store
 from activities.handover.domain import taker
@@ -20,7 +21,7 @@ from activities.tasks.domain.task import Happening
 from activities.tasks.store import task_event
 from chassis import audit
 from chassis.actor import Actor
-from chassis.outbox import Fact, record
+from chassis.outbox import record
 from chassis.policy.rules import Snapshot
 
 BATCH = 500
@@ -75,7 +76,7 @@ def _carry_out(session: Session, one: HandoverRow, given: Sequence[tuple[TaskId,
     task_event.happened(session, ids, Happening.REASSIGNED, actor=one.actor)
     for task, to in given:
         body = {"assignee": str(to), "fields": ["assignee"]}
-        record(session, Fact(f"tasks.{Happening.REASSIGNED.value}", str(task), body))
+        record(session, facts.TASK_REASSIGNED.about(task, body))
     audit.record_all(
         session,
         [

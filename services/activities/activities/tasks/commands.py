@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
+from activities.core.domain import facts
 from activities.core.domain.ids import CustomerId, FollowUpId, TaskId, UserId
 from activities.core.domain.version import refuse_stale
 from activities.customers.commands import for_whom, seen
@@ -34,7 +35,7 @@ from activities.tasks.store.task import TaskRow
 from chassis import audit, telemetry
 from chassis.errors import NotFound
 from chassis.idempotency import run_idempotent
-from chassis.outbox import Fact, record
+from chassis.outbox import record
 from chassis.policy.guard import Scope
 
 REMINDED_AT_ONCE = 200
@@ -140,7 +141,7 @@ def remind(session: Session, limit: int = REMINDED_AT_ONCE) -> int:
                 "assignee": str(task.assignee),
                 "due_at": task.due_at.isoformat(),
             }
-            record(session, Fact("tasks.due", str(task.id), body))
+            record(session, facts.TASK_FELL_DUE.about(task.id, body))
     return len(due)
 
 
@@ -165,7 +166,7 @@ def write_down(
     )
     task_event.happened(session, [id], Happening.CREATED, actor=creator)
     body = {"customer": str(customer), "assignee": str(assignee)}
-    record(session, Fact("tasks.created", str(id), body))
+    record(session, facts.TASK_CREATED.about(id, body))
     proof = for_whom(session, scope, customer)
     audit.record(
         session, audit.Entry(proof.actor, "create", "Task", str(id), policy_version=scope.version)
@@ -239,7 +240,7 @@ def _tell(
     actor = UserId(scope.actor.user_id)
     task_event.happened(session, [present.id], happening, actor=actor)
     body = {"customer": str(present.customer), "fields": [*changes]}
-    record(session, Fact(f"tasks.{happening.value}", str(present.id), body))
+    record(session, facts.TASK_CHANGES[happening.value].about(present.id, body))
     audit.record(
         session,
         audit.Entry(

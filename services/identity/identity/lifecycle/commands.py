@@ -17,8 +17,10 @@ from sqlalchemy.orm import Session
 
 from chassis import audit
 from chassis.errors import BadInput
-from chassis.outbox import Fact, record
+from chassis.fact import FactType
+from chassis.outbox import record
 from chassis.policy.guard import Scope
+from identity.core.domain import facts
 from identity.core.domain.ids import DepartmentId, UserId
 from identity.directory.store import api_client as keys, directory
 from identity.lifecycle import domain, store
@@ -32,9 +34,6 @@ from identity.policy.commands import policy
 from identity.sign_in.domain.session import Ending
 from identity.sign_in.store import session as sessions
 from identity.temporary.store import delegation as delegations, emergency_access as emergencies
-
-LEFT = "identity.user_off_boarded"
-MOVED = "identity.user_changed_job"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ def off_board(session: Session, scope: Scope, whose: UserId, plan: Plan, *, dry_
     directory.leave_groups(session, whose)
     policy.keep_a_way_back(session, scope.actor, field="userId")
     id = store.add(session, whose, Kind.LEAVES, told, found, by)
-    _tell(session, scope, LEFT, id, whose, told, found, action="off_board")
+    _tell(session, scope, facts.USER_OFF_BOARDED, id, whose, told, found, action="off_board")
     return Done(whose, Kind.LEAVES, found, id)
 
 
@@ -122,7 +121,7 @@ def change_job(
     change = Change(department=department, roles=tuple(roles) if roles is not None else None)
     users_commands.update_user(session, scope, whose, change, None)
     id = store.add(session, whose, Kind.CHANGES_JOB, told, found, by)
-    _tell(session, scope, MOVED, id, whose, told, found, action="change_job")
+    _tell(session, scope, facts.USER_TRANSFERRED, id, whose, told, found, action="change_job")
     return Done(whose, Kind.CHANGES_JOB, found, id)
 
 
@@ -159,7 +158,7 @@ def _heads(session: Session, *, but: UserId) -> dict[DepartmentId, UserId]:
 def _tell(
     session: Session,
     scope: Scope,
-    name: str,
+    fact_type: FactType,
     id: UUID,
     whose: UserId,
     told: dict[str, Any],
@@ -175,7 +174,7 @@ def _tell(
         "plan": told,
         "policy_version": version,
     }
-    record(session, Fact(name, str(whose), body))
+    record(session, fact_type.about(whose, body))
     audit.record(
         session,
         audit.Entry(

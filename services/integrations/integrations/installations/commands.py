@@ -11,7 +11,7 @@ from sqlalchemy import func, insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from chassis import audit, outbox
+from chassis import audit
 from chassis.errors import BadInput, Conflict, NotFound
 from chassis.policy.guard import Scope
 from integrations.core.domain.seal import Seal
@@ -218,7 +218,6 @@ def _keep_revision(
 
 
 def _tell(session: Session, scope: Scope, what: str, id: UUID, changes: dict[str, Any]) -> None:
-    outbox.record(session, outbox.Fact(what, str(id), {"id": str(id)}))
     audit.record(
         session,
         audit.Entry(

@@ -224,7 +224,7 @@ def test_facts_tell_others_who_may_see_what_now(db: SyncDatabase) -> None:
     facts = db.read(lambda s: [tuple(row) for row in s.execute(text(sql))])
 
     (first, body), (second, undone) = facts
-    assert (first, second) == ("customers.merged", "customers.unmerged")
+    assert (first, second) == ("customers.customer.merged", "customers.customer.unmerged")
     assert body["survivor"] == str(one)
     assert body["absorbed"] == undone["restored"] == [str(other)]
     redirects = {row["id"]: row["merged_into"] for row in body["access"]}

@@ -23,8 +23,9 @@ from chassis.errors import (
     Throttled,
 )
 from chassis.idempotency import run_idempotent
-from chassis.outbox import Fact, record
+from chassis.outbox import record
 from chassis.policy.guard import Permissions, Scope
+from customers.core.domain import facts
 from customers.core.domain.ids import new_id
 from customers.exports import store
 from customers.exports.domain import customer_export as domain
@@ -49,7 +50,6 @@ from customers.pool.store.customer import Search
 from customers.settings import CustomersSettings
 
 OBJECT = "CustomerExport"
-CHANGED = "customers.export_changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,7 +330,7 @@ def tell_status(session: Session, id: UUID) -> None:
         "sensitive": row.sensitive,
         "by": str(by) if by else None,
     }
-    record(session, Fact(CHANGED, str(id), body))
+    record(session, facts.EXPORT_CHANGED.about(id, body))
 
 
 def _not_now(row: ExportRow) -> Conflict:

@@ -21,8 +21,9 @@ from sqlalchemy.orm import Session
 from chassis import telemetry
 from chassis.actor import Actor
 from chassis.errors import BadInput, Conflict, Denied, HuichiError, NotFound
-from chassis.outbox import Fact, record
+from chassis.outbox import record
 from chassis.policy.guard import Guard, RowAccess, Scope
+from customers.core.domain import facts
 from customers.core.domain.ids import new_id
 from customers.pool.commands import tell
 from customers.pool.commands.hold import beliefs_about, keep, refuse_stale
@@ -252,7 +253,7 @@ def _carry_out(
         "merge": str(done.id),
         "access": customer_store.access_rows(session, [survivor, *absorbed, *redirected]),
     }
-    record(session, Fact(tell.MERGED, str(survivor), body))
+    record(session, facts.CUSTOMER_MERGED.about(survivor, body))
     proof = tell.for_whom(session, scope, survivor)
     tell.audited(session, proof, str(survivor), {"absorbed": [None, [str(id) for id in absorbed]]})
 
@@ -344,7 +345,7 @@ def _take_apart(
         "merge": str(done.id),
         "access": customer_store.access_rows(session, touched),
     }
-    record(session, Fact(tell.UNMERGED, str(holder.id), body))
+    record(session, facts.CUSTOMER_UNMERGED.about(holder.id, body))
     proof = tell.for_whom(session, scope, holder.id)
     tell.audited(
         session, proof, str(holder.id), {"restored": [None, [str(id) for id in done.absorbed]]}

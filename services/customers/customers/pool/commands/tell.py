@@ -9,8 +9,9 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from chassis import audit
-from chassis.outbox import Fact, record
+from chassis.outbox import record
 from chassis.policy.guard import Scope, redact
+from customers.core.domain import facts
 from customers.pool.domain.fields import (
     EMAIL_COORDINATE,
     FIELDS,
@@ -19,9 +20,6 @@ from customers.pool.domain.fields import (
 )
 from customers.pool.store import customer as store
 
-CHANGED = "customers.changed"
-MERGED = "customers.merged"
-UNMERGED = "customers.unmerged"
 BATCH = 500
 
 
@@ -31,7 +29,7 @@ def changed(session: Session, ids: Iterable[UUID]) -> None:
     for start in range(0, len(wanted), BATCH):
         some = wanted[start : start + BATCH]
         body = {"access": store.access_rows(session, some)}
-        record(session, Fact(CHANGED, str(some[0]), body))
+        record(session, facts.CUSTOMER_CHANGED.about(some[0], body))
 
 
 def audited(

@@ -185,7 +185,7 @@ class ApiClientMutation:
             await ctx.write(sessions.note_refused, None)
             return SignInPayload(errors=[user_error(problem, ctx.locale)])
         token = await office.access_token(
-            ctx.db, found.user, found.session, ctx.runtime.ended, lasts=found.lasts
+            ctx.db, found.user, found.session, ctx.runtime.revoked_sessions, lasts=found.lasts
         )
         return SignInPayload(
             access_token=token.text,

@@ -18,9 +18,10 @@ from sqlalchemy.orm import Session
 from chassis import audit
 from chassis.errors import BadInput, Conflict, Denied, HuichiError, NotFound
 from chassis.idempotency import run_idempotent
-from chassis.outbox import Fact, record
+from chassis.outbox import record
 from chassis.policy.guard import Scope
 from chassis.policy.rules import Rule
+from identity.core.domain import facts
 from identity.core.domain.ids import ChangesetId, RuleId, UserId
 from identity.core.domain.text import optional, required
 from identity.core.domain.version import refuse_stale
@@ -402,7 +403,7 @@ def _tell(
     version: int | None = None,
 ) -> None:
     author = _present(session, id).author
-    record(session, Fact("changesets.changed", str(id), {"action": action, "user": str(author)}))
+    record(session, facts.CHANGESET_CHANGED.about(id, {"action": action, "user": str(author)}))
     audit.record(
         session,
         audit.Entry(

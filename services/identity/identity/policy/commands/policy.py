@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 
 from chassis.actor import Actor
 from chassis.errors import BadInput, Denied
-from chassis.outbox import Fact, record
+from chassis.outbox import record
 from chassis.policy.guard import Permissions, compile_rules
 from chassis.policy.rules import Snapshot
+from identity.core.domain import facts
 from identity.core.domain.ids import UserId
 from identity.core.domain.version import refuse_stale
 from identity.people.store import user as users
@@ -32,7 +33,7 @@ def changed(session: Session, what: str) -> int:
     """Count the version up and record the fact; `what` names the kind of change."""
     version = store.bump(session)
     body = {"version": version, "what": what}
-    record(session, Fact("policy.changed", str(version), body))
+    record(session, facts.POLICY_CHANGED.about(version, body))
     return version
 
 

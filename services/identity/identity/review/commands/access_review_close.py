@@ -13,15 +13,16 @@ from sqlalchemy.orm import Session
 
 from chassis import audit
 from chassis.errors import Conflict, Denied
-from chassis.outbox import Fact, record
+from chassis.outbox import record
 from chassis.policy.guard import Scope
+from identity.core.domain import facts
 from identity.core.domain.ids import AccessReviewId, ChangesetId, RuleId, UserId
 from identity.people.store import user as users
 from identity.policy.commands import changeset as changesets, policy
 from identity.policy.commands.changeset import Wanted
 from identity.policy.store import role as roles, rule as rules
 from identity.review import store
-from identity.review.commands.access_review import ENDED, OBJECT, digest, opened, report
+from identity.review.commands.access_review import OBJECT, digest, opened, report
 from identity.review.domain import ReviewDecision, ReviewKind, ReviewStatus
 from identity.review.store import ItemRow, ReviewRow
 
@@ -96,7 +97,7 @@ def close(
             policy_version=version or scope.version,
         ),
     )
-    record(session, Fact(ENDED, str(id), {}))
+    record(session, facts.ACCESS_REVIEW_CLOSED.about(id, {}))
     return Closing(counted, losers, made, version)
 
 

@@ -74,7 +74,7 @@ async def signed(ctx: IdentityContext, opened: Opened | Asked) -> SignInPayload:
     if isinstance(opened, Asked):
         return SignInPayload(needs=opened.need, passkey_options=opened.passkey_options)
     token = await ctx.loaders.office.access_token(
-        ctx.db, opened.user, opened.session, ctx.runtime.ended
+        ctx.db, opened.user, opened.session, ctx.runtime.revoked_sessions
     )
     return SignInPayload(
         access_token=token.text,

@@ -9,7 +9,8 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from chassis import audit
-from chassis.outbox import Fact, record
+from chassis.outbox import record
+from identity.core.domain import facts
 from identity.people.store import user as users
 from identity.policy.commands import policy
 from identity.sign_in.domain.session import Ending
@@ -47,5 +48,5 @@ def remind(session: Session) -> int:
     soon = store.claim_ending(session, REMINDED_DAYS)
     for one in soon:
         body = {"until": one.until.isoformat(), "days": one.days, **users.told(session, one.user)}
-        record(session, Fact("users.access_ending", str(one.user), body))
+        record(session, facts.ACCESS_END_ANNOUNCED.about(one.user, body))
     return len(soon)

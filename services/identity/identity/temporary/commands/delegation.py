@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 from chassis import audit
 from chassis.errors import Conflict, Denied, NotFound
 from chassis.idempotency import run_idempotent
-from chassis.outbox import Fact, record
+from chassis.outbox import record
 from chassis.policy.guard import RowAccess, Scope
+from identity.core.domain import facts
 from identity.core.domain.ids import DelegationId, UserId
 from identity.people.domain.user import Kind
 from identity.people.store import user as users
@@ -66,7 +67,7 @@ def delegate(session: Session, scope: Scope, draft: Draft, key: str | None = Non
         }
         _tell(session, scope, id, "create", changes)
         told = {"giver": str(draft.giver), "taker": str(draft.taker)}
-        record(session, Fact("delegations.given", str(id), told))
+        record(session, facts.DELEGATION_GRANTED.about(id, told))
         return {"id": str(id)}
 
     request = [

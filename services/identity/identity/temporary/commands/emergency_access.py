@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 from chassis import audit
 from chassis.errors import Conflict, NotFound
 from chassis.idempotency import run_idempotent
-from chassis.outbox import Fact, record
+from chassis.outbox import record
 from chassis.policy.guard import Scope
+from identity.core.domain import facts
 from identity.core.domain.ids import EmergencyAccessId, UserId
 from identity.people.store import user as users
 from identity.policy.commands import policy
@@ -36,7 +37,7 @@ def take(
         changes = {"customer": [None, str(customer)], "minutes": [None, str(minutes)]}
         version = _changed(session, scope, id, "take", changes, purpose=why)
         told = {**users.told(session, me), "customer": str(customer), "policy_version": version}
-        record(session, Fact("emergency_access.taken", str(id), told))
+        record(session, facts.EMERGENCY_ACCESS_TAKEN.about(id, told))
         return {"id": str(id)}
 
     request = [str(customer), reason, minutes]
@@ -86,9 +87,9 @@ def review(
             policy_version=scope.version,
         ),
     )
-    record(session, Fact("emergency_access.reviewed", str(id), {"verdict": verdict.value}))
+    record(session, facts.EMERGENCY_ACCESS_REVIEWED.about(id, {"verdict": verdict.value}))
     if verdict is Verdict.OBJECTED:
-        record(session, Fact("emergency_access.objected", str(id), {"user": str(found.user)}))
+        record(session, facts.EMERGENCY_ACCESS_OBJECTED.about(id, {"user": str(found.user)}))
     return id
 
 

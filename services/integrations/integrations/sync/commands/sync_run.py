@@ -15,7 +15,7 @@ from sqlalchemy import and_, exists, func, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from chassis import audit, outbox
+from chassis import audit
 from chassis.db import among
 from chassis.errors import BadInput, Conflict
 from chassis.policy.guard import Scope
@@ -292,16 +292,13 @@ def _end(session: Session, id: UUID, fence: int, status: RunStatus, **more: Any)
         .values(
             status=status.value, finished_at=func.now(), lease_until=None, not_before=None, **more
         )
-        .returning(sync_run.c.installation_id)
+        .returning(sync_run.c.id)
     ).scalar_one_or_none()
     if ended is None:
         raise Lost
-    body = {"id": str(id), "installation": str(ended), "status": status.value}
-    outbox.record(session, outbox.Fact("sync.finished", str(id), body))
 
 
 def _tell(session: Session, scope: Scope, what: str, run: UUID) -> None:
-    outbox.record(session, outbox.Fact(what, str(run), {"id": str(run)}))
     audit.record(
         session, audit.Entry(scope.actor, what, "SyncRun", str(run), policy_version=scope.version)
     )
