@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from copy import deepcopy
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -281,6 +282,19 @@ def test_whatever_is_edited_is_found(data: st.DataObject) -> None:
     last = [line["signed"] for line in whole if line["type"] == "seal"][-1]
     same = [canonical(line) for line in lines] == [canonical(line) for line in whole]
     assert bool(found(lines, last)) is not same
+
+
+def test_a_claimed_size_costs_no_memory() -> None:
+    lines = deepcopy(a_ledger())
+    lines[1]["header"]["size"] = 10**12
+    tracemalloc.start()
+
+    findings = found(lines)
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert findings
+    assert peak < 10_000_000
 
 
 @settings(max_examples=150, deadline=None)
