@@ -20,8 +20,8 @@ from chassis.errors import BadInput, LimitExceeded, Throttled
 from chassis.policy.rules import Member, Rule
 from chassis.spreadsheet import reading as spreadsheet
 from chassis.stream import Received
-from customers.exports import store
-from customers.exports.commands import customer_export as commands, customer_export_file as files
+from customers.exports.commands import decision as commands, file as files
+from customers.exports.store import customer_export as store
 from customers.facts import HANDLERS
 from customers.pool.store.customer import Search
 from tests.customers.exporting import (

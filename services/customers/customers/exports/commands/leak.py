@@ -11,11 +11,11 @@ from chassis import audit
 from chassis.errors import BadInput
 from chassis.policy.guard import Scope
 from chassis.spreadsheet import reading as spreadsheet
-from customers.exports import store
 from customers.exports.domain import leak
 from customers.exports.domain.leak import Suspect
 from customers.exports.domain.watermark import Mark, plain
-from customers.exports.store import Holding
+from customers.exports.store import customer_export as store
+from customers.exports.store.customer_export import Holding
 from customers.pool.domain import name as names
 
 OBJECT = "CustomerExport"

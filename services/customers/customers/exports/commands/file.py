@@ -21,12 +21,12 @@ from chassis.actor import Actor
 from chassis.errors import Conflict, Denied, Gone, LimitExceeded
 from chassis.policy.guard import Permissions, Scope
 from chassis.policy.row_scopes import Stand
-from customers.exports import store
-from customers.exports.commands.customer_export import OBJECT, scopes, search_of, seen, tell_status
-from customers.exports.commands.customer_export_lines import Lines, sheet
+from customers.exports.commands.decision import OBJECT, scopes, search_of, seen, tell_status
+from customers.exports.commands.lines import Lines, sheet
 from customers.exports.domain import customer_export as domain
 from customers.exports.domain.customer_export import READY, RUNNING, Column, Ticket
-from customers.exports.store import ExportRow
+from customers.exports.store import customer_export as store
+from customers.exports.store.customer_export import ExportRow
 from customers.pool.store import customer as customers
 
 BATCH = 500

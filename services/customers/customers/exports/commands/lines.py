@@ -15,7 +15,7 @@ from chassis.policy.guard import Permissions, Scope, Visibility
 from chassis.spreadsheet.reading import safe
 from customers.exports.domain import watermark
 from customers.exports.domain.customer_export import CSV, Column
-from customers.exports.store import ExportRow
+from customers.exports.store.customer_export import ExportRow
 from customers.pool.domain.fields import EMAIL_COORDINATE, MOBILE_COORDINATE
 from customers.pool.store import contact as contacts, tag as tags
 from customers.pool.store.contact import ContactRow

@@ -34,15 +34,17 @@ from customers.imports.domain.import_job import (
 )
 from customers.imports.domain.sheet_mapping import Columns, Wrong
 from customers.imports.store import ImportRow
-from customers.pool.commands import tell
 from customers.pool.commands.absorb import absorb_prepared
 from customers.pool.commands.absorb_write import Ownership
-from customers.pool.commands.hold import department_of
+from customers.pool.commands.audit_trail import record_audit
+from customers.pool.commands.locked_customer import (
+    active_department,
+)
 from customers.pool.commands.match import kinds_in_clear, refuse_curiosity
 from customers.pool.domain.fields import KINDS, text as text_rule
 from customers.pool.domain.match import FIELD_OF, KeyKind
 from customers.pool.domain.outcome import Outcome, Rejected
-from customers.pool.domain.record import MANUAL, Prepared, Source
+from customers.pool.domain.record import MANUAL, VALUE_ID_PREFIXES, Prepared, Source
 
 SYSTEM = "spreadsheet"
 FileRow = tuple[int, dict[str, str], list[str]]
@@ -96,7 +98,7 @@ def _create(session: Session, scope: Scope, wish: Wish, snapshot: Snapshot | Non
         raise BadInput("kind is unknown.", "kind 无效。", field="kind")
     for target in (wish.mapping or {}).values():
         sheet_mapping.target_called(target)
-    department = department_of(snapshot, wish.owner_id, "ownerId") if wish.owner_id else None
+    department = active_department(snapshot, wish.owner_id, "ownerId") if wish.owner_id else None
     if not scope.sees(RowAccess(wish.owner_id, department)):
         raise Denied(
             "The policy does not let you import customers for this owner.",
@@ -124,7 +126,7 @@ def _create(session: Session, scope: Scope, wish: Wish, snapshot: Snapshot | Non
         },
         secrets.token_bytes(32),
     )
-    tell.audited(session, scope, f"import:{id}", {"file": [None, name]})
+    record_audit(session, scope, f"import:{id}", {"file": [None, name]})
     return id
 
 
@@ -207,7 +209,7 @@ def start(session: Session, scope: Scope, id: UUID) -> UUID:
             version=row.version,
         )
     store.queue(session, id, telemetry.traceparent(), telemetry.trace_id())
-    tell.audited(session, scope, f"import:{id}", {"status": [row.status, QUEUED]})
+    record_audit(session, scope, f"import:{id}", {"status": [row.status, QUEUED]})
     return id
 
 
@@ -217,7 +219,7 @@ def cancel(session: Session, scope: Scope, id: UUID) -> UUID:
     if row.status in (DONE, FAILED, CANCELLED):
         return id
     store.finish(session, id, CANCELLED, None)
-    tell.audited(session, scope, f"import:{id}", {"status": [row.status, CANCELLED]})
+    record_audit(session, scope, f"import:{id}", {"status": [row.status, CANCELLED]})
     return id
 
 
@@ -308,7 +310,7 @@ def _absorbed(
     if dry_run:
         kinds = kinds_in_clear(scope)
         ready = [(number, _compared_by(kinds, record)) for number, record in ready]
-    department = department_of(snapshot, row.owner_id, "ownerId") if row.owner_id else None
+    department = active_department(snapshot, row.owner_id, "ownerId") if row.owner_id else None
     outcomes = absorb_prepared(
         session,
         scope,
@@ -324,7 +326,7 @@ def _absorbed(
 
 def _compared_by(kinds: frozenset[KeyKind], record: Prepared) -> Prepared:
     made, _, of = record.external_id.partition(":")
-    known = kinds.issuperset(FIELD_OF) or made not in sheet_mapping.MADE_OF_VALUES
+    known = kinds.issuperset(FIELD_OF) or made not in VALUE_ID_PREFIXES
     keys = frozenset(key for key in record.keys if key.kind in kinds)
     return replace(record, keys=keys, external_id=record.external_id if known else f"?{of}")
 

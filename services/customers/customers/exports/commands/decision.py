@@ -27,7 +27,6 @@ from chassis.outbox import record
 from chassis.policy.guard import Permissions, Scope
 from customers.core.domain import facts
 from customers.core.domain.ids import new_id
-from customers.exports import store
 from customers.exports.domain import customer_export as domain
 from customers.exports.domain.customer_export import (
     CANCELLED,
@@ -43,7 +42,8 @@ from customers.exports.domain.customer_export import (
     Column,
 )
 from customers.exports.domain.watermark import KEY_BYTES
-from customers.exports.store import ExportRow, Used
+from customers.exports.store import customer_export as store
+from customers.exports.store.customer_export import ExportRow, Used
 from customers.pool.domain.fields import text as text_rule
 from customers.pool.store import customer as customers
 from customers.pool.store.customer import Search
