@@ -16,7 +16,7 @@ from activities.customers.commands import project
 from activities.customers.store import Access
 from activities.handover import commands as handover
 from activities.notifications import store as notification
-from activities.notifications.commands import tell
+from activities.notifications.commands import notify
 from activities.notifications.domain.notification import ANSWERS, Kind
 from chassis.stream import Handler, Received
 
@@ -58,7 +58,7 @@ def changeset_changed(session: Session, fact: Received) -> None:
     notification.settle(session, Kind.CHANGESET_WAITING, UUID(fact.subject))
     if action in ("approve", "return"):
         author, details = UUID(fact.body["user"]), {"approved": action == "approve"}
-        tell(session, fact, Kind.CHANGESET_ANSWERED, subject=None, to=author, details=details)
+        notify(session, fact, Kind.CHANGESET_ANSWERED, subject=None, to=author, details=details)
 
 
 def emergency_taken(session: Session, fact: Received) -> None:
@@ -69,7 +69,7 @@ def emergency_taken(session: Session, fact: Received) -> None:
 def delegation_given(session: Session, fact: Received) -> None:
     """Notify the user who stands in for a colleague."""
     giver, taker = UUID(fact.body["giver"]), UUID(fact.body["taker"])
-    tell(session, fact, Kind.DELEGATION, subject=giver, to=taker)
+    notify(session, fact, Kind.DELEGATION, subject=giver, to=taker)
 
 
 def export_changed(session: Session, fact: Received) -> None:
@@ -82,12 +82,14 @@ def export_changed(session: Session, fact: Received) -> None:
     notification.settle(session, Kind.EXPORT_WAITING, UUID(fact.subject))
     whose, by = UUID(fact.body["user"]), _uuid(fact.body["by"])
     if status in ANSWERS and by != whose:
-        tell(session, fact, Kind.EXPORT_ANSWERED, subject=by, to=whose, details={"status": status})
+        notify(
+            session, fact, Kind.EXPORT_ANSWERED, subject=by, to=whose, details={"status": status}
+        )
 
 
 def review_waiting(session: Session, fact: Received) -> None:
     """Notify the reviewer of an access review."""
-    tell(session, fact, Kind.ACCESS_REVIEW, subject=None, to=UUID(fact.body["reviewer"]))
+    notify(session, fact, Kind.ACCESS_REVIEW, subject=None, to=UUID(fact.body["reviewer"]))
 
 
 def review_signed_off(session: Session, fact: Received) -> None:
@@ -129,7 +131,7 @@ HANDLERS: Mapping[str, Handler] = {
 
 def _tell(session: Session, fact: Received, kind: Kind, details: Mapping[str, Any]) -> None:
     """Notify all who may act on it and see the user that it concerns."""
-    tell(
+    notify(
         session,
         fact,
         kind,

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from activities.facts import HANDLERS
-from activities.notifications.tasks import SEND, define, send_due
+from activities.notifications.tasks import SEND, define, kinds_of, send_due
 from activities.settings import ActivitiesSettings
 from chassis.db import SyncDatabase
 from chassis.settings import BadSettings
@@ -156,4 +156,4 @@ def test_nothing_is_scheduled_without_an_address() -> None:
 
 def test_an_unknown_kind_stops_the_start() -> None:
     with pytest.raises(BadSettings, match="NOTIFY_KINDS: ALERTS is none of ACCESS_ALERT"):
-        _ = settings("https://robot.test/", notify_kinds="ALERTS").notified_kinds
+        kinds_of(settings("https://robot.test/", notify_kinds="ALERTS"))

@@ -16,7 +16,7 @@ import pytest
 
 from activities.core.domain.ids import CustomerId
 from activities.facts import HANDLERS
-from activities.follow_ups.commands import Words, log_follow_up
+from activities.follow_ups.commands import FollowUpRequest, log_follow_up
 from activities.follow_ups.domain import Channel
 from activities.follow_ups.store import FollowUpRow
 from activities.timeline import store as timeline
@@ -82,7 +82,9 @@ def test_ends_in_the_pasts_that_the_model_says(db: SyncDatabase, seed: int) -> N
         else:
             customer = chance.choice(CUSTOMERS)
             model.written[customer].append(f"{step:03}")
-            words = Words(Channel.CALL, f"{step:03}", NOW + timedelta(minutes=step), None, None)
+            words = FollowUpRequest(
+                Channel.CALL, f"{step:03}", NOW + timedelta(minutes=step), None, None
+            )
             proof = scope(LEAD, "FollowUp", "create")
             db.write(log_follow_up, proof, customer, words, NOW + timedelta(days=1))
         if chance.random() < 0.3:  # some facts arrive now, in any order, some of them twice
@@ -93,7 +95,7 @@ def test_ends_in_the_pasts_that_the_model_says(db: SyncDatabase, seed: int) -> N
     for fact in [*late, *late]:
         db.write(HANDLERS[fact.name], fact)
 
-    ask = timeline.Ask(scope(LEAD, "FollowUp"), None, Window(100))
+    ask = timeline.Selection(scope(LEAD, "FollowUp"), None, Window(100))
     pages = db.read(timeline.of_customers, ask, CUSTOMERS)
     found = [[row.summary for row in page.rows if isinstance(row, FollowUpRow)] for page in pages]
     assert found == [model.past(customer) for customer in CUSTOMERS]
