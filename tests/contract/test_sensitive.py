@@ -133,7 +133,8 @@ def nobody(service: str) -> Context[Any]:
     guard.swap(Snapshot(1, (), {}, {me: Member(None, ())}))
     ctx: Context[Any] = Context(db=NoDoor(), guard=guard, actor=Actor(me))  # type: ignore[arg-type]  # stands for it
     more = (None,) if service == "identity" else ()
-    ctx.loaders = import_module(f"{service}.core.api.loaders").Loaders(ctx, *more)
+    if service != "integrations":
+        ctx.loaders = import_module(f"{service}.core.api.loaders").Loaders(ctx, *more)
     return ctx
 
 
