@@ -47,7 +47,7 @@ compose-env: runtime ## write .env with generated secrets for docker compose
 	@$(BIN)/python -m onebox.compose env
 
 compose-test: dev ## run the containers with a real engine and locally made base images (Debian, root)
-	@$(BIN)/python -m onebox.compose test
+	@$(BIN)/python -m onebox.compose_test
 
 lock: dev ## renew requirements*.lock from pyproject.toml
 	@$(PYTHON) deploy/bootstrap.py lock

@@ -9,28 +9,28 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from chassis.stream import Handler, Received
-from integrations.access.commands import Access, project
-from integrations.records.commands import move, move_back
+from integrations.access.commands import Access, project_access
+from integrations.records.commands import move_links, move_links_back
 
 LISTENS_TO = ("customers",)
 
 
 def customers_changed(session: Session, fact: Received) -> None:
     """Update who may see the customers of the fact."""
-    project(session, [_access(row) for row in fact.body.get("access") or ()])
+    project_access(session, [_access(row) for row in fact.body.get("access") or ()])
 
 
 def customers_merged(session: Session, fact: Received) -> None:
     """Move the source records of merged customers to the survivor."""
     customers_changed(session, fact)
     absorbed = [UUID(id) for id in fact.body["absorbed"]]
-    move(session, UUID(fact.body["merge"]), UUID(fact.body["survivor"]), absorbed)
+    move_links(session, UUID(fact.body["merge"]), UUID(fact.body["survivor"]), absorbed)
 
 
 def customers_unmerged(session: Session, fact: Received) -> None:
     """Move source records back where a merge had found them."""
     customers_changed(session, fact)
-    move_back(session, UUID(fact.body["merge"]), UUID(fact.body["survivor"]))
+    move_links_back(session, UUID(fact.body["merge"]), UUID(fact.body["survivor"]))
 
 
 HANDLERS: Mapping[str, Handler] = {

@@ -1,6 +1,7 @@
-"""Everything a page of a run leaves behind, in one transaction: links, records, dead letters,
-counters, and the checkpoint to go on from. All of it or nothing, so a crash costs one page of work
-and no record."""
+"""Commit one page of a run in one transaction: records, links, dead letters, counters, checkpoint.
+
+All of it or nothing is written, so a crash costs one page of work and no record.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +17,17 @@ from sqlalchemy.orm import Session
 
 from chassis.db import among
 from integrations.core.domain.failure import Fatal
+from integrations.records.domain import Stage
 from integrations.records.store.dead_letter import dead_letter
 from integrations.records.store.source_record import source_record
-from integrations.sync.commands.sync_run import hold
-from integrations.sync.domain import Counters, Stage
+from integrations.sync.commands.lease import lock_leased
+from integrations.sync.domain import Counters
 from integrations.sync.store import SyncRunRow, sync_page, sync_run
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """One record that was delivered (or taken note of) and what became of it."""
+class StoredRecord:
+    """A record that was delivered, with the receipt of the customer pool."""
 
     id: UUID
     external_id: str
@@ -43,8 +45,8 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftAside:
-    """One record that could not be used."""
+class FailedRecord:
+    """A record that becomes a dead letter."""
 
     record_key: str
     external_id: str | None
@@ -57,43 +59,44 @@ class LeftAside:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """The work of one page."""
+class PageResult:
+    """The result of one page."""
 
     stream: str
-    asked_at: Any
-    """The position the page was asked at."""
-    next: Any
-    """Where to go on; nothing when the stream is read to its end."""
+    position: Any
+    """The position the page was read at."""
+    next_position: Any
+    """The position to continue at; `None` at the end of the stream."""
     counters: Counters
     fetched: int
     delivered: int
     total: int | None
-    kept: Sequence[Kept] = ()
+    records: Sequence[StoredRecord] = ()
     seen: Sequence[str] = ()
-    """External ids that had nothing new, where being seen matters."""
-    settled: Sequence[str] = ()
-    """Record keys whose dead letters are settled by this page."""
-    left_aside: Sequence[LeftAside] = ()
+    """External ids of listed records, where the run detects deletions."""
+    resolved: Sequence[str] = ()
+    """Record keys whose dead letters this page resolves."""
+    failed: Sequence[FailedRecord] = ()
     watermark: Any = None
     keep_first_watermark: bool = True
     next_stream: str | None = None
     whole: bool = True
     reason: tuple[str, str, str] | None = None
+    """Code, English and Chinese text of the reason for which the stream is not complete."""
     timings: dict[str, int] = field(default_factory=dict)
-    trace_id: str | None = None
+    """Milliseconds of the steps `fetch`, `map` and `deliver`."""
 
 
-def commit_page(session: Session, run: UUID, fence: int, done: Done) -> SyncRunRow:
-    """The page is done. Raises `Lost` when somebody else has the run by now."""
-    present = hold(session, run, fence)
-    _keep_records(session, present, done)
-    _note_seen(session, present, done)
-    _settle(session, present, done)
-    _leave_aside(session, present, done)
-    _note_page(session, present, done)
-    _checkpoint(session, present, done)
-    return hold(session, run, fence)
+def commit_page(session: Session, run: UUID, fence: int, result: PageResult) -> SyncRunRow:
+    """Write the result of a page and return the new state of the run. Raises `LeaseLost`."""
+    present = lock_leased(session, run, fence)
+    _store_records(session, present, result)
+    _mark_seen(session, present, result)
+    _resolve_dead_letters(session, present, result)
+    _store_dead_letters(session, present, result)
+    _store_page(session, present, result)
+    _checkpoint(session, present, result)
+    return lock_leased(session, run, fence)
 
 
 _UPSERT = text(
@@ -123,33 +126,33 @@ _UPSERT = text(
         THEN source_record.attempts + 1 ELSE 1 END
     """
 )
-_COLUMNS = tuple(Kept.__dataclass_fields__)
+_COLUMNS = tuple(StoredRecord.__dataclass_fields__)
 
 
-def _keep_records(session: Session, run: SyncRunRow, done: Done) -> None:
-    if not done.kept:
+def _store_records(session: Session, run: SyncRunRow, result: PageResult) -> None:
+    if not result.records:
         return
-    # Rows are locked in one order everywhere, so that two runs never wait for each other.
-    kept = sorted(done.kept, key=lambda record: record.id)
+    # Rows are locked in one order everywhere, so that two runs cannot deadlock.
+    records = sorted(result.records, key=lambda record: record.id)
     columns: dict[str, Any] = {
-        name: [getattr(record, name) for record in kept] for name in _COLUMNS
+        name: [getattr(record, name) for record in records] for name in _COLUMNS
     }
     session.execute(
         _UPSERT,
         columns
         | {
             "installation": run.installation_id,
-            "stream": done.stream,
+            "stream": result.stream,
             "revision": run.revision,
             "run": run.id,
             "trace": run.trace_id,
         },
     )
-    # A merge may have been told of between the delivery and this commit.
-    session.execute(_FOLLOW, {"ids": columns["id"]})
+    # The fact of a merge may have arrived between the delivery and this commit.
+    session.execute(_FOLLOW_MERGES, {"ids": columns["id"]})
 
 
-_FOLLOW = text(
+_FOLLOW_MERGES = text(
     """
     UPDATE source_record s SET customer_id = a.merged_into FROM customer_access a
     WHERE s.id = ANY(CAST(:ids AS uuid[])) AND a.customer_id = s.customer_id
@@ -158,36 +161,36 @@ _FOLLOW = text(
 )
 
 
-def _note_seen(session: Session, run: SyncRunRow, done: Done) -> None:
-    if done.seen:
+def _mark_seen(session: Session, run: SyncRunRow, result: PageResult) -> None:
+    if result.seen:
         table = source_record
         session.execute(
             update(table)
             .where(
                 table.c.installation_id == run.installation_id,
-                table.c.stream == done.stream,
-                among(table.c.external_id, list(done.seen)),
+                table.c.stream == result.stream,
+                among(table.c.external_id, list(result.seen)),
             )
             .values(seen_run_id=run.id)
         )
 
 
-def _settle(session: Session, run: SyncRunRow, done: Done) -> None:
-    if done.settled:
+def _resolve_dead_letters(session: Session, run: SyncRunRow, result: PageResult) -> None:
+    if result.resolved:
         table = dead_letter
         session.execute(
             update(table)
             .where(
                 table.c.installation_id == run.installation_id,
-                table.c.stream == done.stream,
-                among(table.c.record_key, list(done.settled)),
+                table.c.stream == result.stream,
+                among(table.c.record_key, list(result.resolved)),
                 table.c.state == "OPEN",
             )
             .values(state="RESOLVED", resolved_at=func.now())
         )
 
 
-_LEAVE = text(
+_UPSERT_DEAD_LETTER = text(
     """
     INSERT INTO dead_letter (installation_id, stream, record_key, external_id, source_record_id,
       customer_id, run_id, stage, code, message_en, message_zh, payload, trace_id)
@@ -203,36 +206,36 @@ _LEAVE = text(
 )
 
 
-def _leave_aside(session: Session, run: SyncRunRow, done: Done) -> None:
-    if done.left_aside:
+def _store_dead_letters(session: Session, run: SyncRunRow, result: PageResult) -> None:
+    if result.failed:
         session.execute(
-            _LEAVE,
+            _UPSERT_DEAD_LETTER,
             [
-                asdict(each)
+                asdict(record)
                 | {
                     "installation": run.installation_id,
-                    "stream": done.stream,
+                    "stream": result.stream,
                     "run": run.id,
-                    "stage": each.stage.value,
+                    "stage": record.stage.value,
                     "trace": run.trace_id,
                 }
-                for each in sorted(done.left_aside, key=lambda each: each.record_key)
+                for record in sorted(result.failed, key=lambda record: record.record_key)
             ],
         )
 
 
-def _note_page(session: Session, run: SyncRunRow, done: Done) -> None:
+def _store_page(session: Session, run: SyncRunRow, result: PageResult) -> None:
     page = {
         "run_id": run.id,
         "number": run.pages + 1,
-        "stream": done.stream,
-        "position": done.asked_at,
-        "fetched": done.fetched,
-        "delivered": done.delivered,
-        "dead_lettered": len(done.left_aside),
-        "fetch_ms": done.timings.get("fetch", 0),
-        "map_ms": done.timings.get("map", 0),
-        "deliver_ms": done.timings.get("deliver", 0),
+        "stream": result.stream,
+        "position": result.position,
+        "fetched": result.fetched,
+        "delivered": result.delivered,
+        "dead_lettered": len(result.failed),
+        "fetch_ms": result.timings.get("fetch", 0),
+        "map_ms": result.timings.get("map", 0),
+        "deliver_ms": result.timings.get("deliver", 0),
     }
     try:
         with session.begin_nested():
@@ -240,46 +243,43 @@ def _note_page(session: Session, run: SyncRunRow, done: Done) -> None:
     except IntegrityError as problem:
         raise Fatal(
             "LOOP",
-            "The source led us to a position where this run has been; reading would never end.",
-            "来源将读取带回了本次同步已到过的位置，读取将无法结束。",
+            "The source returned a page position this run has already read; it would never end.",
+            "来源返回了本次同步已读取过的分页位置，读取将无法结束。",
             fix_en="Check `pager` in the spec.",
             fix_zh="请检查规格中的 `pager`。",
         ) from problem
 
 
-def _checkpoint(session: Session, run: SyncRunRow, done: Done) -> None:
-    over = done.next is None
-    marks = dict(run.watermarks)
-    if done.watermark is not None and not (done.keep_first_watermark and done.stream in marks):
-        marks[done.stream] = done.watermark
-    if over and not done.whole:
-        marks.pop(done.stream, None)
-    total = run.counters + done.counters + Counters(pages=1)
+def _checkpoint(session: Session, run: SyncRunRow, result: PageResult) -> None:
+    is_end = result.next_position is None
+    watermarks = dict(run.watermarks)
+    keep_first = result.keep_first_watermark and result.stream in watermarks
+    if result.watermark is not None and not keep_first:
+        watermarks[result.stream] = result.watermark
+    if is_end and not result.whole:
+        watermarks.pop(result.stream, None)
+    counters = run.counters + result.counters + Counters(pages=1)
     session.execute(
         update(sync_run)
         .where(sync_run.c.id == run.id)
         .values(
-            **asdict(total),
-            stream=done.next_stream if over else done.stream,
-            position=_json_or_null(done.next),
-            stream_fetched=0 if over else run.stream_fetched + done.fetched,
-            stream_total=None if over else done.total,
-            watermarks=marks,
-            whole=run.whole and done.whole,
+            **asdict(counters),
+            stream=result.next_stream if is_end else result.stream,
+            position=null() if is_end else result.next_position,
+            stream_fetched=0 if is_end else run.stream_fetched + result.fetched,
+            stream_total=None if is_end else result.total,
+            watermarks=watermarks,
+            whole=run.whole and result.whole,
             progress_at=func.now(),
             tries=0,
-            **_reason(run, done),
+            **_reason(run, result),
         )
     )
 
 
-def _reason(run: SyncRunRow, done: Done) -> dict[str, Any]:
-    """Progress wipes out why the run had waited, but not why it is partial."""
-    if done.reason is None and not run.whole:
+def _reason(run: SyncRunRow, result: PageResult) -> dict[str, Any]:
+    """Clear the reason of an earlier suspension, but keep the reason for which a run is partial."""
+    if result.reason is None and not run.whole:
         return {}
-    code, en, zh = done.reason or (None, None, None)
+    code, en, zh = result.reason or (None, None, None)
     return {"error_code": code, "error_en": en, "error_zh": zh, "fix_en": None, "fix_zh": None}
-
-
-def _json_or_null(said: Any) -> Any:
-    return null() if said is None else said

@@ -1,4 +1,4 @@
-"""What the engine, previews and connection tests work with; made once per process."""
+"""The connections and keys that the engine, previews and connection tests share in one process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from integrations.settings import IntegrationsSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class SyncRuntime:
     """One process's connections and keys."""
 
     settings: IntegrationsSettings
@@ -32,18 +32,27 @@ class Surroundings:
     seal: Seal
     worker: str
 
+    def access(self, budget_key: str, spec: Spec, credentials: Mapping[str, str]) -> Access:
+        """Return what a connector may use; calls with one key share one request budget."""
+        return Access(
+            credentials=credentials,
+            budget=SharedBudget(self.redis, budget_key, spec.limits),
+            allow_private_hosts=self.settings.allow_private_hosts,
+            spreadsheet_folder=self.settings.spreadsheet_folder,
+        )
 
-_made: dict[tuple[int, str], Surroundings] = {}
+
+_runtimes: dict[tuple[int, str], SyncRuntime] = {}
 _lock = threading.Lock()
 
 
-def surroundings(settings: IntegrationsSettings) -> Surroundings:
-    """Those of this process, after any fork."""
+def sync_runtime(settings: IntegrationsSettings) -> SyncRuntime:
+    """Return the runtime of this process, made at its first use and made anew after a fork."""
     key = (os.getpid(), settings.database_url)
     with _lock:
-        if key not in _made:
+        if key not in _runtimes:
             work = Work.of(settings, "integrations")
-            _made[key] = Surroundings(
+            _runtimes[key] = SyncRuntime(
                 settings=settings,
                 db=work.db,
                 redis=work.redis,
@@ -57,38 +66,19 @@ def surroundings(settings: IntegrationsSettings) -> Surroundings:
                 seal=seal(settings.credential_key),
                 worker=f"{socket.gethostname()}:{os.getpid()}",
             )
-        return _made[key]
+        return _runtimes[key]
 
 
-def access(around: Surroundings, id: UUID, spec: Spec) -> Access:
-    """What the connector of an installation may use."""
+def installation_access(runtime: SyncRuntime, id: UUID, spec: Spec) -> Access:
+    """Return what the connector of an installation may use. Raises `Fatal`."""
     try:
-        credentials = around.db.read(installations.credentials, around.seal, id)
+        credentials = runtime.db.read(installations.credentials, runtime.seal, id)
     except Broken as problem:
         raise Fatal(
             "CREDENTIALS_UNREADABLE",
-            "The stored credentials do not open with the present key.",
-            "已保存的凭证无法用当前密钥解开。",
+            "The stored credentials cannot be decrypted with the present key.",
+            "已保存的凭证无法用当前密钥解密。",
             fix_en="Enter the credentials again, or restore HUICHI_INTEGRATIONS_CREDENTIAL_KEY.",
             fix_zh="请重新填写凭证，或恢复 HUICHI_INTEGRATIONS_CREDENTIAL_KEY。",
         ) from problem
-    return Access(
-        credentials=credentials,
-        budget=SharedBudget(around.redis, str(id), spec.limits),
-        allow_private_hosts=around.settings.allow_private_hosts,
-        spreadsheet_folder=around.settings.spreadsheet_folder,
-    )
-
-
-def trial_access(
-    around: Surroundings, key: str, spec: Spec, credentials: Mapping[str, str]
-) -> Access:
-    """The same for a source that is only tried out while somebody waits for the answer."""
-    return Access(
-        credentials=credentials,
-        budget=SharedBudget(around.redis, key, spec.limits),
-        allow_private_hosts=around.settings.allow_private_hosts,
-        spreadsheet_folder=around.settings.spreadsheet_folder,
-        timeout=10.0,
-        deadline=8.0,
-    )
+    return runtime.access(str(id), spec, credentials)
