@@ -120,7 +120,14 @@ def worker(house: House) -> Part:
 
 def preload_base() -> None:
     """Import what preparing the databases needs; that goes on beside the rest of the imports."""
-    _import("uvicorn", "uvloop", "httptools", "chassis.migrate", "chassis.web", "identity.found")
+    _import(
+        "uvicorn",
+        "uvloop",
+        "httptools",
+        "chassis.migrate",
+        "chassis.web",
+        "identity.bootstrap.services",
+    )
 
 
 def preload() -> None:

@@ -11,8 +11,8 @@ import pytest
 from chassis.db import SyncDatabase
 from chassis.policy.guard import compile_rules
 from identity.app import create
-from identity.found import found_company
-from identity.policy.domain.rulebook import RULEBOOK
+from identity.bootstrap.services import bootstrap_company
+from identity.core.domain.rulebook import RULEBOOK
 from tests.identity.conftest import COMPANY, PASSWORD, Client, House, settings_for
 from tests.support.serve import served
 from tests.support.servers import Databases
@@ -259,7 +259,7 @@ def reviewed(databases: Databases, redis_url: str) -> Iterator[House]:
     own = f"{redis_url.rpartition('/')[0]}/8"
     settings = settings_for(url, own, policy_review=True)
     db = SyncDatabase(url, application="identity-tests")
-    founded = found_company(db, COMPANY)
+    founded = bootstrap_company(db, COMPANY)
     with served(create(settings)) as base:
         house = House(base, settings, db, founded)
         house.follow()

@@ -227,7 +227,7 @@ def test_nobody_removes_the_last_way_back(house: House) -> None:
     for mutation, asked in ways_out:
         refused = house.as_("admin").data(mutation, **asked)
         assert refused["errors"][0]["code"] == "BAD_INPUT"
-        assert "nobody who can sign in" in refused["errors"][0]["message"]
+        assert "no person who can sign in" in refused["errors"][0]["message"]
 
     assert unchanged(house) == before
 

@@ -25,9 +25,10 @@ from identity.core.domain import facts
 from identity.core.domain.ids import AccessReviewId, AccessReviewItemId, DepartmentId, UserId
 from identity.core.domain.text import optional, required
 from identity.core.domain.version import refuse_stale
+from identity.core.store import policy as policies
 from identity.ledger.store import right_use
 from identity.people.store import user as users
-from identity.policy.store import policy as policies, rule as rules
+from identity.policy.store import rule as rules
 from identity.review import domain, store
 from identity.review.domain import Given, ReviewDecision, ReviewStatus
 from identity.review.store import ItemRow, ReviewRow

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import strawberry
 
+from chassis.api.context import Context, Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from chassis.errors import Denied, NotFound
 from identity.core.api.ids import maybe_uuid, uuid
-from identity.core.api.loaders import IdentityContext, IdentityInfo
 from identity.core.domain.ids import SessionId, UserId
 from identity.people.store import user as users
 from identity.sign_in.commands import everybody, session as commands
 from identity.sign_in.domain.device import masked
 from identity.sign_in.domain.session import Ending
+from identity.sign_in.services.office import Office
 from identity.sign_in.store import session as store
 from identity.sign_in.store.session import SessionRow
 
@@ -46,7 +47,7 @@ class Session:
     current: bool = strawberry.field(description="Whether this request belongs to it.")
 
     @classmethod
-    def of(cls, row: SessionRow, context: IdentityContext) -> Session:
+    def of(cls, row: SessionRow, context: Context[Any]) -> Session:
         return cls(
             id=strawberry.ID(str(row.id)),
             address=masked(row.address),
@@ -95,7 +96,7 @@ class SessionQuery:
     @strawberry.field(description="One's own sessions, or somebody's one may manage; newest first.")
     async def sessions(
         self,
-        info: IdentityInfo,
+        info: Info,
         user_id: Annotated[
             strawberry.ID | None, strawberry.argument(description="Whose; null: one's own.")
         ] = None,
@@ -124,7 +125,7 @@ class SessionMutation:
     @answers(SessionPayload)
     async def end_session(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="The session's id.")],
     ) -> SessionPayload:
         ctx, session_id = info.context, SessionId(uuid(id, "id"))
@@ -140,7 +141,7 @@ class SessionMutation:
     @answers(EndSessionsPayload)
     async def end_sessions(
         self,
-        info: IdentityInfo,
+        info: Info,
         user_id: Annotated[
             strawberry.ID | None, strawberry.argument(description="Whose; null: one's own.")
         ] = None,
@@ -169,12 +170,12 @@ class SessionMutation:
     @answers(EndAllSessionsPayload)
     async def end_all_sessions(
         self,
-        info: IdentityInfo,
+        info: Info,
         dry_run: Annotated[
             bool, strawberry.argument(description="Count only, and change nothing.")
         ] = True,
     ) -> EndAllSessionsPayload:
-        ctx, office = info.context, info.context.loaders.office
+        ctx, office = info.context, info.context.resource(Office)
         scope = ctx.scope("Session", "end")
         if dry_run:
             found = await ctx.read(everybody.count, scope)
@@ -185,7 +186,7 @@ class SessionMutation:
         return EndAllSessionsPayload(done=True, sessions=found.sessions, users=found.users)
 
 
-async def in_reach(ctx: IdentityContext, user: UserId) -> bool:
+async def in_reach(ctx: Context[Any], user: UserId) -> bool:
     """Whether the one who asks may change this user."""
     if not ctx.may("User", "update"):
         return False

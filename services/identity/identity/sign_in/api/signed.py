@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import strawberry
 
+from chassis.api.context import Context
 from chassis.api.problems import UserError
-from identity.core.api.loaders import IdentityContext
 from identity.sign_in.commands.session import Opened
 from identity.sign_in.domain.second_factor import Ask
+from identity.sign_in.services.office import Office
 from identity.sign_in.services.password_check import Asked
 
 PasskeyArgument = Annotated[
@@ -69,11 +70,11 @@ class SignInPayload:
     )
 
 
-async def signed(ctx: IdentityContext, opened: Opened | Asked) -> SignInPayload:
+async def signed(ctx: Context[Any], opened: Opened | Asked) -> SignInPayload:
     """A session with its tokens, or what is asked for before there is one."""
     if isinstance(opened, Asked):
         return SignInPayload(needs=opened.need, passkey_options=opened.passkey_options)
-    token = await ctx.loaders.office.access_token(
+    token = await ctx.resource(Office).access_token(
         ctx.db, opened.user, opened.session, ctx.runtime.revoked_sessions
     )
     return SignInPayload(

@@ -6,13 +6,14 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.problems import UserError, answers, user_error
 from chassis.api.rights import open_to_all
 from chassis.errors import BadInput, Unauthenticated
-from identity.core.api.loaders import IdentityInfo
 from identity.sign_in.api.signed import PasskeyArgument, SignInPayload, signed
 from identity.sign_in.commands import session as commands
 from identity.sign_in.commands.session import Opened
+from identity.sign_in.services.office import Office
 from identity.sign_in.services.oidc.renewal import sign_out_address, still_there
 from identity.sign_in.services.password_check import Beside, change_password, sign_in
 
@@ -47,7 +48,7 @@ class SigningMutation:
     @answers(SignInPayload)
     async def sign_in(
         self,
-        info: IdentityInfo,
+        info: Info,
         username: Annotated[str, strawberry.argument(description="The user name.")],
         password: Annotated[str, strawberry.argument(description="The password.")],
         code: Annotated[
@@ -81,12 +82,12 @@ class SigningMutation:
     @answers(SignInPayload)
     async def refresh(
         self,
-        info: IdentityInfo,
+        info: Info,
         refresh_token: Annotated[
             str, strawberry.argument(description="The refresh token received last.")
         ],
     ) -> SignInPayload:
-        lasts = info.context.loaders.office.lifetimes
+        lasts = info.context.resource(Office).lifetimes
         renewed = await info.context.write(commands.renew, refresh_token, lasts)
         if isinstance(renewed, Opened) and await still_there(info.context, renewed.session):
             return await signed(info.context, renewed)
@@ -106,7 +107,7 @@ class SigningMutation:
     @answers(SignOutPayload)
     async def sign_out(
         self,
-        info: IdentityInfo,
+        info: Info,
         refresh_token: Annotated[
             str | None, strawberry.argument(description="Null: the access token's session.")
         ] = None,
@@ -128,7 +129,7 @@ class SigningMutation:
     @answers(ChangePasswordPayload)
     async def change_password(
         self,
-        info: IdentityInfo,
+        info: Info,
         current_password: Annotated[
             str, strawberry.argument(description="The password that is good now.")
         ],

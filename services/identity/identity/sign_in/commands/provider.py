@@ -13,9 +13,8 @@ from chassis.policy.guard import Scope
 from identity.core.domain.ids import DepartmentId, ProviderId
 from identity.core.domain.seal import Seal
 from identity.core.domain.version import refuse_stale
-from identity.people.store import department as departments
-from identity.policy.domain import role as role_domain
-from identity.policy.store import role as roles
+from identity.people.domain import role as role_domain
+from identity.people.store import department as departments, role as roles
 from identity.sign_in.domain import provider as domain
 from identity.sign_in.domain.provider import Admission, Mapped, UsernameForm
 from identity.sign_in.store import provider as store, provider_session as provider_sessions

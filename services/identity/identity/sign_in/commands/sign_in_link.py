@@ -22,13 +22,13 @@ from chassis.actor import Actor
 from chassis.errors import BadInput, Conflict, Denied, NotFound, Unauthenticated
 from chassis.policy.guard import compile_rules
 from chassis.policy.rules import subjects
+from identity.core.commands import policy_version
 from identity.core.domain.ids import ProviderId, SignInLinkId, UserId
 from identity.core.domain.seal import Seal
+from identity.core.store import policy as policies
 from identity.people.domain import user as user_domain
 from identity.people.domain.user import Kind
-from identity.people.store import user as users
-from identity.policy.commands import policy
-from identity.policy.store import policy as policies, role as roles
+from identity.people.store import role as roles, user as users
 from identity.sign_in.commands.second_factor import Second, passed
 from identity.sign_in.commands.session import Lifetimes, Opened, begin_session
 from identity.sign_in.commands.signed_in import refuse_ended, refuse_not_fresh
@@ -225,7 +225,7 @@ def _provisioned(session: Session, shown: _Shown, username: str) -> UserId:
         name = user_domain.display_name(shown.who.display_name[: user_domain.LONGEST_NAME])
     except BadInput:
         name = username
-    policy.hold(session)
+    policy_version.hold(session)
     id = users.add(
         session,
         username=username,
@@ -236,7 +236,7 @@ def _provisioned(session: Session, shown: _Shown, username: str) -> UserId:
     )
     known = roles.names(session)
     users.give_roles(session, id, [one for one in provider.roles if one in known], known)
-    version = policy.changed(session, "user")
+    version = policy_version.count_up(session, "user")
     changes = {
         "provider": [None, str(provider.id)],
         "department": [None, str(provider.department) if provider.department else None],

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
+from chassis.api.context import Context
 from chassis.errors import BadInput, Unauthenticated
 from chassis.policy.rules import subjects
-from identity.core.api.loaders import IdentityContext
 from identity.core.domain.ids import UserId
 from identity.people.domain.user import asked_username
 from identity.people.store import user as users
 from identity.people.store.user import Credentials
+from identity.settings import IdentitySettings
 from identity.sign_in.commands import (
     passkey as passkeys,
     session as commands,
@@ -28,6 +30,7 @@ from identity.sign_in.domain import password as domain
 from identity.sign_in.domain.device import Origin
 from identity.sign_in.domain.passkey import CopiedPasskey
 from identity.sign_in.domain.second_factor import Ask
+from identity.sign_in.services.office import Office
 from identity.sign_in.services.throttle import Throttle
 
 CODE_ATTEMPTS, CODE_WINDOW_SECONDS = 10, 600
@@ -50,11 +53,9 @@ class Beside:
     new_password: str | None = None
 
 
-async def sign_in(
-    ctx: IdentityContext, asked: str, password: str, beside: Beside
-) -> Opened | Asked:
+async def sign_in(ctx: Context[Any], asked: str, password: str, beside: Beside) -> Opened | Asked:
     """Raises `Throttled`, or `Unauthenticated` in the same words and time for every reason."""
-    office, username, throttle = ctx.loaders.office, asked_username(asked), _throttle(ctx)
+    office, username, throttle = ctx.resource(Office), asked_username(asked), _throttle(ctx)
     known, kept = await proved(ctx, username, password)
     if known.must_change and beside.new_password is None:
         return Asked(Ask.NEW_PASSWORD)
@@ -79,10 +80,10 @@ async def sign_in(
 
 
 async def finish_by_provider(
-    ctx: IdentityContext, ticket: str, verifier: str, beside: Beside
+    ctx: Context[Any], ticket: str, verifier: str, beside: Beside
 ) -> Opened | Asked:
     """Raises `Unauthenticated` for the ticket or the code, `Denied` for the person, `Throttled`."""
-    office = ctx.loaders.office
+    office = ctx.resource(Office)
     whose = await ctx.write(links.recognise, office.seal, ticket, verifier)
     if isinstance(whose, Refusal):
         raise whose.why
@@ -105,7 +106,7 @@ async def finish_by_provider(
 
 
 async def _new_hash(
-    ctx: IdentityContext, known: Credentials, kept: str, text: str | None
+    ctx: Context[Any], known: Credentials, kept: str, text: str | None
 ) -> str | None:
     """The new password of somebody who has to change theirs. Raises `BadInput`."""
     if text is None:
@@ -116,14 +117,14 @@ async def _new_hash(
             "newPassword 仅用于必须更改的密码，请使用 changePassword。",
             field="newPassword",
         )
-    passwords = ctx.loaders.office.passwords
+    passwords = ctx.resource(Office).passwords
     await passwords.accepted(text, known.username, known.display_name, field="newPassword")
     await passwords.refuse_same(kept, text, field="newPassword")
     return await passwords.hashed(text)
 
 
 async def _counted(
-    ctx: IdentityContext, username: str, beside: Beside
+    ctx: Context[Any], username: str, beside: Beside
 ) -> Callable[[], Awaitable[None]]:
     """Count a try of a code, from wherever: six digits are few. The answer clears the count."""
     throttle = Throttle(ctx.runtime.redis, CODE_ATTEMPTS, CODE_WINDOW_SECONDS)
@@ -138,21 +139,21 @@ async def _counted(
     return forget
 
 
-def _second(ctx: IdentityContext, beside: Beside, *, required: bool) -> Second:
-    office = ctx.loaders.office
+def _second(ctx: Context[Any], beside: Beside, *, required: bool) -> Second:
+    office = ctx.resource(Office)
     return Second(office.seal, beside.code, beside.passkey, office.relying, required)
 
 
-async def _asked(ctx: IdentityContext, whose: UserId, need: Ask) -> Asked:
+async def _asked(ctx: Context[Any], whose: UserId, need: Ask) -> Asked:
     """What is needed, with a challenge for those who have a passkey."""
-    relying = ctx.loaders.office.relying
+    relying = ctx.resource(Office).relying
     if need not in (Ask.CODE, Ask.PASSKEY) or relying is None:
         return Asked(need)
     return Asked(need, await ctx.write(passkeys.begin_sign_in, relying, whose))
 
 
 async def _refused(
-    ctx: IdentityContext, whose: UserId, beside: Beside, problem: WrongCode
+    ctx: Context[Any], whose: UserId, beside: Beside, problem: WrongCode
 ) -> Unauthenticated:
     await ctx.write(commands.note_refused, whose)
     if isinstance(problem.__cause__, CopiedPasskey):
@@ -170,24 +171,24 @@ async def _refused(
     )
 
 
-async def proved(ctx: IdentityContext, username: str, password: str) -> tuple[Credentials, str]:
+async def proved(ctx: Context[Any], username: str, password: str) -> tuple[Credentials, str]:
     """Whose password this is. Raises `Throttled` or `Unauthenticated`."""
     await _throttle(ctx).count(username, ctx.client)
     known = await ctx.read(users.credentials, username)
     kept = known.password_hash if known else None
-    good = await ctx.loaders.office.passwords.matches(kept, password)
+    good = await ctx.resource(Office).passwords.matches(kept, password)
     if known is None or kept is None or not known.active or not good:
         await ctx.write(commands.note_refused, known.id if known else None)
         raise _wrong()
     return known, kept
 
 
-def origin_of(ctx: IdentityContext) -> Origin:
+def origin_of(ctx: Context[Any]) -> Origin:
     """Where a request comes from."""
     return Origin.of(ctx.client, ctx.device)
 
 
-def needs_second(ctx: IdentityContext, user: UserId) -> bool:
+def needs_second(ctx: Context[Any], user: UserId) -> bool:
     """Whether a role of theirs, inherited or by a group, is one that signs in with two factors."""
     wanted, snapshot = _strict(ctx), ctx.guard.snapshot
     if not wanted:
@@ -196,14 +197,14 @@ def needs_second(ctx: IdentityContext, user: UserId) -> bool:
     return snapshot is None or bool(wanted & subjects(snapshot, user).keys())
 
 
-async def change_password(ctx: IdentityContext, current: str, new: str) -> None:
+async def change_password(ctx: Context[Any], current: str, new: str) -> None:
     """Raises `Throttled`, `BadInput` for either password, `Unauthenticated` for an ended session."""
     me, throttle = UserId(ctx.actor.user_id), _throttle(ctx)
     await ctx.read(refuse_ended, ctx.actor)
     known = await ctx.read(users.credentials_of, me)
     if known is None or known.password_hash is None:
         raise _wrong()
-    passwords = ctx.loaders.office.passwords
+    passwords = ctx.resource(Office).passwords
     await passwords.accepted(new, known.username, known.display_name, field="newPassword")
     await throttle.count(known.username, ctx.client)
     if not await passwords.matches(known.password_hash, current):
@@ -217,14 +218,14 @@ async def change_password(ctx: IdentityContext, current: str, new: str) -> None:
     await ctx.write(commands.change_password, ctx.actor, known.password_hash, hashed)
 
 
-def _strict(ctx: IdentityContext) -> frozenset[str]:
+def _strict(ctx: Context[Any]) -> frozenset[str]:
     """The roles that sign in with two factors, as the policy names subjects."""
-    asked = ctx.loaders.office.settings.second_factor_roles.split(",")
+    asked = ctx.resource(IdentitySettings).second_factor_roles.split(",")
     return frozenset(f"role:{role.strip()}" for role in asked if role.strip())
 
 
-def _throttle(ctx: IdentityContext) -> Throttle:
-    settings = ctx.loaders.office.settings
+def _throttle(ctx: Context[Any]) -> Throttle:
+    settings = ctx.resource(IdentitySettings)
     return Throttle(ctx.runtime.redis, settings.sign_in_attempts, settings.sign_in_window_seconds)
 
 

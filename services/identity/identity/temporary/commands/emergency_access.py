@@ -12,10 +12,10 @@ from chassis.errors import Conflict, NotFound
 from chassis.idempotency import run_idempotent
 from chassis.outbox import record
 from chassis.policy.guard import Scope
+from identity.core.commands import policy_version
 from identity.core.domain import facts
 from identity.core.domain.ids import EmergencyAccessId, UserId
 from identity.people.store import user as users
-from identity.policy.commands import policy
 from identity.temporary.domain import emergency_access as domain
 from identity.temporary.domain.emergency_access import Verdict
 from identity.temporary.store import emergency_access as store
@@ -31,7 +31,7 @@ def take(
     def run() -> dict[str, Any]:
         why, lasts = domain.reason(reason), domain.lasts(minutes)
         me = UserId(scope.actor.user_id)
-        policy.hold(session)
+        policy_version.hold(session)
         domain.refuse_many(store.open_count(session, me))
         id = store.add(session, me, customer, why, lasts)
         changes = {"customer": [None, str(customer)], "minutes": [None, str(minutes)]}
@@ -49,7 +49,7 @@ def take(
 
 def end(session: Session, scope: Scope, id: EmergencyAccessId) -> EmergencyAccessId:
     """End it before its time. Twice is as once."""
-    policy.hold(session)
+    policy_version.hold(session)
     found = _held(session, scope, id)
     if store.end(session, id, UserId(scope.actor.user_id)):
         _changed(session, scope, id, "end", {"until": [found.until.isoformat(), "now"]})
@@ -113,7 +113,7 @@ def _changed(
     *,
     purpose: str | None = None,
 ) -> int:
-    version = policy.changed(session, "emergency_access")
+    version = policy_version.count_up(session, "emergency_access")
     audit.record(
         session,
         audit.Entry(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from typing import Any
 
+from chassis.api.context import Context
 from chassis.errors import Unavailable
-from identity.core.api.loaders import IdentityContext
 from identity.core.domain.ids import SessionId
 from identity.core.domain.seal import CannotUnseal
 from identity.sign_in.commands import provider_session as commands
+from identity.sign_in.services.office import Office
 from identity.sign_in.services.oidc import flow as flows
 from identity.sign_in.services.oidc.party import Over
 from identity.sign_in.store import provider as providers, provider_session as store
@@ -17,13 +19,13 @@ from identity.sign_in.store import provider as providers, provider_session as st
 log = logging.getLogger("huichi.identity.oidc")
 
 
-async def still_there(ctx: IdentityContext, id: SessionId) -> bool:
+async def still_there(ctx: Context[Any], id: SessionId) -> bool:
     """Whether a session goes on as far as its provider says; one that it did not begin does.
 
     Asked now and then, with the refresh token the provider gave. Its no ends the session at once;
     its silence does after a grace.
     """
-    office = ctx.loaders.office
+    office = ctx.resource(Office)
     try:
         known = await ctx.read(store.of_session, office.seal, id)
     except CannotUnseal:
@@ -55,9 +57,9 @@ async def still_there(ctx: IdentityContext, id: SessionId) -> bool:
     return True
 
 
-async def sign_out_address(ctx: IdentityContext, id: SessionId) -> str | None:
+async def sign_out_address(ctx: Context[Any], id: SessionId) -> str | None:
     """Where the browser is signed out at the provider too (RP-Initiated Logout 1.0)."""
-    office = ctx.loaders.office
+    office = ctx.resource(Office)
     try:
         known = await ctx.read(store.of_session, office.seal, id)
         provider = await ctx.read(providers.by_id, known.provider) if known else None

@@ -8,16 +8,17 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import Entry
 from chassis.errors import Conflict, NotFound
 from chassis.idempotency import run_idempotent
 from chassis.policy.guard import Scope
+from identity.core.commands import policy_version
 from identity.core.domain.ids import RoleId
 from identity.core.domain.text import optional
 from identity.core.domain.version import refuse_stale
-from identity.policy.commands import policy
-from identity.policy.domain import role as domain
-from identity.policy.store import role as store
+from identity.people.commands import lockout
+from identity.people.domain import role as domain
+from identity.people.store import role as store
 
 
 def create_role(
@@ -32,7 +33,7 @@ def create_role(
 
     def run() -> dict[str, Any]:
         accepted, words = domain.name(name), _description(description)
-        policy.hold(session)
+        policy_version.hold(session)
         known = store.names(session)
         if accepted in known:
             raise Conflict(
@@ -45,7 +46,9 @@ def create_role(
         id = store.add(session, accepted, words)
         store.inherit(session, id, inherits, known)
         changes = {"name": [None, accepted], "inherits": [None, ", ".join(sorted(inherits))]}
-        _tell(session, scope, id, "create", changes)
+        policy_version.record_change(
+            session, "role", Entry(scope.actor, "create", "Role", str(id), changes)
+        )
         return {"id": str(id)}
 
     request = [name, description, sorted(inherits)]
@@ -63,7 +66,7 @@ def update_role(
     expected: int | None,
 ) -> RoleId:
     """Describe a role otherwise, or let it inherit from others."""
-    policy.hold(session)
+    policy_version.hold(session)
     present = store.locked(session, id)
     if present is None:
         raise NotFound(f"No role {id} exists.", f"未找到角色 {id}。", field="id")
@@ -80,19 +83,13 @@ def update_role(
         if not changes:
             store.change(session, id)
         changes["inherits"] = [", ".join(present.inherits), ", ".join(sorted(set(inherits)))]
-        policy.keep_a_way_back(session, scope.actor, field="inherits")
+        lockout.refuse_lockout(session, scope.actor, field="inherits")
     if changes:
-        _tell(session, scope, id, "update", changes)
+        policy_version.record_change(
+            session, "role", Entry(scope.actor, "update", "Role", str(id), changes)
+        )
     return id
 
 
 def _description(text: str) -> str:
     return optional(text, field="description", longest=domain.LONGEST_DESCRIPTION)
-
-
-def _tell(session: Session, scope: Scope, id: RoleId, action: str, changes: dict[str, Any]) -> None:
-    version = policy.changed(session, "role")
-    audit.record(
-        session,
-        audit.Entry(scope.actor, action, "Role", str(id), changes=changes, policy_version=version),
-    )

@@ -13,13 +13,13 @@ from chassis.db import SyncDatabase
 from chassis.errors import BadInput, Conflict, HuichiError
 from chassis.policy.guard import Guard, Scope
 from chassis.policy.rules import ROWS, Rule
-from identity.bootstrap.commands import Founded
+from identity.bootstrap.commands import Bootstrapped
 from identity.bootstrap.domain import Company, DepartmentPlan, UserPlan
-from identity.found import found_company
+from identity.bootstrap.services import bootstrap_company
+from identity.core.store import policy as store
 from identity.people.commands import department, user
 from identity.people.commands.user import Change
 from identity.policy.commands import rule
-from identity.policy.store import policy as store
 from tests.identity.conftest import PASSWORD
 
 Make = Callable[..., str]
@@ -37,7 +37,7 @@ class Pair:
 
     def __init__(self, url: str) -> None:
         self.db = SyncDatabase(url, application="identity-tests", pool_size=8)
-        self.founded: Founded = found_company(self.db, PAIR)
+        self.founded: Bootstrapped = bootstrap_company(self.db, PAIR)
 
     def scope(self, username: str, object: str) -> Scope:
         guard = Guard()

@@ -7,15 +7,18 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from identity.core.api.ids import maybe_uuid, uuid
-from identity.core.api.loaders import IdentityInfo
 from identity.core.domain.ids import DepartmentId, UserId
-from identity.lifecycle import commands, store
+from identity.lifecycle import store
+from identity.lifecycle.commands import off_boarding as commands
 from identity.lifecycle.domain import MOST_DEPARTMENTS, Kind, Plan, Receiver, To
 from identity.lifecycle.store import Holdings
-from identity.people.api.user import User, UserIdArgument, user_of
+from identity.people.api.loaders import PeopleLoaders
+from identity.people.api.types import User, user_of
+from identity.people.api.user import UserIdArgument
 
 strawberry.enum(
     To,
@@ -106,13 +109,11 @@ class OffBoarding:
     )
 
     @strawberry.field(description="Who.", metadata=right("User"))
-    async def user(self, info: IdentityInfo) -> User | None:
+    async def user(self, info: Info) -> User | None:
         return await user_of(info, UserId(uuid(self.user_id, "userId")))
 
     @classmethod
-    async def resolve_reference(
-        cls, info: IdentityInfo, user_id: strawberry.ID
-    ) -> OffBoarding | None:
+    async def resolve_reference(cls, info: Info, user_id: strawberry.ID) -> OffBoarding | None:
         return await off_boarding_of(info, UserId(uuid(user_id, "userId")))
 
     @classmethod
@@ -131,11 +132,11 @@ class OffBoarding:
         )
 
 
-async def off_boarding_of(info: IdentityInfo, user: UserId) -> OffBoarding | None:
+async def off_boarding_of(info: Info, user: UserId) -> OffBoarding | None:
     """The last one of this user, for who may see and off-board them."""
     if (
         not info.context.may("User", "off_board")
-        or await info.context.loaders.user.load(user) is None
+        or await info.context.loaders_of(PeopleLoaders).user.load(user) is None
     ):
         return None
     found = await info.context.read(store.latest, user)
@@ -167,7 +168,7 @@ class OffBoardingQuery:
         description="The last time somebody left or changed their job, and how far the handover is.",
         metadata=right("User", "off_board"),
     )
-    async def off_boarding(self, info: IdentityInfo, user_id: UserIdArgument) -> OffBoarding | None:
+    async def off_boarding(self, info: Info, user_id: UserIdArgument) -> OffBoarding | None:
         return await off_boarding_of(info, UserId(uuid(user_id, "userId")))
 
 
@@ -183,7 +184,7 @@ class OffBoardingMutation:
     @answers(OffBoardingPayload)
     async def off_board_user(
         self,
-        info: IdentityInfo,
+        info: Info,
         user_id: UserIdArgument,
         handover: Handover,
         dry_run: DryRun = True,
@@ -202,7 +203,7 @@ class OffBoardingMutation:
     @answers(OffBoardingPayload)
     async def change_job(
         self,
-        info: IdentityInfo,
+        info: Info,
         user_id: UserIdArgument,
         handover: Handover,
         department_id: Annotated[
@@ -230,8 +231,8 @@ class OffBoardingMutation:
         return await _answer(info, done)
 
 
-async def _answer(info: IdentityInfo, done: commands.Done) -> OffBoardingPayload:
-    info.context.loaders.user.clear_all()
+async def _answer(info: Info, done: commands.Done) -> OffBoardingPayload:
+    info.context.loaders_of(PeopleLoaders).user.clear_all()
     if done.id is None:
         shown = OffBoarding.of(done.user, done.kind, done.ended, None)
         return OffBoardingPayload(off_boarding=shown, dry_run=True)

@@ -1,4 +1,4 @@
-"""`python -m identity.found`: the first roles, rules and people of a company that starts here."""
+"""`python -m identity.bootstrap`: the first roles, rules and users of a company that starts here."""
 
 from __future__ import annotations
 
@@ -10,52 +10,34 @@ from pathlib import Path
 
 import msgspec
 
-from chassis.db import SyncDatabase
 from chassis.errors import HuichiError
-from chassis.settings import BadSettings, load
-from identity.bootstrap import commands
-from identity.bootstrap.commands import Founded
+from chassis.settings import BadSettings
 from identity.bootstrap.domain import Company, UserPlan
+from identity.bootstrap.services import bootstrap_from_environment
 from identity.people.domain.user import Kind
-from identity.settings import IdentitySettings
 from identity.sign_in.domain import password
 
 PASSWORD_VARIABLE = "HUICHI_ADMINISTRATOR_PASSWORD"  # noqa: S105 — the name of a variable
 
 
-def found_company(db: SyncDatabase, company: Company) -> Founded:
-    """Make sure that this company exists; what is there already is left as it is."""
-    return db.write(commands.found, company)
-
-
-def found(company: Company) -> Founded:
-    """The same on the database that the environment names."""
-    settings = load(IdentitySettings, "identity")
-    db = SyncDatabase(settings.database_url, application="identity-found")
-    try:
-        return found_company(db, company)
-    finally:
-        db.close()
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Found what the command line asks for; 0 if it is there now."""
+    """Bootstrap what the command line names; return 0 if it exists afterwards."""
     parser = _parser()
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        company = _company(asked)
-        done = found(company)
+        company = _company(options)
+        result = bootstrap_from_environment(company)
     except (HuichiError, BadSettings, OSError, msgspec.MsgspecError) as problem:
-        print(f"{parser.prog}: {problem}", file=sys.stderr)  # noqa: T201 — a command speaks
+        print(f"{parser.prog}: {problem}", file=sys.stderr)  # noqa: T201 — the command's output
         return 1
-    names = ", ".join(sorted(done.users)) or "nobody"
-    print(f"{done.created} new; who can sign in of those named: {names}")  # noqa: T201 — a command speaks
+    names = ", ".join(sorted(result.users)) or "none"
+    print(f"{result.created} new; named users who can sign in: {names}")  # noqa: T201 — the command's output
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m identity.found",
+        prog="python -m identity.bootstrap",
         description="Make sure that the starter roles with their rules exist, and the people and "
         "services named here. What exists already is left as it is, so it may run at every "
         "deployment. Reads HUICHI_IDENTITY_* like the service.",
@@ -85,34 +67,36 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _company(asked: argparse.Namespace) -> Company:
+def _company(options: argparse.Namespace) -> Company:
     company = Company()
-    if asked.company is not None:
-        company = msgspec.json.decode(asked.company.read_bytes(), type=Company)
+    if options.company is not None:
+        company = msgspec.json.decode(options.company.read_bytes(), type=Company)
     users = list(company.users)
-    if asked.administrator:
-        users.append(_administrator(asked.administrator))
-    users.extend(_service(one) for one in asked.service)
+    if options.administrator:
+        users.append(_administrator(options.administrator))
+    users.extend(_service(pair) for pair in options.service)
     return Company(company.departments, tuple(users))
 
 
 def _administrator(username: str) -> UserPlan:
-    first = password.accepted(_secret(PASSWORD_VARIABLE), username, field=PASSWORD_VARIABLE)
-    return UserPlan(username, username, first, ("administrator",))
+    first_password = password.accepted(
+        _secret(PASSWORD_VARIABLE), username, field=PASSWORD_VARIABLE
+    )
+    return UserPlan(username, username, first_password, ("administrator",))
 
 
-def _service(asked: str) -> UserPlan:
-    username, _, variable = asked.partition("=")
+def _service(pair: str) -> UserPlan:
+    username, _, variable = pair.partition("=")
     if not variable:
-        raise BadSettings(f"--service {asked}: write USERNAME=VARIABLE")
+        raise BadSettings(f"--service {pair}: write USERNAME=VARIABLE")
     return UserPlan(username, username, _secret(variable), ("sync",), kind=Kind.SERVICE)
 
 
 def _secret(variable: str) -> str:
-    found = os.environ.get(variable)
-    if not found:
+    value = os.environ.get(variable)
+    if not value:
         raise BadSettings(f"{variable} is not set; it holds the password")
-    return found
+    return value
 
 
 if __name__ == "__main__":

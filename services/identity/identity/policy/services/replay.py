@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from enum import Enum
 from uuid import UUID
 
 from chassis.explanation.difference import reach
 from chassis.policy.guard import Permissions, by_openness, compile_rules
 from chassis.policy.rules import Snapshot, subjects
+from identity.ledger.domain.decision import RecordedDecision
 
 READ = "read"
 
@@ -31,20 +31,6 @@ class Replayed(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """Equal decisions of the ledger: who did what, what it showed them, how often, when last."""
-
-    user_id: UUID
-    object: str
-    action: str
-    allowed: bool
-    clear: frozenset[str]
-    masked: frozenset[str]
-    times: int
-    last: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Verdict:
     """The decision under one policy: whether at all, to which rows, how open each field at most."""
 
@@ -54,8 +40,8 @@ class Verdict:
 
 
 def replay(
-    before: Snapshot, after: Snapshot, log: Iterable[Recorded]
-) -> Iterator[tuple[Recorded, Replayed]]:
+    before: Snapshot, after: Snapshot, log: Iterable[RecordedDecision]
+) -> Iterator[tuple[RecordedDecision, Replayed]]:
     """What becomes of each recorded decision if the second policy takes the place of the first."""
     tables = _Tables(before), _Tables(after)
     for one in log:
@@ -63,7 +49,7 @@ def replay(
         yield one, _change(one, old, new)
 
 
-def decided(permissions: Permissions, one: Recorded) -> Verdict:
+def decided(permissions: Permissions, one: RecordedDecision) -> Verdict:
     """The same question, asked of this table."""
     grants = permissions.grants(one.object, one.action)
     fields = []
@@ -74,7 +60,7 @@ def decided(permissions: Permissions, one: Recorded) -> Verdict:
     return Verdict(bool(grants), frozenset(reach(grants)), tuple(fields))
 
 
-def _change(one: Recorded, old: Verdict, new: Verdict) -> Replayed:
+def _change(one: RecordedDecision, old: Verdict, new: Verdict) -> Replayed:
     """What the second policy changes; what the first would decide otherwise today is not its doing."""
     if not one.allowed:
         return Replayed.ALLOWED if new.allowed and not old.allowed else Replayed.SAME

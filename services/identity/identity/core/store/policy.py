@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from chassis.policy.rules import Snapshot
-from identity.policy.domain.rulebook import DELEGABLE
+from identity.core.domain.rulebook import DELEGABLE
 
 CHANNEL = "policy"
 """PostgreSQL tells listeners here that a new version was committed."""

@@ -20,17 +20,17 @@ from chassis.errors import BadInput
 from chassis.fact import FactType
 from chassis.outbox import record
 from chassis.policy.guard import Scope
+from identity.core.commands import policy_version
 from identity.core.domain import facts
 from identity.core.domain.ids import DepartmentId, UserId
 from identity.directory.store import api_client as keys, directory
 from identity.lifecycle import domain, store
 from identity.lifecycle.domain import Kind, Plan
 from identity.lifecycle.store import Holdings
-from identity.people.commands import user as users_commands
+from identity.people.commands import lockout, user as users_commands
 from identity.people.commands.user import Change
 from identity.people.domain.user import Kind as UserKind, Status
 from identity.people.store import department as departments, project as projects, user as users
-from identity.policy.commands import policy
 from identity.sign_in.domain.session import Ending
 from identity.sign_in.store import session as sessions
 from identity.temporary.store import delegation as delegations, emergency_access as emergencies
@@ -51,7 +51,7 @@ def off_board(session: Session, scope: Scope, whose: UserId, plan: Plan, *, dry_
 
     Done again, it ends what is left and hands over what is left by the new plan.
     """
-    policy.hold(session)
+    policy_version.hold(session)
     users_commands.held(session, scope, whose, None)
     if whose == scope.actor.user_id:
         raise BadInput(
@@ -81,7 +81,7 @@ def off_board(session: Session, scope: Scope, whose: UserId, plan: Plan, *, dry_
     )
     users.give_roles(session, whose, (), {})
     directory.leave_groups(session, whose)
-    policy.keep_a_way_back(session, scope.actor, field="userId")
+    lockout.refuse_lockout(session, scope.actor, field="userId")
     id = store.add(session, whose, Kind.LEAVES, told, found, by)
     _tell(session, scope, facts.USER_OFF_BOARDED, id, whose, told, found, action="off_board")
     return Done(whose, Kind.LEAVES, found, id)
@@ -99,7 +99,7 @@ def change_job(
 ) -> Done:
     """Move somebody to another department, perhaps to other roles; the customers of the old one go
     to others by the plan, or along. What they lent, borrowed or took for the old work ends."""
-    policy.hold(session)
+    policy_version.hold(session)
     present = users_commands.held(session, scope, whose, None)
     if department == present.department:
         raise BadInput(
@@ -166,7 +166,7 @@ def _tell(
     *,
     action: str,
 ) -> None:
-    version = policy.changed(session, "user")
+    version = policy_version.count_up(session, "user")
     body = {
         "off_boarding": str(id),
         "user": str(whose),

@@ -6,16 +6,17 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from identity.core.api.arguments import ExpectedVersion, IdempotencyKey
 from identity.core.api.ids import uuid
-from identity.core.api.loaders import IdentityInfo
 from identity.core.domain.ids import RoleId
-from identity.policy.commands import role as commands
-from identity.policy.store import role as store
-from identity.policy.store.role import RoleRow
+from identity.people.api.loaders import PeopleLoaders
+from identity.people.commands import role as commands
+from identity.people.store import role as store
+from identity.people.store.role import RoleRow
 
 Inherits = Annotated[
     list[str], strawberry.argument(description="Names of roles whose rights it has too.")
@@ -33,7 +34,7 @@ class Role:
     inherited: strawberry.Private[tuple[str, ...]] = ()
 
     @strawberry.field(description="Roles whose rights it has too.", metadata=right("Role"))
-    async def inherits(self, info: IdentityInfo) -> list[Role]:
+    async def inherits(self, info: Info) -> list[Role]:
         return await roles_named(info, self.inherited)
 
     @classmethod
@@ -47,9 +48,9 @@ class Role:
         )
 
 
-async def roles_named(info: IdentityInfo, names: tuple[str, ...]) -> list[Role]:
+async def roles_named(info: Info, names: tuple[str, ...]) -> list[Role]:
     """The roles of these names; all roles of a request are one query."""
-    found = await info.context.loaders.role.load_many(list(names))
+    found = await info.context.loaders_of(PeopleLoaders).role.load_many(list(names))
     return [Role.of(one) for one in found if one is not None]
 
 
@@ -65,7 +66,7 @@ class RolePayload:
 class RoleQuery:
     @strawberry.field(description="All roles by name.", metadata=right("Role"))
     async def roles(
-        self, info: IdentityInfo, first: First = DEFAULT_FIRST, after: After = None
+        self, info: Info, first: First = DEFAULT_FIRST, after: After = None
     ) -> Connection[Role]:
         ctx = info.context
         found = await ctx.read(store.listed, ctx.scope("Role"), Window(first, after))
@@ -78,7 +79,7 @@ class RoleMutation:
     @answers(RolePayload)
     async def create_role(
         self,
-        info: IdentityInfo,
+        info: Info,
         name: Annotated[
             str, strawberry.argument(description="2 to 50 characters of a-z, 0-9 and _.")
         ],
@@ -101,7 +102,7 @@ class RoleMutation:
     @answers(RolePayload)
     async def update_role(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="The role's id.")],
         description: Annotated[
             str | None, strawberry.argument(description="What it is for; left out, it stays.")
@@ -124,6 +125,6 @@ class RoleMutation:
         return await _answer(info, role_id)
 
 
-async def _answer(info: IdentityInfo, id: RoleId) -> RolePayload:
+async def _answer(info: Info, id: RoleId) -> RolePayload:
     found = await info.context.read(store.everyone, info.context.scope("Role"))
     return RolePayload(role=next((Role.of(one) for one in found if one.id == id), None))

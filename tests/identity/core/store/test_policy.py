@@ -16,10 +16,10 @@ from chassis.db import SyncDatabase
 from chassis.policy.guard import compile_rules
 from chassis.policy.rules import Snapshot, casbin_lines
 from identity.bootstrap.domain import Company, UserPlan
-from identity.found import found_company
-from identity.policy.domain.rulebook import ACTIONS, OBJECTS
+from identity.bootstrap.services import bootstrap_company
+from identity.core.domain.rulebook import ACTIONS, OBJECTS
+from identity.core.store import policy as store
 from identity.policy.domain.starter import ROLES
-from identity.policy.store import policy as store
 from tests.identity.conftest import PASSWORD
 
 Make = Callable[..., str]
@@ -36,7 +36,7 @@ def oracle(snapshot: Snapshot) -> casbin.Enforcer:
 
 def test_agrees_with_casbin_about_the_starter_policy(database: Make) -> None:
     db = SyncDatabase(database("identity"), application="identity-tests")
-    founded = found_company(db, EVERY_ROLE)
+    founded = bootstrap_company(db, EVERY_ROLE)
 
     def deny_and_suspend(session: Session) -> None:
         session.execute(
