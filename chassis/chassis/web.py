@@ -34,7 +34,6 @@ from strawberry.federation import Schema
 from chassis import actor_context, revoked_sessions, sql_spans, telemetry
 from chassis.actor import Actor, Verifier
 from chassis.actor_context import Contexts
-from chassis.api.context import Context
 from chassis.api.endpoint import Endpoint, body_of, errors_of, locale_of
 from chassis.api.schema import Api
 from chassis.audit_writer import AuditWriter
@@ -59,7 +58,6 @@ class Service:
     name: str
     settings: Settings
     schema: Schema
-    loaders: Callable[[Context[Any]], Any] = lambda context: None
     resources: Sequence[object] = ()
     """What resolvers ask for by class with `context.resource`: made once a process."""
     handlers: Mapping[str, Handler] = field(default_factory=dict)
@@ -158,7 +156,7 @@ def application(service: Service) -> Starlette:
             await runtime.close()
             await asyncio.to_thread(telemetry.stop)
 
-    endpoint = Endpoint(service.name, api, service.loaders)
+    endpoint = Endpoint(service.name, api)
     return Starlette(
         routes=[
             Route("/graphql", endpoint.serve, methods=["GET", "POST"]),

@@ -127,11 +127,11 @@ def entities() -> list[Any]:
     return found
 
 
-def nobody(service: str) -> Context[Any]:
+def nobody(service: str) -> Context:
     me = UUID(int=1)
     guard = Guard()
     guard.swap(Snapshot(1, (), {}, {me: Member(None, ())}))
-    ctx: Context[Any] = Context(db=NoDoor(), guard=guard, actor=Actor(me))  # type: ignore[arg-type]  # stands for it
+    ctx: Context = Context(db=NoDoor(), guard=guard, actor=Actor(me))  # type: ignore[arg-type]  # stands for it
     return ctx
 
 

@@ -30,7 +30,7 @@ class Client:
     async def ask(
         self, text: str, variables: dict[str, Any] | None = None, who: UUID = ENGINEER, **more: Any
     ) -> dict[str, Any]:
-        context: Context[Any] = Context(
+        context: Context = Context(
             db=self._db,
             guard=a_guard(),
             actor=Actor(who, locale=more.get("locale", "en")),

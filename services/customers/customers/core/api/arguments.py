@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
+from typing import Annotated, Concatenate, ParamSpec, TypeVar
 
 import psycopg
 import strawberry
@@ -34,7 +34,7 @@ _AGAIN = frozenset({"40001", "40P01", "23505"})
 
 
 async def write_with_retry(
-    ctx: Context[Any],
+    ctx: Context,
     command: Callable[Concatenate[Session, P], T],
     /,
     *args: P.args,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import strawberry
@@ -61,7 +61,7 @@ class CustomerFilter:
     )
     ids: list[strawberry.ID] | None = strawberry.field(default=None, description="Among these.")
 
-    def resolved(self, ctx: Context[Any]) -> Search:
+    def resolved(self, ctx: Context) -> Search:
         """The search. Raises `Denied` where it compares what its reader may not see."""
         if self.tag_ids:
             see_all_tags(ctx, "filter.tagIds")
@@ -89,7 +89,7 @@ class CustomerFilter:
         )
 
 
-def see_all_tags(ctx: Context[Any], field: str) -> None:
+def see_all_tags(ctx: Context, field: str) -> None:
     """What somebody may not see they may not compare, or the answer would tell who wears which tag."""
     if not ctx.scope("Customer").within(ctx.scope("Tag")):
         raise Denied(

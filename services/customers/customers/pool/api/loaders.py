@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Uuid, column
@@ -56,7 +55,7 @@ class CustomerElections:
 class PoolLoaders:
     """The pool's loaders and redactors for one request; every batch opens its own session."""
 
-    def __init__(self, context: Context[Any]) -> None:
+    def __init__(self, context: Context) -> None:
         self._context = context
         self._redactors: dict[str, Redactor] = {}
         self.customers: DataLoader[UUID, CustomerRow | None] = DataLoader(self._customers)

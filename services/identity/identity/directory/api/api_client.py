@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
@@ -196,7 +196,7 @@ class ApiClientMutation:
         )
 
 
-async def _shown(ctx: Context[Any], id: ApiClientId) -> ApiClient:
+async def _shown(ctx: Context, id: ApiClientId) -> ApiClient:
     """The client after a write; whoever may write one may see what became of it."""
     action = "update" if ctx.may("ApiClient", "update") else "create"
     found = await ctx.read(store.by_id, ctx.scope("ApiClient", action), id)

@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
@@ -100,7 +100,7 @@ class Replay:
         return [ReplayedDecision.of(*pair) for pair in chosen[:first]]
 
 
-async def replay_of(ctx: Context[Any], done: Simulated, days: int) -> Replay:
+async def replay_of(ctx: Context, done: Simulated, days: int) -> Replay:
     """The replay of a simulated changeset; tables are compared in a thread, others are served on."""
     _within(days, MOST_DAYS, "days")
     since = datetime.now(UTC) - timedelta(days=days)

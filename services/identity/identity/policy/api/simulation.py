@@ -8,7 +8,6 @@ import binascii
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import orjson
 import strawberry
@@ -99,7 +98,7 @@ class Simulation:
         return connect(found, AccessChange.of)  # type: ignore[no-any-return]  # the one asked for
 
 
-async def simulation_of(ctx: Context[Any], row: ChangesetRow) -> Simulation:
+async def simulation_of(ctx: Context, row: ChangesetRow) -> Simulation:
     """The simulation of a changeset; the tables are compared in a thread, others are served on."""
     done = await ctx.read(simulate, ctx.scope("Rule"), row)
     found = await asyncio.to_thread(lambda: list(differences(done.before, done.after, ASKED)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import strawberry
@@ -251,7 +251,7 @@ class AccessReview:
         )
 
 
-def onlooker(ctx: Context[Any]) -> UUID | None:
+def onlooker(ctx: Context) -> UUID | None:
     """`None` for who sees all of a review, else the reviewer who sees their part."""
     return None if ctx.may(OBJECT) else ctx.actor.user_id
 

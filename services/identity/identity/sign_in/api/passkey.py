@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
@@ -174,11 +174,11 @@ class PasskeyMutation:
         return PasskeysPayload(passkeys=await _mine(ctx))
 
 
-async def _mine(ctx: Context[Any]) -> list[Passkey]:
+async def _mine(ctx: Context) -> list[Passkey]:
     return [Passkey.of(row) for row in await ctx.read(store.of_user, UserId(ctx.actor.user_id))]
 
 
-def _relying(ctx: Context[Any]) -> Relying:
+def _relying(ctx: Context) -> Relying:
     found = ctx.resource(Office).relying
     if found is None:
         raise BadInput(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 from urllib.parse import quote
 
 import strawberry
@@ -106,7 +106,7 @@ class SignInProvider:
         return await department_of(info, self.department_id)
 
     @classmethod
-    def of(cls, row: ProviderRow, context: Context[Any]) -> SignInProvider:
+    def of(cls, row: ProviderRow, context: Context) -> SignInProvider:
         base = _address(context, row.name)
         claims = row.claims
         return cls(
@@ -302,13 +302,13 @@ class ProviderMutation:
         return await _answer(ctx, found)
 
 
-async def _answer(ctx: Context[Any], id: ProviderId) -> SignInProviderPayload:
+async def _answer(ctx: Context, id: ProviderId) -> SignInProviderPayload:
     found = await ctx.read(store.by_id, id)
     assert found is not None
     return SignInProviderPayload(provider=SignInProvider.of(found, ctx))
 
 
-def _address(ctx: Context[Any], name: str) -> str:
+def _address(ctx: Context, name: str) -> str:
     return f"{ctx.resource(IdentitySettings).public_address}{PATH}/{quote(name, safe='')}"
 
 

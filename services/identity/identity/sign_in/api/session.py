@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
@@ -47,7 +47,7 @@ class Session:
     current: bool = strawberry.field(description="Whether this request belongs to it.")
 
     @classmethod
-    def of(cls, row: SessionRow, context: Context[Any]) -> Session:
+    def of(cls, row: SessionRow, context: Context) -> Session:
         return cls(
             id=strawberry.ID(str(row.id)),
             address=masked(row.address),
@@ -186,7 +186,7 @@ class SessionMutation:
         return EndAllSessionsPayload(done=True, sessions=found.sessions, users=found.users)
 
 
-async def in_reach(ctx: Context[Any], user: UserId) -> bool:
+async def in_reach(ctx: Context, user: UserId) -> bool:
     """Whether the one who asks may change this user."""
     if not ctx.may("User", "update"):
         return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
@@ -129,7 +129,7 @@ class SignInLinkMutation:
         return SignInLinkPayload(links=await _links(ctx, found.user))
 
 
-async def _links(ctx: Context[Any], whose: UserId) -> list[SignInLink]:
+async def _links(ctx: Context, whose: UserId) -> list[SignInLink]:
     rows: list[LinkRow] = await ctx.read(store.of_user, whose)
     known = await ctx.read(providers.by_ids, [row.provider for row in rows])
     return [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
@@ -70,7 +70,7 @@ class SignInPayload:
     )
 
 
-async def signed(ctx: Context[Any], opened: Opened | Asked) -> SignInPayload:
+async def signed(ctx: Context, opened: Opened | Asked) -> SignInPayload:
     """A session with its tokens, or what is asked for before there is one."""
     if isinstance(opened, Asked):
         return SignInPayload(needs=opened.need, passkey_options=opened.passkey_options)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 from chassis.api.context import Context
 from chassis.errors import BadInput, Unauthenticated
@@ -53,7 +52,7 @@ class Beside:
     new_password: str | None = None
 
 
-async def sign_in(ctx: Context[Any], asked: str, password: str, beside: Beside) -> Opened | Asked:
+async def sign_in(ctx: Context, asked: str, password: str, beside: Beside) -> Opened | Asked:
     """Raises `Throttled`, or `Unauthenticated` in the same words and time for every reason."""
     office, username, throttle = ctx.resource(Office), asked_username(asked), _throttle(ctx)
     known, kept = await proved(ctx, username, password)
@@ -80,7 +79,7 @@ async def sign_in(ctx: Context[Any], asked: str, password: str, beside: Beside) 
 
 
 async def finish_by_provider(
-    ctx: Context[Any], ticket: str, verifier: str, beside: Beside
+    ctx: Context, ticket: str, verifier: str, beside: Beside
 ) -> Opened | Asked:
     """Raises `Unauthenticated` for the ticket or the code, `Denied` for the person, `Throttled`."""
     office = ctx.resource(Office)
@@ -105,9 +104,7 @@ async def finish_by_provider(
     return opened
 
 
-async def _new_hash(
-    ctx: Context[Any], known: Credentials, kept: str, text: str | None
-) -> str | None:
+async def _new_hash(ctx: Context, known: Credentials, kept: str, text: str | None) -> str | None:
     """The new password of somebody who has to change theirs. Raises `BadInput`."""
     if text is None:
         return None
@@ -123,9 +120,7 @@ async def _new_hash(
     return await passwords.hashed(text)
 
 
-async def _counted(
-    ctx: Context[Any], username: str, beside: Beside
-) -> Callable[[], Awaitable[None]]:
+async def _counted(ctx: Context, username: str, beside: Beside) -> Callable[[], Awaitable[None]]:
     """Count a try of a code, from wherever: six digits are few. The answer clears the count."""
     throttle = Throttle(ctx.runtime.redis, CODE_ATTEMPTS, CODE_WINDOW_SECONDS)
     key = f"{username} code"
@@ -139,12 +134,12 @@ async def _counted(
     return forget
 
 
-def _second(ctx: Context[Any], beside: Beside, *, required: bool) -> Second:
+def _second(ctx: Context, beside: Beside, *, required: bool) -> Second:
     office = ctx.resource(Office)
     return Second(office.seal, beside.code, beside.passkey, office.relying, required)
 
 
-async def _asked(ctx: Context[Any], whose: UserId, need: Ask) -> Asked:
+async def _asked(ctx: Context, whose: UserId, need: Ask) -> Asked:
     """What is needed, with a challenge for those who have a passkey."""
     relying = ctx.resource(Office).relying
     if need not in (Ask.CODE, Ask.PASSKEY) or relying is None:
@@ -153,7 +148,7 @@ async def _asked(ctx: Context[Any], whose: UserId, need: Ask) -> Asked:
 
 
 async def _refused(
-    ctx: Context[Any], whose: UserId, beside: Beside, problem: WrongCode
+    ctx: Context, whose: UserId, beside: Beside, problem: WrongCode
 ) -> Unauthenticated:
     await ctx.write(commands.note_refused, whose)
     if isinstance(problem.__cause__, CopiedPasskey):
@@ -171,7 +166,7 @@ async def _refused(
     )
 
 
-async def proved(ctx: Context[Any], username: str, password: str) -> tuple[Credentials, str]:
+async def proved(ctx: Context, username: str, password: str) -> tuple[Credentials, str]:
     """Whose password this is. Raises `Throttled` or `Unauthenticated`."""
     await _throttle(ctx).count(username, ctx.client)
     known = await ctx.read(users.credentials, username)
@@ -183,12 +178,12 @@ async def proved(ctx: Context[Any], username: str, password: str) -> tuple[Crede
     return known, kept
 
 
-def origin_of(ctx: Context[Any]) -> Origin:
+def origin_of(ctx: Context) -> Origin:
     """Where a request comes from."""
     return Origin.of(ctx.client, ctx.device)
 
 
-def needs_second(ctx: Context[Any], user: UserId) -> bool:
+def needs_second(ctx: Context, user: UserId) -> bool:
     """Whether a role of theirs, inherited or by a group, is one that signs in with two factors."""
     wanted, snapshot = _strict(ctx), ctx.guard.snapshot
     if not wanted:
@@ -197,7 +192,7 @@ def needs_second(ctx: Context[Any], user: UserId) -> bool:
     return snapshot is None or bool(wanted & subjects(snapshot, user).keys())
 
 
-async def change_password(ctx: Context[Any], current: str, new: str) -> None:
+async def change_password(ctx: Context, current: str, new: str) -> None:
     """Raises `Throttled`, `BadInput` for either password, `Unauthenticated` for an ended session."""
     me, throttle = UserId(ctx.actor.user_id), _throttle(ctx)
     await ctx.read(refuse_ended, ctx.actor)
@@ -218,13 +213,13 @@ async def change_password(ctx: Context[Any], current: str, new: str) -> None:
     await ctx.write(commands.change_password, ctx.actor, known.password_hash, hashed)
 
 
-def _strict(ctx: Context[Any]) -> frozenset[str]:
+def _strict(ctx: Context) -> frozenset[str]:
     """The roles that sign in with two factors, as the policy names subjects."""
     asked = ctx.resource(IdentitySettings).second_factor_roles.split(",")
     return frozenset(f"role:{role.strip()}" for role in asked if role.strip())
 
 
-def _throttle(ctx: Context[Any]) -> Throttle:
+def _throttle(ctx: Context) -> Throttle:
     settings = ctx.resource(IdentitySettings)
     return Throttle(ctx.runtime.redis, settings.sign_in_attempts, settings.sign_in_window_seconds)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from typing import Any
 
 from chassis.api.context import Context
 from chassis.errors import Unavailable
@@ -19,7 +18,7 @@ from identity.sign_in.store import provider as providers, provider_session as st
 log = logging.getLogger("huichi.identity.oidc")
 
 
-async def still_there(ctx: Context[Any], id: SessionId) -> bool:
+async def still_there(ctx: Context, id: SessionId) -> bool:
     """Whether a session goes on as far as its provider says; one that it did not begin does.
 
     Asked now and then, with the refresh token the provider gave. Its no ends the session at once;
@@ -57,7 +56,7 @@ async def still_there(ctx: Context[Any], id: SessionId) -> bool:
     return True
 
 
-async def sign_out_address(ctx: Context[Any], id: SessionId) -> str | None:
+async def sign_out_address(ctx: Context, id: SessionId) -> str | None:
     """Where the browser is signed out at the provider too (RP-Initiated Logout 1.0)."""
     office = ctx.resource(Office)
     try:
