@@ -97,7 +97,7 @@ def _company(asked: argparse.Namespace) -> Company:
 
 
 def _administrator(username: str) -> UserPlan:
-    first = password.accepted(_secret(PASSWORD_VARIABLE), username, field=PASSWORD_VARIABLE)
+    first = password.check_strength(_secret(PASSWORD_VARIABLE), username, field=PASSWORD_VARIABLE)
     return UserPlan(username, username, first, ("administrator",))
 
 

@@ -15,7 +15,7 @@ from identity.core.api.loaders import IdentityContext, IdentityInfo
 from identity.core.domain.ids import PasskeyId, UserId
 from identity.people.domain.user import asked_username
 from identity.sign_in.commands import passkey as commands
-from identity.sign_in.domain.passkey import Relying
+from identity.sign_in.domain.passkey import RelyingParty
 from identity.sign_in.services.password_check import needs_second, proved
 from identity.sign_in.store import passkey as store
 from identity.sign_in.store.passkey import PasskeyRow
@@ -177,7 +177,7 @@ async def _mine(ctx: IdentityContext) -> list[Passkey]:
     return [Passkey.of(row) for row in await ctx.read(store.of_user, UserId(ctx.actor.user_id))]
 
 
-def _relying(ctx: IdentityContext) -> Relying:
+def _relying(ctx: IdentityContext) -> RelyingParty:
     found = ctx.loaders.office.relying
     if found is None:
         raise BadInput(

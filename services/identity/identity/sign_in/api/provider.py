@@ -18,7 +18,7 @@ from identity.people.api.department import Department, department_of
 from identity.sign_in.api.oidc.routes import PATH
 from identity.sign_in.commands import provider as commands
 from identity.sign_in.commands.provider import KEPT, Kept, Wanted
-from identity.sign_in.domain.provider import Admission, Mapped, UsernameForm
+from identity.sign_in.domain.provider import Admission, ClaimMapping, UsernameForm
 from identity.sign_in.store import provider as store
 from identity.sign_in.store.provider import ProviderRow
 
@@ -202,7 +202,7 @@ class SignInProviderInput:
             scopes=KEPT if self.scopes is None else tuple(self.scopes),
             claims=KEPT
             if claims is None
-            else Mapped(claims.display_name, claims.email, claims.email_verified),
+            else ClaimMapping(claims.display_name, claims.email, claims.email_verified),
             admission=_said(self.admission),
             domains=KEPT if self.domains is None else tuple(self.domains),
             username_form=_said(self.username_form),

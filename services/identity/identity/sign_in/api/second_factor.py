@@ -93,7 +93,7 @@ class SecondFactorMutation:
         except Unauthenticated as problem:
             return BeginSecondFactorPayload(errors=[user_error(problem, ctx.locale)])
         return BeginSecondFactorPayload(
-            secret=domain.typed(secret), address=domain.address(secret, name)
+            secret=domain.secret_text(secret), address=domain.provisioning_uri(secret, name)
         )
 
     @strawberry.mutation(

@@ -16,7 +16,7 @@ from identity.core.api.loaders import IdentityContext, IdentityInfo
 from identity.core.domain.ids import SessionId, UserId
 from identity.people.store import user as users
 from identity.sign_in.commands import everybody, session as commands
-from identity.sign_in.domain.device import masked
+from identity.sign_in.domain.device import mask_address
 from identity.sign_in.domain.session import Ending
 from identity.sign_in.store import session as store
 from identity.sign_in.store.session import SessionRow
@@ -49,7 +49,7 @@ class Session:
     def of(cls, row: SessionRow, context: IdentityContext) -> Session:
         return cls(
             id=strawberry.ID(str(row.id)),
-            address=masked(row.address),
+            address=mask_address(row.address),
             device=row.device,
             created_at=row.created_at,
             used_at=row.used_at,

@@ -10,7 +10,7 @@ import strawberry
 from chassis.api.problems import UserError
 from identity.core.api.loaders import IdentityContext
 from identity.sign_in.commands.session import Opened
-from identity.sign_in.domain.second_factor import Ask
+from identity.sign_in.domain.second_factor import SignInNeed
 from identity.sign_in.services.password_check import Asked
 
 PasskeyArgument = Annotated[
@@ -21,7 +21,7 @@ PasskeyArgument = Annotated[
 ]
 
 strawberry.enum(
-    Ask,
+    SignInNeed,
     name="SignInNeed",
     description="CODE: sign in again with `code`, or with `passkey` where `passkeyOptions` is there. ENROL: a role needs a second factor and there "
     "is none; `beginSecondFactor` makes one, its first code puts it in force, or `beginPasskey` makes "
@@ -49,7 +49,7 @@ class SignInPayload:
     session_id: strawberry.ID | None = strawberry.field(
         default=None, description="The session that began or goes on."
     )
-    needs: Ask | None = strawberry.field(
+    needs: SignInNeed | None = strawberry.field(
         default=None, description="What is missing beside the right password; no tokens then."
     )
     passkey_options: str | None = strawberry.field(

@@ -15,7 +15,7 @@ from identity.core.domain.seal import Seal
 from identity.people.store import user as users
 from identity.sign_in.commands.signed_in import refuse_not_fresh
 from identity.sign_in.domain import passkey as domain
-from identity.sign_in.domain.passkey import BadPasskey, Relying
+from identity.sign_in.domain.passkey import InvalidPasskey, RelyingParty
 from identity.sign_in.store import passkey as store, second_factor as factors
 from identity.sign_in.store.passkey import Purpose
 
@@ -32,7 +32,7 @@ class Taken:
 
 
 def begin_first(
-    session: Session, seal: Seal, relying: Relying, whose: UserId, checked_hash: str
+    session: Session, seal: Seal, relying: RelyingParty, whose: UserId, checked_hash: str
 ) -> str:
     """Ask for the first second factor of somebody whose password was right."""
     users.hold(session, whose)
@@ -49,7 +49,7 @@ def begin_first(
     return _ask(session, relying, whose, present.username, Purpose.REGISTER_FIRST)
 
 
-def begin(session: Session, relying: Relying, actor: Actor, fresh: timedelta) -> str:
+def begin(session: Session, relying: RelyingParty, actor: Actor, fresh: timedelta) -> str:
     """Ask for a passkey of somebody who signed in just now."""
     whose = refuse_not_fresh(session, actor, fresh)
     known = users.credentials_of(session, whose)
@@ -57,10 +57,10 @@ def begin(session: Session, relying: Relying, actor: Actor, fresh: timedelta) ->
     return _ask(session, relying, whose, known.username, Purpose.REGISTER)
 
 
-def finish(session: Session, seal: Seal, relying: Relying, answer: str, name: str) -> Taken:
+def finish(session: Session, seal: Seal, relying: RelyingParty, answer: str, name: str) -> Taken:
     """Keep the passkey that a browser made for the one who was asked."""
-    called = domain.name(name)
-    _, challenge = domain.said(answer, field="credential")
+    called = domain.check_name(name)
+    _, challenge = domain.parse_credential(answer, field="credential")
     asked = store.answered(session, challenge)
     if asked is None or asked[1] is Purpose.SIGN_IN:
         raise _stale()
@@ -70,8 +70,8 @@ def finish(session: Session, seal: Seal, relying: Relying, answer: str, name: st
     if purpose is Purpose.REGISTER_FIRST and had:
         raise _stale()
     try:
-        made = domain.registered(relying, answer, challenge)
-    except BadPasskey as problem:
+        made = domain.verify_registration(relying, answer, challenge)
+    except InvalidPasskey as problem:
         raise _stale() from problem
     if store.is_taken(session, made.credential_id):
         raise Conflict("This passkey is there already.", "该通行密钥已存在。", field="credential")
@@ -83,33 +83,35 @@ def finish(session: Session, seal: Seal, relying: Relying, answer: str, name: st
     return Taken(id, whose, codes)
 
 
-def begin_sign_in(session: Session, relying: Relying, whose: UserId) -> str | None:
+def begin_sign_in(session: Session, relying: RelyingParty, whose: UserId) -> str | None:
     """Ask somebody for one of their passkeys; None: they have none."""
     present = store.of_user(session, whose)
     if not present:
         return None
     challenge = domain.new_challenge()
     store.ask(session, whose, challenge, Purpose.SIGN_IN, LASTS)
-    return domain.request(relying, challenge, [one.known for one in present])
+    return domain.request_options(relying, challenge, [one.known for one in present])
 
 
-def show(session: Session, relying: Relying, whose: UserId, answer: str) -> None:
+def show(session: Session, relying: RelyingParty, whose: UserId, answer: str) -> None:
     """Take a browser's answer for somebody's second factor. Raises `BadPasskey`."""
     try:
-        credential_id, challenge = domain.said(answer, field="passkey")
+        credential_id, challenge = domain.parse_credential(answer, field="passkey")
     except BadInput as problem:
-        raise BadPasskey("not readable") from problem
+        raise InvalidPasskey("not readable") from problem
     asked = store.answered(session, challenge)
     known = store.held(session, whose, credential_id)
     if asked != (whose, Purpose.SIGN_IN) or known is None:
-        raise BadPasskey("not asked for, or not theirs")
-    count, backed_up = domain.shown(relying, answer, challenge, known.public_key, known.sign_count)
+        raise InvalidPasskey("not asked for, or not theirs")
+    count, backed_up = domain.verify_assertion(
+        relying, answer, challenge, known.public_key, known.sign_count
+    )
     store.use(session, known.id, count, backed_up)
 
 
 def rename(session: Session, actor: Actor, id: PasskeyId, name: str) -> None:
     """Call one's own passkey otherwise."""
-    if not store.rename(session, UserId(actor.user_id), id, domain.name(name)):
+    if not store.rename(session, UserId(actor.user_id), id, domain.check_name(name)):
         raise _unknown(id)
 
 
@@ -136,17 +138,19 @@ def note_copied(session: Session, whose: UserId) -> None:
     audit.record(session, audit.Entry(None, "copied_passkey", "User", str(whose), decision="deny"))
 
 
-def _ask(session: Session, relying: Relying, whose: UserId, username: str, purpose: Purpose) -> str:
+def _ask(
+    session: Session, relying: RelyingParty, whose: UserId, username: str, purpose: Purpose
+) -> str:
     present = store.of_user(session, whose)
-    if len(present) >= domain.MOST:
+    if len(present) >= domain.MAX_PASSKEYS:
         raise BadInput(
-            f"There are {domain.MOST} passkeys already; remove one first.",
-            f"已有 {domain.MOST} 个通行密钥，请先移除一个。",
+            f"There are {domain.MAX_PASSKEYS} passkeys already; remove one first.",
+            f"已有 {domain.MAX_PASSKEYS} 个通行密钥，请先移除一个。",
         )
     challenge = domain.new_challenge()
     store.ask(session, whose, challenge, purpose, LASTS)
     known = [one.known for one in present]
-    return domain.registration(relying, challenge, whose.bytes, username, username, known)
+    return domain.creation_options(relying, challenge, whose.bytes, username, username, known)
 
 
 def _has_factor(session: Session, seal: Seal, whose: UserId) -> bool:

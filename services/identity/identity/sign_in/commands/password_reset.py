@@ -18,7 +18,7 @@ from identity.core.domain.ids import UserId
 from identity.people.commands.user import held
 from identity.people.domain.user import Kind, Status
 from identity.people.store import user as users
-from identity.sign_in.domain.second_factor import recovery_code, recovery_digest
+from identity.sign_in.domain.second_factor import new_recovery_code, recovery_code_digest
 from identity.sign_in.domain.session import Ending
 from identity.sign_in.store import password_reset as store, session as sessions
 
@@ -40,8 +40,8 @@ def issue(session: Session, scope: Scope, whose: UserId, lasts: timedelta) -> Is
             "userId 不是在职人员，无法设置密码。",
             field="userId",
         )
-    code = recovery_code()
-    until = store.keep(session, whose, recovery_digest(code), lasts)
+    code = new_recovery_code()
+    until = store.keep(session, whose, recovery_code_digest(code), lasts)
     audit.record(
         session,
         audit.Entry(
@@ -57,7 +57,7 @@ def issue(session: Session, scope: Scope, whose: UserId, lasts: timedelta) -> Is
 
 def is_good(session: Session, whose: UserId, code: str) -> bool:
     """Whether a code is somebody's."""
-    return store.is_good(session, whose, recovery_digest(code))
+    return store.is_good(session, whose, recovery_code_digest(code))
 
 
 def reset(session: Session, whose: UserId, code: str, hashed: str) -> bool:

@@ -17,7 +17,7 @@ from identity.people.store import department as departments
 from identity.policy.domain import role as role_domain
 from identity.policy.store import role as roles
 from identity.sign_in.domain import provider as domain
-from identity.sign_in.domain.provider import Admission, Mapped, UsernameForm
+from identity.sign_in.domain.provider import Admission, ClaimMapping, UsernameForm
 from identity.sign_in.store import provider as store, provider_session as provider_sessions
 from identity.sign_in.store.provider import ProviderRow
 
@@ -41,7 +41,7 @@ class Wanted:
     client_id: str | Kept = KEPT
     client_secret: str | Kept | None = KEPT
     scopes: tuple[str, ...] | Kept = KEPT
-    claims: Mapped | Kept = KEPT
+    claims: ClaimMapping | Kept = KEPT
     admission: Admission | Kept = KEPT
     domains: tuple[str, ...] | Kept = KEPT
     username_form: UsernameForm | Kept = KEPT
@@ -55,7 +55,7 @@ def create_provider(
     session: Session, scope: Scope, seal: Seal, name: str, wanted: Wanted, *, insecure: bool
 ) -> ProviderId:
     """Let a provider say who somebody is."""
-    slug = domain.name(name)
+    slug = domain.check_name(name)
     if store.by_name(session, slug) is not None:
         raise Conflict(
             "There is a provider of this name already; choose another one.",
@@ -115,17 +115,19 @@ def _checked(
     scopes = _value(wanted.scopes, present.scopes if present else ("profile", "email"))
     named = _value(wanted.domains, present.domains if present else ())
     return {
-        "title": domain.title(_value(wanted.title, present.title if present else "")),
-        "issuer": domain.issuer(
+        "title": domain.check_title(_value(wanted.title, present.title if present else "")),
+        "issuer": domain.check_issuer(
             _value(wanted.issuer, present.issuer if present else ""), insecure=insecure
         ),
-        "client_id": domain.client_id(
+        "client_id": domain.check_client_id(
             _value(wanted.client_id, present.client_id if present else "")
         ),
-        "scopes": domain.scopes(scopes),
-        "claims": domain.mapped(_value(wanted.claims, present.claims if present else Mapped())),
+        "scopes": domain.check_scopes(scopes),
+        "claims": domain.check_claim_mapping(
+            _value(wanted.claims, present.claims if present else ClaimMapping())
+        ),
         "admission": admission,
-        "domains": domain.domains(named, admission, form),
+        "domains": domain.check_domains(named, admission, form),
         "username_form": form,
         "department_id": department,
         "roles": tuple(sorted(set(given))),
@@ -154,10 +156,10 @@ def _refuse_roles(
 
 def _secret(text: str | None) -> str | None:
     found = (text or "").strip()
-    if len(found) > domain.LONGEST_SECRET:
+    if len(found) > domain.MAX_SECRET_LENGTH:
         raise BadInput(
-            f"clientSecret has more than {domain.LONGEST_SECRET} characters.",
-            f"clientSecret 超过 {domain.LONGEST_SECRET} 个字符。",
+            f"clientSecret has more than {domain.MAX_SECRET_LENGTH} characters.",
+            f"clientSecret 超过 {domain.MAX_SECRET_LENGTH} 个字符。",
             field="clientSecret",
         )
     return found or None
@@ -206,6 +208,6 @@ def _text(value: object) -> str | None:
             return str(value.value)
         case tuple():
             return ", ".join(map(str, value))
-        case Mapped():
+        case ClaimMapping():
             return ", ".join((value.display_name, value.email, value.email_verified))
     return str(value)

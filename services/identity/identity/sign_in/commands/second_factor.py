@@ -17,8 +17,8 @@ from identity.people.commands.user import held
 from identity.people.store import user as users
 from identity.sign_in.commands import passkey
 from identity.sign_in.domain import second_factor as domain
-from identity.sign_in.domain.passkey import BadPasskey, Relying
-from identity.sign_in.domain.second_factor import Ask
+from identity.sign_in.domain.passkey import InvalidPasskey, RelyingParty
+from identity.sign_in.domain.second_factor import SignInNeed
 from identity.sign_in.domain.session import Ending
 from identity.sign_in.store import passkey as passkeys, second_factor as store, session as sessions
 from identity.sign_in.store.second_factor import FactorRow
@@ -35,7 +35,7 @@ class Second:
     seal: Seal
     code: str | None = None
     passkey: str | None = None
-    relying: Relying | None = None
+    relying: RelyingParty | None = None
     required: bool = False
 
 
@@ -58,7 +58,7 @@ def begin(session: Session, seal: Seal, whose: UserId, checked_hash: str) -> byt
     return secret
 
 
-def passed(session: Session, second: Second, whose: UserId) -> Ask | tuple[str, ...]:
+def passed(session: Session, second: Second, whose: UserId) -> SignInNeed | tuple[str, ...]:
     """What is still needed, or nothing: then the recovery codes, if this code put it in force.
 
     Raises `WrongCode`.
@@ -68,32 +68,34 @@ def passed(session: Session, second: Second, whose: UserId) -> Ask | tuple[str, 
     if second.passkey and second.relying and has_passkey:
         try:
             passkey.show(session, second.relying, whose, second.passkey)
-        except BadPasskey as problem:
+        except InvalidPasskey as problem:
             raise WrongCode from problem
         return ()
     if factor is None and not has_passkey:
-        return Ask.ENROL if second.required else ()
+        return SignInNeed.ENROL if second.required else ()
     if not second.code:
         return _asked(factor, has_passkey, second)
     used = factor.last_step if factor else 0
-    step = domain.step_of(factor.secret, second.code, time.time(), used) if factor else None
+    step = domain.matching_step(factor.secret, second.code, time.time(), used) if factor else None
     # An authenticator that still waits is no way past a passkey.
     if factor is not None and step is not None and (factor.confirmed or not has_passkey):
         store.use(session, whose, step)
         return () if factor.confirmed else _new_codes(session, whose)
     in_force = has_passkey or (factor is not None and factor.confirmed)
-    if in_force and store.use_code(session, whose, domain.recovery_digest(second.code)):
+    if in_force and store.use_code(session, whose, domain.recovery_code_digest(second.code)):
         audit.record(session, audit.Entry(Actor(whose), "use_recovery_code", "User", str(whose)))
         return ()
     raise WrongCode
 
 
-def _asked(factor: FactorRow | None, has_passkey: bool, second: Second) -> Ask | tuple[str, ...]:
+def _asked(
+    factor: FactorRow | None, has_passkey: bool, second: Second
+) -> SignInNeed | tuple[str, ...]:
     if factor is not None and factor.confirmed:
-        return Ask.CODE
+        return SignInNeed.CODE
     if has_passkey:
-        return Ask.PASSKEY
-    return Ask.ENROL if second.required else ()
+        return SignInNeed.PASSKEY
+    return SignInNeed.ENROL if second.required else ()
 
 
 def end_own(session: Session, seal: Seal, actor: Actor, code: str) -> None:

@@ -16,8 +16,8 @@ from identity.sign_in.commands.second_factor import Second, passed
 from identity.sign_in.commands.signed_in import over, refuse_ended
 from identity.sign_in.domain import token
 from identity.sign_in.domain.device import Origin
-from identity.sign_in.domain.second_factor import Ask
-from identity.sign_in.domain.session import Ending, Verdict, decide
+from identity.sign_in.domain.second_factor import SignInNeed
+from identity.sign_in.domain.session import Ending, Verdict, decide_renewal
 from identity.sign_in.store import session as store
 from identity.sign_in.store.session import SessionRow
 
@@ -48,7 +48,7 @@ def open_session(
     lasts: Lifetimes,
     second: Second,
     new_hash: str | None = None,
-) -> Opened | Ask | None:
+) -> Opened | SignInNeed | None:
     """Begin a session for somebody whose password was right; None if that changed meanwhile.
 
     With the hash of a new password it takes the place of one that has to be changed.
@@ -58,9 +58,9 @@ def open_session(
     if present is None or not present.active or present.password_hash != checked_hash:
         return None
     if present.must_change and new_hash is None:
-        return Ask.NEW_PASSWORD
+        return SignInNeed.NEW_PASSWORD
     found = passed(session, second, user)
-    if isinstance(found, Ask):
+    if isinstance(found, SignInNeed):
         return found
     if present.must_change and new_hash is not None:
         users.change(session, user, password_hash=new_hash, must_change_password=False)
@@ -103,9 +103,9 @@ def note_refused(session: Session, user: UserId | None) -> None:
 
 def renew(session: Session, shown: str, lasts: Lifetimes) -> Opened | Verdict:
     """Trade a refresh token for the next one; one that was used before ends its whole family."""
-    digest = token.digest(shown)
+    digest = token.token_digest(shown)
     held = store.held(session, digest)
-    verdict = decide(held.shown if held else None)
+    verdict = decide_renewal(held.shown if held else None)
     if held is None:
         return verdict
     match verdict:
@@ -122,7 +122,7 @@ def sign_out(session: Session, actor: Actor | None, shown: str | None) -> Sessio
     """End the session of a refresh token, or the one the access token names; answer which.
 
     Twice is as once."""
-    held = store.held(session, token.digest(shown)) if shown else None
+    held = store.held(session, token.token_digest(shown)) if shown else None
     id = held.session if held else None
     if id is None and not shown and actor is not None and actor.session_id is not None:
         id = SessionId(actor.session_id)
@@ -193,8 +193,8 @@ def forget_expired(session: Session, older: timedelta) -> int:
 
 
 def _issue(session: Session, id: SessionId, lasts: Lifetimes) -> str:
-    fresh = token.refresh_token()
-    store.issue(session, id, token.digest(fresh), lasts.unused)
+    fresh = token.new_refresh_token()
+    store.issue(session, id, token.token_digest(fresh), lasts.unused)
     return fresh
 
 

@@ -34,8 +34,8 @@ from identity.sign_in.commands.session import Lifetimes, Opened, begin_session
 from identity.sign_in.commands.signed_in import refuse_ended, refuse_not_fresh
 from identity.sign_in.domain import provider as domain, token
 from identity.sign_in.domain.device import Origin
-from identity.sign_in.domain.provider import Admission, Claimed
-from identity.sign_in.domain.second_factor import Ask
+from identity.sign_in.domain.provider import Admission, ExternalIdentity
+from identity.sign_in.domain.second_factor import SignInNeed
 from identity.sign_in.store import (
     provider as providers,
     provider_session as provider_sessions,
@@ -58,7 +58,7 @@ class _Shown:
     """A good ticket, opened."""
 
     provider: ProviderRow
-    who: Claimed
+    who: ExternalIdentity
     tokens: Mapping[str, Any]
     at: datetime
     digest: bytes
@@ -68,14 +68,14 @@ def arrive(
     session: Session,
     seal: Seal,
     provider: ProviderId,
-    who: Claimed,
+    who: ExternalIdentity,
     tokens: Mapping[str, Any],
     challenge: str,
 ) -> str:
     """Keep what a provider said, sealed; the answer is the ticket that stands for it."""
-    fresh = token.refresh_token()
+    fresh = token.new_refresh_token()
     said = {"who": asdict(who), "tokens": dict(tokens), "at": datetime.now(UTC).isoformat()}
-    digest = token.digest(fresh)
+    digest = token.token_digest(fresh)
     store.add_ticket(session, seal, digest, provider, challenge, said, TICKET_LASTS)
     return fresh
 
@@ -96,7 +96,7 @@ def redeem(
     lasts: Lifetimes,
     second: Second,
     required: frozenset[str],
-) -> Opened | Ask | Refusal:
+) -> Opened | SignInNeed | Refusal:
     """Begin the session that a ticket is for. Raises `Unauthenticated` or `WrongCode`."""
     shown = _opened(session, second.seal, ticket, verifier)
     whose = _account(session, shown)
@@ -107,7 +107,7 @@ def redeem(
         # The rows are asked, not the guard: somebody who is new is not in its snapshot yet.
         must = second.required or _has_role(session, whose, required)
         found = passed(session, replace(second, required=must), whose)
-        if isinstance(found, Ask):
+        if isinstance(found, SignInNeed):
             return found
         codes = found
     store.use_ticket(session, shown.digest)
@@ -168,13 +168,13 @@ def unlink(session: Session, actor: Actor, id: SignInLinkId, reaches: frozenset[
 
 
 def _opened(session: Session, seal: Seal, ticket: str, verifier: str) -> _Shown:
-    digest = token.digest(ticket)
+    digest = token.token_digest(ticket)
     found = store.show_ticket(session, seal, digest)
     if found is None or not _answers(found.challenge, verifier):
         raise _stale()
     provider = providers.by_id(session, found.provider)
     at = datetime.fromisoformat(found.said["at"])
-    who = Claimed(**found.said["who"])
+    who = ExternalIdentity(**found.said["who"])
     if provider is None or not provider.enabled or provider.issuer != who.issuer:
         raise _stale()
     if provider_sessions.logged_out_since(session, provider.id, who.subject, who.session, at):

@@ -1,7 +1,8 @@
-"""How soon a password would be guessed, and why: leaked lists, names, rows of keys, repetitions, dates.
+"""Estimate how soon a password would be guessed, and name its weakness.
 
-Everything is on this machine: `zxcvbn` brings the passwords that leaked most often (30,000 of them) with
-words, names and keyboards. Nothing is asked of a service, so nobody learns what people try.
+Leaked passwords, names, rows of keys, repetitions and dates are recognised on this machine:
+`zxcvbn` brings the passwords that leaked most often (30,000 of them) with words, names and
+keyboards. No password is sent to an outside service.
 """
 
 from __future__ import annotations
@@ -12,17 +13,18 @@ from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import Any
 
-# Online guessing is throttled; for who has the hashes this is most of a year of one processor.
-ENOUGH_GUESSES = 1e9
-# The library takes seconds for long texts of many signs that stand for letters; whoever writes so many
-# different ones has hidden no word behind them.
-_LOOKED_AT, _MOST_SIGNS = 32, 8
-_SIGNS = "4@8({[<369!1|07+$52%"
-_LEFT_OVER = 8
-_SHORTEST_NAME = 3
+# Online guessing is throttled; offline, with the hashes, 1e9 guesses cost one processor most of
+# a year.
+MIN_GUESSES = 1e9
+# zxcvbn takes seconds for long texts with many characters that stand for letters (@ for a); a text
+# with so many different ones hides no word behind them.
+_CHECKED_CHARACTERS, _MAX_SUBSTITUTES = 32, 8
+_SUBSTITUTES = "4@8({[<369!1|07+$52%"
+_MIN_REMAINDER = 8
+_MIN_NAME_LENGTH = 3
 
 
-class Reason(Enum):
+class Weakness(Enum):
     """Why a password is guessed soon."""
 
     LEAKED = "leaked"
@@ -33,72 +35,85 @@ class Reason(Enum):
     COMMON = "common"
 
 
-SAID: dict[Reason, tuple[str, str]] = {
-    Reason.LEAKED: (
-        "it is, or is built on, a password that leaked often and is tried first",
-        "它是（或基于）常见的泄露密码，会被最先尝试",
+WEAKNESS_TEXTS: dict[Weakness, tuple[str, str]] = {
+    Weakness.LEAKED: (
+        "it is or contains a password that has leaked often and is tried first",
+        "它是或包含常见的泄露密码，会被最先尝试",
     ),
-    Reason.PERSONAL: (
-        "it holds the user name, a name or the company's name",
+    Weakness.PERSONAL: (
+        "it contains the user name, a personal name or the company name",
         "它包含用户名、姓名或公司名称",
     ),
-    Reason.KEYBOARD: ("it is a row of keys", "它是键盘上的连续按键"),
-    Reason.REPEATED: ("it repeats itself or counts up", "它由重复或连续的字符组成"),
-    Reason.DATE: ("it is hardly more than a date", "它基本上只是一个日期"),
-    Reason.COMMON: ("it is made of common words or names", "它由常见词语或姓名组成"),
+    Weakness.KEYBOARD: ("it is a row of adjacent keys", "它是键盘上的连续按键"),
+    Weakness.REPEATED: (
+        "it consists of repeated or consecutive characters",
+        "它由重复或连续的字符组成",
+    ),
+    Weakness.DATE: ("it is little more than a date", "它基本上只是一个日期"),
+    Weakness.COMMON: ("it consists of common words or names", "它由常见词语或姓名组成"),
 }
 
 
-def why(password: str, words: Iterable[str] = ()) -> Reason | None:
-    """Why this would be guessed soon; None: it would not."""
+def find_weakness(password: str, words: Iterable[str] = ()) -> Weakness | None:
+    """Return the weakness by which a password would be guessed soon; None if it is strong.
+
+    `words` are names of its owner and of the company.
+    """
     folded = unicodedata.normalize("NFKC", password).lower()
-    known = sorted({one for text in words for one in _parts(text)}, key=len, reverse=True)
-    if any(one in folded and len(folded.replace(one, "")) < _LEFT_OVER for one in known):
-        return Reason.PERSONAL
-    found = _estimate(folded, known)
-    if float(found["guesses"]) >= ENOUGH_GUESSES:
+    personal_words = sorted(
+        {word for text in words for word in _words(text)}, key=len, reverse=True
+    )
+    if any(
+        word in folded and len(folded.replace(word, "")) < _MIN_REMAINDER for word in personal_words
+    ):
+        return Weakness.PERSONAL
+    estimate = _estimate(folded, personal_words)
+    if float(estimate["guesses"]) >= MIN_GUESSES:
         return None
-    return _reason(found["sequence"])
+    return _largest_weakness(estimate["sequence"])
 
 
-def _estimate(folded: str, words: Sequence[str]) -> dict[str, Any]:
+def _estimate(folded: str, personal_words: Sequence[str]) -> dict[str, Any]:
+    """Return the estimate of zxcvbn for a password in lower case."""
     from zxcvbn import (
         zxcvbn,  # its lists take a tenth of a second to read; most processes need none
     )
 
-    signs = set(folded[:_LOOKED_AT]) & set(_SIGNS)
-    if len(signs) > _MOST_SIGNS:
-        folded = "".join("·" if one in signs else one for one in folded)
-    found: dict[str, Any] = zxcvbn(folded[:_LOOKED_AT], user_inputs=list(words))
-    return found
+    signs = set(folded[:_CHECKED_CHARACTERS]) & set(_SUBSTITUTES)
+    if len(signs) > _MAX_SUBSTITUTES:
+        folded = "".join("·" if character in signs else character for character in folded)
+    estimate: dict[str, Any] = zxcvbn(
+        folded[:_CHECKED_CHARACTERS], user_inputs=list(personal_words)
+    )
+    return estimate
 
 
-def _reason(parts: Sequence[dict[str, Any]]) -> Reason:
-    """What the largest part of it is that was recognised."""
-    recognised = [one for one in parts if one["pattern"] != "bruteforce"]
+def _largest_weakness(parts: Sequence[dict[str, Any]]) -> Weakness:
+    """Return the weakness of the longest part of a password that was recognised."""
+    recognised = [part for part in parts if part["pattern"] != "bruteforce"]
     if not recognised:
-        return Reason.COMMON
-    largest = max(recognised, key=lambda one: len(one["token"]))
+        return Weakness.COMMON
+    largest = max(recognised, key=lambda part: len(part["token"]))
     if largest["pattern"] == "repeat":
-        return Reason.REPEATED
+        return Weakness.REPEATED
     match largest["pattern"], largest.get("dictionary_name"):
         case "dictionary", "passwords":
-            return Reason.LEAKED
+            return Weakness.LEAKED
         case "dictionary", "user_inputs":
-            return Reason.PERSONAL
+            return Weakness.PERSONAL
         case "spatial", _:
-            return Reason.KEYBOARD
+            return Weakness.KEYBOARD
         case "sequence", _:
-            return Reason.REPEATED
+            return Weakness.REPEATED
         case "date" | "regex", _:
-            return Reason.DATE
-    return Reason.COMMON
+            return Weakness.DATE
+    return Weakness.COMMON
 
 
-def _parts(text: str) -> Iterable[str]:
-    """A name and its words; of Chinese names two characters are a name already."""
+def _words(text: str) -> Iterable[str]:
+    """Yield a name and its words in lower case; in Chinese, two characters are a name already."""
     folded = unicodedata.normalize("NFKC", text).lower()
-    for one in (folded.strip(), *re.split(r"[\s._@,，·-]+", folded)):
-        least = 2 if any("\u4e00" <= letter <= "\u9fff" for letter in one) else _SHORTEST_NAME
-        if len(one) >= least:
-            yield one
+    for word in (folded.strip(), *re.split(r"[\s._@,，·-]+", folded)):
+        least = 2 if any("\u4e00" <= letter <= "\u9fff" for letter in word) else _MIN_NAME_LENGTH
+        if len(word) >= least:
+            yield word

@@ -15,8 +15,8 @@ from identity.core.domain.seal import Seal
 from identity.settings import IdentitySettings
 from identity.sign_in.commands import signing_key as commands
 from identity.sign_in.commands.session import Lifetimes
-from identity.sign_in.domain.passkey import Relying
-from identity.sign_in.domain.token import access_token
+from identity.sign_in.domain.passkey import RelyingParty
+from identity.sign_in.domain.token import sign_access_token
 from identity.sign_in.services.oidc.parties import Parties
 from identity.sign_in.services.passwords import Passwords
 from identity.sign_in.store import signing_key as store
@@ -62,7 +62,7 @@ class Office:
         key, now = await self._present(db, withdrawn), time.time()
         usual = self.settings.access_token_seconds
         seconds = usual if lasts is None else min(usual, int(lasts.total_seconds()))
-        text = access_token(key, user, session, now=now, seconds=seconds)
+        text = sign_access_token(key, user, session, now=now, seconds=seconds)
         return AccessToken(text, datetime.fromtimestamp(int(now) + seconds, UTC))
 
     async def published(self, db: Database) -> KeySetSerialization:
@@ -103,9 +103,9 @@ class Office:
         await db.write(commands.first_key, self.seal, lifetime)
 
 
-def _relying(settings: IdentitySettings) -> Relying | None:
+def _relying(settings: IdentitySettings) -> RelyingParty | None:
     """For whom passkeys are made; None where no frontend is known, so nobody can have one."""
     host = settings.passkey_host
     if not host:
         return None
-    return Relying(host, settings.frontend_origins, settings.passkey_user_verification)
+    return RelyingParty(host, settings.frontend_origins, settings.passkey_user_verification)

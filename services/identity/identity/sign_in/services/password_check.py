@@ -26,8 +26,8 @@ from identity.sign_in.commands.sign_in_link import Refusal
 from identity.sign_in.commands.signed_in import refuse_ended
 from identity.sign_in.domain import password as domain
 from identity.sign_in.domain.device import Origin
-from identity.sign_in.domain.passkey import CopiedPasskey
-from identity.sign_in.domain.second_factor import Ask
+from identity.sign_in.domain.passkey import ClonedPasskey
+from identity.sign_in.domain.second_factor import SignInNeed
 from identity.sign_in.services.throttle import Throttle
 
 CODE_ATTEMPTS, CODE_WINDOW_SECONDS = 10, 600
@@ -37,7 +37,7 @@ CODE_ATTEMPTS, CODE_WINDOW_SECONDS = 10, 600
 class Asked:
     """What signing in still needs; for a passkey, what the browser is to be asked."""
 
-    need: Ask
+    need: SignInNeed
     passkey_options: str | None = None
 
 
@@ -57,7 +57,7 @@ async def sign_in(
     office, username, throttle = ctx.loaders.office, asked_username(asked), _throttle(ctx)
     known, kept = await proved(ctx, username, password)
     if known.must_change and beside.new_password is None:
-        return Asked(Ask.NEW_PASSWORD)
+        return Asked(SignInNeed.NEW_PASSWORD)
     fresh = await _new_hash(ctx, known, kept, beside.new_password)
     codes = await _counted(ctx, username, beside)
     second = _second(ctx, beside, required=needs_second(ctx, known.id))
@@ -69,7 +69,7 @@ async def sign_in(
         raise await _refused(ctx, known.id, beside, problem) from problem
     if opened is None:
         raise _wrong()
-    if isinstance(opened, Ask):
+    if isinstance(opened, SignInNeed):
         return await _asked(ctx, known.id, opened)
     await throttle.forget(username, ctx.client)
     await codes()
@@ -98,7 +98,7 @@ async def finish_by_provider(
         raise await _refused(ctx, whose, beside, problem) from problem
     if isinstance(opened, Refusal):
         raise opened.why
-    if isinstance(opened, Ask):
+    if isinstance(opened, SignInNeed):
         return await _asked(ctx, whose, opened)
     await codes()
     return opened
@@ -143,10 +143,10 @@ def _second(ctx: IdentityContext, beside: Beside, *, required: bool) -> Second:
     return Second(office.seal, beside.code, beside.passkey, office.relying, required)
 
 
-async def _asked(ctx: IdentityContext, whose: UserId, need: Ask) -> Asked:
+async def _asked(ctx: IdentityContext, whose: UserId, need: SignInNeed) -> Asked:
     """What is needed, with a challenge for those who have a passkey."""
     relying = ctx.loaders.office.relying
-    if need not in (Ask.CODE, Ask.PASSKEY) or relying is None:
+    if need not in (SignInNeed.CODE, SignInNeed.PASSKEY) or relying is None:
         return Asked(need)
     return Asked(need, await ctx.write(passkeys.begin_sign_in, relying, whose))
 
@@ -155,7 +155,7 @@ async def _refused(
     ctx: IdentityContext, whose: UserId, beside: Beside, problem: WrongCode
 ) -> Unauthenticated:
     await ctx.write(commands.note_refused, whose)
-    if isinstance(problem.__cause__, CopiedPasskey):
+    if isinstance(problem.__cause__, ClonedPasskey):
         await ctx.write(passkeys.note_copied, whose)
     if beside.passkey:
         return Unauthenticated(

@@ -29,7 +29,7 @@ from sqlalchemy.orm import Session
 
 from identity.core.domain.ids import PasskeyId, UserId
 from identity.core.store.metadata import metadata
-from identity.sign_in.domain.passkey import Known, Registered
+from identity.sign_in.domain.passkey import PasskeyDescriptor, RegisteredPasskey
 
 passkey = Table(
     "passkey",
@@ -70,7 +70,7 @@ class PasskeyRow:
 
     id: PasskeyId
     user: UserId
-    known: Known
+    known: PasskeyDescriptor
     public_key: bytes
     sign_count: int
     name: str
@@ -109,7 +109,7 @@ def is_taken(session: Session, credential_id: bytes) -> bool:
     return found.first() is not None
 
 
-def add(session: Session, whose: UserId, made: Registered, name: str) -> PasskeyId:
+def add(session: Session, whose: UserId, made: RegisteredPasskey, name: str) -> PasskeyId:
     """Write a passkey down."""
     id: UUID = session.execute(
         insert(passkey)
@@ -199,7 +199,7 @@ def row(found: Row[Any]) -> PasskeyRow:
     return PasskeyRow(
         id=PasskeyId(found.id),
         user=UserId(found.user_id),
-        known=Known(found.credential_id, tuple(found.transports)),
+        known=PasskeyDescriptor(found.credential_id, tuple(found.transports)),
         public_key=found.public_key,
         sign_count=found.sign_count,
         name=found.name,

@@ -32,7 +32,7 @@ from chassis.policy.guard import Scope
 from identity.core.domain.ids import DepartmentId, ProviderId
 from identity.core.domain.seal import Seal
 from identity.core.store.metadata import metadata
-from identity.sign_in.domain.provider import Admission, Mapped, UsernameForm
+from identity.sign_in.domain.provider import Admission, ClaimMapping, UsernameForm
 
 provider = Table(
     "sign_in_provider",
@@ -70,7 +70,7 @@ class ProviderRow:
     client_id: str
     has_secret: bool
     scopes: tuple[str, ...]
-    claims: Mapped
+    claims: ClaimMapping
     admission: Admission
     domains: tuple[str, ...]
     username_form: UsernameForm
@@ -158,7 +158,7 @@ def columns(values: dict[str, object]) -> dict[str, object]:
         match value:
             case Admission() | UsernameForm():
                 found[name] = value.value
-            case Mapped():
+            case ClaimMapping():
                 found[name] = asdict(value)
             case tuple():
                 found[name] = list(value)
@@ -175,7 +175,7 @@ def row(found: Row[Any]) -> ProviderRow:
         client_id=found.client_id,
         has_secret=found.sealed_secret is not None,
         scopes=tuple(found.scopes),
-        claims=Mapped(**found.claims),
+        claims=ClaimMapping(**found.claims),
         admission=Admission(found.admission),
         domains=tuple(found.domains),
         username_form=UsernameForm(found.username_form),

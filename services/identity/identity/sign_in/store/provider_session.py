@@ -32,7 +32,7 @@ from identity.core.domain.seal import Seal
 from identity.core.store.metadata import metadata
 from identity.sign_in.domain.id_token import Logout
 from identity.sign_in.domain.session import Ending
-from identity.sign_in.domain.token import digest
+from identity.sign_in.domain.token import token_digest
 from identity.sign_in.store.session import session_
 
 provider_session = Table(
@@ -159,7 +159,7 @@ def note_logout(session: Session, provider: ProviderId, told: Logout) -> bool:
         upsert(provider_logout)
         .values(
             provider_id=provider,
-            digest=digest(told.id),
+            digest=token_digest(told.id),
             subject=told.subject,
             provider_sid=told.session,
             until=func.to_timestamp(told.until),

@@ -144,8 +144,8 @@ def drop_waiting(session: Session, whose: UserId) -> None:
 
 def new_codes(session: Session, whose: UserId) -> tuple[str, ...]:
     """New recovery codes; this is the one moment at which anybody can read them."""
-    codes = domain.recovery_codes()
-    set_codes(session, whose, map(domain.recovery_digest, codes))
+    codes = domain.new_recovery_codes()
+    set_codes(session, whose, map(domain.recovery_code_digest, codes))
     return tuple(codes)
 
 

@@ -30,7 +30,7 @@ from chassis.api.paging import Page, Window, page
 from identity.core.domain.ids import ApiClientId, SessionId, UserId
 from identity.core.store.metadata import metadata
 from identity.people.store.user import WORKS_HERE, user
-from identity.sign_in.domain.session import Ending, Shown
+from identity.sign_in.domain.session import Ending, RefreshTokenState
 from identity.sign_in.store import signing_key as signing_keys
 
 CHANNEL = "sessions"
@@ -85,7 +85,7 @@ class Held:
 
     session: SessionId
     user: UserId
-    shown: Shown
+    shown: RefreshTokenState
 
 
 def open_(
@@ -143,7 +143,7 @@ def held(session: Session, digest: bytes) -> Held | None:
     return Held(
         SessionId(found.id),
         UserId(found.user_id),
-        Shown(
+        RefreshTokenState(
             used=found.used_at is not None,
             expired=found.expired,
             session_ended=found.ended_at is not None,

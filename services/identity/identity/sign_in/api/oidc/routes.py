@@ -23,7 +23,7 @@ from chassis.errors import BadInput, Denied, HuichiError, NotFound
 from identity.sign_in.api.oidc import page
 from identity.sign_in.commands import provider_session, sign_in_link
 from identity.sign_in.domain import provider as domain
-from identity.sign_in.domain.id_token import BadToken
+from identity.sign_in.domain.id_token import InvalidToken
 from identity.sign_in.services.office import Office
 from identity.sign_in.services.oidc import flow as flows
 from identity.sign_in.services.oidc.flow import Flow
@@ -146,14 +146,14 @@ async def _arrived(visit: Visit, flow: Flow) -> Response:
     try:
         tokens = await party.traded(form, secret)
         if tokens.id_token is None:
-            raise BadToken("there is none")
+            raise InvalidToken("there is none")
         claims = await party.who(
             tokens.id_token, nonce=flow.nonce, access_token=tokens.access_token
         )
-    except (Over, BadToken) as problem:
+    except (Over, InvalidToken) as problem:
         log.warning("provider %s: sign-in refused: %s", provider.name, problem or "code not good")
         raise _not_good() from problem
-    who = domain.claimed(claims, provider.claims)
+    who = domain.identity_from_claims(claims, provider.claims)
     kept = {"id_token": tokens.id_token, "refresh_token": tokens.refresh_token}
     ticket = await visit.db.write(sign_in_link.arrive, seal, provider.id, who, kept, flow.challenge)
     if flow.return_to is not None:
@@ -188,7 +188,7 @@ async def _told(visit: Visit) -> Response:
     form = parse_qs(raw.decode("utf-8", "replace"))
     try:
         told = await visit.party.logout(form.get("logout_token", [""])[0])
-    except BadToken as problem:
+    except InvalidToken as problem:
         log.warning("provider %s: logout refused: %s", visit.provider.name, problem)
         said = {"error": "invalid_request", "error_description": str(problem)}
         return page.answer(said, 400)
