@@ -8,7 +8,7 @@ import pytest
 
 from chassis.errors import BadInput
 from identity.sign_in.domain import password
-from identity.sign_in.domain.guessable import Weakness, find_weakness
+from identity.sign_in.domain.password_strength import Weakness, find_weakness
 
 
 @pytest.mark.parametrize(

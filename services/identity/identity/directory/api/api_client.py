@@ -20,9 +20,9 @@ from identity.directory.domain.api_client import LONGEST_DAYS, Door
 from identity.directory.store import api_client as store
 from identity.directory.store.api_client import ApiClientRow
 from identity.people.api.user import User, user_of
-from identity.sign_in.api.signed import SignInPayload
+from identity.sign_in.api.sign_in_payload import SignInPayload
 from identity.sign_in.commands import session as sessions
-from identity.sign_in.services.password_check import origin_of
+from identity.sign_in.services.sign_in import origin_of
 
 strawberry.enum(
     Door,

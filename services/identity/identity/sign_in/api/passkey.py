@@ -16,7 +16,7 @@ from identity.core.domain.ids import PasskeyId, UserId
 from identity.people.domain.user import asked_username
 from identity.sign_in.commands import passkey as commands
 from identity.sign_in.domain.passkey import RelyingParty
-from identity.sign_in.services.password_check import needs_second, proved
+from identity.sign_in.services.sign_in import needs_second, proved
 from identity.sign_in.store import passkey as store
 from identity.sign_in.store.passkey import PasskeyRow
 

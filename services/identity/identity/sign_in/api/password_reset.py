@@ -16,7 +16,7 @@ from identity.core.domain.ids import UserId
 from identity.people.domain.user import asked_username
 from identity.people.store import user as users
 from identity.sign_in.commands import password_reset as commands, session as sessions
-from identity.sign_in.services.password_check import CODE_ATTEMPTS, CODE_WINDOW_SECONDS
+from identity.sign_in.services.sign_in import CODE_ATTEMPTS, CODE_WINDOW_SECONDS
 from identity.sign_in.services.throttle import Throttle
 
 

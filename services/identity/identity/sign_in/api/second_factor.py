@@ -17,9 +17,9 @@ from identity.people.api.user import User, user_of
 from identity.people.domain.user import asked_username
 from identity.sign_in.commands import second_factor as commands
 from identity.sign_in.commands.second_factor import WrongCode
-from identity.sign_in.commands.signed_in import refuse_ended
+from identity.sign_in.commands.session_guard import refuse_ended
 from identity.sign_in.domain import second_factor as domain
-from identity.sign_in.services.password_check import needs_second, proved
+from identity.sign_in.services.sign_in import needs_second, proved
 from identity.sign_in.services.throttle import Throttle
 from identity.sign_in.store import passkey as passkeys, second_factor as store
 

@@ -15,7 +15,7 @@ from identity.core.api.ids import maybe_uuid, uuid
 from identity.core.api.loaders import IdentityContext, IdentityInfo
 from identity.core.domain.ids import SessionId, UserId
 from identity.people.store import user as users
-from identity.sign_in.commands import everybody, session as commands
+from identity.sign_in.commands import session as commands, sign_out_everyone as everybody
 from identity.sign_in.domain.device import mask_address
 from identity.sign_in.domain.session import Ending
 from identity.sign_in.store import session as store

@@ -14,9 +14,9 @@ from identity.core.api.ids import maybe_uuid, uuid
 from identity.core.api.loaders import IdentityContext, IdentityInfo
 from identity.core.domain.ids import SignInLinkId, UserId
 from identity.sign_in.api.session import in_reach
-from identity.sign_in.api.signed import PasskeyArgument, SignInPayload, signed
+from identity.sign_in.api.sign_in_payload import PasskeyArgument, SignInPayload, signed
 from identity.sign_in.commands import sign_in_link as commands
-from identity.sign_in.services.password_check import Beside, finish_by_provider
+from identity.sign_in.services.sign_in import Beside, finish_by_provider
 from identity.sign_in.store import provider as providers, sign_in_link as store
 from identity.sign_in.store.sign_in_link import LinkRow
 

@@ -13,7 +13,7 @@ from chassis.errors import BadInput, Conflict, Denied, NotFound, Unauthenticated
 from identity.core.domain.ids import PasskeyId, UserId
 from identity.core.domain.seal import Seal
 from identity.people.store import user as users
-from identity.sign_in.commands.signed_in import refuse_not_fresh
+from identity.sign_in.commands.session_guard import refuse_not_fresh
 from identity.sign_in.domain import passkey as domain
 from identity.sign_in.domain.passkey import InvalidPasskey, RelyingParty
 from identity.sign_in.store import passkey as store, second_factor as factors

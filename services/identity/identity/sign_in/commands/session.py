@@ -13,7 +13,7 @@ from chassis.errors import NotFound
 from identity.core.domain.ids import ProviderId, SessionId, UserId
 from identity.people.store import user as users
 from identity.sign_in.commands.second_factor import Second, passed
-from identity.sign_in.commands.signed_in import over, refuse_ended
+from identity.sign_in.commands.session_guard import over, refuse_ended
 from identity.sign_in.domain import token
 from identity.sign_in.domain.device import Origin
 from identity.sign_in.domain.second_factor import SignInNeed

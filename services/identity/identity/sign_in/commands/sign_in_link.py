@@ -31,7 +31,7 @@ from identity.policy.commands import policy
 from identity.policy.store import policy as policies, role as roles
 from identity.sign_in.commands.second_factor import Second, passed
 from identity.sign_in.commands.session import Lifetimes, Opened, begin_session
-from identity.sign_in.commands.signed_in import refuse_ended, refuse_not_fresh
+from identity.sign_in.commands.session_guard import refuse_ended, refuse_not_fresh
 from identity.sign_in.domain import provider as domain, token
 from identity.sign_in.domain.device import Origin
 from identity.sign_in.domain.provider import Admission, ExternalIdentity

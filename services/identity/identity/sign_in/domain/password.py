@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from chassis.errors import BadInput
-from identity.sign_in.domain.guessable import WEAKNESS_TEXTS, Weakness, find_weakness
+from identity.sign_in.domain.password_strength import WEAKNESS_TEXTS, Weakness, find_weakness
 
 MIN_LENGTH, MAX_LENGTH = 10, 200
 

@@ -17,7 +17,7 @@ from identity.sign_in.commands import signing_key as commands
 from identity.sign_in.commands.session import Lifetimes
 from identity.sign_in.domain.passkey import RelyingParty
 from identity.sign_in.domain.token import sign_access_token
-from identity.sign_in.services.oidc.parties import Parties
+from identity.sign_in.services.oidc.provider_clients import Parties
 from identity.sign_in.services.passwords import Passwords
 from identity.sign_in.store import signing_key as store
 

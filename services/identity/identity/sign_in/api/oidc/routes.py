@@ -25,9 +25,9 @@ from identity.sign_in.commands import provider_session, sign_in_link
 from identity.sign_in.domain import provider as domain
 from identity.sign_in.domain.id_token import InvalidToken
 from identity.sign_in.services.office import Office
-from identity.sign_in.services.oidc import flow as flows
-from identity.sign_in.services.oidc.flow import Flow
-from identity.sign_in.services.oidc.party import Over, Party
+from identity.sign_in.services.oidc import authorization_flow as flows
+from identity.sign_in.services.oidc.authorization_flow import Flow
+from identity.sign_in.services.oidc.provider_client import Over, Party
 from identity.sign_in.store import provider as store
 from identity.sign_in.store.provider import ProviderRow
 

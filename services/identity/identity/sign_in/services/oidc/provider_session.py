@@ -10,8 +10,8 @@ from identity.core.api.loaders import IdentityContext
 from identity.core.domain.ids import SessionId
 from identity.core.domain.seal import CannotUnseal
 from identity.sign_in.commands import provider_session as commands
-from identity.sign_in.services.oidc import flow as flows
-from identity.sign_in.services.oidc.party import Over
+from identity.sign_in.services.oidc import authorization_flow as flows
+from identity.sign_in.services.oidc.provider_client import Over
 from identity.sign_in.store import provider as providers, provider_session as store
 
 log = logging.getLogger("huichi.identity.oidc")

@@ -16,7 +16,7 @@ from joserfc.jwk import Key, KeySet, import_key
 from chassis.errors import Unavailable
 from identity.sign_in.domain import id_token
 from identity.sign_in.domain.id_token import InvalidToken, Logout, UnknownKey
-from identity.sign_in.services.oidc.wire import Answer, NoAnswer, Wire
+from identity.sign_in.services.oidc.http_client import Answer, NoAnswer, Wire
 from identity.sign_in.store.provider import ProviderRow
 
 log = logging.getLogger("huichi.identity.oidc")

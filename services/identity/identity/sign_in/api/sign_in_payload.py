@@ -11,7 +11,7 @@ from chassis.api.problems import UserError
 from identity.core.api.loaders import IdentityContext
 from identity.sign_in.commands.session import Opened
 from identity.sign_in.domain.second_factor import SignInNeed
-from identity.sign_in.services.password_check import Asked
+from identity.sign_in.services.sign_in import Asked
 
 PasskeyArgument = Annotated[
     str | None,

@@ -22,8 +22,8 @@ from identity.sign_in.commands import (
 )
 from identity.sign_in.commands.second_factor import Second, WrongCode
 from identity.sign_in.commands.session import Opened
+from identity.sign_in.commands.session_guard import refuse_ended
 from identity.sign_in.commands.sign_in_link import Refusal
-from identity.sign_in.commands.signed_in import refuse_ended
 from identity.sign_in.domain import password as domain
 from identity.sign_in.domain.device import Origin
 from identity.sign_in.domain.passkey import ClonedPasskey

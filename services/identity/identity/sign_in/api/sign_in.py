@@ -10,11 +10,11 @@ from chassis.api.problems import UserError, answers, user_error
 from chassis.api.rights import open_to_all
 from chassis.errors import BadInput, Unauthenticated
 from identity.core.api.loaders import IdentityInfo
-from identity.sign_in.api.signed import PasskeyArgument, SignInPayload, signed
+from identity.sign_in.api.sign_in_payload import PasskeyArgument, SignInPayload, signed
 from identity.sign_in.commands import session as commands
 from identity.sign_in.commands.session import Opened
-from identity.sign_in.services.oidc.renewal import sign_out_address, still_there
-from identity.sign_in.services.password_check import Beside, change_password, sign_in
+from identity.sign_in.services.oidc.provider_session import sign_out_address, still_there
+from identity.sign_in.services.sign_in import Beside, change_password, sign_in
 
 
 @strawberry.type(description="Whether the session is over.")

@@ -11,7 +11,7 @@ from chassis import audit
 from chassis.policy.guard import Scope
 from identity.core.domain.seal import Seal
 from identity.sign_in.commands import signing_key
-from identity.sign_in.commands.signed_in import refuse_ended
+from identity.sign_in.commands.session_guard import refuse_ended
 from identity.sign_in.store import session as store
 
 
