@@ -228,7 +228,7 @@ class ProviderQuery:
         metadata=open_to_all(),
     )
     async def sign_in_ways(self, info: IdentityInfo) -> list[SignInWay]:
-        found = await info.context.read(store.open_ones)
+        found = await info.context.read(store.list_enabled)
         return [
             SignInWay(name=one.name, title=one.title, address=_address(info.context, one.name))
             for one in found
@@ -239,7 +239,7 @@ class ProviderQuery:
     )
     async def sign_in_providers(self, info: IdentityInfo) -> list[SignInProvider]:
         ctx = info.context
-        found = await ctx.read(store.everyone, ctx.scope("SignInProvider"))
+        found = await ctx.read(store.list_all, ctx.scope("SignInProvider"))
         return [SignInProvider.of(one, ctx) for one in found]
 
 

@@ -64,7 +64,7 @@ class ResetSecondFactorPayload:
 class SecondFactorQuery:
     @strawberry.field(description="One's own second factor; null: there is none in force.")
     async def my_second_factor(self, info: IdentityInfo) -> SecondFactor | None:
-        found = await info.context.read(store.standing, UserId(info.context.actor.user_id))
+        found = await info.context.read(store.status, UserId(info.context.actor.user_id))
         if found is None:
             return None
         return SecondFactor(
@@ -107,7 +107,7 @@ class SecondFactorMutation:
     ) -> EndSecondFactorPayload:
         ctx, me = info.context, UserId(info.context.actor.user_id)
         await ctx.read(refuse_ended, ctx.actor)
-        if needs_second(ctx, me) and not await ctx.read(passkeys.any_of, me):
+        if needs_second(ctx, me) and not await ctx.read(passkeys.has_passkey, me):
             raise Denied(
                 "A role of yours needs a second factor, so it cannot be ended.",
                 "您的角色要求启用第二因素，无法停用。",

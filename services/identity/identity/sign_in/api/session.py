@@ -114,7 +114,9 @@ class SessionQuery:
                 "您只能查看自己的会话。",
                 coordinate="Query.sessions",
             )
-        found = await ctx.read(store.listed, whose, Window(first, after), open_only=open_only)
+        found = await ctx.read(
+            store.list_sessions, whose, Window(first, after), open_only=open_only
+        )
         return connect(found, lambda row: Session.of(row, ctx))  # type: ignore[no-any-return]  # the one asked for
 
 

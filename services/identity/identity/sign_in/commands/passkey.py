@@ -61,7 +61,7 @@ def finish(session: Session, seal: Seal, relying: RelyingParty, answer: str, nam
     """Keep the passkey that a browser made for the one who was asked."""
     called = domain.check_name(name)
     _, challenge = domain.parse_credential(answer, field="credential")
-    asked = store.answered(session, challenge)
+    asked = store.take_challenge(session, challenge)
     if asked is None or asked[1] is Purpose.SIGN_IN:
         raise _stale()
     whose, purpose = asked
@@ -73,12 +73,12 @@ def finish(session: Session, seal: Seal, relying: RelyingParty, answer: str, nam
         made = domain.verify_registration(relying, answer, challenge)
     except InvalidPasskey as problem:
         raise _stale() from problem
-    if store.is_taken(session, made.credential_id):
+    if store.is_registered(session, made.credential_id):
         raise Conflict("This passkey is there already.", "该通行密钥已存在。", field="credential")
     # An authenticator that waits for its first code may be another's who knew the password.
-    factors.drop_waiting(session, whose)
+    factors.delete_pending(session, whose)
     id = store.add(session, whose, made, called)
-    codes = () if had else factors.new_codes(session, whose)
+    codes = () if had else factors.replace_codes(session, whose)
     audit.record(session, audit.Entry(Actor(whose), "add_passkey", "User", str(whose)))
     return Taken(id, whose, codes)
 
@@ -89,8 +89,8 @@ def begin_sign_in(session: Session, relying: RelyingParty, whose: UserId) -> str
     if not present:
         return None
     challenge = domain.new_challenge()
-    store.ask(session, whose, challenge, Purpose.SIGN_IN, LASTS)
-    return domain.request_options(relying, challenge, [one.known for one in present])
+    store.add_challenge(session, whose, challenge, Purpose.SIGN_IN, LASTS)
+    return domain.request_options(relying, challenge, [one.descriptor for one in present])
 
 
 def show(session: Session, relying: RelyingParty, whose: UserId, answer: str) -> None:
@@ -99,14 +99,14 @@ def show(session: Session, relying: RelyingParty, whose: UserId, answer: str) ->
         credential_id, challenge = domain.parse_credential(answer, field="passkey")
     except BadInput as problem:
         raise InvalidPasskey("not readable") from problem
-    asked = store.answered(session, challenge)
-    known = store.held(session, whose, credential_id)
+    asked = store.take_challenge(session, challenge)
+    known = store.lock(session, whose, credential_id)
     if asked != (whose, Purpose.SIGN_IN) or known is None:
         raise InvalidPasskey("not asked for, or not theirs")
     count, backed_up = domain.verify_assertion(
         relying, answer, challenge, known.public_key, known.sign_count
     )
-    store.use(session, known.id, count, backed_up)
+    store.record_use(session, known.id, count, backed_up)
 
 
 def rename(session: Session, actor: Actor, id: PasskeyId, name: str) -> None:
@@ -129,7 +129,7 @@ def remove(
                 "A role of yours needs a second factor, and this is the only one.",
                 "您的角色要求启用第二因素，而这是唯一的一个。",
             )
-        factors.drop_codes(session, me)
+        factors.delete_codes(session, me)
     audit.record(session, audit.Entry(actor, "remove_passkey", "User", str(me)))
 
 
@@ -148,14 +148,14 @@ def _ask(
             f"已有 {domain.MAX_PASSKEYS} 个通行密钥，请先移除一个。",
         )
     challenge = domain.new_challenge()
-    store.ask(session, whose, challenge, purpose, LASTS)
-    known = [one.known for one in present]
+    store.add_challenge(session, whose, challenge, purpose, LASTS)
+    known = [one.descriptor for one in present]
     return domain.creation_options(relying, challenge, whose.bytes, username, username, known)
 
 
 def _has_factor(session: Session, seal: Seal, whose: UserId) -> bool:
-    factor = factors.locked(session, seal, whose)
-    return (factor is not None and factor.confirmed) or store.any_of(session, whose)
+    factor = factors.lock(session, seal, whose)
+    return (factor is not None and factor.confirmed) or store.has_passkey(session, whose)
 
 
 def _stale() -> BadInput:

@@ -41,7 +41,7 @@ def issue(session: Session, scope: Scope, whose: UserId, lasts: timedelta) -> Is
             field="userId",
         )
     code = new_recovery_code()
-    until = store.keep(session, whose, recovery_code_digest(code), lasts)
+    until = store.set_code(session, whose, recovery_code_digest(code), lasts)
     audit.record(
         session,
         audit.Entry(
@@ -57,7 +57,7 @@ def issue(session: Session, scope: Scope, whose: UserId, lasts: timedelta) -> Is
 
 def is_good(session: Session, whose: UserId, code: str) -> bool:
     """Whether a code is somebody's."""
-    return store.is_good(session, whose, recovery_code_digest(code))
+    return store.is_valid(session, whose, recovery_code_digest(code))
 
 
 def reset(session: Session, whose: UserId, code: str, hashed: str) -> bool:
@@ -66,7 +66,7 @@ def reset(session: Session, whose: UserId, code: str, hashed: str) -> bool:
     present = users.credentials_of(session, whose)
     if present is None or not present.active or not is_good(session, whose, code):
         return False
-    store.drop(session, whose)
+    store.delete_code(session, whose)
     users.change(session, whose, password_hash=hashed, must_change_password=False)
     sessions.end_all(session, whose, Ending.PASSWORD_CHANGED)
     audit.record(session, audit.Entry(Actor(whose), "reset_password", "User", str(whose)))

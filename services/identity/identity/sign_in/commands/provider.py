@@ -65,7 +65,7 @@ def create_provider(
     values = _checked(session, scope, wanted, None, insecure=insecure)
     id = store.add(session, values | {"name": slug, "seal": seal.name})
     secret = _value(wanted.client_secret, None)
-    store.keep_secret(session, seal, id, _secret(secret))
+    store.set_client_secret(session, seal, id, _secret(secret))
     _tell(session, scope, id, "create", None, values, secret is not None)
     return id
 
@@ -81,14 +81,14 @@ def update_provider(
     insecure: bool,
 ) -> ProviderId:
     """Change a provider. Switched off, or pointed elsewhere, it ends the sessions it began."""
-    present = store.locked(session, scope, id)
+    present = store.lock(session, scope, id)
     if present is None:
         raise NotFound(f"No provider {id} exists.", f"未找到登录方式 {id}。", field="id")
     refuse_stale(present.version, expected)
     values = _checked(session, scope, wanted, present, insecure=insecure)
     store.change(session, id, values)
     if not isinstance(wanted.client_secret, Kept):
-        store.keep_secret(session, seal, id, _secret(wanted.client_secret))
+        store.set_client_secret(session, seal, id, _secret(wanted.client_secret))
     elsewhere = (values["issuer"], values["client_id"]) != (present.issuer, present.client_id)
     if elsewhere or not values["enabled"]:
         provider_sessions.end_all(session, id)

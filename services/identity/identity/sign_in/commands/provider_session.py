@@ -18,9 +18,9 @@ from identity.sign_in.store import provider_session as store, session as session
 
 def log_out(session: Session, provider: ProviderId, told: Logout) -> int:
     """End the sessions that a logout token names; answer how many. Twice is as once."""
-    if not store.note_logout(session, provider, told):
+    if not store.record_logout(session, provider, told):
         return 0
-    ended = store.end_of(session, provider, told)
+    ended = store.end_logged_out(session, provider, told)
     for id in ended:
         _tell(session, id)
     return len(ended)
@@ -28,12 +28,12 @@ def log_out(session: Session, provider: ProviderId, told: Logout) -> int:
 
 def claim(session: Session, id: SessionId, every: timedelta) -> bool:
     """Whether the provider is to be asked now whether the session goes on."""
-    return store.claim(session, id, every)
+    return store.claim_check(session, id, every)
 
 
 def goes_on(session: Session, seal: Seal, id: SessionId, tokens: Mapping[str, Any]) -> None:
     """Keep the tokens that the provider answered with."""
-    store.answered(session, seal, id, tokens)
+    store.record_answer(session, seal, id, tokens)
 
 
 def ended_there(session: Session, id: SessionId) -> None:

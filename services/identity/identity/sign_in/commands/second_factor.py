@@ -45,16 +45,16 @@ def begin(session: Session, seal: Seal, whose: UserId, checked_hash: str) -> byt
     present = users.credentials_of(session, whose)
     if present is None or not present.active or present.password_hash != checked_hash:
         raise Unauthenticated("The user name or the password is wrong.", "用户名或密码错误。")
-    before = store.locked(session, seal, whose)
+    before = store.lock(session, seal, whose)
     # A password alone must not add a second way past a factor that is in force.
-    if passkeys.any_of(session, whose) or (before is not None and before.confirmed):
+    if passkeys.has_passkey(session, whose) or (before is not None and before.confirmed):
         raise BadInput(
             "There is a second factor already; end it first, or ask an administrator to.",
             "已启用第二因素，请先停用或联系管理员重置。",
             field="username",
         )
     secret = domain.new_secret()
-    store.begin(session, seal, whose, secret)
+    store.set_pending(session, seal, whose, secret)
     return secret
 
 
@@ -63,8 +63,8 @@ def passed(session: Session, second: Second, whose: UserId) -> SignInNeed | tupl
 
     Raises `WrongCode`.
     """
-    factor = store.locked(session, second.seal, whose)
-    has_passkey = passkeys.any_of(session, whose)
+    factor = store.lock(session, second.seal, whose)
+    has_passkey = passkeys.has_passkey(session, whose)
     if second.passkey and second.relying and has_passkey:
         try:
             passkey.show(session, second.relying, whose, second.passkey)
@@ -79,7 +79,7 @@ def passed(session: Session, second: Second, whose: UserId) -> SignInNeed | tupl
     step = domain.matching_step(factor.secret, second.code, time.time(), used) if factor else None
     # An authenticator that still waits is no way past a passkey.
     if factor is not None and step is not None and (factor.confirmed or not has_passkey):
-        store.use(session, whose, step)
+        store.record_step(session, whose, step)
         return () if factor.confirmed else _new_codes(session, whose)
     in_force = has_passkey or (factor is not None and factor.confirmed)
     if in_force and store.use_code(session, whose, domain.recovery_code_digest(second.code)):
@@ -102,18 +102,18 @@ def end_own(session: Session, seal: Seal, actor: Actor, code: str) -> None:
     """Be rid of one's own authenticator, by showing a code once more."""
     me = UserId(actor.user_id)
     passed(session, Second(seal, code, required=True), me)
-    if not store.end(session, me):
+    if not store.delete_factor(session, me):
         raise BadInput("There is no second factor to end.", "尚未启用第二因素。", field="code")
-    if not passkeys.any_of(session, me):
-        store.drop_codes(session, me)
+    if not passkeys.has_passkey(session, me):
+        store.delete_codes(session, me)
     audit.record(session, audit.Entry(actor, "end_second_factor", "User", str(me)))
 
 
 def reset(session: Session, scope: Scope, id: UserId) -> UserId:
     """Take somebody's second factor away in their stead; all their sessions end."""
     held(session, scope, id, None)
-    ended, removed = store.end(session, id), passkeys.remove_all(session, id)
-    store.drop_codes(session, id)
+    ended, removed = store.delete_factor(session, id), passkeys.remove_all(session, id)
+    store.delete_codes(session, id)
     if ended or removed:
         sessions.end_all(session, id, Ending.ENDED_BY_ADMINISTRATOR)
         audit.record(
@@ -130,6 +130,6 @@ def reset(session: Session, scope: Scope, id: UserId) -> UserId:
 
 
 def _new_codes(session: Session, whose: UserId) -> tuple[str, ...]:
-    codes = store.new_codes(session, whose)
+    codes = store.replace_codes(session, whose)
     audit.record(session, audit.Entry(Actor(whose), "begin_second_factor", "User", str(whose)))
     return codes

@@ -79,7 +79,7 @@ def begin_session(
     by: ProviderId | None = None,
 ) -> Opened:
     """Begin a session for somebody who showed everything they have to."""
-    id = store.open_(session, user, origin.address, lasts.at_most, device=origin.device)
+    id = store.open_session(session, user, origin.address, lasts.at_most, device=origin.device)
     changes = {"provider": [None, str(by)]} if by else None
     audit.record(
         session, audit.Entry(Actor(user, id), "sign_in", "Session", str(id), changes=changes)
@@ -104,13 +104,13 @@ def note_refused(session: Session, user: UserId | None) -> None:
 def renew(session: Session, shown: str, lasts: Lifetimes) -> Opened | Verdict:
     """Trade a refresh token for the next one; one that was used before ends its whole family."""
     digest = token.token_digest(shown)
-    held = store.held(session, digest)
-    verdict = decide_renewal(held.shown if held else None)
+    held = store.lock_refresh_token(session, digest)
+    verdict = decide_renewal(held.state if held else None)
     if held is None:
         return verdict
     match verdict:
         case Verdict.RENEW:
-            store.use(session, digest)
+            store.use_refresh_token(session, digest)
             return Opened(held.session, held.user, _issue(session, held.session, lasts))
         case Verdict.REUSED:
             if store.end(session, held.session, Ending.TOKEN_REUSED):
@@ -122,7 +122,7 @@ def sign_out(session: Session, actor: Actor | None, shown: str | None) -> Sessio
     """End the session of a refresh token, or the one the access token names; answer which.
 
     Twice is as once."""
-    held = store.held(session, token.token_digest(shown)) if shown else None
+    held = store.lock_refresh_token(session, token.token_digest(shown)) if shown else None
     id = held.session if held else None
     if id is None and not shown and actor is not None and actor.session_id is not None:
         id = SessionId(actor.session_id)
@@ -142,7 +142,7 @@ def change_password(session: Session, actor: Actor, checked_hash: str, hashed: s
         raise over()
     users.change(session, me, password_hash=hashed, must_change_password=False)
     mine = SessionId(actor.session_id) if actor.session_id else None
-    store.end_all(session, me, Ending.PASSWORD_CHANGED, but=mine)
+    store.end_all(session, me, Ending.PASSWORD_CHANGED, except_id=mine)
     audit.record(session, audit.Entry(actor, "change_password", "User", str(me)))
 
 
@@ -178,7 +178,7 @@ def end_sessions(
     refuse_ended(session, actor)
     mine = whose == actor.user_id
     ending = Ending.ENDED_BY_OWNER if mine else Ending.ENDED_BY_ADMINISTRATOR
-    ended = store.end_all(session, whose, ending, but=but)
+    ended = store.end_all(session, whose, ending, except_id=but)
     if ended:
         changes = {"sessions_ended": [None, str(ended)]}
         audit.record(
@@ -189,12 +189,12 @@ def end_sessions(
 
 def forget_expired(session: Session, older: timedelta) -> int:
     """Delete what nobody can use or learn from any more."""
-    return store.forget(session, older)
+    return store.delete_expired(session, older)
 
 
 def _issue(session: Session, id: SessionId, lasts: Lifetimes) -> str:
     fresh = token.new_refresh_token()
-    store.issue(session, id, token.token_digest(fresh), lasts.unused)
+    store.add_refresh_token(session, id, token.token_digest(fresh), lasts.unused)
     return fresh
 
 

@@ -22,7 +22,7 @@ def refuse_not_fresh(session: Session, actor: Actor, fresh: timedelta) -> UserId
     """A token that was stolen an hour ago must not make itself a way in for ever."""
     refuse_ended(session, actor)
     assert actor.session_id is not None
-    if not sessions.is_younger(session, SessionId(actor.session_id), fresh):
+    if not sessions.began_within(session, SessionId(actor.session_id), fresh):
         raise Denied(
             "Sign in again first: this asks for a sign-in of the last minutes.",
             "请先重新登录：此操作要求最近几分钟内登录。",

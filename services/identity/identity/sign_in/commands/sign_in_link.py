@@ -110,7 +110,7 @@ def redeem(
         if isinstance(found, SignInNeed):
             return found
         codes = found
-    store.use_ticket(session, shown.digest)
+    store.delete_ticket(session, shown.digest)
     opened = begin_session(session, whose, origin, lasts, codes, by=shown.provider.id)
     provider_sessions.add(
         session,
@@ -132,14 +132,14 @@ def link(
     me = refuse_not_fresh(session, actor, fresh)
     shown = _opened(session, seal, ticket, verifier)
     provider, who = shown.provider, shown.who
-    held = store.find(session, provider.id, who.issuer, who.subject)
+    held = store.lock_by_subject(session, provider.id, who.issuer, who.subject)
     if held is not None and held.user != me:
         raise Conflict(
             "That account is tied to another user already.",
             "该账号已与其他用户关联。",
             field="ticket",
         )
-    store.use_ticket(session, shown.digest)
+    store.delete_ticket(session, shown.digest)
     if held is not None:
         return held.id
     _refuse_second_link(session, me, provider.id)
@@ -169,28 +169,28 @@ def unlink(session: Session, actor: Actor, id: SignInLinkId, reaches: frozenset[
 
 def _opened(session: Session, seal: Seal, ticket: str, verifier: str) -> _Shown:
     digest = token.token_digest(ticket)
-    found = store.show_ticket(session, seal, digest)
+    found = store.lock_ticket(session, seal, digest)
     if found is None or not _answers(found.challenge, verifier):
         raise _stale()
     provider = providers.by_id(session, found.provider)
-    at = datetime.fromisoformat(found.said["at"])
-    who = ExternalIdentity(**found.said["who"])
+    at = datetime.fromisoformat(found.content["at"])
+    who = ExternalIdentity(**found.content["who"])
     if provider is None or not provider.enabled or provider.issuer != who.issuer:
         raise _stale()
     if provider_sessions.logged_out_since(session, provider.id, who.subject, who.session, at):
         raise _stale()
-    return _Shown(provider, who, found.said["tokens"], at, digest)
+    return _Shown(provider, who, found.content["tokens"], at, digest)
 
 
 def _account(session: Session, shown: _Shown) -> UserId | Refusal:
     """Whose account this is: by the link; else by the verified address, where that is permitted."""
     provider, who = shown.provider, shown.who
-    held = store.find(session, provider.id, who.issuer, who.subject)
+    held = store.lock_by_subject(session, provider.id, who.issuer, who.subject)
     if held is not None:
         known = users.credentials_of(session, held.user)
         if known is None or not known.active:
             return _refused(session, provider, held.user, _shut_out())
-        store.note_use(session, held.id)
+        store.record_use(session, held.id)
         return held.user
     wanted = None
     if provider.admission is not Admission.LINKED:

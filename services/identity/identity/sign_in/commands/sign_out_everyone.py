@@ -26,7 +26,7 @@ class Everybody:
 def count(session: Session, scope: Scope) -> Everybody:
     """How many sessions would end."""
     assert scope.object == "Session"
-    return Everybody(*store.open_everywhere(session))
+    return Everybody(*store.count_open(session))
 
 
 def end_all(session: Session, scope: Scope, seal: Seal, lifetime: timedelta) -> Everybody:
@@ -34,7 +34,7 @@ def end_all(session: Session, scope: Scope, seal: Seal, lifetime: timedelta) -> 
     assert scope.object == "Session"
     refuse_ended(session, scope.actor)
     signing_key.withdraw(session, seal, lifetime)
-    done = Everybody(*store.end_everybody(session))
+    done = Everybody(*store.end_every_session(session))
     audit.record(
         session,
         audit.Entry(

@@ -25,7 +25,7 @@ PUBLISHED_AHEAD = timedelta(seconds=15)
 
 def present_key(session: Session, seal: Seal) -> OKPKey | None:
     """The key that signs now. Raises `Unavailable` if the secret in the settings does not fit."""
-    found = store.present(session)
+    found = store.current(session)
     if found is None:
         return None
     try:
@@ -41,28 +41,28 @@ def present_key(session: Session, seal: Seal) -> OKPKey | None:
 
 def first_key(session: Session, seal: Seal, lifetime: timedelta) -> None:
     """Make a key that signs at once, unless there is one."""
-    store.hold(session)
+    store.lock_rotation(session)
     # Not `present`: to a transaction that waited for the lock, a key made meanwhile signs later.
-    if not store.published(session):
+    if not store.published_keys(session):
         _make(session, seal, timedelta(0), lifetime)
 
 
 def rotate(session: Session, seal: Seal, lifetime: timedelta) -> str:
     """Make a new key; the others sign until it does, and are believed until their tokens expire."""
-    store.hold(session)
-    first = store.present(session) is None
+    store.lock_rotation(session)
+    first = store.current(session) is None
     return _make(session, seal, timedelta(0) if first else PUBLISHED_AHEAD, lifetime)
 
 
 def rotate_if_old(session: Session, seal: Seal, lifetime: timedelta, age: timedelta) -> str | None:
     """Make a new key if all are older than this."""
-    store.hold(session)
+    store.lock_rotation(session)
     return rotate(session, seal, lifetime) if store.newest_is_older(session, age) else None
 
 
 def withdraw(session: Session, seal: Seal, lifetime: timedelta) -> str:
     """Let every token there is be refused, and sign with a new key at once."""
-    store.hold(session)
+    store.lock_rotation(session)
     for name in store.withdraw_all(session):
         audit.record(session, audit.Entry(None, "withdraw", "SigningKey", name))
     return _make(session, seal, timedelta(0), lifetime)

@@ -71,10 +71,10 @@ class Office:
         Never an empty set: a verifier that saw none would look again only seconds later, and
         refuse the first people who sign in.
         """
-        keys = await db.read(store.published)
+        keys = await db.read(store.published_keys)
         if not keys:
             await self._make_first(db)
-            keys = await db.read(store.published)
+            keys = await db.read(store.published_keys)
         return {"keys": keys}
 
     async def signing_key(self, db: Database) -> OKPKey:

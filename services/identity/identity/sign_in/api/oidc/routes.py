@@ -136,7 +136,7 @@ async def _back(visit: Visit) -> Response:
 async def _arrived(visit: Visit, flow: Flow) -> Response:
     code = await _code(visit)
     party, provider, seal = visit.party, visit.provider, visit.office.seal
-    secret = await visit.db.read(store.secret, seal, provider.id)
+    secret = await visit.db.read(store.client_secret, seal, provider.id)
     form = {
         "grant_type": "authorization_code",
         "code": code,

@@ -41,7 +41,7 @@ async def still_there(ctx: IdentityContext, id: SessionId) -> bool:
         return True
     form = {"grant_type": "refresh_token", "refresh_token": token}
     try:
-        secret = await ctx.read(providers.secret, office.seal, provider.id)
+        secret = await ctx.read(providers.client_secret, office.seal, provider.id)
         fresh = await office.parties.of(provider).traded(form, secret)
     except Over:
         await ctx.write(commands.ended_there, id)
