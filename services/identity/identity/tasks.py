@@ -13,7 +13,7 @@ from identity.core.domain.seal import Seal
 from identity.ledger.store import right_use
 from identity.review.commands.access_review import begin_if_due
 from identity.settings import DAY, IdentitySettings
-from identity.sign_in.commands.session import forget_expired
+from identity.sign_in.commands.session import delete_expired_sessions
 from identity.sign_in.commands.signing_key import rotate_if_old
 from identity.temporary.commands.access_end import remind, settle
 
@@ -37,7 +37,7 @@ def define(app: Celery, settings: IdentitySettings) -> None:
 
     @task(app, "identity.forget_sessions", untraced=True, shared=False)
     def forget_sessions() -> None:
-        Work.of(settings, "identity").db.write(forget_expired, KEPT)
+        Work.of(settings, "identity").db.write(delete_expired_sessions, KEPT)
 
     @task(app, "identity.settle_accesses", untraced=True, shared=False)
     def settle_accesses() -> None:

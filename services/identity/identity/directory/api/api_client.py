@@ -182,10 +182,10 @@ class ApiClientMutation:
         try:
             found = await ctx.write(commands.exchange, key, origin_of(ctx), lasts)
         except (Unauthenticated, Denied) as problem:
-            await ctx.write(sessions.note_refused, None)
+            await ctx.write(sessions.record_refused_sign_in, None)
             return SignInPayload(errors=[user_error(problem, ctx.locale)])
         token = await office.access_token(
-            ctx.db, found.user, found.session, ctx.runtime.ended, lasts=found.lasts
+            ctx.db, found.user, found.session, ctx.runtime.revoked_sessions, lasts=found.lasts
         )
         return SignInPayload(
             access_token=token.text,

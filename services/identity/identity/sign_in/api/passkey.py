@@ -114,11 +114,13 @@ class PasskeyMutation:
         ctx, office = info.context, info.context.loaders.office
         relying = _relying(ctx)
         if username is None or password is None:
-            options = await ctx.write(commands.begin, relying, ctx.actor, office.fresh)
+            options = await ctx.write(commands.begin_registration, relying, ctx.actor, office.fresh)
             return BeginPasskeyPayload(options=options)
         try:
             known, kept = await proved(ctx, asked_username(username), password)
-            options = await ctx.write(commands.begin_first, office.seal, relying, known.id, kept)
+            options = await ctx.write(
+                commands.begin_first_registration, office.seal, relying, known.id, kept
+            )
         except Unauthenticated as problem:
             return BeginPasskeyPayload(errors=[user_error(problem, ctx.locale)])
         return BeginPasskeyPayload(options=options)
@@ -140,7 +142,7 @@ class PasskeyMutation:
         name: NameArgument,
     ) -> FinishPasskeyPayload:
         ctx, seal = info.context, info.context.loaders.office.seal
-        made = await ctx.write(commands.finish, seal, _relying(ctx), credential, name)
+        made = await ctx.write(commands.finish_registration, seal, _relying(ctx), credential, name)
         rows = await ctx.read(store.of_user, made.user)
         return FinishPasskeyPayload(
             passkey=next(Passkey.of(row) for row in rows if row.id == made.id),

@@ -17,7 +17,7 @@ from identity.core.domain.ids import DepartmentId, ProviderId
 from identity.people.api.department import Department, department_of
 from identity.sign_in.api.oidc.routes import PATH
 from identity.sign_in.commands import provider as commands
-from identity.sign_in.commands.provider import KEPT, Kept, Wanted
+from identity.sign_in.commands.provider import UNCHANGED, ProviderValues, Unchanged
 from identity.sign_in.domain.provider import Admission, ClaimMapping, UsernameForm
 from identity.sign_in.store import provider as store
 from identity.sign_in.store.provider import ProviderRow
@@ -188,26 +188,28 @@ class SignInProviderInput:
         description="Whether people may sign in by it. Switched off, it ends its sessions.",
     )
 
-    def wanted(self) -> Wanted:
-        department: DepartmentId | Kept | None = KEPT
+    def wanted(self) -> ProviderValues:
+        department: DepartmentId | Unchanged | None = UNCHANGED
         if self.department_id is not strawberry.UNSET:
             found = maybe_uuid(self.department_id, "input.departmentId")
             department = DepartmentId(found) if found else None
         claims = self.claims
-        return Wanted(
+        return ProviderValues(
             title=_said(self.title),
             issuer=_said(self.issuer),
             client_id=_said(self.client_id),
-            client_secret=KEPT if self.client_secret is strawberry.UNSET else self.client_secret,
-            scopes=KEPT if self.scopes is None else tuple(self.scopes),
-            claims=KEPT
+            client_secret=UNCHANGED
+            if self.client_secret is strawberry.UNSET
+            else self.client_secret,
+            scopes=UNCHANGED if self.scopes is None else tuple(self.scopes),
+            claims=UNCHANGED
             if claims is None
             else ClaimMapping(claims.display_name, claims.email, claims.email_verified),
             admission=_said(self.admission),
-            domains=KEPT if self.domains is None else tuple(self.domains),
+            domains=UNCHANGED if self.domains is None else tuple(self.domains),
             username_form=_said(self.username_form),
             department=department,
-            roles=KEPT if self.roles is None else tuple(self.roles),
+            roles=UNCHANGED if self.roles is None else tuple(self.roles),
             trusts_second_factor=_said(self.trusts_second_factor),
             enabled=_said(self.enabled),
         )
@@ -310,5 +312,5 @@ def _address(ctx: IdentityContext, name: str) -> str:
     return f"{ctx.loaders.office.settings.public_address}{PATH}/{quote(name, safe='')}"
 
 
-def _said(value: T | None) -> T | Kept:
-    return KEPT if value is None else value
+def _said(value: T | None) -> T | Unchanged:
+    return UNCHANGED if value is None else value

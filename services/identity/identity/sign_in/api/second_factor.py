@@ -16,8 +16,8 @@ from identity.core.domain.ids import UserId
 from identity.people.api.user import User, user_of
 from identity.people.domain.user import asked_username
 from identity.sign_in.commands import second_factor as commands
-from identity.sign_in.commands.second_factor import WrongCode
-from identity.sign_in.commands.session_guard import refuse_ended
+from identity.sign_in.commands.second_factor import InvalidFactor
+from identity.sign_in.commands.session_guard import require_open_session
 from identity.sign_in.domain import second_factor as domain
 from identity.sign_in.services.sign_in import needs_second, proved
 from identity.sign_in.services.throttle import Throttle
@@ -89,7 +89,9 @@ class SecondFactorMutation:
         ctx, name = info.context, asked_username(username)
         try:
             known, kept = await proved(ctx, name, password)
-            secret = await ctx.write(commands.begin, ctx.loaders.office.seal, known.id, kept)
+            secret = await ctx.write(
+                commands.begin_enrolment, ctx.loaders.office.seal, known.id, kept
+            )
         except Unauthenticated as problem:
             return BeginSecondFactorPayload(errors=[user_error(problem, ctx.locale)])
         return BeginSecondFactorPayload(
@@ -106,7 +108,7 @@ class SecondFactorMutation:
         code: Annotated[str, strawberry.argument(description="Six digits, or a recovery code.")],
     ) -> EndSecondFactorPayload:
         ctx, me = info.context, UserId(info.context.actor.user_id)
-        await ctx.read(refuse_ended, ctx.actor)
+        await ctx.read(require_open_session, ctx.actor)
         if needs_second(ctx, me) and not await ctx.read(passkeys.has_passkey, me):
             raise Denied(
                 "A role of yours needs a second factor, so it cannot be ended.",
@@ -114,8 +116,8 @@ class SecondFactorMutation:
             )
         await Throttle(ctx.runtime.redis, 10, 600).count(f"{me} code", "")
         try:
-            await ctx.write(commands.end_own, ctx.loaders.office.seal, ctx.actor, code)
-        except WrongCode as problem:
+            await ctx.write(commands.end_own_factor, ctx.loaders.office.seal, ctx.actor, code)
+        except InvalidFactor as problem:
             raise BadInput(
                 "code is not right, or was used before; wait for the next one.",
                 "code 不正确或已使用，请等待下一个。",
@@ -134,5 +136,5 @@ class SecondFactorMutation:
         user_id: Annotated[strawberry.ID, strawberry.argument(description="The user's id.")],
     ) -> ResetSecondFactorPayload:
         ctx, id = info.context, UserId(uuid(user_id, "userId"))
-        await ctx.write(commands.reset, ctx.scope("User", "update"), id)
+        await ctx.write(commands.reset_factor, ctx.scope("User", "update"), id)
         return ResetSecondFactorPayload(user=await user_of(info, id))

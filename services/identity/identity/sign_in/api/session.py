@@ -133,7 +133,7 @@ class SessionMutation:
         found = await ctx.read(store.by_id, session_id)
         managed = found is not None and await in_reach(ctx, found.user)
         reaches = frozenset({found.user}) if found is not None and managed else frozenset[UserId]()
-        ended = await ctx.write(commands.end_session, ctx.actor, session_id, reaches=reaches)
+        ended = await ctx.write(commands.end_session, ctx.actor, session_id, manageable=reaches)
         return SessionPayload(session=Session.of(ended, ctx))
 
     @strawberry.mutation(
@@ -160,7 +160,7 @@ class SessionMutation:
             )
         here = ctx.actor.session_id
         but = SessionId(here) if here and not this_too else None
-        ended = await ctx.write(commands.end_sessions, ctx.actor, whose, but=but)
+        ended = await ctx.write(commands.end_sessions, ctx.actor, whose, except_id=but)
         return EndSessionsPayload(ended=ended)
 
     @strawberry.mutation(
@@ -179,10 +179,10 @@ class SessionMutation:
         ctx, office = info.context, info.context.loaders.office
         scope = ctx.scope("Session", "end")
         if dry_run:
-            found = await ctx.read(everybody.count, scope)
+            found = await ctx.read(everybody.count_sessions, scope)
             return EndAllSessionsPayload(sessions=found.sessions, users=found.users)
         lifetime = timedelta(seconds=office.settings.access_token_seconds)
-        found = await ctx.write(everybody.end_all, scope, office.seal, lifetime)
+        found = await ctx.write(everybody.sign_out_everyone, scope, office.seal, lifetime)
         office.forget_key()
         return EndAllSessionsPayload(done=True, sessions=found.sessions, users=found.users)
 

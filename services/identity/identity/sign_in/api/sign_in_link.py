@@ -106,7 +106,9 @@ class SignInLinkMutation:
         self, info: IdentityInfo, ticket: TicketArgument, verifier: VerifierArgument
     ) -> SignInLinkPayload:
         ctx, office = info.context, info.context.loaders.office
-        await ctx.write(commands.link, office.seal, ctx.actor, ticket, verifier, office.fresh)
+        await ctx.write(
+            commands.link_account, office.seal, ctx.actor, ticket, verifier, office.fresh
+        )
         return SignInLinkPayload(links=await _links(ctx, UserId(ctx.actor.user_id)))
 
     @strawberry.mutation(
@@ -123,7 +125,7 @@ class SignInLinkMutation:
         found = await ctx.read(store.by_id, link)
         managed = found is not None and await in_reach(ctx, found.user)
         reaches = frozenset({found.user}) if found is not None and managed else frozenset[UserId]()
-        await ctx.write(commands.unlink, ctx.actor, link, reaches)
+        await ctx.write(commands.unlink_account, ctx.actor, link, reaches)
         assert found is not None
         return SignInLinkPayload(links=await _links(ctx, found.user))
 

@@ -9,7 +9,7 @@ import strawberry
 
 from chassis.api.problems import UserError
 from identity.core.api.loaders import IdentityContext
-from identity.sign_in.commands.session import Opened
+from identity.sign_in.commands.session import OpenedSession
 from identity.sign_in.domain.second_factor import SignInNeed
 from identity.sign_in.services.sign_in import Asked
 
@@ -69,12 +69,12 @@ class SignInPayload:
     )
 
 
-async def signed(ctx: IdentityContext, opened: Opened | Asked) -> SignInPayload:
+async def signed(ctx: IdentityContext, opened: OpenedSession | Asked) -> SignInPayload:
     """A session with its tokens, or what is asked for before there is one."""
     if isinstance(opened, Asked):
         return SignInPayload(needs=opened.need, passkey_options=opened.passkey_options)
     token = await ctx.loaders.office.access_token(
-        ctx.db, opened.user, opened.session, ctx.runtime.ended
+        ctx.db, opened.user, opened.session, ctx.runtime.revoked_sessions
     )
     return SignInPayload(
         access_token=token.text,

@@ -1,4 +1,4 @@
-"""Signing everybody out at once: no session goes on, and no token that was signed before is believed."""
+"""Sign out everyone: end every session and refuse every token signed before."""
 
 from __future__ import annotations
 
@@ -11,30 +11,32 @@ from chassis import audit
 from chassis.policy.guard import Scope
 from identity.core.domain.seal import Seal
 from identity.sign_in.commands import signing_key
-from identity.sign_in.commands.session_guard import refuse_ended
+from identity.sign_in.commands.session_guard import require_open_session
 from identity.sign_in.store import session as store
 
 
 @dataclass(frozen=True, slots=True)
-class Everybody:
-    """How many sessions ended, or would."""
+class SessionCount:
+    """How many sessions, and of how many users."""
 
     sessions: int
     users: int
 
 
-def count(session: Session, scope: Scope) -> Everybody:
-    """How many sessions would end."""
+def count_sessions(session: Session, scope: Scope) -> SessionCount:
+    """Return how many sessions would end."""
     assert scope.object == "Session"
-    return Everybody(*store.count_open(session))
+    return SessionCount(*store.count_open(session))
 
 
-def end_all(session: Session, scope: Scope, seal: Seal, lifetime: timedelta) -> Everybody:
-    """End all sessions, one's own too, and withdraw every key."""
+def sign_out_everyone(
+    session: Session, scope: Scope, seal: Seal, lifetime: timedelta
+) -> SessionCount:
+    """End all sessions, the caller's own too, and withdraw every signing key."""
     assert scope.object == "Session"
-    refuse_ended(session, scope.actor)
-    signing_key.withdraw(session, seal, lifetime)
-    done = Everybody(*store.end_every_session(session))
+    require_open_session(session, scope.actor)
+    signing_key.withdraw_all(session, seal, lifetime)
+    ended = SessionCount(*store.end_every_session(session))
     audit.record(
         session,
         audit.Entry(
@@ -42,8 +44,8 @@ def end_all(session: Session, scope: Scope, seal: Seal, lifetime: timedelta) -> 
             "end_all",
             "Session",
             "everybody",
-            changes={"sessions_ended": [None, str(done.sessions)]},
+            changes={"sessions_ended": [None, str(ended.sessions)]},
             policy_version=scope.version,
         ),
     )
-    return done
+    return ended

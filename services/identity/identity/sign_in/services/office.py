@@ -40,8 +40,8 @@ class Office:
         self.settings = settings
         self.passwords = Passwords(("huichi", *settings.password_words.split(",")))
         self.lifetimes = Lifetimes(
-            unused=timedelta(seconds=settings.refresh_token_seconds),
-            at_most=timedelta(seconds=settings.session_seconds),
+            idle=timedelta(seconds=settings.refresh_token_seconds),
+            absolute=timedelta(seconds=settings.session_seconds),
         )
         self.seal = Seal(settings.secret)
         self.parties = Parties(insecure=settings.allow_insecure_providers)
@@ -90,17 +90,17 @@ class Office:
         fresh = known is not None and time.monotonic() - known[0] < _KEY_SECONDS
         if known is not None and fresh and str(known[1].kid) not in withdrawn:
             return known[1]
-        key = await db.read(commands.present_key, self.seal)
+        key = await db.read(commands.current_key, self.seal)
         if key is None:
             await self._make_first(db)
-            key = await db.read(commands.present_key, self.seal)
+            key = await db.read(commands.current_key, self.seal)
             assert key is not None
         self._key = (time.monotonic(), key)
         return key
 
     async def _make_first(self, db: Database) -> None:
         lifetime = timedelta(seconds=self.settings.access_token_seconds)
-        await db.write(commands.first_key, self.seal, lifetime)
+        await db.write(commands.create_first_key, self.seal, lifetime)
 
 
 def _relying(settings: IdentitySettings) -> RelyingParty | None:

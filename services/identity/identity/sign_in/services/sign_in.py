@@ -20,9 +20,9 @@ from identity.sign_in.commands import (
     session as commands,
     sign_in_link as links,
 )
-from identity.sign_in.commands.second_factor import Second, WrongCode
-from identity.sign_in.commands.session import Opened
-from identity.sign_in.commands.session_guard import refuse_ended
+from identity.sign_in.commands.second_factor import FactorCheck, InvalidFactor
+from identity.sign_in.commands.session import OpenedSession
+from identity.sign_in.commands.session_guard import require_open_session
 from identity.sign_in.commands.sign_in_link import Refusal
 from identity.sign_in.domain import password as domain
 from identity.sign_in.domain.device import Origin
@@ -52,7 +52,7 @@ class Beside:
 
 async def sign_in(
     ctx: IdentityContext, asked: str, password: str, beside: Beside
-) -> Opened | Asked:
+) -> OpenedSession | Asked:
     """Raises `Throttled`, or `Unauthenticated` in the same words and time for every reason."""
     office, username, throttle = ctx.loaders.office, asked_username(asked), _throttle(ctx)
     known, kept = await proved(ctx, username, password)
@@ -65,7 +65,7 @@ async def sign_in(
         opened = await ctx.write(
             commands.open_session, known.id, kept, origin_of(ctx), office.lifetimes, second, fresh
         )
-    except WrongCode as problem:
+    except InvalidFactor as problem:
         raise await _refused(ctx, known.id, beside, problem) from problem
     if opened is None:
         raise _wrong()
@@ -80,24 +80,30 @@ async def sign_in(
 
 async def finish_by_provider(
     ctx: IdentityContext, ticket: str, verifier: str, beside: Beside
-) -> Opened | Asked:
+) -> OpenedSession | Asked:
     """Raises `Unauthenticated` for the ticket or the code, `Denied` for the person, `Throttled`."""
     office = ctx.loaders.office
-    whose = await ctx.write(links.recognise, office.seal, ticket, verifier)
+    whose = await ctx.write(links.resolve_user, office.seal, ticket, verifier)
     if isinstance(whose, Refusal):
-        raise whose.why
+        raise whose.error
     known = await ctx.read(users.credentials_of, whose)
     assert known is not None
     codes = await _counted(ctx, known.username, beside)
     second = _second(ctx, beside, required=False)
     try:
         opened = await ctx.write(
-            links.redeem, ticket, verifier, origin_of(ctx), office.lifetimes, second, _strict(ctx)
+            links.redeem_ticket,
+            ticket,
+            verifier,
+            origin_of(ctx),
+            office.lifetimes,
+            second,
+            _strict(ctx),
         )
-    except WrongCode as problem:
+    except InvalidFactor as problem:
         raise await _refused(ctx, whose, beside, problem) from problem
     if isinstance(opened, Refusal):
-        raise opened.why
+        raise opened.error
     if isinstance(opened, SignInNeed):
         return await _asked(ctx, whose, opened)
     await codes()
@@ -138,9 +144,9 @@ async def _counted(
     return forget
 
 
-def _second(ctx: IdentityContext, beside: Beside, *, required: bool) -> Second:
+def _second(ctx: IdentityContext, beside: Beside, *, required: bool) -> FactorCheck:
     office = ctx.loaders.office
-    return Second(office.seal, beside.code, beside.passkey, office.relying, required)
+    return FactorCheck(office.seal, beside.code, beside.passkey, office.relying, required)
 
 
 async def _asked(ctx: IdentityContext, whose: UserId, need: SignInNeed) -> Asked:
@@ -152,11 +158,11 @@ async def _asked(ctx: IdentityContext, whose: UserId, need: SignInNeed) -> Asked
 
 
 async def _refused(
-    ctx: IdentityContext, whose: UserId, beside: Beside, problem: WrongCode
+    ctx: IdentityContext, whose: UserId, beside: Beside, problem: InvalidFactor
 ) -> Unauthenticated:
-    await ctx.write(commands.note_refused, whose)
+    await ctx.write(commands.record_refused_sign_in, whose)
     if isinstance(problem.__cause__, ClonedPasskey):
-        await ctx.write(passkeys.note_copied, whose)
+        await ctx.write(passkeys.record_cloned, whose)
     if beside.passkey:
         return Unauthenticated(
             "The passkey was not accepted; try again, or use a code.",
@@ -177,7 +183,7 @@ async def proved(ctx: IdentityContext, username: str, password: str) -> tuple[Cr
     kept = known.password_hash if known else None
     good = await ctx.loaders.office.passwords.matches(kept, password)
     if known is None or kept is None or not known.active or not good:
-        await ctx.write(commands.note_refused, known.id if known else None)
+        await ctx.write(commands.record_refused_sign_in, known.id if known else None)
         raise _wrong()
     return known, kept
 
@@ -199,7 +205,7 @@ def needs_second(ctx: IdentityContext, user: UserId) -> bool:
 async def change_password(ctx: IdentityContext, current: str, new: str) -> None:
     """Raises `Throttled`, `BadInput` for either password, `Unauthenticated` for an ended session."""
     me, throttle = UserId(ctx.actor.user_id), _throttle(ctx)
-    await ctx.read(refuse_ended, ctx.actor)
+    await ctx.read(require_open_session, ctx.actor)
     known = await ctx.read(users.credentials_of, me)
     if known is None or known.password_hash is None:
         raise _wrong()

@@ -155,10 +155,12 @@ async def _arrived(visit: Visit, flow: Flow) -> Response:
         raise _not_good() from problem
     who = domain.identity_from_claims(claims, provider.claims)
     kept = {"id_token": tokens.id_token, "refresh_token": tokens.refresh_token}
-    ticket = await visit.db.write(sign_in_link.arrive, seal, provider.id, who, kept, flow.challenge)
+    ticket = await visit.db.write(
+        sign_in_link.issue_ticket, seal, provider.id, who, kept, flow.challenge
+    )
     if flow.return_to is not None:
         return page.redirect(flows.with_fragment(flow.return_to, ticket=ticket))
-    seconds = int(sign_in_link.TICKET_LASTS.total_seconds())
+    seconds = int(sign_in_link.TICKET_LIFETIME.total_seconds())
     return page.answer({"ticket": ticket, "expiresIn": seconds})
 
 
