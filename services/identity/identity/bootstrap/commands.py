@@ -83,7 +83,7 @@ def _user(session: Session, plan: UserPlan, tree: dict[Path, DepartmentId]) -> t
     known = users.credentials(session, name)
     if known is not None:
         if plan.kind is Kind.SERVICE and not password.matches(known.password_hash, plan.password):
-            users.change(session, known.id, password_hash=password.hashed(plan.password))
+            users.change(session, known.id, password_hash=password.hash_password(plan.password))
         return known.id, False
     all_roles = roles.names(session)
     refuse_unknown(plan.roles, list(all_roles), field="roles")
@@ -93,7 +93,7 @@ def _user(session: Session, plan: UserPlan, tree: dict[Path, DepartmentId]) -> t
         display_name=display_name(plan.display_name),
         kind=plan.kind,
         department=tree.get(plan.department) if plan.department else None,
-        password_hash=password.hashed(plan.password),
+        password_hash=password.hash_password(plan.password),
     )
     users.give_roles(session, id, plan.roles, all_roles)
     return id, True

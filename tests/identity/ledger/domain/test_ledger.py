@@ -28,7 +28,7 @@ from identity.ledger.domain.ledger import (
     sign,
 )
 from identity.ledger.domain.verification import ALL, FILTER, PERIOD, Finding, verify, verify_proof
-from identity.sign_in.domain.token import access_token, new_key
+from identity.sign_in.domain.token import new_key, sign_access_token
 
 KEY, OTHER = new_key(), new_key()
 KEYS = KeySet([OKPKey.import_key(KEY.as_dict(private=False))])
@@ -200,7 +200,7 @@ def test_only_known_keys_sign() -> None:
 
 
 def test_a_token_is_no_head() -> None:
-    token = access_token(KEY, UserId(UUID(int=1)), UUID(int=2), now=0, seconds=60)  # type: ignore[arg-type]
+    token = sign_access_token(KEY, UserId(UUID(int=1)), UUID(int=2), now=0, seconds=60)  # type: ignore[arg-type]
 
     with pytest.raises(NotAHead):
         opened(token, KEYS)

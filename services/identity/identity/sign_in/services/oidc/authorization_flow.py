@@ -14,7 +14,7 @@ import orjson
 
 from chassis.errors import BadInput
 from identity.core.domain.seal import CannotUnseal, Seal
-from identity.sign_in.commands.sign_in_link import challenge_of
+from identity.sign_in.commands.sign_in_link import code_challenge
 
 LASTS_SECONDS = 600
 LONGEST_ADDRESS = 1000
@@ -67,7 +67,7 @@ def authorization(flow: Flow, where: str, client_id: str, scopes: str, callback:
         "scope": scopes,
         "state": flow.state,
         "nonce": flow.nonce,
-        "code_challenge": challenge_of(flow.verifier),
+        "code_challenge": code_challenge(flow.verifier),
         "code_challenge_method": "S256",
     }
     if "offline_access" in scopes.split():

@@ -15,8 +15,8 @@ from joserfc.jwk import Key, KeySet, import_key
 
 from chassis.errors import Unavailable
 from identity.sign_in.domain import id_token
-from identity.sign_in.domain.id_token import BadToken, Logout, UnknownKey
-from identity.sign_in.services.oidc.wire import Answer, NoAnswer, Wire
+from identity.sign_in.domain.id_token import InvalidToken, Logout, UnknownKey
+from identity.sign_in.services.oidc.http_client import Answer, NoAnswer, Wire
 from identity.sign_in.store.provider import ProviderRow
 
 log = logging.getLogger("huichi.identity.oidc")
@@ -83,7 +83,7 @@ class Party:
     async def who(self, text: str, *, nonce: str, access_token: str | None) -> Mapping[str, Any]:
         """The claims of an ID token. Raises `BadToken` or `Unavailable`."""
         claims = await self._checked(
-            lambda keys: id_token.id_token(
+            lambda keys: id_token.verify_id_token(
                 text,
                 keys,
                 issuer=self.provider.issuer,
@@ -98,7 +98,7 @@ class Party:
     async def logout(self, text: str) -> Logout:
         """Whom a logout token names. Raises `BadToken` or `Unavailable`."""
         return await self._checked(
-            lambda keys: id_token.logout_token(
+            lambda keys: id_token.verify_logout_token(
                 text,
                 keys,
                 issuer=self.provider.issuer,
@@ -146,7 +146,7 @@ class Party:
         except NoAnswer as problem:
             raise self._unavailable(problem) from problem
         if answer.status != 200 or answer.body.get("sub") != claims["sub"]:
-            raise BadToken("userinfo is about somebody else, or refused")
+            raise InvalidToken("userinfo is about somebody else, or refused")
         return {name: answer.body[name] for name in wanted if name in answer.body}
 
     async def _checked(self, check: Callable[[KeySet], T]) -> T:

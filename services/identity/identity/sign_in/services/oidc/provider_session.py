@@ -11,8 +11,8 @@ from identity.core.domain.ids import SessionId
 from identity.core.domain.seal import CannotUnseal
 from identity.sign_in.commands import provider_session as commands
 from identity.sign_in.services.office import Office
-from identity.sign_in.services.oidc import flow as flows
-from identity.sign_in.services.oidc.party import Over
+from identity.sign_in.services.oidc import authorization_flow as flows
+from identity.sign_in.services.oidc.provider_client import Over
 from identity.sign_in.store import provider as providers, provider_session as store
 
 log = logging.getLogger("huichi.identity.oidc")
@@ -28,31 +28,31 @@ async def still_there(ctx: Context, id: SessionId) -> bool:
     try:
         known = await ctx.read(store.of_session, office.seal, id)
     except CannotUnseal:
-        await ctx.write(commands.ended_there, id)
+        await ctx.write(commands.end_by_provider, id)
         return False
     if known is None:
         return True
     provider = await ctx.read(providers.by_id, known.provider)
     if provider is None or not provider.enabled or provider.issuer != known.issuer:
-        await ctx.write(commands.ended_there, id)
+        await ctx.write(commands.end_by_provider, id)
         return False
     token, settings = known.tokens.get("refresh_token"), office.settings
     every = timedelta(seconds=settings.provider_check_seconds)
-    if token is None or not await ctx.write(commands.claim, id, every):
+    if token is None or not await ctx.write(commands.claim_check, id, every):
         return True
     form = {"grant_type": "refresh_token", "refresh_token": token}
     try:
-        secret = await ctx.read(providers.secret, office.seal, provider.id)
+        secret = await ctx.read(providers.client_secret, office.seal, provider.id)
         fresh = await office.parties.of(provider).traded(form, secret)
     except Over:
-        await ctx.write(commands.ended_there, id)
+        await ctx.write(commands.end_by_provider, id)
         return False
     except Unavailable:
         grace = timedelta(seconds=settings.provider_grace_seconds)
-        return not await ctx.write(commands.silent_too_long, id, grace)
+        return not await ctx.write(commands.end_if_silent, id, grace)
     # A provider that gives no new one lets the old one be used again (RFC 6749, 6).
     tokens = {**known.tokens, "refresh_token": fresh.refresh_token or token}
-    await ctx.write(commands.goes_on, office.seal, id, tokens)
+    await ctx.write(commands.record_confirmation, office.seal, id, tokens)
     return True
 
 

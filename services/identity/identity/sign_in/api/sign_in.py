@@ -10,12 +10,12 @@ from chassis.api.context import Info
 from chassis.api.problems import UserError, answers, user_error
 from chassis.api.rights import open_to_all
 from chassis.errors import BadInput, Unauthenticated
-from identity.sign_in.api.signed import PasskeyArgument, SignInPayload, signed
+from identity.sign_in.api.sign_in_payload import PasskeyArgument, SignInPayload, signed
 from identity.sign_in.commands import session as commands
-from identity.sign_in.commands.session import Opened
+from identity.sign_in.commands.session import OpenedSession
 from identity.sign_in.services.office import Office
-from identity.sign_in.services.oidc.renewal import sign_out_address, still_there
-from identity.sign_in.services.password_check import Beside, change_password, sign_in
+from identity.sign_in.services.oidc.provider_session import sign_out_address, still_there
+from identity.sign_in.services.sign_in import Beside, change_password, sign_in
 
 
 @strawberry.type(description="Whether the session is over.")
@@ -88,8 +88,8 @@ class SigningMutation:
         ],
     ) -> SignInPayload:
         lasts = info.context.resource(Office).lifetimes
-        renewed = await info.context.write(commands.renew, refresh_token, lasts)
-        if isinstance(renewed, Opened) and await still_there(info.context, renewed.session):
+        renewed = await info.context.write(commands.renew_session, refresh_token, lasts)
+        if isinstance(renewed, OpenedSession) and await still_there(info.context, renewed.session):
             return await signed(info.context, renewed)
         # One answer for every reason: what became of a stolen token is not the thief's to know.
         problem = Unauthenticated(

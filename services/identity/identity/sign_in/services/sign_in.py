@@ -21,14 +21,14 @@ from identity.sign_in.commands import (
     session as commands,
     sign_in_link as links,
 )
-from identity.sign_in.commands.second_factor import Second, WrongCode
-from identity.sign_in.commands.session import Opened
+from identity.sign_in.commands.second_factor import FactorCheck, InvalidFactor
+from identity.sign_in.commands.session import OpenedSession
+from identity.sign_in.commands.session_guard import require_open_session
 from identity.sign_in.commands.sign_in_link import Refusal
-from identity.sign_in.commands.signed_in import refuse_ended
 from identity.sign_in.domain import password as domain
 from identity.sign_in.domain.device import Origin
-from identity.sign_in.domain.passkey import CopiedPasskey
-from identity.sign_in.domain.second_factor import Ask
+from identity.sign_in.domain.passkey import ClonedPasskey
+from identity.sign_in.domain.second_factor import SignInNeed
 from identity.sign_in.services.office import Office
 from identity.sign_in.services.throttle import Throttle
 
@@ -39,7 +39,7 @@ CODE_ATTEMPTS, CODE_WINDOW_SECONDS = 10, 600
 class Asked:
     """What signing in still needs; for a passkey, what the browser is to be asked."""
 
-    need: Ask
+    need: SignInNeed
     passkey_options: str | None = None
 
 
@@ -52,12 +52,12 @@ class Beside:
     new_password: str | None = None
 
 
-async def sign_in(ctx: Context, asked: str, password: str, beside: Beside) -> Opened | Asked:
+async def sign_in(ctx: Context, asked: str, password: str, beside: Beside) -> OpenedSession | Asked:
     """Raises `Throttled`, or `Unauthenticated` in the same words and time for every reason."""
     office, username, throttle = ctx.resource(Office), asked_username(asked), _throttle(ctx)
     known, kept = await proved(ctx, username, password)
     if known.must_change and beside.new_password is None:
-        return Asked(Ask.NEW_PASSWORD)
+        return Asked(SignInNeed.NEW_PASSWORD)
     fresh = await _new_hash(ctx, known, kept, beside.new_password)
     codes = await _counted(ctx, username, beside)
     second = _second(ctx, beside, required=needs_second(ctx, known.id))
@@ -65,11 +65,11 @@ async def sign_in(ctx: Context, asked: str, password: str, beside: Beside) -> Op
         opened = await ctx.write(
             commands.open_session, known.id, kept, origin_of(ctx), office.lifetimes, second, fresh
         )
-    except WrongCode as problem:
+    except InvalidFactor as problem:
         raise await _refused(ctx, known.id, beside, problem) from problem
     if opened is None:
         raise _wrong()
-    if isinstance(opened, Ask):
+    if isinstance(opened, SignInNeed):
         return await _asked(ctx, known.id, opened)
     await throttle.forget(username, ctx.client)
     await codes()
@@ -80,25 +80,31 @@ async def sign_in(ctx: Context, asked: str, password: str, beside: Beside) -> Op
 
 async def finish_by_provider(
     ctx: Context, ticket: str, verifier: str, beside: Beside
-) -> Opened | Asked:
+) -> OpenedSession | Asked:
     """Raises `Unauthenticated` for the ticket or the code, `Denied` for the person, `Throttled`."""
     office = ctx.resource(Office)
-    whose = await ctx.write(links.recognise, office.seal, ticket, verifier)
+    whose = await ctx.write(links.resolve_user, office.seal, ticket, verifier)
     if isinstance(whose, Refusal):
-        raise whose.why
+        raise whose.error
     known = await ctx.read(users.credentials_of, whose)
     assert known is not None
     codes = await _counted(ctx, known.username, beside)
     second = _second(ctx, beside, required=False)
     try:
         opened = await ctx.write(
-            links.redeem, ticket, verifier, origin_of(ctx), office.lifetimes, second, _strict(ctx)
+            links.redeem_ticket,
+            ticket,
+            verifier,
+            origin_of(ctx),
+            office.lifetimes,
+            second,
+            _strict(ctx),
         )
-    except WrongCode as problem:
+    except InvalidFactor as problem:
         raise await _refused(ctx, whose, beside, problem) from problem
     if isinstance(opened, Refusal):
-        raise opened.why
-    if isinstance(opened, Ask):
+        raise opened.error
+    if isinstance(opened, SignInNeed):
         return await _asked(ctx, whose, opened)
     await codes()
     return opened
@@ -134,25 +140,25 @@ async def _counted(ctx: Context, username: str, beside: Beside) -> Callable[[], 
     return forget
 
 
-def _second(ctx: Context, beside: Beside, *, required: bool) -> Second:
+def _second(ctx: Context, beside: Beside, *, required: bool) -> FactorCheck:
     office = ctx.resource(Office)
-    return Second(office.seal, beside.code, beside.passkey, office.relying, required)
+    return FactorCheck(office.seal, beside.code, beside.passkey, office.relying, required)
 
 
-async def _asked(ctx: Context, whose: UserId, need: Ask) -> Asked:
+async def _asked(ctx: Context, whose: UserId, need: SignInNeed) -> Asked:
     """What is needed, with a challenge for those who have a passkey."""
     relying = ctx.resource(Office).relying
-    if need not in (Ask.CODE, Ask.PASSKEY) or relying is None:
+    if need not in (SignInNeed.CODE, SignInNeed.PASSKEY) or relying is None:
         return Asked(need)
     return Asked(need, await ctx.write(passkeys.begin_sign_in, relying, whose))
 
 
 async def _refused(
-    ctx: Context, whose: UserId, beside: Beside, problem: WrongCode
+    ctx: Context, whose: UserId, beside: Beside, problem: InvalidFactor
 ) -> Unauthenticated:
-    await ctx.write(commands.note_refused, whose)
-    if isinstance(problem.__cause__, CopiedPasskey):
-        await ctx.write(passkeys.note_copied, whose)
+    await ctx.write(commands.record_refused_sign_in, whose)
+    if isinstance(problem.__cause__, ClonedPasskey):
+        await ctx.write(passkeys.record_cloned, whose)
     if beside.passkey:
         return Unauthenticated(
             "The passkey was not accepted; try again, or use a code.",
@@ -173,7 +179,7 @@ async def proved(ctx: Context, username: str, password: str) -> tuple[Credential
     kept = known.password_hash if known else None
     good = await ctx.resource(Office).passwords.matches(kept, password)
     if known is None or kept is None or not known.active or not good:
-        await ctx.write(commands.note_refused, known.id if known else None)
+        await ctx.write(commands.record_refused_sign_in, known.id if known else None)
         raise _wrong()
     return known, kept
 
@@ -195,7 +201,7 @@ def needs_second(ctx: Context, user: UserId) -> bool:
 async def change_password(ctx: Context, current: str, new: str) -> None:
     """Raises `Throttled`, `BadInput` for either password, `Unauthenticated` for an ended session."""
     me, throttle = UserId(ctx.actor.user_id), _throttle(ctx)
-    await ctx.read(refuse_ended, ctx.actor)
+    await ctx.read(require_open_session, ctx.actor)
     known = await ctx.read(users.credentials_of, me)
     if known is None or known.password_hash is None:
         raise _wrong()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from identity.core.domain.ids import ProviderId
-from identity.sign_in.services.oidc.party import Party
-from identity.sign_in.services.oidc.wire import Wire
+from identity.sign_in.services.oidc.http_client import Wire
+from identity.sign_in.services.oidc.provider_client import Party
 from identity.sign_in.store.provider import ProviderRow
 
 

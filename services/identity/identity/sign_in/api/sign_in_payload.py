@@ -9,10 +9,10 @@ import strawberry
 
 from chassis.api.context import Context
 from chassis.api.problems import UserError
-from identity.sign_in.commands.session import Opened
-from identity.sign_in.domain.second_factor import Ask
+from identity.sign_in.commands.session import OpenedSession
+from identity.sign_in.domain.second_factor import SignInNeed
 from identity.sign_in.services.office import Office
-from identity.sign_in.services.password_check import Asked
+from identity.sign_in.services.sign_in import Asked
 
 PasskeyArgument = Annotated[
     str | None,
@@ -22,7 +22,7 @@ PasskeyArgument = Annotated[
 ]
 
 strawberry.enum(
-    Ask,
+    SignInNeed,
     name="SignInNeed",
     description="CODE: sign in again with `code`, or with `passkey` where `passkeyOptions` is there. ENROL: a role needs a second factor and there "
     "is none; `beginSecondFactor` makes one, its first code puts it in force, or `beginPasskey` makes "
@@ -50,7 +50,7 @@ class SignInPayload:
     session_id: strawberry.ID | None = strawberry.field(
         default=None, description="The session that began or goes on."
     )
-    needs: Ask | None = strawberry.field(
+    needs: SignInNeed | None = strawberry.field(
         default=None, description="What is missing beside the right password; no tokens then."
     )
     passkey_options: str | None = strawberry.field(
@@ -70,7 +70,7 @@ class SignInPayload:
     )
 
 
-async def signed(ctx: Context, opened: Opened | Asked) -> SignInPayload:
+async def signed(ctx: Context, opened: OpenedSession | Asked) -> SignInPayload:
     """A session with its tokens, or what is asked for before there is one."""
     if isinstance(opened, Asked):
         return SignInPayload(needs=opened.need, passkey_options=opened.passkey_options)
