@@ -21,10 +21,10 @@ from gateway.plan import print_plan
 from gateway.planning import plan
 from gateway.protection import Protection
 from gateway.serving.application import Gateway, application
-from gateway.serving.documents import Refused, check_valid
-from gateway.serving.logs import start_logs
-from gateway.serving.protocol import protocol
-from gateway.serving.published import Published, is_published
+from gateway.serving.documents.document_cache import Refused, check_valid
+from gateway.serving.http.fast_path import protocol
+from gateway.serving.observability.json_logs import start_logs
+from gateway.serving.published_supergraph import Published, is_published
 from gateway.serving.state import State, read
 from gateway.settings import Settings, SignIn
 from gateway.supergraph import Subgraph, Supergraph, load

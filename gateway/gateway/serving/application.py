@@ -10,10 +10,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from gateway.serving.graphql import GraphQL
-from gateway.serving.page import page_routes
+from gateway.serving.http.endpoint import GraphQL
+from gateway.serving.http.graphiql_page import page_routes
 from gateway.serving.state import State
-from gateway.serving.websocket import WebSocket
+from gateway.serving.streaming.websocket import WebSocket
 from gateway.settings import Settings
 
 Lifespan = Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]

@@ -10,15 +10,15 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from gateway.errors import BadSupergraph, GatewayError
-from gateway.execution.http import Subgraphs
+from gateway.execution.http.client import Subgraphs
 from gateway.execution.streams.sources import Sources
-from gateway.serving.documents import Documents, Key
-from gateway.serving.edge import Edge
-from gateway.serving.metrics import Metrics
-from gateway.serving.published import Published, is_published
-from gateway.serving.rollout import Rollout
-from gateway.serving.subscriptions import Crowd
-from gateway.serving.tracing import Tracing
+from gateway.serving.documents.document_cache import Documents, Key
+from gateway.serving.documents.override_rollout import Rollout
+from gateway.serving.observability.metrics import Metrics
+from gateway.serving.observability.tracing import Tracing
+from gateway.serving.protection.request_guard import Edge
+from gateway.serving.published_supergraph import Published, is_published
+from gateway.serving.subscriptions.subscription import Crowd
 from gateway.settings import Settings
 from gateway.supergraph import Supergraph, load
 

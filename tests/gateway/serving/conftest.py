@@ -18,7 +18,7 @@ from strawberry.asgi import GraphQL
 
 from gateway.app import create
 from gateway.composition import compose
-from gateway.serving.protocol import protocol
+from gateway.serving.http.fast_path import protocol
 from gateway.settings import Settings, SubgraphLimits
 from gateway.supergraph import Subgraph, Supergraph
 from tests.gateway.serving import shop

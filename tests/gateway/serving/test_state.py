@@ -5,7 +5,7 @@ import weakref
 from contextlib import nullcontext
 from pathlib import Path
 
-from gateway.serving.documents import Prepared
+from gateway.serving.documents.document_cache import Prepared
 from gateway.serving.state import State
 from gateway.settings import Settings
 from tests.gateway.serving.conftest import House

@@ -1,0 +1,140 @@
+"""What an operation costs at most, estimated once from its text; only sizes that variables choose wait for them.
+
+Objects cost 1 and leaves nothing unless `@cost` says otherwise; a list costs its entries times its size; of
+several types that may stand at one place the dearest counts. What arguments add is told in `cost_inputs`.
+"""
+
+from collections.abc import Mapping
+
+from graphql import (
+    GraphQLList,
+    GraphQLNamedType,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    get_named_type,
+    is_abstract_type,
+    is_leaf_type,
+)
+
+from gateway.errors import TooCostly
+from gateway.operation import Field, Operation, Selection
+from gateway.serving.documents.cost_inputs import Inputs
+from gateway.serving.documents.cost_terms import Cost, cost_of, dearest, product, total
+from gateway.supergraph import Supergraph
+from gateway.supergraph.costs import Costs
+
+__all__ = ["Cost", "Prices", "check_cost", "cost_of"]
+
+MUTATION = 10
+
+
+def check_cost(cost: int, limit: int) -> None:
+    """Raise TooCostly above the limit."""
+    if cost > limit:
+        raise TooCostly(
+            f"The operation may cost {cost}, at most {limit} is allowed; "
+            "ask for shorter lists or fewer fields.",
+            f"该操作的预估成本为 {cost}，上限为 {limit}；请缩短列表或减少字段。",
+            cost=cost,
+            limit=limit,
+        )
+
+
+class Prices:
+    """Estimates operations on one supergraph."""
+
+    def __init__(self, supergraph: Supergraph, costs: Costs, list_size: int) -> None:
+        self.schema = supergraph.schema
+        self.costs = costs
+        self.list_size = list_size
+
+    def cost(self, operation: Operation) -> Cost:
+        """Estimate."""
+        kinds = {
+            "query": self.schema.query_type,
+            "mutation": self.schema.mutation_type,
+            "subscription": self.schema.subscription_type,
+        }
+        root = kinds[operation.kind]
+        assert root is not None  # the operation is valid
+        base = MUTATION if operation.kind == "mutation" else 0
+        return total((base, self._inside(root, operation.selections, {}, {})))
+
+    def _inside(
+        self,
+        kind: GraphQLNamedType,
+        selections: tuple[Selection, ...],
+        sized: Mapping[str, Cost],
+        known: dict[tuple[str, int], Cost],
+    ) -> Cost:
+        """The dearest type that may stand here; each fragment is looked at once for each type."""
+        if is_abstract_type(kind):
+            return dearest(
+                self._object(member, selections, sized, known)
+                for member in self.schema.get_possible_types(kind)
+            )
+        assert isinstance(kind, GraphQLObjectType)
+        return self._object(kind, selections, sized, known)
+
+    def _object(
+        self,
+        kind: GraphQLObjectType,
+        selections: tuple[Selection, ...],
+        sized: Mapping[str, Cost],
+        known: dict[tuple[str, int], Cost],
+    ) -> Cost:
+        key = (kind.name, id(selections))
+        if not sized and key in known:
+            return known[key]
+        parts: dict[str, Cost] = {}
+        rest: list[Cost] = []
+        for item in selections:
+            if isinstance(item, Field):
+                if item.name.startswith("__"):
+                    continue
+                cost = self._field(kind, item, sized, known)
+                before = parts.get(item.key)
+                parts[item.key] = cost if before is None else dearest((before, cost))
+            elif item.type is None or self._is_a(kind, item.type):
+                rest.append(self._object(kind, item.selections, sized, known))
+        cost = total((*parts.values(), *rest))
+        if not sized:
+            known[key] = cost
+        return cost
+
+    def _is_a(self, kind: GraphQLObjectType, condition: str) -> bool:
+        other = self.schema.type_map[condition]
+        return kind is other or (is_abstract_type(other) and self.schema.is_sub_type(other, kind))
+
+    def _field(
+        self,
+        parent: GraphQLObjectType,
+        item: Field,
+        sized: Mapping[str, Cost],
+        known: dict[tuple[str, int], Cost],
+    ) -> Cost:
+        place = f"{parent.name}.{item.name}"
+        definition = parent.fields[item.name]
+        kind = definition.type
+        named = get_named_type(kind)
+        weights, rule = self.costs.weights, self.costs.sizes.get(place)
+        inputs = Inputs(place, definition, item)
+        size = inputs.size(rule, self.list_size) if rule else None
+        below = dict.fromkeys(rule.sized, size) if rule and size is not None else {}
+        start = f"{item.name}."
+        below |= {
+            path.removeprefix(start): cost for path, cost in sized.items() if path.startswith(start)
+        }
+        own = weights.get(place, weights.get(named.name, 0 if is_leaf_type(named) else 1))
+        inner = 0 if is_leaf_type(named) else self._inside(named, item.selections, below, known)
+        extra = inputs.weight(weights)
+        if not _is_list(kind):
+            return total((own, inner, extra))
+        times = sized.get(item.name)
+        if times is None:
+            times = self.list_size if size is None or (rule and rule.sized) else size
+        return total((product(times, total((own, inner))), extra))
+
+
+def _is_list(kind: object) -> bool:
+    return isinstance(kind.of_type if isinstance(kind, GraphQLNonNull) else kind, GraphQLList)
