@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from gateway.errors import SubgraphFailed
-from gateway.execution.http.connection import Origin
+from gateway.execution.http.connection_pool import Origin
 from gateway.execution.http.outcomes import Reply, WireError
 
 QUESTION = orjson.dumps({"query": "{_service{sdl}}"})

@@ -9,7 +9,7 @@ import orjson
 from opentelemetry.trace import Span
 
 from gateway.errors import BadSubgraphAnswer, SubgraphFailed, SubgraphTimeout, SubgraphUnavailable
-from gateway.execution.http.connection import Origin
+from gateway.execution.http.connection_pool import Origin
 from gateway.execution.http.outcomes import (
     NoConnection,
     NotHTTP,

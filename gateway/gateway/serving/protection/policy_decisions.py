@@ -12,7 +12,7 @@ import orjson
 
 from gateway.errors import BadSettings
 from gateway.execution.http.client import Headers
-from gateway.execution.http.connection import Origin
+from gateway.execution.http.connection_pool import Origin
 from gateway.execution.http.outcomes import WireError
 from gateway.protection import Policies
 from gateway.serving.observability.metrics import Metrics

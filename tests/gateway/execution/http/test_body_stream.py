@@ -6,10 +6,17 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from tests.gateway.execution.http.test_connection import HEADERS, Serve, answer, answers, asked, origin
 
 from gateway.execution.http.outcomes import Broken, TimedOut
 from gateway.execution.transport import Stream
+from tests.gateway.execution.http.test_connection_pool import (
+    HEADERS,
+    Serve,
+    answer,
+    answers,
+    asked,
+    origin,
+)
 
 PIECE = b"x" * 65_536
 

@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from gateway.execution.http import connection as wire
-from gateway.execution.http.connection import Origin
+from gateway.execution.http import connection, connection_pool
+from gateway.execution.http.connection import Connection
+from gateway.execution.http.connection_pool import Origin
 from gateway.execution.http.outcomes import Broken, NoConnection, NotHTTP, Reply, TimedOut, TooLong
 
 HEADERS = b"content-type: application/json\r\n"
@@ -173,7 +174,8 @@ async def test_a_connection_closed_while_idle_is_replaced_unnoticed() -> None:
 
 
 async def test_a_connection_idle_for_long_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "IDLE_SECONDS", 0.05)
+    monkeypatch.setattr(connection, "IDLE_SECONDS", 0.05)
+    monkeypatch.setattr(connection_pool, "IDLE_SECONDS", 0.05)
     async with origin(answers(answer(b"ok"))) as (found, seen):
         await post(found)
         await asyncio.sleep(0.2)
@@ -320,7 +322,7 @@ async def test_who_gives_up_just_when_the_answer_is_there_disturbs_nobody(
         second = asyncio.create_task(post(found, b"second"))
         free = found.free
 
-        def free_and_give_up(connection: wire.Connection) -> None:
+        def free_and_give_up(connection: Connection) -> None:
             free(connection)
             first.cancel()
 
