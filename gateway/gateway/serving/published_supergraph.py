@@ -1,7 +1,8 @@
 """A supergraph published in Valkey or Redis: one key points at the version that is served.
 
-`redis://host/0?pointer=shop` names the key that holds the name of another one, and that one the SDL. So a version
-is written before anybody is pointed at it, it never changes, and going back means pointing at it again.
+`redis://host/0?pointer=shop` names the key that holds the name of another key, and that one holds
+the SDL. So a version is written whole before the pointer names it, it never changes, and going back
+means pointing at it again.
 """
 
 import hashlib
@@ -10,17 +11,17 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from gateway.errors import BadSettings, BadSupergraph
 
-SECONDS = 3.0
-KEPT_SECONDS = 30 * 86_400
-"""How long a version is kept that nothing points at any more."""
+TIMEOUT_SECONDS = 3.0
+OLD_VERSION_SECONDS = 30 * 86_400
+"""How long a version is kept after the pointer has left it."""
 
 
 def is_published(supergraph: object) -> bool:
-    """Whether this is an address in Valkey rather than a file or the SDL itself."""
+    """Tell whether this is an address in Valkey rather than a file or the SDL itself."""
     return isinstance(supergraph, str) and supergraph.startswith(("redis://", "rediss://"))
 
 
-class Published:
+class PublishedSupergraph:
     """One pointer; each use is a short connection of its own, so none is held over a fork."""
 
     def __init__(self, address: str) -> None:
@@ -33,45 +34,47 @@ class Published:
                 "请指明指向 supergraph 的键：redis://host:6379/0?pointer=NAME。",
             )
         self._url = urlunsplit(parts._replace(query=urlencode(options)))
-        self.shown = f"{parts.scheme}://{parts.hostname}{parts.path}?pointer={self.pointer}"
+        self.display = f"{parts.scheme}://{parts.hostname}{parts.path}?pointer={self.pointer}"
         """The address without a password, for messages."""
 
     def version(self) -> str | None:
-        """The key pointed at; None when nobody answers or nothing is published."""
+        """Return the key pointed at; None when Valkey is unreachable or nothing is published."""
         try:
-            with self._connected() as redis:
+            with self._connect() as redis:
                 return _text(redis.get(self.pointer))
         except _errors():
             return None
 
     def read(self) -> str:
-        """The SDL of the version pointed at; raises BadSupergraph."""
+        """Return the SDL of the version pointed at; raises BadSupergraph."""
         try:
-            with self._connected() as redis:
+            with self._connect() as redis:
                 version = _text(redis.get(self.pointer))
                 sdl = _text(redis.get(version)) if version else None
         except _errors() as error:
-            raise self._unreadable(type(error).__name__) from error
+            raise self._unreadable(*_reason(error)) from error
         if version is None:
-            raise self._unreadable("nothing is published there")
+            raise self._unreadable("nothing is published there", "尚未发布任何版本")
         if sdl is None:
-            raise self._unreadable(f"it points at {version}, which is not there")
+            raise self._unreadable(
+                f"it points at {version}, which does not exist", f"指向的版本 {version} 不存在"
+            )
         return sdl
 
     def publish(self, sdl: str) -> str:
-        """Write a version, point at it, and say its name; raises BadSupergraph."""
+        """Write a version, point at it, and return its key; raises BadSupergraph."""
         version = f"{self.pointer}:{hashlib.sha256(sdl.encode()).hexdigest()[:16]}"
         try:
-            with self._connected() as redis:
-                redis.set(version, sdl)  # whole, before anybody is pointed at it; never to expire
-                before = _text(redis.getset(self.pointer, version))
-                if before and before != version:
-                    redis.expire(before, KEPT_SECONDS)
+            with self._connect() as redis:
+                redis.set(version, sdl)  # whole, before the pointer names it; never to expire
+                previous = _text(redis.getset(self.pointer, version))
+                if previous and previous != version:
+                    redis.expire(previous, OLD_VERSION_SECONDS)
         except _errors() as error:
-            raise self._unreadable(type(error).__name__) from error
+            raise self._unreadable(*_reason(error)) from error
         return version
 
-    def _connected(self) -> Any:
+    def _connect(self) -> Any:
         try:
             from redis import Redis
         except ImportError as error:
@@ -79,13 +82,20 @@ class Published:
                 "A published supergraph needs the package redis: pip install redis.",
                 "读取已发布的 supergraph 需要安装 redis 包：pip install redis。",
             ) from error
-        return Redis.from_url(self._url, socket_timeout=SECONDS, socket_connect_timeout=SECONDS)
-
-    def _unreadable(self, why: str) -> BadSupergraph:
-        return BadSupergraph(
-            f"The supergraph {self.shown} is not to be had: {why}.",
-            f"无法读取 supergraph {self.shown}：{why}。",
+        return Redis.from_url(
+            self._url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
         )
+
+    def _unreadable(self, why: str, why_zh: str) -> BadSupergraph:
+        return BadSupergraph(
+            f"The supergraph {self.display} cannot be read: {why}.",
+            f"无法读取 supergraph {self.display}：{why_zh}。",
+        )
+
+
+def _reason(error: Exception) -> tuple[str, str]:
+    name = type(error).__name__
+    return f"Valkey is unreachable ({name})", f"Valkey 无法访问（{name}）"
 
 
 def _text(value: Any) -> str | None:

@@ -13,8 +13,8 @@ import redis
 
 from gateway.app import main
 from gateway.errors import BadSettings, BadSupergraph
-from gateway.serving.published_supergraph import Published
-from gateway.serving.state import read
+from gateway.serving.published_supergraph import PublishedSupergraph
+from gateway.serving.state import read_supergraph
 from tests.gateway.serving.conftest import House, Running, Start
 
 PATIENCE = 20
@@ -65,7 +65,7 @@ def test_gateways_follow_the_pointer_while_they_are_asked(
 ) -> None:
     sdl = house.supergraph.sdl
     newer = sdl.replace("  price: Int", "  cost: Int")
-    published = Published(pointer)
+    published = PublishedSupergraph(pointer)
     first = published.publish(sdl)
     with (
         start(supergraph=pointer, reload_seconds=0.05) as gateway,
@@ -85,7 +85,7 @@ def test_gateways_follow_the_pointer_while_they_are_asked(
 def test_a_bad_version_or_a_lost_store_changes_nothing(
     start: Start, house: House, pointer: str, empty_redis: str
 ) -> None:
-    published = Published(pointer)
+    published = PublishedSupergraph(pointer)
     published.publish(house.supergraph.sdl)
     with start(supergraph=pointer, reload_seconds=0.05) as gateway:
         published.publish("type Query { nothing: Int }")
@@ -110,7 +110,7 @@ def test_composing_publishes(
     with pytest.raises(SystemExit) as ended:
         main(["compose", "--subgraph", f"a={file}@http://a/graphql", "--output", pointer])
     assert ended.value.code == 0
-    before = read(pointer)
+    before = read_supergraph(pointer)
     assert "a: Int" in before
     assert "published as shop:" in capsys.readouterr().err
 
@@ -118,22 +118,22 @@ def test_composing_publishes(
     with pytest.raises(SystemExit) as ended:
         main(["compose", "--subgraph", f"a={file}@http://a/graphql", "--output", pointer])
     assert ended.value.code == 1
-    assert read(pointer) == before
+    assert read_supergraph(pointer) == before
 
 
 def test_says_what_is_missing_and_keeps_the_password(pointer: str) -> None:
     with pytest.raises(BadSupergraph, match="nothing is published"):
-        Published(pointer).read()
+        PublishedSupergraph(pointer).read()
     with pytest.raises(BadSettings, match="which key"):
-        Published("redis://localhost:6379/0")
+        PublishedSupergraph("redis://localhost:6379/0")
     with pytest.raises(BadSupergraph) as error:
-        Published("redis://:secret@127.0.0.1:1/0?pointer=shop").read()
+        PublishedSupergraph("redis://:secret@127.0.0.1:1/0?pointer=shop").read()
     assert "secret" not in str(error.value)
-    assert Published("redis://:secret@127.0.0.1:1/0?pointer=shop").version() is None
+    assert PublishedSupergraph("redis://:secret@127.0.0.1:1/0?pointer=shop").version() is None
 
 
 def test_what_is_replaced_is_kept_for_a_month(pointer: str, empty_redis: str) -> None:
-    published = Published(pointer)
+    published = PublishedSupergraph(pointer)
     old, new = published.publish("one"), published.publish("two")
 
     with redis.Redis.from_url(empty_redis) as client:

@@ -1,7 +1,9 @@
-"""What an operation costs at most, estimated once from its text; only sizes that variables choose wait for them.
+"""Estimates the highest cost of an operation, once from its text.
+
+Only list sizes that variables choose are left open until the variables are there.
 
 Objects cost 1 and leaves nothing unless `@cost` says otherwise; a list costs its entries times its size; of
-several types that may stand at one place the dearest counts. What arguments add is told in `cost_inputs`.
+several types that may stand at one place the most expensive counts. `cost_inputs` adds arguments.
 """
 
 from collections.abc import Mapping
@@ -18,18 +20,19 @@ from graphql import (
 
 from gateway.errors import TooCostly
 from gateway.operation import Field, Operation, Selection
-from gateway.serving.documents.cost_inputs import Inputs
-from gateway.serving.documents.cost_terms import Cost, cost_of, dearest, product, total
+from gateway.serving.documents.cost_inputs import ArgumentCosts
+from gateway.serving.documents.cost_terms import Cost, cost_of, most_expensive, product, total
 from gateway.supergraph import Supergraph
 from gateway.supergraph.costs import Costs
 
-__all__ = ["Cost", "Prices", "check_cost", "cost_of"]
+__all__ = ["Cost", "CostEstimator", "check_cost", "cost_of"]
 
 MUTATION = 10
+"""The base cost of a mutation."""
 
 
 def check_cost(cost: int, limit: int) -> None:
-    """Raise TooCostly above the limit."""
+    """Raise TooCostly when the cost is above the limit."""
     if cost > limit:
         raise TooCostly(
             f"The operation may cost {cost}, at most {limit} is allowed; "
@@ -40,8 +43,8 @@ def check_cost(cost: int, limit: int) -> None:
         )
 
 
-class Prices:
-    """Estimates operations on one supergraph."""
+class CostEstimator:
+    """Estimates the cost of operations on one supergraph."""
 
     def __init__(self, supergraph: Supergraph, costs: Costs, list_size: int) -> None:
         self.schema = supergraph.schema
@@ -49,7 +52,7 @@ class Prices:
         self.list_size = list_size
 
     def cost(self, operation: Operation) -> Cost:
-        """Estimate."""
+        """Return the cost of a valid operation, open where variables decide."""
         kinds = {
             "query": self.schema.query_type,
             "mutation": self.schema.mutation_type,
@@ -65,41 +68,44 @@ class Prices:
         kind: GraphQLNamedType,
         selections: tuple[Selection, ...],
         sized: Mapping[str, Cost],
-        known: dict[tuple[str, int], Cost],
+        cache: dict[tuple[str, int], Cost],
     ) -> Cost:
-        """The dearest type that may stand here; each fragment is looked at once for each type."""
+        """Return the cost of the most expensive type that may stand here.
+
+        `cache` holds the costs of fragments, once for each type.
+        """
         if is_abstract_type(kind):
-            return dearest(
-                self._object(member, selections, sized, known)
+            return most_expensive(
+                self._object(member, selections, sized, cache)
                 for member in self.schema.get_possible_types(kind)
             )
         assert isinstance(kind, GraphQLObjectType)
-        return self._object(kind, selections, sized, known)
+        return self._object(kind, selections, sized, cache)
 
     def _object(
         self,
         kind: GraphQLObjectType,
         selections: tuple[Selection, ...],
         sized: Mapping[str, Cost],
-        known: dict[tuple[str, int], Cost],
+        cache: dict[tuple[str, int], Cost],
     ) -> Cost:
         key = (kind.name, id(selections))
-        if not sized and key in known:
-            return known[key]
+        if not sized and key in cache:
+            return cache[key]
         parts: dict[str, Cost] = {}
         rest: list[Cost] = []
         for item in selections:
             if isinstance(item, Field):
                 if item.name.startswith("__"):
                     continue
-                cost = self._field(kind, item, sized, known)
-                before = parts.get(item.key)
-                parts[item.key] = cost if before is None else dearest((before, cost))
+                cost = self._field(kind, item, sized, cache)
+                earlier = parts.get(item.key)
+                parts[item.key] = cost if earlier is None else most_expensive((earlier, cost))
             elif item.type is None or self._is_a(kind, item.type):
-                rest.append(self._object(kind, item.selections, sized, known))
+                rest.append(self._object(kind, item.selections, sized, cache))
         cost = total((*parts.values(), *rest))
         if not sized:
-            known[key] = cost
+            cache[key] = cost
         return cost
 
     def _is_a(self, kind: GraphQLObjectType, condition: str) -> bool:
@@ -111,14 +117,14 @@ class Prices:
         parent: GraphQLObjectType,
         item: Field,
         sized: Mapping[str, Cost],
-        known: dict[tuple[str, int], Cost],
+        cache: dict[tuple[str, int], Cost],
     ) -> Cost:
         place = f"{parent.name}.{item.name}"
         definition = parent.fields[item.name]
         kind = definition.type
         named = get_named_type(kind)
         weights, rule = self.costs.weights, self.costs.sizes.get(place)
-        inputs = Inputs(place, definition, item)
+        inputs = ArgumentCosts(place, definition, item)
         size = inputs.size(rule, self.list_size) if rule else None
         below = dict.fromkeys(rule.sized, size) if rule and size is not None else {}
         start = f"{item.name}."
@@ -126,7 +132,7 @@ class Prices:
             path.removeprefix(start): cost for path, cost in sized.items() if path.startswith(start)
         }
         own = weights.get(place, weights.get(named.name, 0 if is_leaf_type(named) else 1))
-        inner = 0 if is_leaf_type(named) else self._inside(named, item.selections, below, known)
+        inner = 0 if is_leaf_type(named) else self._inside(named, item.selections, below, cache)
         extra = inputs.weight(weights)
         if not _is_list(kind):
             return total((own, inner, extra))

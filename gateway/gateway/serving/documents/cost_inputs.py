@@ -1,4 +1,4 @@
-"""What arguments say about costs: their own weights, and how long a list gets.
+"""The cost of arguments: their own weights, and the list sizes that they choose.
 
 As Apollo counts: an input object costs 1 and what is in it, everything else nothing, `@cost` wins; of a
 list the weight counts once for the list and once for each entry.
@@ -30,10 +30,10 @@ from gateway.supergraph.costs import ListSize
 
 Values = Mapping[str, Any]
 Weights = Mapping[str, int]
-NOTHING: Values = {}
+NO_VALUES: Values = {}
 
 
-class Inputs:
+class ArgumentCosts:
     """The arguments of one selected field."""
 
     def __init__(self, place: str, definition: GraphQLField, item: Field) -> None:
@@ -42,27 +42,27 @@ class Inputs:
         self.item = item
 
     def weight(self, weights: Weights) -> Cost:
-        """What they cost."""
+        """Return the cost of the arguments."""
         if not self.item.arguments:
             return 0
-        return self._worked_out(lambda values: self._score_all(values, weights))
+        return self._evaluate(lambda values: self._score_all(values, weights))
 
     def size(self, rule: ListSize, otherwise: int) -> Cost | None:
-        """How long the list gets; None when nobody says."""
+        """Return the size of the list; None when neither arguments nor the rule tell."""
         if not rule.slicing:
             return rule.assumed
         if rule.assumed is None and not self.item.variables:
-            values = self._values({}) if self.item.arguments else NOTHING
+            values = self._values({}) if self.item.arguments else NO_VALUES
             return self._sliced(values, rule)
         fallback = rule.assumed if rule.assumed is not None else otherwise
-        return self._worked_out(lambda values: _first(self._sliced(values, rule), fallback))
+        return self._evaluate(lambda values: _first(self._sliced(values, rule), fallback))
 
     # ---------------------------------------------------------------------------------- values
 
-    def _worked_out(self, count: Callable[[Values], int]) -> Cost:
-        """Count now if no variable has a say."""
+    def _evaluate(self, count: Callable[[Values], int]) -> Cost:
+        """Count now if no variable is involved, otherwise when the variables are there."""
         if not self.item.arguments:
-            return count(NOTHING)
+            return count(NO_VALUES)
         if not self.item.variables:
             return count(self._values({}))
         nodes = self._nodes()
@@ -95,20 +95,20 @@ class Inputs:
     # ----------------------------------------------------------------------------------- sizes
 
     def _sliced(self, values: Values, rule: ListSize) -> int | None:
-        found = [
+        sizes = [
             max(size, 0) for path in rule.slicing if type(size := self._at(path, values)) is int
         ]
-        if rule.require_one and len(found) != 1:
+        if rule.require_one and len(sizes) != 1:
             names = ", ".join(rule.slicing)
             raise BadOperation(
-                f"{self.place} needs exactly one of {names} to be a number, and has {len(found)}.",
-                f"{self.place} 需要且只能在 {names} 中给出一个数值，现有 {len(found)} 个。",
+                f"{self.place} needs exactly one of {names} to be a number, and has {len(sizes)}.",
+                f"{self.place} 需要且只能在 {names} 中给出一个数值，现有 {len(sizes)} 个。",
                 coordinate=self.place,
             )
-        return max(found, default=None)
+        return max(sizes, default=None)
 
     def _at(self, path: str, values: Values) -> Any:
-        """The value of `argument` or `argument.field.field`, with defaults."""
+        """Return the value of `argument` or `argument.field.field`, with defaults."""
         first, *steps = path.split(".")
         argument = self.definition.args.get(first)
         if argument is None:
@@ -150,10 +150,10 @@ def _score(value: Any, kind: GraphQLInputType, place: str, weights: Weights) -> 
 
 
 def _default(definition: GraphQLArgument | GraphQLInputField) -> Any:
-    found = definition.default
-    if found is None:
+    default = definition.default
+    if default is None:
         return Undefined
-    return value_from_ast_untyped(found.literal) if found.literal else found.value
+    return value_from_ast_untyped(default.literal) if default.literal else default.value
 
 
 def _first(size: int | None, fallback: int) -> int:

@@ -1,22 +1,23 @@
-"""Costs that are known at once, or as soon as the variables are; and how they are added up."""
+"""Costs as numbers, or as functions of the variables, and how they are added up."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 Variables = Mapping[str, Any]
 Cost = int | Callable[[Variables], int]
-"""Known, or known with the variables."""
+"""A number, or a function of the variables."""
 
 MOST = 10**15
+"""Costs above this are cut off, so that products stay small integers."""
 
 
 def cost_of(cost: Cost, variables: Variables) -> int:
-    """The number."""
+    """Return the cost with these variables."""
     return cost if isinstance(cost, int) else cost(variables)
 
 
 def total(parts: Iterable[Cost]) -> Cost:
-    """All of them."""
+    """Return the sum."""
     fixed, open_ = 0, []
     for part in parts:
         if isinstance(part, int):
@@ -28,8 +29,8 @@ def total(parts: Iterable[Cost]) -> Cost:
     return lambda variables: min(fixed + sum(part(variables) for part in open_), MOST)
 
 
-def dearest(parts: Iterable[Cost]) -> Cost:
-    """The largest."""
+def most_expensive(parts: Iterable[Cost]) -> Cost:
+    """Return the largest cost."""
     listed = list(parts)
     fixed = max((part for part in listed if isinstance(part, int)), default=0)
     open_ = [part for part in listed if not isinstance(part, int)]
@@ -39,7 +40,7 @@ def dearest(parts: Iterable[Cost]) -> Cost:
 
 
 def product(times: Cost, other: Cost) -> Cost:
-    """One so many times."""
+    """Return a cost taken so many times."""
     if isinstance(times, int) and isinstance(other, int):
         return min(max(times, 0) * other, MOST)
     return lambda variables: min(

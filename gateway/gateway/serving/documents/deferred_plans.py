@@ -1,4 +1,4 @@
-"""The plans of an operation that defers: one for each way in which the variables of `@defer(if: $…)` can fall."""
+"""The plans of an operation with `@defer`, one for each combination of its `if` variables."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,12 +11,12 @@ from gateway.operation import Operation, choose
 from gateway.planning import plan
 from gateway.supergraph import Supergraph
 
-MOST_WAYS = 16
-"""Beyond this nothing is deferred, as a server may."""
+MOST_PLANS = 16
+"""For further combinations nothing is deferred, as a server may do."""
 
 
-class Deferrals:
-    """Plans with pieces, made when they are first wanted."""
+class DeferredPlans:
+    """Plans in parts, made when they are first needed."""
 
     def __init__(
         self, supergraph: Supergraph, operation: Operation, labels: frozenset[str] = frozenset()
@@ -26,35 +26,35 @@ class Deferrals:
         self.operation = operation
         finder = _Conditions()
         visit(operation.document, finder)
-        self.conditions = frozenset(finder.found & set(operation.variables))
-        self.known: dict[frozenset[str], Deferring | None] = {}
+        self.conditions = frozenset(finder.names & set(operation.variables))
+        self.plans: dict[frozenset[str], Deferring | None] = {}
 
-    def given(self, variables: Mapping[str, Any]) -> Deferring | None:
-        """The plan for these variables; None when nothing is deferred."""
+    def for_variables(self, variables: Mapping[str, Any]) -> Deferring | None:
+        """Return the plan for these variables; None when they defer nothing."""
         true = frozenset(name for name in self.conditions if variables.get(name))
-        if true not in self.known:
-            if len(self.known) >= MOST_WAYS:
+        if true not in self.plans:
+            if len(self.plans) >= MOST_PLANS:
                 return None
-            self.known[true] = self._plan(true)
-        return self.known[true]
+            self.plans[true] = self._plan(true)
+        return self.plans[true]
 
     def _plan(self, true: frozenset[str]) -> Deferring | None:
         operation = choose(self.operation.document, self.operation.name, deferring=true)
-        found = plan(self.supergraph, operation, labels=self.labels)
-        if found.pieces is None or found.asides:  # the schema below the root is told at once
+        parts = plan(self.supergraph, operation, labels=self.labels)
+        if parts.pieces is None or parts.asides:  # introspection below the root is not deferred
             return None
-        return Deferring(found, self.supergraph.schema)
+        return Deferring(parts, self.supergraph.schema)
 
 
 class _Conditions(Visitor):
-    """Finds the variables that decide about deferring."""
+    """Collects the variables in `@defer(if: $…)`."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: set[str] = set()
+        self.names: set[str] = set()
 
     def enter_directive(self, node: DirectiveNode, *_: object) -> None:
         if node.name.value == "defer":
             for item in node.arguments or ():
                 if item.name.value == "if" and isinstance(item.value, VariableNode):
-                    self.found.add(item.value.name.value)
+                    self.names.add(item.value.name.value)

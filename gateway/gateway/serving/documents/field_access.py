@@ -1,4 +1,4 @@
-"""What one operation looks like to callers who may not see all of it: planned once for each set of rights they hold."""
+"""Plans one operation for callers who may not see all of it, once for each set of rights they hold."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,12 +15,12 @@ from gateway.serving.protection.caller import Caller
 from gateway.supergraph import Supergraph
 from gateway.supergraph.rights import Right
 
-MOST_VARIANTS = 64
+MOST_RESTRICTED_PLANS = 64
 
 
 @dataclass(slots=True)
-class Access:
-    """The demands of one operation, and its plans for those who do not meet them all."""
+class FieldAccess:
+    """The rights that one operation demands, and its plans for callers who do not hold them all."""
 
     supergraph: Supergraph
     curtain: Curtain
@@ -29,11 +29,12 @@ class Access:
     refuse: bool
     """Refuse the whole operation instead of leaving fields out."""
     labels: frozenset[str] = frozenset()
-    """Of progressive overrides: those that are on."""
-    variants: dict[tuple[bool, ...], "Variant"] = field(default_factory=dict)
+    """The labels of progressive overrides that are on."""
+    restricted: dict[tuple[bool, ...], "RestrictedPlan"] = field(default_factory=dict)
+    """By which of the demanded rights are held."""
 
     def policies(self) -> frozenset[str]:
-        """Every policy that the operation's demands name."""
+        """Return every policy that the demanded rights name."""
         return frozenset(
             name
             for right in self.demanded
@@ -42,50 +43,55 @@ class Access:
             for name in way
         )
 
-    def variant(self, caller: Caller, make: Callable[[Plan], Any]) -> "Variant | None":
-        """What this caller gets instead of the whole operation; None when everything may be seen."""
+    def restrict(self, caller: Caller, compile: Callable[[Plan], Any]) -> "RestrictedPlan | None":
+        """Return the plan of what this caller may see; None when that is the whole operation.
+
+        Raises Unauthorized when nothing of it may be seen, or the settings refuse instead of filter.
+        """
         held = tuple(caller.holds(right) for right in self.demanded)
         if all(held):
             return None
-        known = self.variants.get(held)
-        if known is None:
-            if len(self.variants) >= MOST_VARIANTS:
-                self.variants.clear()
-            known = self.variants[held] = self._made(
-                dict(zip(self.demanded, held, strict=True)), make
-            )
-        return known
+        restricted = self.restricted.get(held)
+        if restricted is None:
+            if len(self.restricted) >= MOST_RESTRICTED_PLANS:
+                self.restricted.clear()
+            restricted = self._plan(dict(zip(self.demanded, held, strict=True)), compile)
+            self.restricted[held] = restricted
+        return restricted
 
-    def _made(self, held: Mapping[Right, bool], make: Callable[[Plan], Any]) -> "Variant":
-        seen, hidden = self.curtain.hide(self.operation, held.__getitem__)
+    def _plan(self, held: Mapping[Right, bool], compile: Callable[[Plan], Any]) -> "RestrictedPlan":
+        visible, hidden = self.curtain.hide(self.operation, held.__getitem__)
         at_root = any(len(place.path) == 1 for place in hidden)
         if self.refuse or (self.operation.kind == "subscription" and at_root):
             raise _unauthorized(hidden)
-        plan = self.curtain.show_as_null(make_plan(self.supergraph, seen, labels=self.labels))
-        return Variant(plan, make(plan), tuple(hidden))
+        plan = self.curtain.show_as_null(make_plan(self.supergraph, visible, labels=self.labels))
+        return RestrictedPlan(plan, compile(plan), tuple(hidden))
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
-    """An operation with holes in it."""
+class RestrictedPlan:
+    """The plan of an operation without the fields that a caller may not see."""
 
     plan: Plan
     executable: Any
     hidden: tuple[Hidden, ...]
 
     def report(self, response: Response, variables: Mapping[str, Any], locale: str) -> Response:
-        """Say what was left out, instead of what that did to fields that may not be null."""
-        missed = [
+        """Return the response with an error for each field that was left out.
+
+        These replace the errors about nulls that leaving them out caused.
+        """
+        left_out = [
             place for place in self.hidden if all(holds(guard, variables) for guard in place.guards)
         ]
-        places = {place.path for place in missed}
-        kept = tuple(
+        places = {place.path for place in left_out}
+        others = tuple(
             fault
             for fault in response.faults
             if fault.code != NullNotAllowed.code or _without_indexes(fault) not in places
         )
-        faults = tuple(_fault(place, locale) for place in missed)
-        return replace(response, faults=(*faults, *kept))
+        faults = tuple(_fault(place, locale) for place in left_out)
+        return replace(response, faults=(*faults, *others))
 
 
 def _without_indexes(fault: Fault) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What an operation may hold before anybody works on it: counted once a fragment, so a fragment bomb costs nothing."""
+"""Limits on the size of operations; each fragment is counted once, so a fragment bomb costs nothing."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from gateway.settings import Limits
 
 
 class Weight(NamedTuple):
-    """How much a selection holds with its fragments in place."""
+    """What a selection holds with its fragments expanded."""
 
     depth: int = 0
     fields: int = 0
@@ -28,7 +28,7 @@ class Weight(NamedTuple):
 
 
 def check_document(document: DocumentNode, limits: Limits) -> None:
-    """Raise TooComplex with the first limit that an operation of the document passes."""
+    """Raise TooComplex with the first limit that an operation of the document exceeds."""
     scale = _Scale(
         {
             item.name.value: item
@@ -42,7 +42,7 @@ def check_document(document: DocumentNode, limits: Limits) -> None:
 
 
 def check_variables(variables: dict[str, Any], limits: Limits) -> None:
-    """Raise BadVariables when a value is nested deeper than anything a schema asks for."""
+    """Raise BadVariables when a value is nested deeper than the limit."""
     if not variables:
         return
     level: list[Any] = list(variables.values())
@@ -58,31 +58,32 @@ def check_variables(variables: dict[str, Any], limits: Limits) -> None:
 
 
 def _compare(weight: Weight, limits: Limits) -> None:
-    bars = (
+    measures = (
         (weight.depth, limits.depth, "levels deep", "层嵌套"),
         (weight.fields, limits.fields, "fields", "个字段"),
         (weight.aliases, limits.aliases, "aliases", "个别名"),
         (weight.directives, limits.directives, "directives", "个指令"),
         (weight.repeats, limits.repeats, "repetitions of one field", "次重复同一字段"),
     )
-    for found, limit, what, named in bars:
-        if found > limit:
+    for count, limit, unit, unit_zh in measures:
+        if count > limit:
             raise TooComplex(
-                f"The operation is too large: {found} {what} with its fragments, "
+                f"The operation is too large: {count} {unit} with its fragments, "
                 f"at most {limit} are allowed.",
-                f"操作过大：展开片段后有 {found} {named}，最多允许 {limit}。",
+                f"操作过大：展开片段后有 {count} {unit_zh}，最多允许 {limit}。",
                 limit=limit,
             )
 
 
 class _Scale:
-    """Weighs selection sets; each fragment once."""
+    """Measures selection sets, each fragment once."""
 
     def __init__(self, fragments: dict[str, FragmentDefinitionNode]) -> None:
         self.fragments = fragments
-        self.known: dict[str, Weight] = {}
+        self.weights: dict[str, Weight] = {}
 
     def weigh(self, selections: SelectionSetNode | None) -> Weight:
+        """Return what the selections hold."""
         depth = fields = aliases = directives = 0
         repeats = _repeats(selections)
         for weight in self._parts(selections):
@@ -107,11 +108,13 @@ class _Scale:
                 yield self.weigh(getattr(item, "selection_set", None))
 
     def _fragment(self, name: str) -> Weight:
-        if name not in self.known:
-            self.known[name] = Weight()  # a circle weighs nothing here; validation refuses it
+        if name not in self.weights:
+            self.weights[name] = (
+                Weight()
+            )  # a circle of fragments counts nothing here; validation refuses it
             definition = self.fragments.get(name)
-            self.known[name] = self.weigh(definition.selection_set if definition else None)
-        return self.known[name]
+            self.weights[name] = self.weigh(definition.selection_set if definition else None)
+        return self.weights[name]
 
 
 def _repeats(selections: SelectionSetNode | None) -> int:

@@ -1,22 +1,23 @@
-"""Progressive @override: which labels are on for one request, and the plans that go with them."""
+"""Progressive @override: the labels that are on for one request, and the documents planned for them."""
 
 import random
 import re
 from collections.abc import Callable, Iterator
 
-from gateway.serving.documents.document_cache import Documents
+from gateway.serving.documents.document_cache import DocumentCache
 from gateway.settings import Settings
 from gateway.supergraph import Supergraph
 
 _PERCENT = re.compile(r"^percent\(([\d.]+)\)$")
-Roll = Callable[[], float]
+Random = Callable[[], float]
+"""Returns a number from 0 up to 1."""
 
 
-class Rollout:
-    """The documents of one supergraph, once for each set of labels that requests meet."""
+class OverrideRollout:
+    """The documents of one supergraph, once for each set of labels that requests draw."""
 
     def __init__(
-        self, supergraph: Supergraph, settings: Settings, roll: Roll = random.random
+        self, supergraph: Supergraph, settings: Settings, roll: Random = random.random
     ) -> None:
         self.supergraph = supergraph
         self.settings = settings
@@ -24,23 +25,23 @@ class Rollout:
         labels = frozenset(_labels(supergraph))
         self.always = labels & set(settings.labels)
         self.shares = {
-            label: float(found.group(1)) / 100
+            label: float(match.group(1)) / 100
             for label in sorted(labels - self.always)
-            if (found := _PERCENT.match(label))
+            if (match := _PERCENT.match(label))
         }
-        self.base = Documents(supergraph, settings, self.always)
+        self.base = DocumentCache(supergraph, settings, self.always)
         self._by_labels = {self.always: self.base}
 
-    def documents(self) -> Documents:
-        """Those for one request: `percent(25)` is on for a quarter of them, each by its own luck."""
+    def documents(self) -> DocumentCache:
+        """Return the documents for one request; `percent(25)` is on for a random quarter of them."""
         if not self.shares:
             return self.base
-        lucky = {label for label, share in self.shares.items() if self.roll() < share}
-        on = self.always | lucky
-        known = self._by_labels.get(on)
-        if known is None:
-            known = self._by_labels[on] = Documents(self.supergraph, self.settings, on)
-        return known
+        drawn = {label for label, share in self.shares.items() if self.roll() < share}
+        on = self.always | drawn
+        documents = self._by_labels.get(on)
+        if documents is None:
+            documents = self._by_labels[on] = DocumentCache(self.supergraph, self.settings, on)
+        return documents
 
 
 def _labels(supergraph: Supergraph) -> Iterator[str]:

@@ -1,10 +1,10 @@
-"""A shorter way from the socket to GraphQL: uvicorn's HTTP protocol, which answers plain POSTs without ASGI in between.
+"""uvicorn's HTTP protocol with a fast path to GraphQL: plain POSTs are answered without ASGI.
 
-Nearly every request is the same: a POST of JSON to `/graphql`, there as a whole after one read, answered in
-one piece. For these a scope, a queue of messages and two writes cost as much as parsing and planning do.
-Whatever is not like that (another path or method, a body in pieces, a WebSocket, an answer in parts, a
-request behind another one that is still under way) goes on as uvicorn does it, and nobody can tell the
-difference from outside.
+Nearly every request is the same: a POST of JSON to `/graphql`, there as a whole after one read,
+answered in one piece. For these a scope, a queue of messages and two writes cost as much as parsing
+and planning do. All others (another path or method, a body in pieces, a WebSocket, an answer in
+parts, a request behind another one that is still under way) go on as uvicorn handles them; clients
+see no difference.
 """
 
 import asyncio
@@ -16,19 +16,19 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-from gateway.serving.http.endpoint import Answer, GraphQL
+from gateway.serving.http.endpoint import Answer, GraphQLEndpoint
 
-LARGE = 65_536
-"""A body from here on is written for itself, not copied behind its head."""
-
-
-def protocol(graphql: GraphQL) -> type[asyncio.Protocol]:
-    """The protocol in front of this GraphQL, for uvicorn's setting `http`."""
-    return type("ShortWay", (_ShortWay,), {"graphql": graphql})
+LARGE_BODY = 65_536
+"""A body from this size on is written by itself, not copied behind its head."""
 
 
-class _Turn:
-    """One request on the short way, as uvicorn looks at it: like a `RequestResponseCycle`."""
+def fast_path_protocol(endpoint: GraphQLEndpoint) -> type[asyncio.Protocol]:
+    """Return the protocol in front of this endpoint, for uvicorn's setting `http`."""
+    return type("FastPathProtocol", (_FastPathProtocol,), {"endpoint": endpoint})
+
+
+class _FastCycle:
+    """One request on the fast path, to uvicorn like a `RequestResponseCycle`."""
 
     __slots__ = ("disconnected", "keep_alive", "response_complete")
 
@@ -38,39 +38,41 @@ class _Turn:
         self.response_complete = False
 
     @property
-    def message_event(self) -> "_Turn":
-        """Nobody waits for a message here."""
+    def message_event(self) -> "_FastCycle":
+        """Return an event that no task waits for."""
         return self
 
     def set(self) -> None:
-        """Wake nobody."""
+        """Wake no task."""
 
 
-class _ShortWay(HttpToolsProtocol):
-    graphql: ClassVar[GraphQL]
-    whole: dict[str, str] | None = None
-    """The headers of a request that may take the short way, if its body comes with them."""
-    whole_body: bytes
+class _FastPathProtocol(HttpToolsProtocol):
+    """Answers plain POSTs by itself and leaves all else to uvicorn."""
+
+    endpoint: ClassVar[GraphQLEndpoint]
+    fast_headers: dict[str, str] | None = None
+    """The headers of a request that may take the fast path, if its body comes with them."""
+    fast_body: bytes
     idle_since: float | None = None
 
     def data_received(self, data: bytes) -> None:
-        """Read; a request that is not whole by then takes the long way."""
+        """Parse; a request whose body is not complete by then is left to uvicorn."""
         super().data_received(data)
-        if self.whole is not None:
-            self.whole = None
+        if self.fast_headers is not None:
+            self.fast_headers = None
             if not self.transport.is_closing():
-                self._take_the_long_way()
+                self._hand_over()
 
     # ----------------------------------------------------------------------- from the parser
 
     def on_message_begin(self) -> None:
-        """A request begins; the scope is made when somebody needs it."""
+        """Begin a request; the scope is made only for uvicorn's own path."""
         self.url = b""
         self.expect_100_continue = False
         self.headers = []
 
     def on_headers_complete(self) -> None:
-        """Choose the way."""
+        """Choose the path by the request's head."""
         parser = self.parser
         if (
             self.url == b"/graphql"
@@ -84,33 +86,33 @@ class _ShortWay(HttpToolsProtocol):
                 name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers
             }
             if _is_plain(headers):
-                self.whole, self.whole_body = headers, b""
+                self.fast_headers, self.fast_body = headers, b""
                 return
-        self._begin_the_long_way()
+        self._begin_with_uvicorn()
 
     def on_body(self, body: bytes) -> None:
-        """A piece of the body."""
-        if self.whole is None:
+        """Add a piece of the body."""
+        if self.fast_headers is None:
             super().on_body(body)
         else:
-            self.whole_body = self.whole_body + body if self.whole_body else body
+            self.fast_body = self.fast_body + body if self.fast_body else body
 
     def on_message_complete(self) -> None:
-        """The request is here."""
-        headers = self.whole
+        """Answer a request that is complete."""
+        headers = self.fast_headers
         if headers is None:
             super().on_message_complete()
             return
-        self.whole = None
-        turn = _Turn(keep_alive=self.parser.should_keep_alive())
-        self.cycle = cast(RequestResponseCycle, turn)
-        task = self.loop.create_task(self._answer(headers, self.whole_body, turn))
+        self.fast_headers = None
+        cycle = _FastCycle(keep_alive=self.parser.should_keep_alive())
+        self.cycle = cast(RequestResponseCycle, cycle)
+        task = self.loop.create_task(self._answer(headers, self.fast_body, cycle))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
-    # --------------------------------------------------------------------------- the two ways
+    # --------------------------------------------------------------------------- the two paths
 
-    async def _answer(self, headers: dict[str, str], body: bytes, turn: _Turn) -> None:
+    async def _answer(self, headers: dict[str, str], body: bytes, cycle: _FastCycle) -> None:
         scope = {
             "type": "http",
             "method": "POST",
@@ -119,47 +121,47 @@ class _ShortWay(HttpToolsProtocol):
             "client": self.client,
         }
         try:
-            answer = await self.graphql.answer(scope, headers, body)
+            answer = await self.endpoint.answer(scope, headers, body)
             if self.flow.write_paused:
                 await self.flow.drain()
-            if not turn.disconnected:
-                self._write(answer, turn)
+            if not cycle.disconnected:
+                self._write(answer, cycle)
         finally:
-            if not turn.response_complete:
+            if not cycle.response_complete:
                 self.transport.close()
 
-    def _write(self, answer: Answer, turn: _Turn) -> None:
+    def _write(self, answer: Answer, cycle: _FastCycle) -> None:
         lines = [STATUS_LINE[answer.status]]
         for name, value in (*self.server_state.default_headers, *answer.headers):
             lines += (name, b": ", value, b"\r\n")
-        lines.append(b"\r\n" if turn.keep_alive else b"connection: close\r\n\r\n")
-        if len(answer.body) < LARGE:
+        lines.append(b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n")
+        if len(answer.body) < LARGE_BODY:
             lines.append(answer.body)
             self.transport.write(b"".join(lines))
         else:
             self.transport.write(b"".join(lines))
             self.transport.write(answer.body)
-        turn.response_complete = True
-        if not turn.keep_alive:
+        cycle.response_complete = True
+        if not cycle.keep_alive:
             self.transport.close()
         self.on_response_complete()
 
-    def _begin_the_long_way(self) -> None:
+    def _begin_with_uvicorn(self) -> None:
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expects
         self.headers += headers
         super().on_headers_complete()
 
-    def _take_the_long_way(self) -> None:
-        self._begin_the_long_way()
-        if self.whole_body:
-            super().on_body(self.whole_body)
+    def _hand_over(self) -> None:
+        self._begin_with_uvicorn()
+        if self.fast_body:
+            super().on_body(self.fast_body)
 
     # ------------------------------------------------------------------- how long it may idle
 
     def on_response_complete(self) -> None:
-        """Take the next request, or begin to idle: one timer does for many requests."""
+        """Start the next request, or begin to idle; one timer does for many requests."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
@@ -170,20 +172,20 @@ class _ShortWay(HttpToolsProtocol):
             return
         self.idle_since = self.loop.time()
         if self.timeout_keep_alive_task is None:
-            self._look_again_in(self.timeout_keep_alive)
+            self._check_idle_in(self.timeout_keep_alive)
 
     def timeout_keep_alive_handler(self) -> None:
-        """Hang up on whoever was silent for too long."""
+        """Close the connection when it was idle for too long."""
         self.timeout_keep_alive_task = None
         if self.idle_since is None or self.transport.is_closing():
             return
         left = self.idle_since + self.timeout_keep_alive - self.loop.time()
         if left > 0:
-            self._look_again_in(left)
+            self._check_idle_in(left)
         else:
             self.transport.close()
 
-    def _look_again_in(self, seconds: float) -> None:
+    def _check_idle_in(self, seconds: float) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(
             seconds, self.timeout_keep_alive_handler
         )
@@ -192,7 +194,7 @@ class _ShortWay(HttpToolsProtocol):
         self.idle_since = None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Gone."""
+        """Cancel the timer of a lost connection."""
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
             self.timeout_keep_alive_task = None

@@ -1,4 +1,4 @@
-"""GraphiQL, served from our own files: a browser loads nothing from anywhere else."""
+"""GraphiQL, served from the package's own files: a browser loads nothing from elsewhere."""
 
 import json
 from importlib.resources import files
@@ -29,7 +29,7 @@ STATIC = {
 
 
 def page_routes(settings: Settings) -> list[BaseRoute]:
-    """The page at `/` and `/graphiql`, and its files; nothing of it in production."""
+    """Return the routes of the page and its files; in production only a text at `/`."""
     if settings.production:
         return [Route("/", _signpost)]
     html = _html(settings)

@@ -1,4 +1,4 @@
-"""One JSON object a line, so that a log can be searched by trace; only the command line switches it on."""
+"""Logs as one JSON object a line, searchable by trace; only the command line switches them on."""
 
 import logging
 import sys
@@ -11,7 +11,7 @@ class JsonLines(logging.Formatter):
     """Renders a record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Render."""
+        """Return the line."""
         out = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -27,7 +27,7 @@ class JsonLines(logging.Formatter):
 
 
 def start_logs(level: str = "INFO") -> None:
-    """Write this process's log to stderr."""
+    """Write the log of this process to stderr."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)

@@ -1,4 +1,4 @@
-"""Numbers for Prometheus: what was asked, how it went, how long it took; a dozen dictionaries, no thread."""
+"""Metrics for Prometheus: requests, their outcomes and durations; a dozen dictionaries, no thread."""
 
 import resource
 import time
@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 MOST_NAMES = 200
+"""Operation and client names that become labels; all further ones count as "other"."""
 Labels = tuple[tuple[str, str], ...]
 
 
-class Cell:
-    """The number of one label set."""
+class CounterCell:
+    """The count of one label set."""
 
     __slots__ = ("value",)
 
@@ -20,29 +21,29 @@ class Cell:
 
 
 class Counter:
-    """Counts by labels."""
+    """A counter by labels."""
 
     def __init__(self, name: str, description: str) -> None:
         self.name, self.description = name, description
-        self.cells: dict[Labels, Cell] = {}
+        self.cells: dict[Labels, CounterCell] = {}
 
-    def cell(self, *labels: tuple[str, str]) -> Cell:
-        """Where these labels are counted; whoever counts often keeps it."""
-        return self.cells.setdefault(labels, Cell())
+    def cell(self, *labels: tuple[str, str]) -> CounterCell:
+        """Return the cell that counts these labels; frequent users hold on to it."""
+        return self.cells.setdefault(labels, CounterCell())
 
     def add(self, *labels: tuple[str, str]) -> None:
-        """Count."""
+        """Count one."""
         self.cell(*labels).value += 1
 
     def lines(self) -> Iterator[str]:
-        """The text that Prometheus reads."""
+        """Yield the lines of the Prometheus text format."""
         yield f"# HELP {self.name} {self.description}"
         yield f"# TYPE {self.name} counter"
         for labels, cell in self.cells.items():
             yield f"{self.name}{_labels(labels)} {cell.value}"
 
 
-class Row:
+class HistogramRow:
     """The durations of one label set."""
 
     __slots__ = ("counts", "sum")
@@ -58,18 +59,18 @@ class Row:
 
 
 class Histogram:
-    """Durations by labels."""
+    """A histogram of durations by labels."""
 
     def __init__(self, name: str, description: str) -> None:
         self.name, self.description = name, description
-        self.rows: dict[Labels, Row] = {}
+        self.rows: dict[Labels, HistogramRow] = {}
 
-    def row(self, *labels: tuple[str, str]) -> Row:
-        """Where the durations of these labels are counted."""
-        return self.rows.setdefault(labels, Row())
+    def row(self, *labels: tuple[str, str]) -> HistogramRow:
+        """Return the row that counts the durations of these labels."""
+        return self.rows.setdefault(labels, HistogramRow())
 
     def lines(self) -> Iterator[str]:
-        """The text that Prometheus reads."""
+        """Yield the lines of the Prometheus text format."""
         yield f"# HELP {self.name} {self.description}"
         yield f"# TYPE {self.name} histogram"
         for labels, row in self.rows.items():
@@ -82,7 +83,7 @@ class Histogram:
 
 
 class Metrics:
-    """Every number of one gateway."""
+    """Every metric of one gateway."""
 
     def __init__(self) -> None:
         self.requests = Counter("gateway_requests_total", "Requests by operation and outcome.")
@@ -105,9 +106,9 @@ class Metrics:
         self.loaded_at = time.time()
         self._names: set[str] = set()
         self._clients: set[str] = set()
-        # What is counted with every request is found by the words that it comes with.
-        self._requests: dict[tuple[str, str, bool], tuple[Cell, Row]] = {}
-        self._fetches: dict[tuple[str, str], tuple[Cell, Row]] = {}
+        # Cells that are needed with every request, by what the request is counted by.
+        self._requests: dict[tuple[str, str, bool], tuple[CounterCell, HistogramRow]] = {}
+        self._fetches: dict[tuple[str, str], tuple[CounterCell, HistogramRow]] = {}
         self._documents = {
             known: self.documents.cell(("result", "known" if known else "new"))
             for known in (True, False)
@@ -116,23 +117,23 @@ class Metrics:
     def request(self, kind: str, name: str | None, codes: list[str], seconds: float) -> None:
         """Count one answered request."""
         key = (kind, self._name(name), not codes)
-        found = self._requests.get(key)
-        if found is None:
+        cells = self._requests.get(key)
+        if cells is None:
             labels = (
                 ("type", kind),
                 ("operation", key[1]),
                 ("outcome", "error" if codes else "ok"),
             )
-            found = self.requests.cell(*labels), self.request_seconds.row(("type", kind))
-            self._requests[key] = found
-        cell, row = found
+            cells = self.requests.cell(*labels), self.request_seconds.row(("type", kind))
+            self._requests[key] = cells
+        cell, row = cells
         cell.value += 1
         row.add(seconds)
         for code in set(codes):
             self.errors.add(("code", code))
 
     def document(self, *, known: bool) -> None:
-        """Count one document that was looked for."""
+        """Count one look into the document cache."""
         self._documents[known].value += 1
 
     def client(self, name: str, *, failed: bool) -> None:
@@ -147,17 +148,17 @@ class Metrics:
 
     def fetch(self, subgraph: str, code: str, seconds: float) -> None:
         """Count one request to a subgraph."""
-        found = self._fetches.get((subgraph, code))
-        if found is None:
+        cells = self._fetches.get((subgraph, code))
+        if cells is None:
             cell = self.fetches.cell(("subgraph", subgraph), ("outcome", code))
-            found = cell, self.fetch_seconds.row(("subgraph", subgraph))
-            self._fetches[subgraph, code] = found
-        cell, row = found
+            cells = cell, self.fetch_seconds.row(("subgraph", subgraph))
+            self._fetches[subgraph, code] = cells
+        cell, row = cells
         cell.value += 1
         row.add(seconds)
 
     def _name(self, name: str | None) -> str:
-        """Clients choose operation names, so only so many become labels of their own."""
+        """Return the label of a name; clients choose names, so only MOST_NAMES become labels."""
         if name is None:
             return ""
         if name not in self._names and len(self._names) < MOST_NAMES:
@@ -165,7 +166,7 @@ class Metrics:
         return name if name in self._names else "other"
 
     def text(self) -> str:
-        """Everything, in the Prometheus text format."""
+        """Return all metrics in the Prometheus text format."""
         usage = resource.getrusage(resource.RUSAGE_SELF)
         gauges = {
             "gateway_requests_in_flight": self.in_flight,

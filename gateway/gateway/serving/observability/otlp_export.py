@@ -1,4 +1,4 @@
-"""Sends recorded spans to an OTLP receiver; a module of its own, because it imports 6 MB that others can do without."""
+"""Sends recorded spans to an OTLP receiver; apart, because it imports 6 MB that others do without."""
 
 import threading
 
@@ -12,7 +12,7 @@ LAST_SPANS_SECONDS = 1.5
 
 
 class Export:
-    """Owns a thread, so it is made after the fork."""
+    """The exporter of one process; owns a thread, so it is made after a fork."""
 
     def __init__(self, endpoint: str, service_name: str) -> None:
         self.provider = TracerProvider(
@@ -24,10 +24,10 @@ class Export:
         self.tracer = self.provider.get_tracer("gateway")
 
     def close(self) -> None:
-        """Send what is left, unless the receiver is gone, and stop the thread."""
+        """Send the spans that are left, unless the receiver is gone, and stop the thread."""
         last = threading.Thread(target=self.provider.force_flush, daemon=True)
         last.start()
         last.join(LAST_SPANS_SECONDS)
-        # Ends the retries, which would outlast the process's welcome.
+        # Ends the retries, which would hold up the end of the process.
         self.exporter.shutdown()  # type: ignore[no-untyped-call]  # OpenTelemetry leaves it untyped
         self.provider.shutdown()

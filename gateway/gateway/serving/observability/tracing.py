@@ -1,6 +1,6 @@
-"""One trace a request: continued from the client, recorded when it is sampled, carried on to every subgraph.
+"""One trace for each request: continued from the client, recorded when sampled, sent to every subgraph.
 
-A request that is not recorded costs no span at all; its id still travels and is still answered. Neither
+A request that is not recorded costs no span at all; its id is still sent on and returned. Neither
 the query's text nor a variable ever enters a span.
 """
 
@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from opentelemetry.context import Context
@@ -28,7 +28,6 @@ from opentelemetry.trace import (
 
 from gateway.execution.http.client import Headers, lines_of
 from gateway.execution.transport import Request
-from gateway.serving.documents.document_cache import Prepared
 from gateway.serving.observability.metrics import Metrics
 from gateway.settings import Settings
 
@@ -38,8 +37,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("gateway")
 
 
-class Caller(NamedTuple):
-    """What a `traceparent` header says."""
+class TraceParent(NamedTuple):
+    """The content of a W3C `traceparent` header."""
 
     trace_id: str
     span_id: str
@@ -55,47 +54,47 @@ class Tracing:
         self.export: Export | None = None
         self.tracer: Tracer | None = None
         if settings.otlp_endpoint:
-            from gateway.serving.observability import otlp_export as exporting
+            from gateway.serving.observability import otlp_export
 
-            self.export = exporting.Export(settings.otlp_endpoint, settings.service_name)
+            self.export = otlp_export.Export(settings.otlp_endpoint, settings.service_name)
             self.tracer = self.export.tracer
 
     def begin(self, headers: Mapping[str, str]) -> "RequestTrace":
         """Open the trace of one request."""
-        given = headers.get("traceparent")
-        caller = read_traceparent(given) if given else None
-        if caller is not None:
+        header = headers.get("traceparent")
+        parent = read_traceparent(header) if header else None
+        if parent is not None:
             return RequestTrace(
                 self.metrics,
-                self.tracer if caller.sampled else None,
-                caller,
+                self.tracer if parent.sampled else None,
+                parent,
                 tracestate=headers.get("tracestate"),
                 continued=True,
             )
         number = random.getrandbits(128) or 1
-        sampled = _chosen(number, self.settings.trace_ratio)
-        first = Caller(f"{number:032x}", f"{random.getrandbits(64) or 1:016x}", sampled)
+        sampled = _is_sampled(number, self.settings.trace_ratio)
+        first = TraceParent(f"{number:032x}", f"{random.getrandbits(64) or 1:016x}", sampled)
         return RequestTrace(self.metrics, self.tracer if sampled else None, first)
 
     def close(self) -> None:
-        """Send what is left."""
+        """Send the spans that are left."""
         if self.export:
             self.export.close()
 
 
-def _chosen(trace_id: int, ratio: float) -> bool:
+def _is_sampled(trace_id: int, ratio: float) -> bool:
     return (trace_id & 0xFFFFFFFFFFFFFFFF) < ratio * 2**64
 
 
-def read_traceparent(header: str) -> Caller | None:
+def read_traceparent(header: str) -> TraceParent | None:
     """Read the W3C header; None when it is absent or malformed."""
-    found = _TRACEPARENT.match(header)
-    if found is None:
+    match = _TRACEPARENT.match(header)
+    if match is None:
         return None
-    version, trace_id, span_id, flags = found.groups()
+    version, trace_id, span_id, flags = match.groups()
     if version == "ff" or trace_id == _NO_TRACE or span_id == _NO_SPAN:
         return None
-    return Caller(trace_id.lower(), span_id.lower(), flags[1] in _ODD)
+    return TraceParent(trace_id.lower(), span_id.lower(), flags[1] in _ODD)
 
 
 _TRACEPARENT = re.compile(
@@ -105,6 +104,22 @@ _NO_TRACE, _NO_SPAN = "0" * 32, "0" * 16
 _ODD = "13579bdfBDF"
 """Last digits of flags whose lowest bit, "sampled", is set."""
 _NOTHING = nullcontext()
+
+
+class Operation(Protocol):
+    """What a trace records about an operation."""
+
+    @property
+    def kind(self) -> str:
+        """Query, mutation or subscription."""
+
+    @property
+    def name(self) -> str | None:
+        """The name in the document."""
+
+    @property
+    def hash(self) -> str:
+        """The SHA-256 of the document's text."""
 
 
 class RequestTrace:
@@ -126,17 +141,17 @@ class RequestTrace:
         self,
         metrics: Metrics,
         tracer: Tracer | None,
-        caller: Caller,
+        parent: TraceParent,
         *,
         tracestate: str | None = None,
         continued: bool = False,
     ) -> None:
-        """`continued` says that the client began the trace."""
+        """Take the trace's ids from `parent`; `continued` says that they are the client's."""
         self.metrics = metrics
         self.tracer = tracer
-        self.trace_id = caller.trace_id
-        self.traceparent = _traceparent(*caller)
-        """Whom subgraphs name as their parent when nothing is recorded here."""
+        self.trace_id = parent.trace_id
+        self.traceparent = _traceparent(*parent)
+        """The parent that subgraphs are sent when nothing is recorded here."""
         self.tracestate = tracestate
         self.continued = continued
         self.root: Span | None = None
@@ -167,20 +182,20 @@ class RequestTrace:
         self.trace_id = f"{context.trace_id:032x}"
         self.traceparent = _of_context(context)
 
-    def name(self, prepared: Prepared) -> None:
-        """Say which operation this is, once it is known."""
+    def name(self, operation: Operation) -> None:
+        """Record which operation this is, once the document is prepared."""
         if self.root:
-            self.root.update_name(prepared.kind)
+            self.root.update_name(operation.kind)
             self.root.set_attributes(
                 {
-                    "graphql.operation.type": prepared.kind,
-                    "graphql.document.hash": f"sha256:{prepared.hash}",
-                    **({"graphql.operation.name": prepared.name} if prepared.name else {}),
+                    "graphql.operation.type": operation.kind,
+                    "graphql.document.hash": f"sha256:{operation.hash}",
+                    **({"graphql.operation.name": operation.name} if operation.name else {}),
                 }
             )
 
     def stage(self, name: str) -> AbstractContextManager[None]:
-        """A span around one stage; fetches made inside hang below it."""
+        """Open a span around one stage; fetches made inside become its children."""
         if self.tracer is None or self.root is None:
             return _NOTHING
         return self._stage(name, self.tracer, self.root)
@@ -199,7 +214,7 @@ class RequestTrace:
             span.end()
 
     def close(self, status: int, codes: Sequence[str]) -> None:
-        """End the server span; `codes` are those of the answer's errors."""
+        """End the server span; `codes` are those of the response's errors."""
         if self.root:
             self.root.set_attribute("http.response.status_code", status)
             if codes:
@@ -208,13 +223,23 @@ class RequestTrace:
                 self.root.set_status(Status(StatusCode.ERROR, codes[0]))
             self.root.end()
 
+    def finish(self, status: int, codes: list[str], operation: "Operation | None") -> None:
+        """End the server span and count the request; without an operation it counts as refused."""
+        self.close(status, codes)
+        self.metrics.request(
+            operation.kind if operation else "refused",
+            operation.name if operation else None,
+            codes,
+            time.perf_counter() - self.started,
+        )
+
     # ------------------------------------------------------------------------------ as Observer
 
     def fetch_started(self, request: Request, address: str) -> Span | None:
         """Open a client span."""
         if not self.tracer or not self.current:
             return None
-        fetch, where = request.fetch, urlsplit(address)
+        fetch, url = request.fetch, urlsplit(address)
         return self.tracer.start_span(
             f"fetch {fetch.subgraph}",
             context=set_span_in_context(self.current),
@@ -226,20 +251,20 @@ class RequestTrace:
                 "gateway.fetch.id": fetch.id,
                 "gateway.fetch.entities": request.entities,
                 "http.request.method": "POST",
-                "server.address": where.hostname or "",
-                "server.port": where.port or (443 if where.scheme == "https" else 80),
+                "server.address": url.hostname or "",
+                "server.port": url.port or (443 if url.scheme == "https" else 80),
             },
         )
 
     def trace_headers(self, span: Span | None = None) -> Headers:
-        """`traceparent` of this fetch, and the caller's `tracestate`."""
+        """Return the `traceparent` of this fetch, and the client's `tracestate`."""
         parent = _of_context(span.get_span_context()) if span else self.traceparent
         if self.tracestate:
             return ("traceparent", parent), ("tracestate", self.tracestate)
         return (("traceparent", parent),)
 
     def trace_lines(self, span: Span | None) -> bytes:
-        """The same as they travel."""
+        """Return the same as HTTP header lines."""
         return lines_of(self.trace_headers(span))
 
     def fetch_ended(self, span: Span | None, subgraph: str, code: str, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Who asks: what a verified token says, and the address and the program that the request came from."""
+"""The caller of a request: what its verified token says."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from gateway.supergraph.rights import Right
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The one who sent a request; nobody in particular without a token."""
+    """The user or program that sent a request; anonymous without a token."""
 
     subject: str | None = None
     claims: Mapping[str, Any] = field(default_factory=dict)
@@ -17,10 +17,10 @@ class Caller:
     policies: frozenset[str] = frozenset()
     expires: float = 0.0
     decided: bool = False
-    """Somebody was asked about the policies, so they may hold for nobody in particular too."""
+    """A policy decider was asked, so policies may hold for anonymous callers too."""
 
     def holds(self, right: Right) -> bool:
-        """Whether a demand of the schema is met."""
+        """Tell whether the caller meets a demand of the schema."""
         if right.kind == "policy" and self.decided:
             return any(way and way <= self.policies for way in right.ways)
         if self.subject is None:
@@ -31,4 +31,4 @@ class Caller:
         return any(way <= held for way in right.ways)
 
 
-NOBODY = Caller()
+ANONYMOUS = Caller()

@@ -1,4 +1,4 @@
-"""Whose address a request came from: the connection's, or what a proxy of our own says about it."""
+"""The address of a client: the connection's, or what a trusted proxy says about it."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -10,14 +10,14 @@ from gateway.errors import BadSettings
 Network = IPv4Network | IPv6Network
 
 
-class Peers:
-    """Knows which proxies are believed."""
+class ClientAddresses:
+    """Reads client addresses, believing the trusted proxies."""
 
     def __init__(self, trusted_proxies: Sequence[str]) -> None:
         self.trusted: tuple[Network, ...] = tuple(_network(text) for text in trusted_proxies)
 
     def address(self, scope: Mapping[str, Any], headers: Mapping[str, str]) -> str:
-        """The address of the caller: the last one on the way that is no proxy of ours."""
+        """Return the last address on the way that is no trusted proxy; empty for Unix sockets."""
         client = scope.get("client")
         address = client[0] if client else ""
         if not self.trusted:
@@ -34,15 +34,15 @@ def _network(text: str) -> Network:
         return ip_network(text, strict=False)
     except ValueError as error:
         raise BadSettings(
-            f'"{text}" is no network; write it like 10.0.0.0/8.',
-            f"“{text}”不是网段；格式如 10.0.0.0/8。",
+            f'"{text}" in trusted_proxies is not a network; write it like 10.0.0.0/8.',
+            f"“{text}”（trusted_proxies）不是网段；格式如 10.0.0.0/8。",
         ) from error
 
 
 @lru_cache(maxsize=4096)
 def _is_in(address: str, networks: tuple[Network, ...]) -> bool:
     try:
-        found = ip_address(address)
+        parsed = ip_address(address)
     except ValueError:
         return False
-    return any(found in network for network in networks)
+    return any(parsed in network for network in networks)

@@ -1,4 +1,4 @@
-"""Which headers a subgraph is told: those passed on to all, then the operator's rules, one after the other."""
+"""Applies the operator's header rules to what a subgraph is sent, one rule after the other."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ _NEVER = frozenset(
 
 
 def check_rules(rules: Sequence[HeaderRule]) -> None:
-    """Refuse rules that could break a request in two."""
+    """Raise BadSettings for a rule whose name or value could break a request in two."""
     for rule in rules:
         if not _NAME.fullmatch(rule.name) or not _VALUE.fullmatch(rule.value):
             raise BadSettings(
@@ -40,19 +40,19 @@ _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
-def ruled(
-    base: Headers, rules: Sequence[HeaderRule], client: Mapping[str, str], subgraph: str
+def apply_rules(
+    headers: Headers, rules: Sequence[HeaderRule], client: Mapping[str, str], subgraph: str
 ) -> Headers:
-    """Apply the rules for one subgraph."""
-    told = dict(base)
+    """Return the headers of one subgraph's requests; `client` holds the client's own headers."""
+    sent = dict(headers)
     for rule in rules:
         name = rule.name.lower()
         if rule.subgraph not in (None, subgraph) or name in _NEVER:
             continue
         if rule.action == "remove":
-            told.pop(name, None)
+            sent.pop(name, None)
         elif rule.action == "insert":
-            told[name] = rule.value
+            sent[name] = rule.value
         elif name in client:
-            told[rule.value.lower() or name] = client[name]
-    return list(told.items())
+            sent[rule.value.lower() or name] = client[name]
+    return list(sent.items())

@@ -1,4 +1,4 @@
-"""A version that lives in Valkey is told to every subgraph of one operation, so that none answers by another one than the rest."""
+"""A version from Valkey that every subgraph of one operation is sent, so that all answer by the same."""
 
 import asyncio
 import logging
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gateway.errors import BadSettings
 from gateway.protection import Pin
-from gateway.serving.protection.rate_limits import connect, unreachable
+from gateway.serving.valkey import connect, unreachable
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 log = logging.getLogger("gateway")
 
 
-class Pinned:
-    """Follows the version: a message makes it quick, a look every quarter of a second makes it certain.
+class PinnedVersion:
+    """Follows the version: a message makes it quick, a poll every quarter of a second makes it certain.
 
-    While the store is out of reach the last known version stays: it is for subgraphs to say that they
-    have gone on, and then nothing is answered by two versions either.
+    While Valkey is unreachable the last version read stays: subgraphs that have moved on refuse it,
+    and then no operation is answered by two versions either.
     """
 
     def __init__(self, settings: Pin) -> None:
@@ -29,36 +29,36 @@ class Pinned:
             )
         self.settings = settings
         self.version: str | None = None
-        self._going = True
+        self._open = True
         self._redis: Redis = connect(settings.redis_url)
 
     def header(self) -> tuple[str, str] | None:
-        """What subgraphs are told; nothing before there is a version."""
+        """Return the header for subgraphs; None before a version was read."""
         return (self.settings.header, self.version) if self.version else None
 
     async def follow(self) -> None:
-        """Until cancelled."""
-        while self._going:
+        """Follow the version until cancelled."""
+        while self._open:
             try:
                 async with self._redis.pubsub() as messages:
                     if self.settings.channel:
                         await messages.subscribe(self.settings.channel)
-                    while self._going:  # a cancellation may be lost in the client
-                        await self.look()
+                    while self._open:  # a cancellation may be lost in the client
+                        await self.refresh()
                         await self._wait(messages)
             except unreachable():
-                log.warning("the pinned version cannot be looked up now")
+                log.warning("the pinned version cannot be read now")
                 await asyncio.sleep(self.settings.poll_seconds)
 
-    async def look(self) -> None:
-        """Take the present version."""
-        found = await self._redis.get(self.settings.key)
-        if isinstance(found, bytes):
-            self.version = found.decode("latin-1")[:100]
+    async def refresh(self) -> None:
+        """Read the present version."""
+        version = await self._redis.get(self.settings.key)
+        if isinstance(version, bytes):
+            self.version = version.decode("latin-1")[:100]
 
     async def close(self) -> None:
-        """Give the connections back."""
-        self._going = False
+        """Close the connections."""
+        self._open = False
         await self._redis.aclose()
 
     async def _wait(self, messages: "PubSub") -> None:

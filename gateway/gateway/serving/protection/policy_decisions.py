@@ -1,4 +1,7 @@
-"""Asks somebody else which policies hold, once a request and before it is planned; whatever goes wrong is a no."""
+"""Decides which policies hold, once a request and before anything is fetched.
+
+An endpoint or a Python function decides; whatever goes wrong with it counts as a no.
+"""
 
 import asyncio
 import importlib
@@ -26,24 +29,24 @@ CONNECTIONS = 64
 
 @dataclass(frozen=True, slots=True)
 class PolicyQuestion:
-    """Which of these policies hold for this caller?"""
+    """The question which of these policies hold for this caller."""
 
     policies: frozenset[str]
     subject: str | None
     claims: Mapping[str, Any]
-    """Of the verified token; empty without one."""
+    """The claims of the verified token; empty without one."""
     operation: str | None
-    """Its name."""
+    """The operation's name."""
     kind: str
     headers: Mapping[str, str]
-    """What subgraphs would be told."""
+    """The headers that subgraphs would be sent."""
 
 
 Decide = Callable[[PolicyQuestion], Awaitable[Iterable[str]]]
 
 
-class Policing:
-    """One gateway's way of deciding policies."""
+class PolicyDecider:
+    """Decides policies by the endpoint or the function of the settings."""
 
     def __init__(self, settings: Policies, metrics: Metrics) -> None:
         self.settings = settings
@@ -53,13 +56,16 @@ class Policing:
                 "protection.policies needs either url or hook.",
                 "protection.policies 需要且只能设置 url 或 hook 之一。",
             )
-        self._decide = _imported(settings.hook) if settings.hook else self._ask
-        self._origin: Origin | None = None
+        self._decide = _import_hook(settings.hook) if settings.hook else self._request
+        self._endpoint: Origin | None = None
 
-    async def decided(
+    async def decide(
         self, caller: Caller, question: PolicyQuestion, deadline: float | None = None
     ) -> Caller:
-        """The caller with those of the policies that hold; none when nobody can say."""
+        """Return the caller with those of the policies that hold; with none when deciding fails.
+
+        `deadline`, on the clock of time.monotonic, shortens the decider's own timeout.
+        """
         seconds = self.settings.seconds
         if deadline is not None:
             seconds = min(seconds, deadline - time.monotonic())
@@ -74,13 +80,13 @@ class Policing:
         return replace(caller, policies=held, decided=True)
 
     async def close(self) -> None:
-        """Give the connections back."""
-        if self._origin is not None:
-            self._origin.close()
+        """Close the connections."""
+        if self._endpoint is not None:
+            self._endpoint.close()
 
-    async def _ask(self, question: PolicyQuestion) -> Iterable[str]:
-        if self._origin is None:
-            self._origin = Origin(
+    async def _request(self, question: PolicyQuestion) -> Iterable[str]:
+        if self._endpoint is None:
+            self._endpoint = Origin(
                 str(self.settings.url),
                 connections=CONNECTIONS,
                 connect_seconds=self.settings.seconds,
@@ -95,7 +101,7 @@ class Policing:
             }
         )
         headers = _lines([("content-type", "application/json"), *question.headers.items()])
-        reply = await self._origin.post(headers, body, self.settings.seconds)
+        reply = await self._endpoint.post(headers, body, self.settings.seconds)
         if reply.status != 200:
             raise WireError(f"HTTP {reply.status}")
         answer = orjson.loads(reply.body)["policies"]
@@ -105,11 +111,11 @@ class Policing:
 
 def _lines(headers: Headers) -> bytes:
     if any(end in part for header in headers for part in header for end in "\r\n"):
-        raise ValueError("a header's value holds a line's end")
+        raise ValueError("a header holds a line break")
     return "".join(f"{name}: {value}\r\n" for name, value in headers).encode("latin-1")
 
 
-def _imported(name: str) -> Decide:
+def _import_hook(name: str) -> Decide:
     module, _, function = name.partition(":")
     try:
         return cast(Decide, getattr(importlib.import_module(module), function))

@@ -1,4 +1,7 @@
-"""Sends a request's fetches as safely as the settings ask for: headers by rule, the time that is left, circuits, sharing."""
+"""The client of all subgraphs, with the protection that the settings ask for.
+
+Header rules, deadlines, circuit breakers, shared queries, uploaded files and masked errors.
+"""
 
 import asyncio
 import time
@@ -18,16 +21,16 @@ from gateway.execution.transport import Answer, Request
 from gateway.execution.tree import copied
 from gateway.protection import Protection
 from gateway.serving.observability.metrics import Metrics
-from gateway.serving.protection.circuit_breaker import Circuit, State
+from gateway.serving.protection.circuit_breaker import CircuitBreaker, State
 from gateway.serving.protection.error_masking import mask
-from gateway.serving.protection.header_rules import ruled
-from gateway.serving.requests.uploads import Files
+from gateway.serving.protection.header_rules import apply_rules
+from gateway.serving.requests.uploaded_files import UploadedFiles
 
-Key = tuple[str, bytes, tuple[tuple[str, str], ...]]
+QueryKey = tuple[str, bytes, tuple[tuple[str, str], ...]]
 
 
-class Sending:
-    """What all requests share: circuits, and queries under way."""
+class SubgraphClient:
+    """What all requests of one gateway share: circuit breakers, and queries under way."""
 
     def __init__(
         self, protection: Protection, metrics: Metrics, seconds: float, *, production: bool = False
@@ -37,26 +40,27 @@ class Sending:
         self.breaker = protection.breaker
         self.timeout_header = (protection.deadline_header or "").encode()
         self.signer = _signer(protection)
-        asked = protection.mask_errors
-        self.masks = production if asked is None else asked
+        masks = protection.mask_errors
+        self.masks = production if masks is None else masks
         self.metrics = metrics
         self.seconds = seconds
-        """What one subgraph request may take."""
-        self.circuits: dict[str, Circuit] = {}
-        self.under_way: dict[Key, asyncio.Task[Answer]] = {}
+        """The timeout of one request to a subgraph."""
+        self.circuits: dict[str, CircuitBreaker] = {}
+        self.under_way: dict[QueryKey, asyncio.Task[Answer]] = {}
 
-    def circuit(self, subgraph: str) -> Circuit | None:
-        """The subgraph's circuit."""
-        known = self.circuits.get(subgraph)
-        if known is None and self.breaker is not None:
-            known = self.circuits[subgraph] = Circuit(subgraph, self.breaker, self._told)
-        return known
+    def circuit(self, subgraph: str) -> CircuitBreaker | None:
+        """Return the subgraph's circuit breaker; None where the settings want none."""
+        circuit = self.circuits.get(subgraph)
+        if circuit is None and self.breaker is not None:
+            circuit = CircuitBreaker(subgraph, self.breaker, self._count_change)
+            self.circuits[subgraph] = circuit
+        return circuit
 
-    def source_circuit(self, subgraph: str) -> Circuit | None:
-        """The circuit of the subgraph's subscriptions: they may fail where its queries do not."""
+    def source_circuit(self, subgraph: str) -> CircuitBreaker | None:
+        """Return the circuit breaker of a subgraph's subscriptions: they may fail where queries do not."""
         return self.circuit(f"{subgraph} subscriptions")
 
-    def _told(self, subgraph: str, state: State) -> None:
+    def _count_change(self, subgraph: str, state: State) -> None:
         self.metrics.circuits.add(("subgraph", subgraph), ("state", state))
         self.metrics.circuits_open[subgraph] = state != "closed"
 
@@ -70,13 +74,14 @@ def _signer(protection: Protection) -> Signer | None:
         raise BadSettings(
             f"The secret that signs requests to subgraphs has {len(secret)} characters; it needs "
             f"{SHORTEST} (protection.signature, --sign-requests).",
-            f"签名密钥只有 {len(secret)} 个字符，至少需要 {SHORTEST} 个。",
+            f"用于签名子图请求的密钥只有 {len(secret)} 个字符，至少需要 {SHORTEST} 个"
+            "（protection.signature，--sign-requests）。",
         )
     return Signer(secret, signature.issuer, signature.seconds)
 
 
-class Careful:
-    """`send` for one request of one client."""
+class SubgraphSender:
+    """The `send` function of one request of one client."""
 
     __slots__ = (
         "address",
@@ -86,14 +91,14 @@ class Careful:
         "files",
         "headers",
         "observer",
-        "sender",
-        "sending",
+        "plain_sender",
+        "shared",
         "subgraphs",
     )
 
     def __init__(
         self,
-        sending: Sending,
+        shared: SubgraphClient,
         subgraphs: Subgraphs,
         headers: Headers,
         address: str,
@@ -101,8 +106,11 @@ class Careful:
         deadline: float,
         observer: Observer,
     ) -> None:
-        """`address` is the caller's, `client` their own headers, `headers` what all subgraphs are told."""
-        self.sending = sending
+        """Take what is sent to all subgraphs (`headers`) and the client's address and own headers.
+
+        `deadline` is on the clock of time.monotonic.
+        """
+        self.shared = shared
         self.subgraphs = subgraphs
         self.headers = headers
         self.address = address
@@ -110,60 +118,60 @@ class Careful:
         self.deadline = deadline
         self.observer = observer
         self.alone = False
-        """Nothing is shared with other requests."""
-        self.files: Files | None = None
-        # Written once for all fetches, unless subgraphs are told different things.
-        self.sender = self._sender(headers)
+        """Share no query with other requests."""
+        self.files: UploadedFiles | None = None
+        # Made once for all fetches, unless header rules differ by subgraph.
+        self.plain_sender = self._sender(headers)
 
     async def __call__(self, request: Request) -> Answer:
-        """Send."""
-        sending, sender, headers = self.sending, self.sender, self.headers
+        """Send one request; raises SubgraphFailed."""
+        shared, sender, headers = self.shared, self.plain_sender, self.headers
         if self.files is not None:
             request = self.files.attach(request)
-        if sending.header_rules:
-            headers = ruled(headers, sending.header_rules, self.client, request.fetch.subgraph)
+        if shared.header_rules:
+            headers = apply_rules(headers, shared.header_rules, self.client, request.fetch.subgraph)
             sender = self._sender(headers)
-        if sending.shares and request.fetch.kind == "query" and not self.alone:
-            answer = await self._shared(request, headers, sender)
+        if shared.shares and request.fetch.kind == "query" and not self.alone:
+            answer = await self._send_shared(request, headers, sender)
         else:
-            answer = await self._guarded(request, sender)
-        if sending.masks and "errors" in answer:
+            answer = await self._send_guarded(request, sender)
+        if shared.masks and "errors" in answer:
             self.mask(answer, request.fetch.subgraph)
         return answer
 
     def mask(self, answer: Answer, subgraph: str) -> None:
-        """Take words out of the answer that were not written for clients."""
+        """Mask, in place, the errors of an answer that were not written for clients."""
         language = self.client.get("accept-language", "")
         mask(answer, subgraph, chinese=language.strip().lower().startswith("zh"))
 
-    async def _shared(self, request: Request, headers: Headers, sender: Sender) -> Answer:
+    async def _send_shared(self, request: Request, headers: Headers, sender: Sender) -> Answer:
         key = (request.fetch.subgraph, request.body, tuple(headers))
-        under_way = self.sending.under_way
+        under_way = self.shared.under_way
         task = under_way.get(key)
         if task is None:
-            # Not awaited directly: when its own client goes away the others still want the answer.
-            task = under_way[key] = asyncio.ensure_future(self._guarded(request, sender))
+            # Not awaited directly: when its own client disconnects the others still need the answer.
+            task = under_way[key] = asyncio.ensure_future(self._send_guarded(request, sender))
             task.add_done_callback(lambda _: under_way.pop(key, None))
         else:
-            self.sending.metrics.shared.add(("subgraph", request.fetch.subgraph))
-        answer: Answer = copied(await asyncio.shield(task))  # everybody builds a tree of their own
+            self.shared.metrics.shared.add(("subgraph", request.fetch.subgraph))
+        answer: Answer = copied(await asyncio.shield(task))  # each request builds a tree of its own
         return answer
 
-    async def _guarded(self, request: Request, sender: Sender) -> Answer:
+    async def _send_guarded(self, request: Request, sender: Sender) -> Answer:
         name = request.fetch.subgraph
-        circuit = self.sending.circuit(name)
+        circuit = self.shared.circuit(name)
         if circuit is None:
             return await sender(request)
         try:
             probe = circuit.enter()
         except SubgraphUnavailable:
-            self.sending.metrics.refused.add(("subgraph", name))
+            self.shared.metrics.refused.add(("subgraph", name))
             raise
         began = time.monotonic()
         try:
             answer = await sender(request)
         except SubgraphFailed as failure:
-            failed = self._is_its_fault(failure, self.deadline - began)
+            failed = self._counts_as_failure(failure, self.deadline - began)
             circuit.leave(failed=failed, probe=probe)
             raise
         except BaseException:
@@ -173,15 +181,18 @@ class Careful:
         return answer
 
     def _sender(self, headers: Headers) -> Sender:
-        told = [*headers, ("x-forwarded-for", self.address)] if self.address else headers
-        timeout_header = self.sending.timeout_header
-        signer = self.sending.signer
-        return Sender(self.subgraphs, told, self.deadline, self.observer, timeout_header, signer)
+        sent = [*headers, ("x-forwarded-for", self.address)] if self.address else headers
+        timeout_header = self.shared.timeout_header
+        signer = self.shared.signer
+        return Sender(self.subgraphs, sent, self.deadline, self.observer, timeout_header, signer)
 
-    def _is_its_fault(self, failure: SubgraphFailed, left: float) -> bool:
-        """A client in a hurry, or an answer in the wrong form, says nothing about availability."""
+    def _counts_as_failure(self, failure: SubgraphFailed, left: float) -> bool:
+        """Tell whether a failure shows that the subgraph is unavailable.
+
+        A timeout under a client's short deadline, or an answer in the wrong form, does not.
+        """
         if isinstance(failure, SubgraphTimeout):
-            return left >= self.sending.seconds / 2
+            return left >= self.shared.seconds / 2
         if isinstance(failure, BadSubgraphAnswer):
             return failure.http_status >= 500
         return isinstance(failure, SubgraphUnavailable)

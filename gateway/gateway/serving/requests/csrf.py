@@ -1,4 +1,4 @@
-"""Refuses what any page of any site can make a browser send: forms and plain GETs, which no CORS preflight guards."""
+"""Refuses cross-site requests: forms and plain GETs, which no CORS preflight guards."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,7 @@ from gateway.errors import BadRequest
 
 
 def check_preflight(headers: Mapping[str, str], names: Sequence[str]) -> None:
-    """Raise BadRequest unless the request carries something that only a script of ours can add.
+    """Raise BadRequest unless a header is there that only a script of the same site can add.
 
     Browsers add `authorization` of their own for Basic and Negotiate, so only a bearer token counts.
     """

@@ -1,4 +1,4 @@
-"""Cuts a multipart body while it arrives: small parts into memory, files onto the disk, nothing beyond its bounds."""
+"""Parses a multipart body while it arrives: texts into memory, files onto the disk, within bounds."""
 
 import asyncio
 import contextlib
@@ -17,8 +17,8 @@ PIECE = 65_536
 
 
 @dataclass(frozen=True, slots=True)
-class File:
-    """One file: where it lies in the store."""
+class UploadedFile:
+    """One file: its name, its media type and where it lies in the store."""
 
     name: str
     content_type: str
@@ -26,8 +26,8 @@ class File:
     size: int
 
 
-class Store:
-    """The files of one request, behind each other in a file without a name; gone with the request."""
+class UploadStore:
+    """The files of one request, one behind the other in a temporary file that goes with the request."""
 
     def __init__(self) -> None:
         self.size = 0
@@ -36,79 +36,79 @@ class Store:
         )
 
     def __del__(self) -> None:
-        """Give the space back with the last reference to it."""
+        """Free the space with the last reference to it."""
         with contextlib.suppress(Exception):
             self._file.close()
 
     async def add(self, content: bytes) -> None:
-        """Write at the end; in a thread, for a disk may be slow."""
+        """Append; in a thread above IN_MEMORY bytes, because a disk may be slow."""
         self.size += len(content)
         if self.size > IN_MEMORY:
             await asyncio.to_thread(self._file.write, content)
         else:
             self._file.write(content)
 
-    def read(self, file: File) -> Iterator[bytes]:
-        """The content again, in pieces."""
-        at, end = file.start, file.start + file.size
-        while at < end:
-            self._file.seek(at)
-            piece = self._file.read(min(PIECE, end - at))
+    def read(self, file: UploadedFile) -> Iterator[bytes]:
+        """Yield a file's content in pieces of at most PIECE bytes."""
+        position, end = file.start, file.start + file.size
+        while position < end:
+            self._file.seek(position)
+            piece = self._file.read(min(PIECE, end - position))
             if not piece:
-                raise OSError("an upload is shorter than it was")
-            at += len(piece)
+                raise OSError("the temporary file of an upload is shorter than the upload")
+            position += len(piece)
             yield piece
 
 
 @dataclass(slots=True)
-class Form:
-    """A body, taken in piece by piece."""
+class MultipartForm:
+    """A multipart body, parsed piece by piece."""
 
     boundary: bytes
     most_text: int
-    """Bytes of the parts that are no files."""
+    """Most bytes of each part that is not a file."""
     most_files: int
-    store: Store = field(default_factory=Store)
+    store: UploadStore = field(default_factory=UploadStore)
     texts: dict[str, bytes] = field(default_factory=dict)
-    files: dict[str, File] = field(default_factory=dict)
+    files: dict[str, UploadedFile] = field(default_factory=dict)
     ended: bool = False
     _rest: bytes = b"\r\n"  # so that the first boundary looks like all others
     _part: "_Part | None" = None
     _in_head: bool = False
 
     async def feed(self, chunk: bytes) -> None:
-        """Take the next piece of the body; raises BadRequest."""
+        """Parse the next piece of the body; raises BadRequest."""
         self._rest += chunk
         while not self.ended and await self._step():
             pass
 
-    def check_whole(self) -> None:
-        """Raise BadRequest when something is missing at the end."""
+    def check_complete(self) -> None:
+        """Raise BadRequest when the closing boundary is missing."""
         if not self.ended:
             raise malformed("it is cut off", "内容不完整")
 
     async def _step(self) -> bool:
-        """Do what the bytes at hand allow; False when more are needed."""
+        """Parse what the bytes at hand allow; return False when more are needed."""
         if self._in_head:
             return self._read_head()
         mark = b"\r\n--" + self.boundary
-        at = self._rest.find(mark)
-        if at < 0:  # what may be the beginning of a boundary stays
-            keep = len(mark) + 2
-            await self._take(self._rest[:-keep])
-            self._rest = self._rest[-keep:]
+        start = self._rest.find(mark)
+        if start < 0:  # what may be the beginning of a boundary stays
+            tail = len(mark) + 2
+            await self._add_content(self._rest[:-tail])
+            self._rest = self._rest[-tail:]
             return False
-        after = self._rest[at + len(mark) : at + len(mark) + 2]
+        after = self._rest[start + len(mark) : start + len(mark) + 2]
         if len(after) < 2:
             return False
-        await self._take(self._rest[:at])
-        self._finish()
-        self._rest = self._rest[at + len(mark) + 2 :]
+        await self._add_content(self._rest[:start])
+        self._finish_part()
+        self._rest = self._rest[start + len(mark) + 2 :]
         if after == b"--":
             self.ended = True
             return False
         if after != b"\r\n":
-            raise malformed("a boundary does not end its line", "boundary 行格式错误")
+            raise malformed("a boundary is not at the end of its line", "boundary 行格式错误")
         self._in_head = True
         return True
 
@@ -116,70 +116,78 @@ class Form:
         head, separator, rest = self._rest.partition(b"\r\n\r\n")
         if not separator:
             if len(self._rest) > LONGEST_HEAD:
-                raise malformed("the head of a part does not end", "某部分的头部过长")
+                raise malformed(
+                    f"the head of a part is longer than {LONGEST_HEAD} bytes",
+                    f"某部分的头部超过 {LONGEST_HEAD} 字节",
+                )
             return False
         lines = [line.partition(":") for line in head.decode("utf-8", "replace").split("\r\n")]
         headers = {name.strip().lower(): value.strip() for name, _, value in lines}
         disposition = headers.get("content-disposition", "")
-        name = parameter(disposition, "name")
+        name = header_parameter(disposition, "name")
         if not name or name in self.texts or name in self.files:
-            raise malformed("one of its parts has no name of its own", "某部分没有唯一名称")
-        text = name in ("operations", "map")
-        if not text and len(self.files) >= self.most_files:
+            raise malformed(
+                "the name of a part is missing or used twice", "某部分缺少名称或名称重复"
+            )
+        is_text = name in ("operations", "map")
+        if not is_text and len(self.files) >= self.most_files:
             raise malformed(
                 f"it holds more than {self.most_files} files", f"文件超过 {self.most_files} 个"
             )
         kind = headers.get("content-type", "application/octet-stream")
-        called = parameter(disposition, "filename") or name
-        self._part = _Part(name, text, called, kind, self.store.size)
+        file_name = header_parameter(disposition, "filename") or name
+        self._part = _Part(name, is_text, file_name, kind, self.store.size)
         self._rest, self._in_head = rest, False
         return True
 
-    async def _take(self, content: bytes) -> None:
+    async def _add_content(self, content: bytes) -> None:
         if self._part is None:
             if content.strip():
                 raise malformed("it does not begin with its boundary", "未以 boundary 开头")
             return
         if not content:
             return
-        if not self._part.text:
+        if not self._part.is_text:
             await self.store.add(content)
             return
         self._part.content += content
         if len(self._part.content) > self.most_text:
-            raise malformed(f'"{self._part.name}" is too large', f"{self._part.name} 过大")
+            raise malformed(
+                f'"{self._part.name}" is larger than {self.most_text} bytes',
+                f"{self._part.name} 超过 {self.most_text} 字节",
+            )
 
-    def _finish(self) -> None:
+    def _finish_part(self) -> None:
         part, self._part = self._part, None
         if part is None:
             return
-        if part.text:
+        if part.is_text:
             self.texts[part.name] = bytes(part.content)
         else:
             size = self.store.size - part.start
-            self.files[part.name] = File(part.called, part.kind, part.start, size)
+            self.files[part.name] = UploadedFile(part.file_name, part.kind, part.start, size)
 
 
 @dataclass(slots=True)
 class _Part:
     name: str
-    text: bool
-    called: str
+    is_text: bool
+    file_name: str
     kind: str
     start: int
     content: bytearray = field(default_factory=bytearray)
 
 
-def parameter(header: str, name: str) -> str:
-    """One parameter of a header's value."""
+def header_parameter(header: str, name: str) -> str:
+    """Return one parameter of a header's value, empty when it is missing."""
     message = Message()
     message["content-type"] = header.replace("\r", "").replace("\n", "")
-    found = message.get_param(name)
-    return found if isinstance(found, str) else ""
+    value = message.get_param(name)
+    return value if isinstance(value, str) else ""
 
 
-def malformed(why: str, warum: str) -> BadRequest:
-    """Why the body cannot be read."""
+def malformed(why: str, why_zh: str) -> BadRequest:
+    """Return the refusal of a multipart body, with the reason in both languages."""
     return BadRequest(
-        f"The multipart request cannot be read: {why}.", f"无法读取 multipart 请求：{warum}。"
+        f"The multipart request cannot be read: {why}.", f"无法读取 multipart 请求：{why_zh}。"
     )

@@ -1,21 +1,23 @@
-"""Writes an answer in parts, as `multipart/mixed`, in either of the two dialects that clients read.
+"""Writes the answer to an operation with `@defer` in parts, as `multipart/mixed`.
+
+Clients read one of two dialects.
 
 `deferSpec=20220824` is what Apollo Client speaks by default, Apollo Router, Relay and urql: each part names
 the path of what it adds. `incrementalSpec=v0.2` is what graphql-js 17 writes and newer clients ask for: parts
-are announced first (`pending`) and named by an id. A client that names neither gets the first: everybody reads it.
+are announced first (`pending`) and named by an id. A client that names neither gets the first,
+which all of them read.
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
 from typing import Any, Literal
 
 import orjson
 from starlette.types import Send
 
-from gateway.execution.deferral import Part, Patch, Pending
+from gateway.execution.deferral import Deferring, Part, Patch, Pending
 from gateway.serving.observability.tracing import RequestTrace
-from gateway.settings import Settings
+from gateway.serving.pipeline import ReadyOperation
 
 Dialect = Literal["deferSpec=20220824", "incrementalSpec=v0.2"]
 OLD: Dialect = "deferSpec=20220824"
@@ -27,45 +29,48 @@ END = b"--\r\n"
 
 
 def dialect_of(accept: str) -> Dialect | None:
-    """The dialect that the client asks for; None when it takes no parts."""
+    """Return the dialect that the client asks for; None when it takes no parts."""
     for part in accept.split(","):
         name, *parameters = (piece.strip().lower() for piece in part.split(";"))
         if name == "multipart/mixed":
-            given = {each.replace('"', "").replace(" ", "") for each in parameters}
-            return NEW if NEW.lower() in given else OLD
+            named = {text.replace('"', "").replace(" ", "") for text in parameters}
+            return NEW if NEW.lower() in named else OLD
     return None
 
 
-class Parts:
-    """The parts of one answer, on their way."""
+class MultipartResponse:
+    """The answer to one operation, in parts."""
 
-    def __init__(
-        self, dialect: Dialect, parts: AsyncGenerator[Part, None], plan: str | None = None
-    ) -> None:
+    def __init__(self, dialect: Dialect, deferred: Deferring, ready: ReadyOperation) -> None:
         self.dialect = dialect
-        self.parts = parts
-        self.plan = plan
+        self.deferred = deferred
+        self.ready = ready
 
-    async def write(self, send: Send, trace: RequestTrace, settings: Settings) -> list[str]:
-        """Write every part as soon as it is there; return the codes of all errors."""
+    async def write(self, send: Send, trace: RequestTrace) -> list[str]:
+        """Write every part as soon as it is there; return the codes of all errors.
+
+        A client that takes nothing for too long is left.
+        """
         codes: list[str] = []
+        ready = self.ready
+        slow_seconds = ready.state.settings.subscription_limits.slow_seconds
         render = _new if self.dialect == NEW else _old
         with trace.stage("graphql.execute"), contextlib.suppress(TimeoutError):
-            async with contextlib.aclosing(self.parts) as parts:
+            stream = self.deferred.parts(ready.variables, ready.sender, ready.locale)
+            async with contextlib.aclosing(stream) as parts:
                 async for part in parts:
                     codes += [fault.code or "" for fault in _faults(part)]
                     answer = render(part)
                     if part.first is not None:
-                        answer["extensions"] = _extensions(trace, settings)
-                        if self.plan is not None:
-                            answer["extensions"]["queryPlan"] = self.plan
+                        answer["extensions"] = {}
+                        ready.extend(answer["extensions"], trace, self.deferred)
                         await send(_start(self.dialect, trace))
                     body = HEAD + orjson.dumps(answer) + BOUNDARY
                     if part.first is not None:
                         body = BOUNDARY + body
                     if not part.has_next:
                         body += END
-                    async with asyncio.timeout(settings.subscription_limits.slow_seconds):
+                    async with asyncio.timeout(slow_seconds):
                         await send(
                             {
                                 "type": "http.response.body",
@@ -87,13 +92,6 @@ def _start(dialect: Dialect, trace: RequestTrace) -> dict[str, Any]:
             (b"vary", b"accept, accept-language, authorization"),
         ],
     }
-
-
-def _extensions(trace: RequestTrace, settings: Settings) -> dict[str, Any]:
-    found = {"traceId": trace.trace_id}
-    if settings.trace_url:
-        found["traceUrl"] = settings.trace_url.replace("{trace_id}", trace.trace_id)
-    return found
 
 
 def _faults(part: Part) -> list[Any]:

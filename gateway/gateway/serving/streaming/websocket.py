@@ -1,4 +1,4 @@
-"""Operations over WebSocket: `graphql-transport-ws` to the letter, and no older protocol.
+"""Operations over WebSocket by the protocol `graphql-transport-ws`; no older protocol is served.
 
 https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
 """
@@ -13,17 +13,18 @@ import orjson
 from starlette.types import Receive, Scope, Send
 
 from gateway.errors import GatewayError, SubscriberTooSlow, TooManySubscriptions
-from gateway.serving.documents.document_cache import Refused
-from gateway.serving.http.endpoint import GraphQL, locale_of
-from gateway.serving.requests.graphql_request import Question, question
-from gateway.serving.streaming.operation_stream import ask
-from gateway.serving.subscriptions.subscription import internal
+from gateway.serving.documents.refusal import Refused
+from gateway.serving.pipeline import Pipeline
+from gateway.serving.requests.graphql_request import GraphQLRequest, parse_request
+from gateway.serving.requests.http_headers import locale_of, read_headers
+from gateway.serving.streaming.operation_stream import open_stream
+from gateway.serving.streaming.subscription import internal_error
 
 log = logging.getLogger("gateway")
 
 PROTOCOL = "graphql-transport-ws"
 LONGEST_REASON = 123
-"""Bytes that a closing frame has for its reason."""
+"""Most bytes of a closing frame's reason, by RFC 6455."""
 
 
 class Closed(Exception):
@@ -34,28 +35,25 @@ class Closed(Exception):
         self.code, self.reason = code, reason
 
 
-class WebSocket:
+class WebSocketEndpoint:
     """An ASGI application for WebSockets at `/graphql`."""
 
-    def __init__(self, graphql: GraphQL) -> None:
-        self.graphql = graphql
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection until one side closes it."""
         if (await receive())["type"] != "websocket.connect":
             return
-        speaks = PROTOCOL in scope["subprotocols"]
-        accept = {"type": "websocket.accept", "subprotocol": PROTOCOL if speaks else None}
+        offered = PROTOCOL in scope["subprotocols"]
+        accept = {"type": "websocket.accept", "subprotocol": PROTOCOL if offered else None}
         await send(accept)
-        if not speaks:
+        if not offered:
             await send(
                 {"type": "websocket.close", "code": 4406, "reason": "Subprotocol not acceptable"}
             )
             return
-        headers = {
-            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
-        }
-        connection = _Connection(self.graphql, scope, headers, send)
+        connection = _Connection(self.pipeline, scope, read_headers(scope["headers"]), send)
         try:
             await connection.serve(receive)
         except Closed as closed:
@@ -65,26 +63,28 @@ class WebSocket:
 
 
 class _Connection:
-    """One client: what it said of itself, and its operations under way."""
+    """One client: its headers, and its operations under way."""
 
-    def __init__(self, graphql: GraphQL, scope: Scope, headers: dict[str, str], send: Send) -> None:
-        self.graphql = graphql
+    def __init__(
+        self, pipeline: Pipeline, scope: Scope, headers: dict[str, str], send: Send
+    ) -> None:
+        self.pipeline = pipeline
         self.scope = scope
-        self.limits = graphql.settings.subscription_limits
+        self.limits = pipeline.settings.subscription_limits
         self.headers = headers
         self.send = send
-        self.sending = asyncio.Lock()
+        self.send_lock = asyncio.Lock()
         self.initialised = False
         self.acknowledged = False
         self.running: dict[str, asyncio.Task[None]] = {}
         self.broken: asyncio.Future[Closed] = asyncio.get_running_loop().create_future()
 
     async def serve(self, receive: Receive) -> None:
-        """Take messages until the client leaves; raise Closed when we end it."""
+        """Handle messages until the client leaves; raises Closed when the gateway ends the connection."""
         reading = asyncio.create_task(self._read(receive))
         try:
-            either: list[asyncio.Future[Any]] = [reading, self.broken]
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            ends: list[asyncio.Future[Any]] = [reading, self.broken]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             if self.broken.done():
                 raise self.broken.result()
             await reading
@@ -93,7 +93,7 @@ class _Connection:
             await asyncio.wait([reading])
 
     async def end(self) -> None:
-        """Stop whatever still runs."""
+        """Stop the operations that still run."""
         tasks = list(self.running.values())
         for task in tasks:
             task.cancel()
@@ -102,29 +102,15 @@ class _Connection:
 
     async def _read(self, receive: Receive) -> None:
         try:
-            async with asyncio.timeout(self.limits.init_seconds) as patience:
+            async with asyncio.timeout(self.limits.init_seconds) as init_timeout:
                 while (message := await receive())["type"] == "websocket.receive":
-                    await self._take(self._message(message))
+                    await self._handle(_parse(message, self.pipeline.settings.limits.body_bytes))
                     if self.initialised:
-                        patience.reschedule(None)
+                        init_timeout.reschedule(None)
         except TimeoutError as error:
             raise Closed(4408, "Connection initialisation timeout") from error
 
-    def _message(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        text = message.get("text")
-        if text is None:
-            raise Closed(4400, "Messages are JSON texts")
-        if len(text) > self.graphql.settings.limits.body_bytes:
-            raise Closed(1009, "The message is too large")
-        try:
-            found = orjson.loads(text)
-        except orjson.JSONDecodeError as error:
-            raise Closed(4400, "Invalid message received: it is not JSON") from error
-        if not isinstance(found, dict) or not isinstance(found.get("type"), str):
-            raise Closed(4400, "Invalid message received: it is no object with a type")
-        return found
-
-    async def _take(self, message: dict[str, Any]) -> None:
+    async def _handle(self, message: dict[str, Any]) -> None:
         payload = message.get("payload")
         match message["type"]:
             case "connection_init":
@@ -133,7 +119,7 @@ class _Connection:
             case "ping":
                 _expect(payload is None or isinstance(payload, dict), "payload is no object")
                 answer = {"type": "pong"}
-                await self._say(answer if payload is None else {**answer, "payload": payload})
+                await self._send(answer if payload is None else {**answer, "payload": payload})
             case "pong":
                 _expect(payload is None or isinstance(payload, dict), "payload is no object")
             case "subscribe":
@@ -149,8 +135,8 @@ class _Connection:
         if self.initialised:
             raise Closed(4429, "Too many initialisation requests")
         self.initialised = True
-        self.headers |= _as_headers(payload, self.graphql.settings.headers)
-        await self._say({"type": "connection_ack"})
+        self.headers |= _as_headers(payload, self.pipeline.settings.headers)
+        await self._send({"type": "connection_ack"})
         self.acknowledged = True
 
     def _subscribe(self, id: str, payload: Any) -> None:
@@ -158,13 +144,13 @@ class _Connection:
             raise Closed(4401, "Unauthorized")
         _expect(isinstance(payload, dict), "payload is no object")
         try:
-            asked = question(payload)
+            request = parse_request(payload)
         except GatewayError as error:
             raise Closed(4400, f"Invalid message received: {error.en}") from error
         if id in self.running:
             raise Closed(4409, f"Subscriber for {id} already exists")
         full = len(self.running) >= self.limits.per_connection
-        task = asyncio.create_task(self._refuse(id) if full else self._run(id, asked))
+        task = asyncio.create_task(self._refuse(id) if full else self._run(id, request))
         self.running[id] = task
         task.add_done_callback(lambda done: self._forget(id, done))
 
@@ -181,14 +167,14 @@ class _Connection:
         )
         await self._end(id, error, locale_of(self.headers.get("accept-language", "")))
 
-    async def _run(self, id: str, asked: Question) -> None:
+    async def _run(self, id: str, request: GraphQLRequest) -> None:
         """Answer one operation: `next` for each answer, then `complete`, or `error`."""
         locale = locale_of(self.headers.get("accept-language", ""))
         try:
-            ready = await ask(self.graphql, self.scope, asked, self.headers, locale)
-            async with contextlib.aclosing(ready.responses()) as found:
-                async for response in found:
-                    await self._say({"id": id, "type": "next", "payload": response.to_json()})
+            stream = await open_stream(self.pipeline, self.scope, self.headers, request, locale)
+            async with contextlib.aclosing(stream.responses()) as responses:
+                async for response in responses:
+                    await self._send({"id": id, "type": "next", "payload": response.to_json()})
             await self._last({"id": id, "type": "complete"})
         except Refused as refused:
             await self._end(id, refused, locale)
@@ -196,7 +182,7 @@ class _Connection:
             await self._end(id, error, locale)
         except Exception:
             log.exception("an operation over WebSocket failed")
-            await self._end(id, internal(), locale)
+            await self._end(id, internal_error(), locale)
 
     async def _end(self, id: str, error: Refused | GatewayError, locale: str) -> None:
         faults = (error if isinstance(error, Refused) else Refused(error)).faults(locale)
@@ -204,20 +190,20 @@ class _Connection:
         await self._last({"id": id, "type": "error", "payload": payload})
 
     async def _last(self, message: dict[str, Any]) -> None:
-        """The id is free for another operation as soon as the client may know that this one ended."""
+        """Send the last message; its id is free as soon as the client can know that it ended."""
         self.running.pop(message["id"], None)
-        await self._say(message)
+        await self._send(message)
 
-    async def _say(self, message: dict[str, Any]) -> None:
+    async def _send(self, message: dict[str, Any]) -> None:
         if self.broken.done():
             return
         text = orjson.dumps(message).decode()
         try:
-            async with asyncio.timeout(self.limits.slow_seconds), self.sending:
+            async with asyncio.timeout(self.limits.slow_seconds), self.send_lock:
                 await self.send({"type": "websocket.send", "text": text})
         except TimeoutError:
             self._break(Closed(1013, SubscriberTooSlow.code))
-        except OSError:  # the client has gone; reading will notice
+        except OSError:  # the client has left; reading will notice
             return
 
     def _break(self, closed: Closed) -> None:
@@ -225,21 +211,36 @@ class _Connection:
             self.broken.set_result(closed)
 
 
-def _as_headers(payload: Mapping[str, Any], known: tuple[str, ...]) -> dict[str, str]:
-    """What the payload says in the place of headers, which browsers cannot set: `authorization` and the like.
+def _as_headers(payload: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, str]:
+    """Return the headers that a `connection_init` payload stands in for; browsers cannot set any.
 
-    Only headers that are passed on count, at the payload's top or in its `headers`.
+    Only headers that are forwarded count, at the payload's top or in its `headers`.
     """
     inner = payload.get("headers")
-    found = {**(inner if isinstance(inner, dict) else {}), **payload}
+    values = {**(inner if isinstance(inner, dict) else {}), **payload}
     return {
         name.lower(): value
-        for name, value in found.items()
+        for name, value in values.items()
         if isinstance(value, str)
-        and name.lower() in known
+        and name.lower() in names
         and value.isascii()
         and value.isprintable()
     }
+
+
+def _parse(message: Mapping[str, Any], limit: int) -> dict[str, Any]:
+    text = message.get("text")
+    if text is None:
+        raise Closed(4400, "Messages are JSON texts")
+    if len(text) > limit:
+        raise Closed(1009, "The message is too large")
+    try:
+        parsed = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise Closed(4400, "Invalid message received: it is not JSON") from error
+    if not isinstance(parsed, dict) or not isinstance(parsed.get("type"), str):
+        raise Closed(4400, "Invalid message received: it is no object with a type")
+    return parsed
 
 
 def _id(message: Mapping[str, Any]) -> str:
@@ -248,9 +249,9 @@ def _id(message: Mapping[str, Any]) -> str:
     return str(id)
 
 
-def _expect(fine: bool, otherwise: str) -> None:
-    if not fine:
-        raise Closed(4400, f"Invalid message received: {otherwise}")
+def _expect(valid: bool, problem: str) -> None:
+    if not valid:
+        raise Closed(4400, f"Invalid message received: {problem}")
 
 
 async def _close(send: Send, closed: Closed) -> None:

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from gateway.operation import parse_document
-from gateway.serving.cache import Proven
-from gateway.serving.documents.document_cache import Documents, Prepared, Refused
+from gateway.serving.cache import SegmentedLruCache
+from gateway.serving.documents.document_cache import DocumentCache
+from gateway.serving.documents.prepared_operation import PreparedOperation
+from gateway.serving.documents.refusal import Refused
 from gateway.settings import Settings
 from tests.gateway.graphs import a_supergraph
 
@@ -32,11 +34,11 @@ QUERIES = [
 ]
 
 
-def documents(**more: Any) -> Documents:
-    return Documents(GRAPH, Settings(supergraph=Path("unused"), **more))
+def documents(**more: Any) -> DocumentCache:
+    return DocumentCache(GRAPH, Settings(supergraph=Path("unused"), **more))
 
 
-def prepare(known: Documents, text: str) -> Prepared | Refused:
+def prepare(known: DocumentCache, text: str) -> PreparedOperation | Refused:
     return known.prepare(text, None, lambda _: nullcontext())
 
 
@@ -64,7 +66,7 @@ def circles() -> Iterator[list[str]]:
 def test_a_new_document_leaves_no_circles(query: str) -> None:
     known = documents(documents=10)
     for number in range(3):
-        assert isinstance(prepare(known, query.replace("NEW", f"warm{number}")), Prepared)
+        assert isinstance(prepare(known, query.replace("NEW", f"warm{number}")), PreparedOperation)
 
     with circles() as found:
         for number in range(5):
@@ -92,11 +94,11 @@ def test_documents_that_come_again_stay_whatever_else_is_asked() -> None:
         prepare(known, QUERIES[0].replace("NEW", f"new{number}"))
 
     assert known.cached(text, None) is not None
-    assert len(known.known) <= 2 + 1
+    assert len(known.entries) <= 2 + 1
 
 
 def test_what_is_asked_once_gives_way() -> None:
-    kept: Proven[int, str] = Proven(20, 1_000)
+    kept: SegmentedLruCache[int, str] = SegmentedLruCache(20, 1_000)
     for key in range(3):
         kept.put(key, f"value {key}", 1)
 
@@ -105,7 +107,7 @@ def test_what_is_asked_once_gives_way() -> None:
 
 
 def test_what_is_too_long_is_not_kept() -> None:
-    kept: Proven[str, int] = Proven(20, 100)
+    kept: SegmentedLruCache[str, int] = SegmentedLruCache(20, 100)
 
     kept.put("long", 1, 51)
     kept.put("short", 2, 50)
@@ -114,7 +116,7 @@ def test_what_is_too_long_is_not_kept() -> None:
 
 
 def test_the_proven_are_forgotten_by_age_of_use() -> None:
-    kept: Proven[int, int] = Proven(3, 100)
+    kept: SegmentedLruCache[int, int] = SegmentedLruCache(3, 100)
     for key in range(4):
         kept.put(key, key, 1)
         kept.get(key)

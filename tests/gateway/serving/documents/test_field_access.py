@@ -27,7 +27,7 @@ from gateway.protection import (
     Signature,
 )
 from gateway.serving.observability.metrics import Metrics
-from gateway.serving.protection.subgraph_client import Sending
+from gateway.serving.protection.subgraph_client import SubgraphClient
 from tests.gateway.graphs import a_supergraph
 from tests.gateway.serving.conftest import House, Running, Start
 from tests.gateway.serving.issuing import SIGNERS, Identity, an_issuer, checks
@@ -273,7 +273,7 @@ def test_does_not_start_with_a_secret_that_is_guessed(monkeypatch: pytest.Monkey
     protection = Protection(signature=Signature(variable="HOUSE_SECRET"))
 
     with pytest.raises(BadSettings, match="has 5 characters"):
-        Sending(protection, Metrics(), 1.0)
+        SubgraphClient(protection, Metrics(), 1.0)
 
 
 def gateway_keys(keys: KeySet) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from gateway.serving.documents.override_rollout import Rollout
+from gateway.serving.documents.override_rollout import OverrideRollout
 from gateway.settings import Settings
 from tests.gateway.graphs import a_supergraph
 from tests.gateway.serving.conftest import Start
@@ -71,7 +71,7 @@ def test_each_request_has_its_own_luck_and_plans_are_kept() -> None:
         'b: Int @override(from: "old", label: "percent(75)") }',
     )
     luck = iter([0.1, 0.9, 0.3, 0.5, 0.2, 0.8])
-    rollout = Rollout(supergraph, Settings(supergraph=""), lambda: next(luck))
+    rollout = OverrideRollout(supergraph, Settings(supergraph=""), lambda: next(luck))
 
     first, second, third = (rollout.documents() for _ in range(3))
 

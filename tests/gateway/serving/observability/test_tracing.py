@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.serving.observability.tracing import Caller, read_traceparent
+from gateway.serving.observability.tracing import TraceParent, read_traceparent
 from tests.gateway.serving.conftest import House, Running, Start
 from tests.support.serve import served
 
@@ -132,9 +132,12 @@ def test_a_receiver_that_is_down_harms_nobody(start: Start, house: House) -> Non
 @pytest.mark.parametrize(
     ("header", "caller"),
     [
-        (PARENT, Caller(TRACE, "b7ad6b7169203331", True)),
-        (PARENT[:-2] + "00", Caller(TRACE, "b7ad6b7169203331", False)),
-        (f"01-{TRACE.upper()}-b7ad6b7169203331-0b-more", Caller(TRACE, "b7ad6b7169203331", True)),
+        (PARENT, TraceParent(TRACE, "b7ad6b7169203331", True)),
+        (PARENT[:-2] + "00", TraceParent(TRACE, "b7ad6b7169203331", False)),
+        (
+            f"01-{TRACE.upper()}-b7ad6b7169203331-0b-more",
+            TraceParent(TRACE, "b7ad6b7169203331", True),
+        ),
         ("", None),
         ("00-abc-def-01", None),
         (f"ff-{TRACE}-b7ad6b7169203331-01", None),

@@ -11,7 +11,7 @@ import redis
 
 from gateway.errors import BadSettings
 from gateway.protection import Pin, Protection
-from gateway.serving.protection.pinned_version import Pinned
+from gateway.serving.protection.pinned_version import PinnedVersion
 from tests.gateway.serving.conftest import House, Start
 
 HEADER = "x-catalogue-version"
@@ -64,4 +64,4 @@ def test_tells_every_subgraph_the_version_that_is_published(
 
 def test_needs_to_know_where_the_version_is() -> None:
     with pytest.raises(BadSettings, match="redis_url"):
-        Pinned(Pin(redis_url="", key="a", header="b"))
+        PinnedVersion(Pin(redis_url="", key="a", header="b"))

@@ -9,7 +9,7 @@ import requests
 
 from gateway.errors import RateLimited
 from gateway.protection import Clients, Protection, Rates
-from gateway.serving.protection.rate_limits import Limiter
+from gateway.serving.protection.rate_limits import RateLimiter
 from tests.gateway.serving.conftest import House, Running, Start
 
 NOWHERE = "redis://127.0.0.1:1"
@@ -25,7 +25,7 @@ def statuses(gateway: Running, count: int, **headers: str) -> list[int]:
 
 async def test_lets_a_burst_in_and_then_as_much_as_runs_out() -> None:
     now = [0.0]
-    limiter = Limiter(Rates(requests=3, seconds=30), production=False, clock=lambda: now[0])
+    limiter = RateLimiter(Rates(requests=3, seconds=30), production=False, clock=lambda: now[0])
 
     assert [await _wait(limiter, "a") for _ in range(4)] == [0, 0, 0, 10]
     assert await _wait(limiter, "b") == 0
@@ -33,7 +33,7 @@ async def test_lets_a_burst_in_and_then_as_much_as_runs_out() -> None:
     assert [await _wait(limiter, "a") for _ in range(2)] == [0, 10]
 
 
-async def _wait(limiter: Limiter, client: str) -> int:
+async def _wait(limiter: RateLimiter, client: str) -> int:
     try:
         await limiter.count(client)
     except RateLimited as error:

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.errors import SubgraphUnavailable
 from gateway.protection import Breaker, Protection
-from gateway.serving.protection.circuit_breaker import Circuit
+from gateway.serving.protection.circuit_breaker import CircuitBreaker
 from gateway.settings import SubgraphLimits
 from tests.gateway.serving.conftest import House, Running, Start
 
@@ -32,13 +32,13 @@ class Clock:
         return self.now
 
 
-def a_circuit(**changes: Any) -> tuple[Circuit, Clock, list[str]]:
+def a_circuit(**changes: Any) -> tuple[CircuitBreaker, Clock, list[str]]:
     clock, told = Clock(), list[str]()
     rule = Breaker(**{"requests": 4, "open_seconds": 5.0, "window_seconds": 10.0, **changes})
-    return Circuit("a", rule, lambda _, state: told.append(state), clock), clock, told
+    return CircuitBreaker("a", rule, lambda _, state: told.append(state), clock), clock, told
 
 
-def tries(circuit: Circuit, *, failed: bool, times: int = 1) -> None:
+def tries(circuit: CircuitBreaker, *, failed: bool, times: int = 1) -> None:
     for _ in range(times):
         circuit.leave(failed=failed, probe=circuit.enter())
 

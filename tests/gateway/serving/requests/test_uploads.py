@@ -25,7 +25,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gateway.protection import Protection, Signature, Uploads
-from gateway.serving.requests.multipart_form import File, Form, Store
+from gateway.serving.requests.multipart_form import MultipartForm, UploadedFile, UploadStore
 from tests.gateway.graphs import a_supergraph
 from tests.gateway.serving.conftest import Running, Start
 from tests.support.serve import served
@@ -314,20 +314,20 @@ async def test_pieces_may_end_anywhere() -> None:
         b"a\r\n--\r\n--c\r\n-\r\n--b--\r\n"
     )
     for size in range(1, len(body)):
-        form = Form(b"b", 100, 1)
+        form = MultipartForm(b"b", 100, 1)
         for start in range(0, len(body), size):
             await form.feed(body[start : start + size])
-        form.check_whole()
+        form.check_complete()
 
         assert form.texts == {"operations": b"{}", "map": b"{}"}
         assert b"".join(form.store.read(form.files["0"])) == b"a\r\n--\r\n--c\r\n-"
 
 
 async def test_files_beyond_what_fits_in_memory_are_on_the_disk_and_leave_it() -> None:
-    store = Store()
+    store = UploadStore()
     for _ in range(3):
         await store.add(b"x" * 500_000)
-    file = File("f", "text/plain", 500_000, 900_000)
+    file = UploadedFile("f", "text/plain", 500_000, 900_000)
 
     assert store._file._rolled  # type: ignore[attr-defined]  # what the name of the test says
     assert sum(len(piece) for piece in store.read(file)) == 900_000
