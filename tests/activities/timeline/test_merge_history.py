@@ -24,6 +24,7 @@ from chassis.api.paging import Window
 from chassis.db import SyncDatabase
 from chassis.stream import Received
 from tests.activities.people import LEAD, SALES, scope
+from tests.support.budget import seeds
 
 CUSTOMERS = [CustomerId(UUID(int=0xF0 + i)) for i in range(5)]
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
@@ -65,7 +66,8 @@ class Model:
         return sorted(of, reverse=True)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", seeds(6))
 def test_ends_in_the_pasts_that_the_model_says(db: SyncDatabase, seed: int) -> None:
     chance, model = random.Random(seed), Model()
     late: list[Received] = []

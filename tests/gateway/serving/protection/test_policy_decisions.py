@@ -131,7 +131,7 @@ def test_is_asked_only_where_a_policy_is_demanded(start: Start, house: House, ju
         JSONResponse({"policies": {"look": "true", "inspect": 1, "log": {}}}),
         JSONResponse({"policies": {"look": True}}, status_code=403),
     ],
-    ids=str,
+    ids=lambda answer: f"{answer.status_code} {bytes(answer.body).decode()}",
 )
 def test_what_is_not_plainly_a_yes_is_a_no(
     start: Start, house: House, judge: Judge, answer: Response
