@@ -24,7 +24,7 @@ from activities.tasks import tasks
 from activities.tasks.commands import REMINDED_AT_ONCE
 from activities.worker import register
 from chassis.db import SyncDatabase
-from chassis.outbox import Fact, record
+from chassis.facts.outbox import Fact, record
 from chassis.policy import feed
 from chassis.worker import Work, celery
 from tests.activities.conftest import ACME, facts

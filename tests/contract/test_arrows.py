@@ -49,7 +49,7 @@ SINS: list[tuple[str, Sin]] = [
     ("service-floors", Sin("activities.tasks", "from activities import worker")),
     ("service-floors", Sin("integrations.sync.commands.page", "import integrations.sync")),
     ("pure-domain", Sin("activities.tasks.domain.task", "import sqlalchemy")),
-    ("pure-domain", Sin("customers.pool.domain.phone", "from chassis import outbox")),
+    ("pure-domain", Sin("customers.pool.domain.phone", "from chassis.facts import outbox")),
     ("pure-domain", Sin("identity.people.domain.user", "import casbin")),
     ("connector-strangers", Sin("integrations.connectors.rest", "import integrations.connectors.tryton")),
     ("connector-outsiders", Sin("integrations.connectors.tryton.mapping", "import integrations.sync")),
@@ -59,7 +59,7 @@ SINS: list[tuple[str, Sin]] = [
     ("gateway-floors", Sin("gateway.execution.fetch", "import gateway.planning")),
     ("gateway-pure", Sin("gateway.planning.walk", "import asyncio")),
     ("gateway-pure", Sin("gateway.composition", "from chassis import errors")),
-    ("chassis-floors", Sin("chassis.db", "from chassis import outbox")),
+    ("chassis-floors", Sin("chassis.db", "from chassis.facts import outbox")),
     ("chassis-floors", Sin("chassis.errors", "from chassis import settings")),
     ("chassis-floors", Sin("chassis.telemetry", "from chassis.api import limits")),
 ]  # fmt: skip

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chassis import right_usage
-from chassis.audit import FACT
-from chassis.stream import Handler
+from chassis.audit import right_usage
+from chassis.audit.events import FACT
+from chassis.facts.stream import Handler
 from identity.ledger.facts.audit_event import audit_recorded
 from identity.ledger.facts.right_use import rights_used
 

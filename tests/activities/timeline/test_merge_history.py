@@ -22,7 +22,7 @@ from activities.follow_ups.store import FollowUpRow
 from activities.timeline import store as timeline
 from chassis.api.paging import Window
 from chassis.db import SyncDatabase
-from chassis.stream import Received
+from chassis.facts.stream import Received
 from tests.activities.people import LEAD, SALES, scope
 
 CUSTOMERS = [CustomerId(UUID(int=0xF0 + i)) for i in range(5)]

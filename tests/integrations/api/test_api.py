@@ -12,7 +12,7 @@ from chassis.actor import Actor
 from chassis.api.context import Context
 from chassis.api.schema import Api
 from chassis.db import Database
-from chassis.stream import Received
+from chassis.facts.stream import Received
 from integrations import facts
 from integrations.core.api.loaders import Loaders
 from integrations.schema import schema

@@ -15,10 +15,10 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import events as audit
 from chassis.errors import BadInput
-from chassis.outbox import Fact, record
-from chassis.policy.guard import Scope
+from chassis.facts.outbox import Fact, record
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import DepartmentId, UserId
 from identity.directory.store import api_client as keys, directory
 from identity.lifecycle import domain, store

@@ -9,7 +9,7 @@ import strawberry
 
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.rights import right
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from customers.core.api.enums import CustomerKind, Lifecycle
 from customers.core.api.ids import uuid
 from customers.core.api.loaders import Loaders

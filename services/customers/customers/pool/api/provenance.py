@@ -9,7 +9,8 @@ from uuid import UUID
 import strawberry
 
 from chassis.api.visibility import Visibility
-from chassis.policy.guard import Protected, RowAccess
+from chassis.policy.masks import Protected
+from chassis.policy.row_scopes import RowAccess
 from customers.core.api.loaders import Believed, Loaders
 from customers.core.api.protected import A_RECORD, SOME_FIELD, ProtectedText
 from customers.core.api.stubs import SourceRecord

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from customers.pool.commands import tell
 from customers.pool.domain.absorption import Beliefs, People, Placement
 from customers.pool.domain.match import Key

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from chassis.errors import NotFound
 from chassis.idempotency import run_idempotent
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from customers.core.domain.ids import new_id
 from customers.pool.commands import tell
 from customers.pool.commands.hold import hold, refuse_stale

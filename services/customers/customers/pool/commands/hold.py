@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from chassis import telemetry
 from chassis.errors import BadInput, Conflict, NotFound
-from chassis.policy.guard import Scope
 from chassis.policy.rules import Snapshot
+from chassis.policy.scope import Scope
 from customers.pool.domain.absorption import Beliefs
 from customers.pool.domain.match import Key
 from customers.pool.domain.record import MANUAL, keys_of

@@ -21,8 +21,10 @@ from sqlalchemy.orm import Session
 from chassis import telemetry
 from chassis.actor import Actor
 from chassis.errors import BadInput, Conflict, Denied, HuichiError, NotFound
-from chassis.outbox import Fact, record
-from chassis.policy.guard import Guard, RowAccess, Scope
+from chassis.facts.outbox import Fact, record
+from chassis.policy.guard import Guard
+from chassis.policy.row_scopes import RowAccess
+from chassis.policy.scope import Scope
 from customers.core.domain.ids import new_id
 from customers.pool.commands import tell
 from customers.pool.commands.hold import beliefs_about, keep, refuse_stale

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from chassis.errors import BadInput
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from customers.pool.commands import tell
 from customers.pool.commands.hold import hold
 from customers.pool.domain.fields import text

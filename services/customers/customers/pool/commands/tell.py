@@ -8,9 +8,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
-from chassis.outbox import Fact, record
-from chassis.policy.guard import Scope, redact
+from chassis.audit import events as audit
+from chassis.facts.outbox import Fact, record
+from chassis.policy.masks import redact
+from chassis.policy.scope import Scope
 from customers.pool.domain.fields import (
     EMAIL_COORDINATE,
     FIELDS,

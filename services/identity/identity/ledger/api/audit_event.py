@@ -12,7 +12,8 @@ import strawberry
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.rights import right
 from chassis.api.visibility import Visibility
-from chassis.policy.guard import Protected, RowAccess
+from chassis.policy.masks import Protected
+from chassis.policy.row_scopes import RowAccess
 from identity.core.api.ids import maybe_uuid
 from identity.core.api.loaders import IdentityInfo
 from identity.core.domain.ids import UserId

@@ -13,7 +13,7 @@ from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, 
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from chassis.errors import Unauthenticated
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from identity.core.api.arguments import ExpectedVersion, IdempotencyKey
 from identity.core.api.ids import maybe_uuid, uuid
 from identity.core.api.loaders import IdentityInfo

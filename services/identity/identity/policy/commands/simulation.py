@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from chassis.errors import HuichiError
 from chassis.explanation.difference import with_rules
-from chassis.policy.guard import Scope
 from chassis.policy.rules import Snapshot
+from chassis.policy.scope import Scope
 from identity.policy.commands import policy
 from identity.policy.commands.changeset import refuse_unknown_subject
 from identity.policy.domain.changeset import applied

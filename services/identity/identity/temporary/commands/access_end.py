@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
-from chassis.outbox import Fact, record
+from chassis.audit import events as audit
+from chassis.facts.outbox import Fact, record
 from identity.people.store import user as users
 from identity.policy.commands import policy
 from identity.sign_in.domain.session import Ending

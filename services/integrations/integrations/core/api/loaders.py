@@ -12,7 +12,7 @@ from strawberry.dataloader import DataLoader
 
 from chassis.api.context import Context
 from chassis.api.paging import Page, Window
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from integrations.customers import store as sync_state
 from integrations.customers.domain import SourceState
 from integrations.installations import store as installation

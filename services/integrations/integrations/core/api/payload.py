@@ -9,7 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from chassis.api.visibility import Visibility
-from chassis.policy.guard import RowAccess, Scope
+from chassis.policy.row_scopes import RowAccess
+from chassis.policy.scope import Scope
 from integrations.core.api.words import IntegrationsInfo, ProtectedJson
 from integrations.core.domain.seal import Broken, seal
 

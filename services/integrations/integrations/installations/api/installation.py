@@ -16,7 +16,7 @@ from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from chassis.errors import BadInput
 from chassis.idempotency import run_idempotent
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from integrations.connectors import installed
 from integrations.contract import Connector as Opened, Kind
 from integrations.core.api.ids import uuid

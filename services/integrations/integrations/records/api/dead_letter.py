@@ -16,7 +16,7 @@ from chassis.api.rights import right
 from chassis.api.visibility import Visibility
 from chassis.errors import NotFound
 from chassis.idempotency import run_idempotent
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from integrations.access.store import NOBODYS
 from integrations.core.api import payload
 from integrations.core.api.ids import uuid, uuids

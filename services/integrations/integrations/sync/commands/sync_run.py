@@ -15,10 +15,11 @@ from sqlalchemy import and_, exists, func, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from chassis import audit, outbox
+from chassis.audit import events as audit
 from chassis.db import among
 from chassis.errors import BadInput, Conflict
-from chassis.policy.guard import Scope
+from chassis.facts import outbox
+from chassis.policy.scope import Scope
 from integrations.core.domain.failure import Failure
 from integrations.installations import store as installations
 from integrations.installations.commands import missing

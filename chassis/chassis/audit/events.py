@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from chassis import telemetry
 from chassis.actor import Actor
-from chassis.outbox import Fact, record as record_fact
+from chassis.facts.outbox import Fact, record as record_fact
 
 FACT = "audit.recorded"
 Event = dict[str, Any]

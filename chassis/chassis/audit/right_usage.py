@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from chassis.db import Database
-from chassis.outbox import Fact, record
+from chassis.facts.outbox import Fact, record
 
 log = logging.getLogger("huichi.chassis.usage")
 
