@@ -19,9 +19,12 @@ from starlette.requests import Request
 from benchmarks.access.company import PEOPLE, person, policy
 from benchmarks.access.figures import Figure, each, percentile, timed
 from chassis import policy as package
-from chassis.actor import Actor, Verifier
+from chassis.actor import Actor
 from chassis.api.context import Context
-from chassis.policy.guard import Guard, RowAccess, compile_rules
+from chassis.authentication.tokens import Verifier
+from chassis.policy.compiling import compile_rules
+from chassis.policy.guard import Guard
+from chassis.policy.row_scopes import RowAccess
 from chassis.policy.rules import Snapshot, casbin_lines
 from chassis.web import Runtime
 

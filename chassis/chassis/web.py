@@ -31,20 +31,22 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from strawberry.federation import Schema
 
-from chassis import actor_context, revoked_sessions, sql_spans, telemetry
-from chassis.actor import Actor, Verifier
-from chassis.actor_context import Contexts
+from chassis import sql_spans, telemetry
+from chassis.actor import Actor
 from chassis.api.endpoint import Endpoint, body_of, errors_of, locale_of
 from chassis.api.schema import Api
-from chassis.audit_writer import AuditWriter
+from chassis.audit.right_usage import RightUsage
+from chassis.audit.writer import AuditWriter
+from chassis.authentication import actor_context, revoked_sessions
+from chassis.authentication.actor_context import Contexts
+from chassis.authentication.tokens import Verifier
 from chassis.db import Database
 from chassis.errors import HuichiError, Unauthenticated
-from chassis.outbox import Relay
+from chassis.facts.relay import Relay
+from chassis.facts.stream import Consumer, Handler
 from chassis.policy import feed
 from chassis.policy.guard import Guard
-from chassis.right_usage import RightUsage
 from chassis.settings import Settings
-from chassis.stream import Consumer, Handler
 
 log = logging.getLogger("huichi.chassis.web")
 
@@ -108,7 +110,7 @@ class Runtime:
                 "请求头 Authorization 的格式应为 Bearer 加访问令牌。",
             )
         actor = await self.verifier.actor(token.strip(), locale_of(request))
-        self.guard.refuse_gone(actor)
+        self.guard.refuse_ended_access(actor)
         return actor
 
     def check_context(self, request: Request, body: bytes) -> None:

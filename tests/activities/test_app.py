@@ -24,8 +24,8 @@ from activities.tasks import tasks
 from activities.tasks.commands import REMINDED_AT_ONCE
 from activities.worker import register
 from chassis.db import SyncDatabase
-from chassis.fact import Fact
-from chassis.outbox import record
+from chassis.facts.outbox import record
+from chassis.facts.types import Fact
 from chassis.policy import feed
 from chassis.worker import Work, celery
 from tests.activities.conftest import ACME, facts

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from activities.facts import HANDLERS, customers_changed
 from chassis.db import SyncDatabase
-from chassis.stream import Received
+from chassis.facts.stream import Received
 from tests.activities.conftest import ACME, BOHAI
 from tests.activities.people import LIN, SALES, WANG
 

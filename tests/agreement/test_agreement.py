@@ -29,7 +29,8 @@ from sqlalchemy.orm import Session
 from chassis.actor import Actor
 from chassis.errors import Denied
 from chassis.policy import feed
-from chassis.policy.guard import RowAccess, compile_rules
+from chassis.policy.compiling import compile_rules
+from chassis.policy.row_scopes import RowAccess
 from chassis.policy.rules import Snapshot
 from gateway.app import create
 from gateway.settings import Settings

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chassis.fact import FACTS, FactType
+from chassis.facts.types import FACTS, FactType
 from onebox.facts_page import SERVICES, handlers, registered, text
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,7 +19,7 @@ SOURCES = sorted(
     if "migrations" not in path.parts
 )
 REGISTRIES = {
-    ROOT / "chassis" / "chassis" / "fact.py",
+    ROOT / "chassis" / "chassis" / "facts" / "types.py",
     *(ROOT / "services" / s / s / "core" / "domain" / "facts.py" for s in SERVICES),
 }
 EVERY: list[tuple[str, FactType]] = [

@@ -11,7 +11,7 @@ from chassis.actor import Actor
 from chassis.api.context import Context
 from chassis.api.schema import Api
 from chassis.db import Database
-from chassis.stream import Received
+from chassis.facts.stream import Received
 from integrations import facts
 from integrations.schema import schema
 from tests.integrations.house import ENGINEER, LIN, SALES, WANG, House, a_guard

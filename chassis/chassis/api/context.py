@@ -8,13 +8,14 @@ from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 import strawberry
 from sqlalchemy.orm import Session
 
-from chassis import audit
 from chassis.actor import Actor
+from chassis.audit import events as audit
 from chassis.db import Database
 from chassis.errors import Denied, Unauthenticated
 from chassis.policy.disclosures import Disclosures
-from chassis.policy.guard import Guard, Permissions, Scope
+from chassis.policy.guard import Guard
 from chassis.policy.rules import Snapshot
+from chassis.policy.scope import Permissions, Scope
 
 P = ParamSpec("P")
 T = TypeVar("T")

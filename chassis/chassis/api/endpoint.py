@@ -15,9 +15,10 @@ from opentelemetry.trace import SpanKind
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chassis import audit, telemetry
+from chassis import telemetry
 from chassis.api.context import Context
 from chassis.api.schema import Api
+from chassis.audit import events as audit
 from chassis.errors import BadInput, HuichiError, LimitExceeded
 from chassis.policy import feed
 from chassis.policy.guard import Guard
@@ -104,7 +105,7 @@ async def _version(request: Request, guard: Guard) -> int | None:
             f"请求头 {POLICY_HEADER} 必须是策略版本号。",
             field=POLICY_HEADER,
         )
-    await feed.reached(guard, int(named))
+    await feed.wait_for_version(guard, int(named))
     return int(named)
 
 

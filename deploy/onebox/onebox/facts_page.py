@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Mapping
 
-from chassis.fact import FACTS, FactType
-from chassis.stream import Handler
+from chassis.facts.stream import Handler
+from chassis.facts.types import FACTS, FactType
 
 SERVICES = ("identity", "customers", "activities", "integrations")
 _HEAD = """\

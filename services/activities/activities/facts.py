@@ -18,7 +18,7 @@ from activities.handover import commands as handover
 from activities.notifications import store as notification
 from activities.notifications.commands import notify
 from activities.notifications.domain.notification import ANSWERS, Kind
-from chassis.stream import Handler, Received
+from chassis.facts.stream import Handler, Received
 
 LISTENS_TO = ("customers", "identity")
 

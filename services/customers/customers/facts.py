@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from chassis.stream import Handler, Received
+from chassis.facts.stream import Handler, Received
 from customers.exports.commands.decision import revoke_all_of
 from customers.handover import commands as handover
 

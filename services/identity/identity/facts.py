@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chassis.fact import AUDIT_RECORDED, RIGHTS_USED
-from chassis.stream import Handler
+from chassis.facts.stream import Handler
+from chassis.facts.types import AUDIT_RECORDED, RIGHTS_USED
 from identity.ledger.facts.audit_event import audit_recorded
 from identity.ledger.facts.right_use import rights_used
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from chassis.stream import Handler, Received
+from chassis.facts.stream import Handler, Received
 from integrations.access.commands import Access, project_access
 from integrations.records.commands import move_links, move_links_back
 

@@ -11,7 +11,7 @@ import pytest
 from activities.facts import HANDLERS
 from activities.notifications import commands as notification
 from chassis.db import SyncDatabase
-from chassis.stream import Received
+from chassis.facts.stream import Received
 from tests.activities.conftest import count
 from tests.activities.people import AUDITOR, LEAD, LIN, SALES, SERVICE, STRANGER, WANG
 from tests.activities.subgraph import Subgraph

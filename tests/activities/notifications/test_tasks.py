@@ -19,8 +19,8 @@ from activities.facts import HANDLERS
 from activities.notifications.tasks import SEND, define, kinds_of, send_due
 from activities.settings import ActivitiesSettings
 from chassis.db import SyncDatabase
+from chassis.facts.stream import Received
 from chassis.settings import BadSettings
-from chassis.stream import Received
 from chassis.worker import celery
 from tests.activities.people import LIN, SALES, WANG
 from tests.support.serve import served

@@ -22,7 +22,7 @@ from activities.follow_ups.store import FollowUpRow
 from activities.timeline import store as timeline
 from chassis.api.paging import Window
 from chassis.db import SyncDatabase
-from chassis.stream import Received
+from chassis.facts.stream import Received
 from tests.activities.people import LEAD, SALES, scope
 from tests.support.budget import seeds
 

@@ -19,17 +19,10 @@ from chassis import policy
 from chassis.actor import Actor
 from chassis.db import driver_url
 from chassis.errors import Denied, Unauthenticated, Unavailable
-from chassis.policy.guard import (
-    KEPT_SECONDS,
-    STALE_AFTER_SECONDS,
-    Guard,
-    Protected,
-    RowAccess,
-    RowColumns,
-    Visibility,
-    compile_rules,
-    redact,
-)
+from chassis.policy.compiling import compile_rules
+from chassis.policy.guard import KEPT_SECONDS, STALE_AFTER_SECONDS, Guard
+from chassis.policy.masks import Protected, Visibility, redact
+from chassis.policy.row_scopes import RowAccess, RowColumns
 from chassis.policy.rules import (
     FOR_EVER,
     ROWS,
@@ -220,10 +213,10 @@ def test_ends_what_has_an_end_without_any_news() -> None:
     assert may_at(1010.0) == ["update", "delete"]
     assert may_at(1015.0) == ["update"]
     assert may_at(1020.0) == []
-    guard.refuse_gone(Actor(ME))
+    guard.refuse_ended_access(Actor(ME))
     assert may_at(1030.0) == []
     with pytest.raises(Unauthenticated):
-        guard.refuse_gone(Actor(ME))
+        guard.refuse_ended_access(Actor(ME))
 
 
 def test_refuses_what_no_rule_permits() -> None:
@@ -375,6 +368,6 @@ def test_a_replaced_version_answers_for_a_moment_what_was_begun_under_it() -> No
 
     now[0] += KEPT_SECONDS
     for version in (1, 3):
-        with pytest.raises(Unavailable, match="ask again"):
+        with pytest.raises(Unavailable, match="try again"):
             guard.permissions(Actor(ME), version)
     assert guard.permissions(Actor(ME), 2).version == 2

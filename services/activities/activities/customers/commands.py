@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from activities.core.domain.ids import CustomerId
 from activities.customers import store
 from chassis.errors import NotFound
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 
 
 def project(session: Session, rows: Sequence[store.Access]) -> int:

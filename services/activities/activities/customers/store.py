@@ -34,7 +34,8 @@ from sqlalchemy.sql.selectable import LateralFromClause
 from activities.core.domain.ids import CustomerId
 from activities.core.store.metadata import metadata
 from chassis.db import among, in_order
-from chassis.policy.guard import RowAccess, RowColumns, Scope
+from chassis.policy.row_scopes import RowAccess, RowColumns
+from chassis.policy.scope import Scope
 
 customer_access = Table(
     "customer_access",

@@ -21,12 +21,12 @@ from activities.follow_ups.domain import Channel, Draft, changed_fields, draft, 
 from activities.tasks import commands as task_commands
 from activities.tasks.domain import task as tasks
 from activities.tasks.store import task as task_store
-from chassis import audit
+from chassis.audit import events as audit
 from chassis.errors import NotFound
-from chassis.fact import FactType
+from chassis.facts.outbox import record
+from chassis.facts.types import FactType
 from chassis.idempotency import run_idempotent
-from chassis.outbox import record
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from activities.core.store.metadata import metadata
 from activities.customers.store import Family, columns, customer_access
 from activities.follow_ups.domain import Channel, Draft
 from chassis.db import among, in_order
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 
 follow_up = Table(
     "follow_up",

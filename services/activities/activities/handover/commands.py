@@ -19,9 +19,9 @@ from activities.handover.domain import next_assignee
 from activities.handover.store import HandoverRow
 from activities.tasks.domain.task import Happening
 from activities.tasks.store import task_event
-from chassis import audit
 from chassis.actor import Actor
-from chassis.outbox import record
+from chassis.audit import events as audit
+from chassis.facts.outbox import record
 from chassis.policy.rules import Snapshot
 
 BATCH = 500
@@ -52,7 +52,7 @@ def step(session: Session, id: UUID, snapshot: Snapshot, now: float) -> bool:
 
     def works(user: UserId) -> bool:
         member = snapshot.users.get(user)
-        return member is not None and member.works_at(now)
+        return member is not None and member.is_active_at(now)
 
     assignments = [
         (

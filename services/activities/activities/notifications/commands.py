@@ -14,7 +14,7 @@ from activities.notifications import store
 from activities.notifications.domain.notification import Kind
 from activities.notifications.store import Inbox
 from chassis.errors import NotFound
-from chassis.stream import Received
+from chassis.facts.stream import Received
 
 RETENTION = timedelta(days=180)
 

@@ -36,7 +36,8 @@ from activities.core.store.metadata import metadata
 from activities.notifications.domain.notification import Kind
 from chassis.api.paging import Order, Page, Window, page
 from chassis.db import among
-from chassis.policy.guard import RowColumns, Scope
+from chassis.policy.row_scopes import RowColumns
+from chassis.policy.scope import Scope
 
 COUNTED = 100
 """Counts stop here; a reader makes no difference between a hundred and a thousand."""

@@ -32,11 +32,12 @@ from activities.tasks.domain.task import (
 )
 from activities.tasks.store import task as store, task_event
 from activities.tasks.store.task import TaskRow
-from chassis import audit, telemetry
+from chassis import telemetry
+from chassis.audit import events as audit
 from chassis.errors import NotFound
+from chassis.facts.outbox import record
 from chassis.idempotency import run_idempotent
-from chassis.outbox import record
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 
 REMINDED_AT_ONCE = 200
 

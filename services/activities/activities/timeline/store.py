@@ -41,7 +41,7 @@ from activities.tasks.domain.task import Happening
 from activities.tasks.store.task import task
 from activities.tasks.store.task_event import task_event
 from chassis.api.paging import Order, Page, Window, beyond, decode, encode
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,9 @@ from chassis.api.rights import right
 from chassis.errors import BadInput, Denied
 from chassis.explanation.api import page_of_people, person_after
 from chassis.explanation.difference import differences, with_rules
-from chassis.policy.guard import Scope, compile_rules
+from chassis.policy.compiling import compile_rules
 from chassis.policy.rules import Rule, Snapshot, rule_of
+from chassis.policy.scope import Scope
 from customers.core.api.stubs import User
 from customers.pool.domain.fields import (
     CREDIT_CODE_COORDINATE,

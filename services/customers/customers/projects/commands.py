@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from chassis.errors import BadInput, Denied
-from chassis.policy.guard import Scope
 from chassis.policy.rules import Snapshot
+from chassis.policy.scope import Scope
 from customers.pool.commands.access_facts import publish_changed
 from customers.pool.commands.audit_trail import record_audit
 from customers.pool.commands.locked_customer import (
@@ -69,7 +69,7 @@ def _carry_out(
 def _refuse_stranger(scope: Scope, project: UUID, snapshot: Snapshot | None) -> None:
     """Whoever is on a project shares with it; whoever may change every project does so too."""
     permissions = scope.permissions
-    if project in permissions.stand.projects:
+    if project in permissions.principal.projects:
         return
     known = snapshot is not None and any(
         project == one for member in snapshot.users.values() for one, _ in member.projects

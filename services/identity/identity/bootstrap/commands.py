@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import events as audit
 from identity.bootstrap.domain import Company, Path, UserPlan, checked, paths
 from identity.core.commands import policy_version
 from identity.core.domain.ids import DepartmentId, UserId

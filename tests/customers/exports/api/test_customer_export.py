@@ -17,9 +17,9 @@ from sqlalchemy import text
 from chassis.actor import Actor
 from chassis.db import SyncDatabase
 from chassis.errors import BadInput, LimitExceeded, Throttled
+from chassis.facts.stream import Received
 from chassis.policy.rules import Member, Rule
 from chassis.spreadsheet import reading as spreadsheet
-from chassis.stream import Received
 from customers.exports.commands import decision as commands, file as files
 from customers.exports.store import customer_export as store
 from customers.facts import HANDLERS

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 import redis
 
-from chassis.stream import Received
+from chassis.facts.stream import Received
 from identity.ledger.facts.audit_event import audit_recorded
 from tests.identity.conftest import House
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from chassis.db import SyncDatabase
-from chassis.policy.guard import compile_rules
+from chassis.policy.compiling import compile_rules
 from identity.app import create
 from identity.bootstrap.services import bootstrap_company
 from identity.core.domain.rulebook import RULEBOOK

@@ -14,9 +14,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from chassis import right_usage
-from chassis.fact import RIGHTS_USED
-from chassis.stream import Received
+from chassis.audit import right_usage
+from chassis.facts.stream import Received
+from chassis.facts.types import RIGHTS_USED
 from identity.facts import HANDLERS
 from identity.review.commands.access_review import begin_if_due
 from tests.identity.conftest import House

@@ -11,7 +11,7 @@ from strawberry.dataloader import DataLoader
 
 from activities.core.domain.ids import CustomerId
 from chassis.api.context import Context
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 
 
 class CustomerKey(Protocol):

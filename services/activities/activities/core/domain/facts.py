@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chassis.fact import FactType
+from chassis.facts.types import FactType
 
 _OWN_ROWS = (
     "The timeline and the reminders read the rows of this service; the fact is for systems outside "

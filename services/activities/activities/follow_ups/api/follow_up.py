@@ -22,7 +22,7 @@ from activities.tasks.api.task import Task
 from chassis.api.context import Info
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 
 # Before the first field that uses it: a field knows an enum by the name it was registered with.
 strawberry.enum(

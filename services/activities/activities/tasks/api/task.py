@@ -30,7 +30,7 @@ from chassis.api.context import Info
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from chassis.errors import BadInput
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 
 TaskIdArgument = Annotated[strawberry.ID, strawberry.argument(description="The task's id.")]
 

@@ -33,7 +33,7 @@ from activities.core.store.metadata import metadata
 from activities.customers.store import columns, customer_access
 from activities.tasks.domain.task import Draft, Status
 from chassis.db import among, in_order
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 
 task = Table(
     "task",

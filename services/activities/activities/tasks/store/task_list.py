@@ -16,7 +16,7 @@ from activities.tasks.domain.due import Span
 from activities.tasks.domain.task import Status
 from activities.tasks.store.task import TaskRow, row, task, visible
 from chassis.api.paging import Order, Page, Window, beyond, decode, encode, page
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 
 BY_DUE: Order = [(task.c.due_or_never, "asc"), (task.c.id, "asc")]
 

@@ -11,8 +11,9 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from chassis import audit, telemetry
+from chassis import telemetry
 from chassis.actor import Actor
+from chassis.audit import events as audit
 from chassis.errors import (
     BadInput,
     Conflict,
@@ -22,9 +23,9 @@ from chassis.errors import (
     NotFound,
     Throttled,
 )
+from chassis.facts.outbox import record
 from chassis.idempotency import run_idempotent
-from chassis.outbox import record
-from chassis.policy.guard import Permissions, Scope
+from chassis.policy.scope import Permissions, Scope
 from customers.core.domain import facts
 from customers.core.domain.ids import new_id
 from customers.exports.domain import customer_export as domain
@@ -147,7 +148,7 @@ def _request(
         {
             "id": id,
             "actor_id": actor.user_id,
-            "department_id": permissions.stand.department,
+            "department_id": permissions.principal.department,
             "locale": actor.locale,
             "format": wish.format,
             "columns": [column.name for column in found.columns],

@@ -16,11 +16,12 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from chassis import audit, telemetry
+from chassis import telemetry
 from chassis.actor import Actor
+from chassis.audit import events as audit
 from chassis.errors import Conflict, Denied, Gone, LimitExceeded
-from chassis.policy.guard import Permissions, Scope
-from chassis.policy.row_scopes import Stand
+from chassis.policy.row_scopes import Principal
+from chassis.policy.scope import Permissions, Scope
 from customers.exports.commands.decision import OBJECT, scopes, search_of, seen, tell_status
 from customers.exports.commands.lines import Lines, sheet
 from customers.exports.domain import customer_export as domain
@@ -250,17 +251,29 @@ def standing(permissions: Permissions, columns: Sequence[Column]) -> str:
         said.append(
             [
                 *key,
-                sorted(["+".join(sorted(g.rows)), g.redaction, *_place(g.stand)] for g in grants),
+                sorted(
+                    ["+".join(sorted(g.rows)), g.redaction, *_place(g.principal)] for g in grants
+                ),
             ]
         )
     return hashlib.sha256(orjson.dumps(said)).hexdigest()
 
 
-def _place(stand: Stand) -> list[str]:
+def _place(principal: Principal) -> list[str]:
     """Where somebody stands: their own place, or that of somebody whose work they do."""
-    near = (stand.departments, stand.projects, stand.emergencies, stand.only or frozenset())
-    alone = str(stand.only is None)
-    return [str(stand.user_id), str(stand.department), alone, *(_listed(ids) for ids in near)]
+    near = (
+        principal.departments,
+        principal.projects,
+        principal.emergencies,
+        principal.only or frozenset(),
+    )
+    alone = str(principal.only is None)
+    return [
+        str(principal.user_id),
+        str(principal.department),
+        alone,
+        *(_listed(ids) for ids in near),
+    ]
 
 
 def _listed(ids: frozenset[UUID]) -> str:

@@ -27,7 +27,8 @@ from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
 from chassis.db import among
-from chassis.policy.guard import RowAccess, RowColumns, Scope
+from chassis.policy.row_scopes import RowAccess, RowColumns
+from chassis.policy.scope import Scope
 from customers.core.store.metadata import metadata
 
 _COLUMNS = (

@@ -15,7 +15,7 @@ from chassis.api.rights import right
 from chassis.errors import BadInput, NotFound
 from chassis.explanation.api import AccessExplanation, asked, one_page, person_after
 from chassis.explanation.decisions import Explanation, Question, explain, holders
-from chassis.policy.guard import RowAccess
+from chassis.policy.row_scopes import RowAccess
 from customers.core.api.arguments import CustomerId
 from customers.core.api.ids import uuid
 from customers.core.api.stubs import User

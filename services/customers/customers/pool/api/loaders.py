@@ -13,8 +13,8 @@ from strawberry.dataloader import DataLoader
 from chassis.api.context import Context
 from chassis.api.paging import Order, Page, Window, decode, encode
 from chassis.api.visibility import Visibility
-from chassis.policy.guard import RowAccess
 from chassis.policy.masks import fingerprints
+from chassis.policy.row_scopes import RowAccess
 from customers.pool.api.protected import Redactor
 from customers.pool.domain.fields import EMAIL_COORDINATE, MOBILE_COORDINATE
 from customers.pool.domain.golden import Election, elect

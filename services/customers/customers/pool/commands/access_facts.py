@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from chassis.outbox import record
+from chassis.facts.outbox import record
 from customers.core.domain import facts
 from customers.pool.store import customer as store
 

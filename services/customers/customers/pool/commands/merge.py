@@ -21,8 +21,10 @@ from sqlalchemy.orm import Session
 from chassis import telemetry
 from chassis.actor import Actor
 from chassis.errors import BadInput, Conflict, Denied, HuichiError, NotFound
-from chassis.outbox import record
-from chassis.policy.guard import Guard, RowAccess, Scope
+from chassis.facts.outbox import record
+from chassis.policy.guard import Guard
+from chassis.policy.row_scopes import RowAccess
+from chassis.policy.scope import Scope
 from customers.core.domain import facts
 from customers.core.domain.ids import new_id
 from customers.pool.commands.audit_trail import record_audit, row_scope

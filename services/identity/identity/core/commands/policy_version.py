@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
-from chassis.outbox import record
+from chassis.audit import events as audit
+from chassis.facts.outbox import record
 from identity.core.domain import facts
 from identity.core.domain.version import refuse_stale
 from identity.core.store import policy as store

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chassis.fact import FactType
+from chassis.facts.types import FactType
 
 POLICY_CHANGED = FactType(
     "identity.policy.changed",

@@ -9,10 +9,10 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import events as audit
 from chassis.errors import Conflict, Denied, NotFound
-from chassis.outbox import record
-from chassis.policy.guard import Scope
+from chassis.facts.outbox import record
+from chassis.policy.scope import Scope
 from identity.core.domain import facts, text
 from identity.core.domain.ids import AccessAlertId
 from identity.core.domain.version import refuse_stale

@@ -15,11 +15,11 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import events as audit
 from chassis.errors import BadInput
-from chassis.fact import FactType
-from chassis.outbox import record
-from chassis.policy.guard import Scope
+from chassis.facts.outbox import record
+from chassis.facts.types import FactType
+from chassis.policy.scope import Scope
 from identity.core.commands import policy_version
 from identity.core.domain import facts
 from identity.core.domain.ids import DepartmentId, UserId

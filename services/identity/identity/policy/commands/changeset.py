@@ -15,12 +15,12 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import events as audit
 from chassis.errors import BadInput, Conflict, Denied, HuichiError, NotFound
+from chassis.facts.outbox import record
 from chassis.idempotency import run_idempotent
-from chassis.outbox import record
-from chassis.policy.guard import Scope
 from chassis.policy.rules import Rule
+from chassis.policy.scope import Scope
 from identity.core.commands import policy_version
 from identity.core.domain import facts
 from identity.core.domain.ids import ChangesetId, RuleId, UserId

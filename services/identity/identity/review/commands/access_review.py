@@ -14,13 +14,14 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from chassis import audit
 from chassis.actor import Actor
+from chassis.audit import events as audit
 from chassis.errors import BadInput, Conflict, Denied, LimitExceeded, NotFound
+from chassis.facts.outbox import record
 from chassis.idempotency import run_idempotent
-from chassis.outbox import record
-from chassis.policy.guard import Scope, compile_rules
+from chassis.policy.compiling import compile_rules
 from chassis.policy.rules import Member, Snapshot, subtree
+from chassis.policy.scope import Scope
 from identity.core.domain import facts
 from identity.core.domain.ids import AccessReviewId, AccessReviewItemId, DepartmentId, UserId
 from identity.core.domain.text import optional, required

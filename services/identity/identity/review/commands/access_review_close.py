@@ -11,10 +11,10 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import events as audit
 from chassis.errors import Conflict, Denied
-from chassis.outbox import record
-from chassis.policy.guard import Scope
+from chassis.facts.outbox import record
+from chassis.policy.scope import Scope
 from identity.core.commands import policy_version
 from identity.core.domain import facts
 from identity.core.domain.ids import AccessReviewId, ChangesetId, RuleId, UserId

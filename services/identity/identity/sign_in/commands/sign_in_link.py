@@ -17,10 +17,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
 from chassis.actor import Actor
+from chassis.audit import events as audit
 from chassis.errors import BadInput, Conflict, Denied, NotFound, Unauthenticated
-from chassis.policy.guard import compile_rules
+from chassis.policy.compiling import compile_rules
 from chassis.policy.rules import subjects
 from identity.core.commands import policy_version
 from identity.core.domain.ids import ProviderId, SignInLinkId, UserId

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
-from chassis.outbox import record
+from chassis.audit import events as audit
+from chassis.facts.outbox import record
 from identity.core.commands import policy_version
 from identity.core.domain import facts
 from identity.people.store import user as users

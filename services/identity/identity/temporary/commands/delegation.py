@@ -8,11 +8,12 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from chassis.audit import Entry
+from chassis.audit.events import Entry
 from chassis.errors import Conflict, Denied, NotFound
+from chassis.facts.outbox import record
 from chassis.idempotency import run_idempotent
-from chassis.outbox import record
-from chassis.policy.guard import RowAccess, Scope
+from chassis.policy.row_scopes import RowAccess
+from chassis.policy.scope import Scope
 from identity.core.commands import policy_version
 from identity.core.domain import facts
 from identity.core.domain.ids import DelegationId, UserId

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from strawberry.dataloader import DataLoader
 
 from chassis.api.context import Context
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from chassis.fact import FactType
+from chassis.facts.types import FactType
 
 FACTS: tuple[FactType, ...] = ()

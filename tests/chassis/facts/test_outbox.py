@@ -12,14 +12,15 @@ import redis.asyncio as redis
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from chassis import outbox
 from chassis.db import Database
 from chassis.errors import Conflict
-from chassis.fact import Fact
+from chassis.facts import outbox
+from chassis.facts.outbox import record
+from chassis.facts.relay import Relay
+from chassis.facts.stream import Consumer, Received
+from chassis.facts.types import Fact
 from chassis.idempotency import run_idempotent
 from chassis.migrate import chassis_tables
-from chassis.outbox import Relay, record
-from chassis.stream import Consumer, Received
 
 ACTOR = UUID(int=9)
 
@@ -132,7 +133,7 @@ async def test_ships_within_a_moment_of_the_commit(house: House) -> None:
 async def test_facts_wait_while_a_reader_is_far_behind(house: House) -> None:
     await house.consumer()._join_groups()
     relay = house.relay()
-    relay.crowded_at = 3
+    relay.backlog_limit = 3
     for n in range(3):
         await house.here.write(record, a_fact(f"{n}"))
     assert await relay.ship() == 3
@@ -149,13 +150,13 @@ async def test_facts_wait_while_a_reader_is_far_behind(house: House) -> None:
 
 async def test_ships_again_what_an_emptied_store_lost(house: House) -> None:
     relay = house.relay()
-    await relay.notice_loss()
+    await relay.ship_lost()
     await house.here.write(record, a_fact("lost"))
     await relay.ship()
     await house.store.flushdb()
 
-    assert await relay.notice_loss() == 1
-    assert await relay.notice_loss() == 0
+    assert await relay.ship_lost() == 1
+    assert await relay.ship_lost() == 0
     await relay.ship()
 
     consumer = house.consumer()
@@ -179,14 +180,14 @@ async def test_ships_the_last_minutes_again_after_a_restart_of_the_store(house: 
     )
     await house.store.set("facts:mark:sender", "another process")
 
-    assert await relay.notice_loss() == 1
+    assert await relay.ship_lost() == 1
 
 
 async def test_sets_a_poison_fact_aside_and_goes_on(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chassis.stream.ABANDONED_MS", 0)
-    monkeypatch.setattr("chassis.stream.POISON_AFTER", 2)
+    monkeypatch.setattr("chassis.facts.stream.ABANDONED_MS", 0)
+    monkeypatch.setattr("chassis.facts.stream.POISON_AFTER", 2)
     await house.here.write(record, a_fact("poison"))
     await house.here.write(record, a_fact("good"))
     await house.relay().ship()
@@ -205,7 +206,7 @@ async def test_sets_a_poison_fact_aside_and_goes_on(
 async def test_takes_over_what_a_dead_process_left(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chassis.stream.ABANDONED_MS", 0)
+    monkeypatch.setattr("chassis.facts.stream.ABANDONED_MS", 0)
     await house.here.write(record, a_fact("left"))
     await house.relay().ship()
     await house.consumer()._join_groups()

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
+from chassis.audit.right_usage import RightUsage
 from chassis.db import Database
-from chassis.right_usage import RightUsage
 
 ADA = UUID(int=1)
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from chassis.audit import Circumstances, Entry, Event, event, under
-from chassis.audit_writer import BATCH, AuditWriter
+from chassis.audit.events import Circumstances, Entry, Event, event, under
+from chassis.audit.writer import BATCH, AuditWriter
 from chassis.errors import Internal, Unavailable
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from chassis.actor_context import LEEWAY_SECONDS, SECONDS, Contexts, sign
+from chassis.authentication.actor_context import LEEWAY_SECONDS, SECONDS, Contexts, sign
 from chassis.errors import Denied
 from gateway.execution.http.signing import Signer
 

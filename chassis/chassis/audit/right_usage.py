@@ -18,8 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from chassis.db import Database
-from chassis.fact import RIGHTS_USED
-from chassis.outbox import record
+from chassis.facts.outbox import record
+from chassis.facts.types import RIGHTS_USED
 
 log = logging.getLogger("huichi.chassis.usage")
 

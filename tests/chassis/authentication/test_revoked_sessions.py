@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 from redis.asyncio import Redis
 
-from chassis import revoked_sessions
-from chassis.revoked_sessions import RevokedSessions
+from chassis.authentication import revoked_sessions
+from chassis.authentication.revoked_sessions import RevokedSessions
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from sqlalchemy.orm import Session
 from chassis import telemetry
 from chassis.background import keeps_running
 from chassis.db import Database
-from chassis.outbox import stream_of
+from chassis.facts.outbox import stream_of
 
 log = logging.getLogger("huichi.chassis.stream")
 

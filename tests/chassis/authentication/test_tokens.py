@@ -11,7 +11,8 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet, KeySetSerialization, OctKey, OKPKey
 
-from chassis.actor import ALGORITHMS, Actor, Verifier
+from chassis.actor import Actor
+from chassis.authentication.tokens import ALGORITHMS, Verifier
 from chassis.errors import Unauthenticated, Unavailable
 
 ME, SESSION = UUID(int=1), UUID(int=2)

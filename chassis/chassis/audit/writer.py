@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from chassis.audit import Event, record_all
+from chassis.audit.events import Event, record_all
 from chassis.db import Database
 from chassis.errors import HuichiError, Unavailable, internal
 

@@ -19,8 +19,8 @@ from sqlalchemy.orm import Session
 
 from chassis import telemetry
 from chassis.actor import Actor
-from chassis.fact import AUDIT_RECORDED
-from chassis.outbox import record as record_fact
+from chassis.facts.outbox import record as record_fact
+from chassis.facts.types import AUDIT_RECORDED
 
 Event = dict[str, Any]
 
