@@ -40,7 +40,7 @@ from customers.pool.commands.audit_trail import record_audit
 from customers.pool.commands.locked_customer import (
     active_department,
 )
-from customers.pool.commands.match import kinds_in_clear, refuse_curiosity
+from customers.pool.commands.match import kinds_in_clear, refuse_too_many_checks
 from customers.pool.domain.fields import KINDS, text as text_rule
 from customers.pool.domain.match import FIELD_OF, KeyKind
 from customers.pool.domain.outcome import Outcome, Rejected
@@ -248,7 +248,7 @@ def preview(
         any(wrong.problem.code == Denied.code for wrong in result.wrong) for result in results
     )
     if elsewhere:
-        refuse_curiosity(session, scope, elsewhere, a_day)
+        refuse_too_many_checks(session, scope, elsewhere, a_day)
     return results
 
 
