@@ -6,7 +6,8 @@ import strawberry
 from strawberry.federation import Schema
 
 from chassis.api.schema import build
-from customers.exports.api.customer_export import CustomerExportMutation, CustomerExportQuery
+from customers.exports.api.customer_export_mutation import CustomerExportMutation
+from customers.exports.api.customer_export_query import CustomerExportQuery
 from customers.exports.api.leak import LeakMutation
 from customers.handover.api import OffBoarding
 from customers.imports.api.import_job import ImportMutation, ImportQuery
