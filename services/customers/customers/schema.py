@@ -10,7 +10,7 @@ from customers.exports.api.customer_export_mutation import CustomerExportMutatio
 from customers.exports.api.customer_export_query import CustomerExportQuery
 from customers.exports.api.leak import LeakMutation
 from customers.handover.api import OffBoarding
-from customers.imports.api.import_job import ImportMutation, ImportQuery
+from customers.imports.api.import_mutation import ImportMutation, ImportQuery
 from customers.policy_preview.api import Changeset
 from customers.pool.api.absorb import AbsorbMutation
 from customers.pool.api.access import AccessQuery
