@@ -6,10 +6,11 @@ import strawberry
 from strawberry.federation import Schema
 
 from chassis.api.schema import build
-from customers.exports.api.customer_export import CustomerExportMutation, CustomerExportQuery
+from customers.exports.api.customer_export_mutation import CustomerExportMutation
+from customers.exports.api.customer_export_query import CustomerExportQuery
 from customers.exports.api.leak import LeakMutation
 from customers.handover.api import OffBoarding
-from customers.imports.api.import_job import ImportMutation, ImportQuery
+from customers.imports.api.import_mutation import ImportMutation, ImportQuery
 from customers.policy_preview.api import Changeset
 from customers.pool.api.absorb import AbsorbMutation
 from customers.pool.api.access import AccessQuery
