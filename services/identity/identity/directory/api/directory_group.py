@@ -66,7 +66,7 @@ class DirectoryGroupQuery:
         self, info: IdentityInfo, first: First = DEFAULT_FIRST, after: After = None
     ) -> Connection[DirectoryGroup]:
         ctx = info.context
-        found = await ctx.read(store.listed, ctx.scope("DirectoryGroup"), Window(first, after))
+        found = await ctx.read(store.list_groups, ctx.scope("DirectoryGroup"), Window(first, after))
         return connect(found, DirectoryGroup.of)  # type: ignore[no-any-return]  # the one asked for
 
 
@@ -90,5 +90,5 @@ class DirectoryGroupMutation:
         ctx, scope = info.context, info.context.scope("DirectoryGroup", "update")
         group = DirectoryGroupId(uuid(id, "id"))
         await ctx.write(commands.tie_roles, scope, group, tuple(roles), expected_version)
-        found = await ctx.read(store.group, scope, group)
+        found = await ctx.read(store.by_id, scope, group)
         return DirectoryGroupPayload(group=DirectoryGroup.of(found) if found else None)

@@ -14,7 +14,7 @@ from identity.core.domain.ids import DepartmentId, DirectoryGroupId, UserId
 from identity.core.domain.seal import Seal
 from identity.core.domain.version import refuse_stale
 from identity.directory.domain import directory as domain
-from identity.directory.domain.directory import Group, Member, Person, Unchanged
+from identity.directory.domain.directory import GroupRequest, Member, PersonRequest, Unchanged
 from identity.directory.store import api_client as api_clients, directory as store
 from identity.directory.store.directory import GroupRow
 from identity.people.commands.user import held
@@ -28,7 +28,7 @@ from identity.sign_in.domain.session import Ending
 from identity.sign_in.store import session as sessions
 
 
-def add_person(session: Session, scope: Scope, seal: Seal, wanted: Person) -> UserId:
+def add_person(session: Session, scope: Scope, seal: Seal, wanted: PersonRequest) -> UserId:
     """Somebody new works here. They get a department if the directory names one of ours."""
     username = user_domain.username(wanted.username, field="userName")
     shown = user_domain.display_name(wanted.display_name or username)
@@ -52,7 +52,7 @@ def add_person(session: Session, scope: Scope, seal: Seal, wanted: Person) -> Us
     )
     if wanted.active is False:
         users.change(session, id, status=Status.SUSPENDED.value)
-    store.keep(session, seal, id, wanted.external_id, wanted.document)
+    store.set_document(session, seal, id, wanted.external_id, wanted.document)
     changes = {
         "department": [None, str(place) if place else None],
         "status": [None, "suspended" if wanted.active is False else "active"],
@@ -62,7 +62,12 @@ def add_person(session: Session, scope: Scope, seal: Seal, wanted: Person) -> Us
 
 
 def replace_person(
-    session: Session, scope: Scope, seal: Seal, id: UserId, wanted: Person, expected: int | None
+    session: Session,
+    scope: Scope,
+    seal: Seal,
+    id: UserId,
+    wanted: PersonRequest,
+    expected: int | None,
 ) -> UserId:
     """Make a person what the directory says they are now."""
     policy.hold(session)
@@ -93,7 +98,7 @@ def replace_person(
         sessions.end_all(session, id, Ending.PASSWORD_CHANGED)
         changes["password"] = ["***", "***"]
     users.change(session, id, **values)
-    store.keep(session, seal, id, wanted.external_id, wanted.document)
+    store.set_document(session, seal, id, wanted.external_id, wanted.document)
     if values.get("status") == Status.SUSPENDED.value:
         sessions.end_all(session, id, Ending.SUSPENDED)
     if values.keys() & {"status", "password_hash"}:
@@ -132,36 +137,36 @@ def remove_person(session: Session, scope: Scope, id: UserId, expected: int | No
     )
     sessions.end_all(session, id, Ending.SUSPENDED)
     api_clients.revoke_all(session, id)
-    store.forget(session, id)
+    store.delete_document(session, id)
     policy.keep_a_way_back(session, scope.actor, field="id")
     _tell(session, scope, id, "deprovision", {"status": [present.status.value, "suspended"]})
     return id
 
 
-def add_group(session: Session, scope: Scope, wanted: Group) -> DirectoryGroupId:
+def add_group(session: Session, scope: Scope, wanted: GroupRequest) -> DirectoryGroupId:
     """The directory has a new group. It confers nothing until somebody here ties roles to it."""
-    name = domain.group_name(wanted.display_name)
+    name = domain.check_group_name(wanted.display_name)
     policy.hold(session)
     _refuse_second(session, name, None)
     _refuse_unknown(session, wanted.members)
-    id = store.add_group(session, name, wanted.external_id)
+    id = store.add(session, name, wanted.external_id)
     store.set_members(session, id, wanted.members)
     _tell_group(session, scope, id, "create", {"members": [None, str(len(wanted.members))]})
     return id
 
 
 def replace_group(
-    session: Session, scope: Scope, id: DirectoryGroupId, wanted: Group, expected: int | None
+    session: Session, scope: Scope, id: DirectoryGroupId, wanted: GroupRequest, expected: int | None
 ) -> DirectoryGroupId:
     """Make a group what the directory says it is now."""
     policy.hold(session)
     present = _held_group(session, scope, id, expected)
-    name = domain.group_name(wanted.display_name)
+    name = domain.check_group_name(wanted.display_name)
     _refuse_second(session, name, id)
     _refuse_unknown(session, wanted.members)
     before = {one.user for one in store.members(session, [id])[id]}
     after = {one.user for one in wanted.members}
-    store.change_group(session, id, display_name=name, external_id=wanted.external_id)
+    store.change(session, id, display_name=name, external_id=wanted.external_id)
     store.set_members(session, id, wanted.members)
     if present.roles and before - after:
         policy.keep_a_way_back(session, scope.actor, field="members")
@@ -221,8 +226,8 @@ def tie_roles(
     role_domain.refuse_unknown(asked, list(known), field="roles")
     if set(asked) == set(present.roles):
         return id
-    store.tie(session, id, asked, known)
-    store.change_group(session, id)
+    store.set_roles(session, id, asked, known)
+    store.change(session, id)
     policy.keep_a_way_back(session, scope.actor, field="roles")
     changes = {"roles": [", ".join(present.roles), ", ".join(sorted(set(asked)))]}
     _tell_group(session, scope, id, "tie", changes)
@@ -232,7 +237,7 @@ def tie_roles(
 def _held_group(
     session: Session, scope: Scope, id: DirectoryGroupId, expected: int | None
 ) -> GroupRow:
-    found = store.locked_group(session, scope, id)
+    found = store.lock(session, scope, id)
     if found is None:
         raise NotFound(f"No group {id} exists.", f"未找到用户组 {id}。", field="id")
     refuse_stale(found.version, expected)
@@ -241,14 +246,14 @@ def _held_group(
 
 def _place(session: Session, scope: Scope, said: str | None) -> DepartmentId | None:
     """The department that is meant, if the one who provisions may put people there."""
-    found = domain.place(said, store.departments(session)) if said else None
+    found = domain.match_department(said, store.department_paths(session)) if said else None
     if found is None or scope.everything or scope.sees(RowAccess(None, found)):
         return found
     return None
 
 
 def _refuse_gone(session: Session, id: UserId) -> None:
-    if not store.known_people(session, [id]):
+    if not store.existing_people(session, [id]):
         raise NotFound(f"No person {id} exists.", f"未找到人员 {id}。", field="id")
 
 
@@ -262,7 +267,7 @@ def _refuse_taken(session: Session, username: str) -> None:
 
 
 def _refuse_second(session: Session, name: str, id: DirectoryGroupId | None) -> None:
-    if store.group_named(session, name) not in (None, id):
+    if store.id_by_name(session, name) not in (None, id):
         raise Conflict(
             "There is a group of this name already; find it with a filter on displayName.",
             "该用户组名已被使用，请用 displayName 过滤查找。",
@@ -272,7 +277,7 @@ def _refuse_second(session: Session, name: str, id: DirectoryGroupId | None) -> 
 
 def _refuse_unknown(session: Session, members: tuple[Member, ...]) -> None:
     wanted = {one.user for one in members}
-    if unknown := sorted(map(str, wanted - store.known_people(session, wanted))):
+    if unknown := sorted(map(str, wanted - store.existing_people(session, wanted))):
         raise BadInput(
             f"members names {len(unknown)} who are no people here, the first is {unknown[0]}.",
             f"members 中有 {len(unknown)} 个不是本系统的人员，例如 {unknown[0]}。",

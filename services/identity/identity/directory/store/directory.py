@@ -19,8 +19,6 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
-    any_,
-    bindparam,
     delete,
     func,
     insert,
@@ -31,6 +29,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, insert as 
 from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
+from chassis.db import among
 from chassis.policy.guard import RowColumns, Scope
 from identity.core.domain.ids import DepartmentId, DirectoryGroupId, RoleId, UserId
 from identity.core.domain.seal import Seal
@@ -128,7 +127,7 @@ _SIZE = (
 )
 
 
-def _people(scope: Scope) -> Select[Any]:
+def _select_people(scope: Scope) -> Select[Any]:
     return (
         select(
             user.c.id,
@@ -152,54 +151,56 @@ def _people(scope: Scope) -> Select[Any]:
     )
 
 
-def person(session: Session, scope: Scope, seal: Seal, id: UserId) -> PersonRow | None:
+def person_by_id(session: Session, scope: Scope, seal: Seal, id: UserId) -> PersonRow | None:
     """One person who did not leave."""
-    found = session.execute(_people(scope).where(user.c.id == id)).one_or_none()
-    return _person(found, seal) if found else None
+    record = session.execute(_select_people(scope).where(user.c.id == id)).one_or_none()
+    return _person_row(record, seal) if record else None
 
 
-def people(
+def find_people(
     session: Session,
     scope: Scope,
     seal: Seal,
-    where: Mapping[str, str],
+    equal_columns: Mapping[str, str],
     skip: int,
-    most: int | None,
+    limit: int | None,
 ) -> tuple[list[PersonRow], int]:
     """People in the order they came, from the one after `skip` on; and how many there are."""
     columns = {"username": user.c.username, "external_id": directory_user.c.external_id}
-    statement = _people(scope).where(*(columns[name] == text for name, text in where.items()))
+    statement = _select_people(scope).where(
+        *(columns[name] == text for name, text in equal_columns.items())
+    )
     return [
-        _person(one, seal)
-        for one in session.execute(
-            statement.order_by(user.c.created_at, user.c.id).offset(skip).limit(most)
+        _person_row(record, seal)
+        for record in session.execute(
+            statement.order_by(user.c.created_at, user.c.id).offset(skip).limit(limit)
         )
-    ], _count(session, statement)
+    ], _count_rows(session, statement)
 
 
-def _person(found: Row[Any], seal: Seal) -> PersonRow:
+def _person_row(record: Row[Any], seal: Seal) -> PersonRow:
     return PersonRow(
-        id=UserId(found.id),
-        username=found.username,
-        display_name=found.display_name,
-        status=Status(found.status),
-        department=DepartmentId(found.department_id) if found.department_id else None,
-        has_password=found.has_password,
-        version=found.version,
-        created_at=found.created_at,
-        updated_at=found.updated_at,
-        external_id=found.external_id,
-        document=seal.open(found.sealed, _sealed_as(found.id)) if found.sealed else None,
+        id=UserId(record.id),
+        username=record.username,
+        display_name=record.display_name,
+        status=Status(record.status),
+        department=DepartmentId(record.department_id) if record.department_id else None,
+        has_password=record.has_password,
+        version=record.version,
+        created_at=record.created_at,
+        updated_at=record.updated_at,
+        external_id=record.external_id,
+        document=seal.open(record.sealed, _seal_name(record.id)) if record.sealed else None,
     )
 
 
-def keep(
+def set_document(
     session: Session, seal: Seal, id: UserId, external_id: str | None, document: bytes
 ) -> None:
     """Keep what the directory said of somebody, encrypted: it may hold addresses and numbers."""
     values = {
         "external_id": external_id,
-        "sealed": seal.close(document, _sealed_as(id)),
+        "sealed": seal.close(document, _seal_name(id)),
         "seal": seal.name,
         "deleted_at": None,
     }
@@ -210,56 +211,58 @@ def keep(
     )
 
 
-def forget(session: Session, id: UserId) -> None:
+def delete_document(session: Session, id: UserId) -> None:
     """Delete what the directory said of somebody who left, and take them out of all groups."""
-    gone = {"external_id": None, "sealed": None, "seal": None, "deleted_at": func.now()}
+    cleared = {"external_id": None, "sealed": None, "seal": None, "deleted_at": func.now()}
     session.execute(
         upsert(directory_user)
-        .values(user_id=id, **gone)
-        .on_conflict_do_update(index_elements=["user_id"], set_=gone)
+        .values(user_id=id, **cleared)
+        .on_conflict_do_update(index_elements=["user_id"], set_=cleared)
     )
     leave_groups(session, id)
 
 
 def leave_groups(session: Session, id: UserId) -> None:
     """Take somebody out of all groups, until the directory says otherwise."""
-    left = session.execute(
+    group_ids = session.execute(
         delete(directory_member)
         .where(directory_member.c.user_id == id)
         .returning(directory_member.c.group_id)
     )
-    _touch(session, list(left.scalars()))
+    _raise_versions(session, list(group_ids.scalars()))
 
 
-def departments(session: Session) -> dict[DepartmentId, tuple[str, ...]]:
+def department_paths(session: Session) -> dict[DepartmentId, tuple[str, ...]]:
     """Every department with the names on the way down to it."""
-    found = session.execute(select(department.c.id, department.c.name, department.c.parent_id))
-    known = {one.id: (one.name, one.parent_id) for one in found}
+    records = session.execute(select(department.c.id, department.c.name, department.c.parent_id))
+    names_and_parents = {record.id: (record.name, record.parent_id) for record in records}
 
     def path(id: UUID) -> tuple[str, ...]:
-        name, parent = known[id]
-        return (*path(parent), name) if parent in known else (name,)
+        name, parent = names_and_parents[id]
+        return (*path(parent), name) if parent in names_and_parents else (name,)
 
-    return {DepartmentId(id): path(id) for id in known}
+    return {DepartmentId(id): path(id) for id in names_and_parents}
 
 
-def group(session: Session, scope: Scope, id: DirectoryGroupId) -> GroupRow | None:
+def by_id(session: Session, scope: Scope, id: DirectoryGroupId) -> GroupRow | None:
     """One group."""
     assert scope.object == "DirectoryGroup"
-    found = session.execute(_groups().where(directory_group.c.id == id)).one_or_none()
-    return _group(found) if found else None
+    record = session.execute(_select_groups().where(directory_group.c.id == id)).one_or_none()
+    return _group_row(record) if record else None
 
 
-def locked_group(session: Session, scope: Scope, id: DirectoryGroupId) -> GroupRow | None:
+def lock(session: Session, scope: Scope, id: DirectoryGroupId) -> GroupRow | None:
     """One group, held until the transaction ends."""
     assert scope.object == "DirectoryGroup"
-    statement = _groups().where(directory_group.c.id == id).with_for_update(of=directory_group)
-    found = session.execute(statement).one_or_none()
-    return _group(found) if found else None
+    statement = (
+        _select_groups().where(directory_group.c.id == id).with_for_update(of=directory_group)
+    )
+    record = session.execute(statement).one_or_none()
+    return _group_row(record) if record else None
 
 
-def groups(
-    session: Session, scope: Scope, where: Mapping[str, str], skip: int, most: int | None
+def find_groups(
+    session: Session, scope: Scope, equal_columns: Mapping[str, str], skip: int, limit: int | None
 ) -> tuple[list[GroupRow], int]:
     """Groups in the order they came, from the one after `skip` on; and how many there are."""
     assert scope.object == "DirectoryGroup"
@@ -267,51 +270,53 @@ def groups(
         "display_name": func.lower(directory_group.c.display_name),
         "external_id": directory_group.c.external_id,
     }
-    statement = _groups().where(*(columns[name] == text for name, text in where.items()))
-    found = session.execute(
+    statement = _select_groups().where(
+        *(columns[name] == text for name, text in equal_columns.items())
+    )
+    records = session.execute(
         statement.order_by(directory_group.c.created_at, directory_group.c.id)
         .offset(skip)
-        .limit(most)
+        .limit(limit)
     )
-    return [_group(one) for one in found], _count(session, statement)
+    return [_group_row(record) for record in records], _count_rows(session, statement)
 
 
-def listed(session: Session, scope: Scope, window: Window) -> Page[GroupRow]:
+def list_groups(session: Session, scope: Scope, window: Window) -> Page[GroupRow]:
     """A page of groups by name."""
     assert scope.object == "DirectoryGroup"
     order = [(directory_group.c.display_name, "asc"), (directory_group.c.id, "asc")]
-    found = page(session, _groups(), order=order, window=window)  # type: ignore[arg-type]
-    return found.map(_group)
+    page_of_records = page(session, _select_groups(), order=order, window=window)  # type: ignore[arg-type]
+    return page_of_records.map(_group_row)
 
 
-def group_named(session: Session, name: str) -> DirectoryGroupId | None:
+def id_by_name(session: Session, name: str) -> DirectoryGroupId | None:
     """The group of this name, in any case."""
-    found = session.execute(
+    group_id = session.execute(
         select(directory_group.c.id).where(
             func.lower(directory_group.c.display_name) == func.lower(name)
         )
     ).scalar_one_or_none()
-    return DirectoryGroupId(found) if found else None
+    return DirectoryGroupId(group_id) if group_id else None
 
 
-def _groups() -> Select[Any]:
+def _select_groups() -> Select[Any]:
     return select(directory_group, _ROLES, _SIZE)
 
 
-def _group(found: Row[Any]) -> GroupRow:
+def _group_row(record: Row[Any]) -> GroupRow:
     return GroupRow(
-        id=DirectoryGroupId(found.id),
-        display_name=found.display_name,
-        external_id=found.external_id,
-        roles=tuple(found.roles or ()),
-        size=found.size,
-        version=found.version,
-        created_at=found.created_at,
-        updated_at=found.updated_at,
+        id=DirectoryGroupId(record.id),
+        display_name=record.display_name,
+        external_id=record.external_id,
+        roles=tuple(record.roles or ()),
+        size=record.size,
+        version=record.version,
+        created_at=record.created_at,
+        updated_at=record.updated_at,
     )
 
 
-def add_group(session: Session, display_name: str, external_id: str | None) -> DirectoryGroupId:
+def add(session: Session, display_name: str, external_id: str | None) -> DirectoryGroupId:
     """Write a new group down."""
     id: UUID = session.execute(
         insert(directory_group)
@@ -321,11 +326,11 @@ def add_group(session: Session, display_name: str, external_id: str | None) -> D
     return DirectoryGroupId(id)
 
 
-def change_group(session: Session, id: DirectoryGroupId, **values: object) -> None:
+def change(session: Session, id: DirectoryGroupId, **values: object) -> None:
     """Set these columns of one group."""
-    counted = {"version": directory_group.c.version + 1, "updated_at": func.now()}
+    versioned = {"version": directory_group.c.version + 1, "updated_at": func.now()}
     session.execute(
-        update(directory_group).where(directory_group.c.id == id).values(values | counted)
+        update(directory_group).where(directory_group.c.id == id).values(values | versioned)
     )
 
 
@@ -338,14 +343,16 @@ def members(
     session: Session, ids: Sequence[DirectoryGroupId]
 ) -> dict[DirectoryGroupId, list[Member]]:
     """Who is in each of these groups."""
-    found = session.execute(
+    records = session.execute(
         select(directory_member)
-        .where(directory_member.c.group_id == _any(ids))
+        .where(among(directory_member.c.group_id, ids))
         .order_by(directory_member.c.user_id)
     )
     by_group: dict[DirectoryGroupId, list[Member]] = {id: [] for id in ids}
-    for one in found:
-        by_group[DirectoryGroupId(one.group_id)].append(Member(UserId(one.user_id), one.display))
+    for record in records:
+        by_group[DirectoryGroupId(record.group_id)].append(
+            Member(UserId(record.user_id), record.display)
+        )
     return by_group
 
 
@@ -353,65 +360,63 @@ def memberships(
     session: Session, ids: Sequence[UserId]
 ) -> dict[UserId, list[tuple[DirectoryGroupId, str]]]:
     """The groups of each of these people, with their names."""
-    found = session.execute(
+    records = session.execute(
         select(directory_member.c.user_id, directory_group.c.id, directory_group.c.display_name)
         .join(directory_group, directory_group.c.id == directory_member.c.group_id)
-        .where(directory_member.c.user_id == _any(ids))
+        .where(among(directory_member.c.user_id, ids))
         .order_by(directory_group.c.display_name)
     )
     by_user: dict[UserId, list[tuple[DirectoryGroupId, str]]] = {id: [] for id in ids}
-    for one in found:
-        by_user[UserId(one.user_id)].append((DirectoryGroupId(one.id), one.display_name))
+    for record in records:
+        by_user[UserId(record.user_id)].append((DirectoryGroupId(record.id), record.display_name))
     return by_user
 
 
-def known_people(session: Session, ids: Iterable[UserId]) -> frozenset[UserId]:
+def existing_people(session: Session, ids: Iterable[UserId]) -> frozenset[UserId]:
     """Those of these who are people and did not leave."""
-    found = session.execute(
+    user_ids = session.execute(
         select(user.c.id)
         .join(directory_user, directory_user.c.user_id == user.c.id, isouter=True)
         .where(
-            user.c.id == _any(list(ids)),
+            among(user.c.id, ids),
             user.c.kind == Kind.PERSON.value,
             directory_user.c.deleted_at.is_(None),
         )
     )
-    return frozenset(UserId(id) for id in found.scalars())
+    return frozenset(UserId(id) for id in user_ids.scalars())
 
 
-def set_members(session: Session, id: DirectoryGroupId, wanted: Iterable[Member]) -> None:
+def set_members(session: Session, id: DirectoryGroupId, members: Iterable[Member]) -> None:
     """Let exactly these be in a group."""
     session.execute(delete(directory_member).where(directory_member.c.group_id == id))
-    rows = [{"group_id": id, "user_id": one.user, "display": one.display} for one in wanted]
+    rows = [
+        {"group_id": id, "user_id": member.user, "display": member.display} for member in members
+    ]
     if rows:
         session.execute(insert(directory_member), rows)
 
 
-def tie(
-    session: Session, id: DirectoryGroupId, names: Iterable[str], known: Mapping[str, RoleId]
+def set_roles(
+    session: Session, id: DirectoryGroupId, names: Iterable[str], role_ids: Mapping[str, RoleId]
 ) -> None:
     """Let a group confer exactly these roles."""
     session.execute(delete(directory_group_role).where(directory_group_role.c.group_id == id))
-    rows = [{"group_id": id, "role_id": known[name]} for name in sorted(set(names))]
+    rows = [{"group_id": id, "role_id": role_ids[name]} for name in sorted(set(names))]
     if rows:
         session.execute(insert(directory_group_role), rows)
 
 
-def _touch(session: Session, ids: list[UUID]) -> None:
-    counted = {"version": directory_group.c.version + 1, "updated_at": func.now()}
+def _raise_versions(session: Session, ids: list[UUID]) -> None:
+    versioned = {"version": directory_group.c.version + 1, "updated_at": func.now()}
     session.execute(
-        update(directory_group).where(directory_group.c.id == _any(ids)).values(counted)
+        update(directory_group).where(among(directory_group.c.id, ids)).values(versioned)
     )
 
 
-def _count(session: Session, statement: Select[Any]) -> int:
+def _count_rows(session: Session, statement: Select[Any]) -> int:
     rows = statement.order_by(None).subquery()
     return int(session.execute(select(func.count()).select_from(rows)).scalar_one())
 
 
-def _any(ids: Sequence[UUID]) -> ColumnElement[Any]:
-    return any_(bindparam(None, list(ids), type_=ARRAY(Uuid())))
-
-
-def _sealed_as(id: UUID) -> str:
+def _seal_name(id: UUID) -> str:
     return f"directory_user {id}"

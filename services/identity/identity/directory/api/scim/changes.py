@@ -115,7 +115,7 @@ async def _tried(once: Callable[[], Awaitable[None]], expected: int | None) -> N
 
 async def _person(visit: Visit, id: str) -> PersonRow:
     scope, seal = visit.scope("User", "update"), visit.office.seal
-    found = await visit.read(store.person, scope, seal, UserId(_uuid(id)))
+    found = await visit.read(store.person_by_id, scope, seal, UserId(_uuid(id)))
     if found is None:
         raise NotFoundException(detail=f"There is no user {id[:60]}.")
     return found
@@ -123,7 +123,7 @@ async def _person(visit: Visit, id: str) -> PersonRow:
 
 async def _group(visit: Visit, id: str) -> GroupRow:
     scope = visit.scope("DirectoryGroup", "read")
-    found = await visit.read(store.group, scope, DirectoryGroupId(_uuid(id)))
+    found = await visit.read(store.by_id, scope, DirectoryGroupId(_uuid(id)))
     if found is None:
         raise NotFoundException(detail=f"There is no group {id[:60]}.")
     return found

@@ -8,7 +8,12 @@ from uuid import UUID
 from scim2_models import Group, GroupMember, InvalidValueException, Meta, Reference
 
 from identity.core.domain.ids import UserId
-from identity.directory.domain.directory import Group as Wanted, Member, external_id, member_name
+from identity.directory.domain.directory import (
+    GroupRequest as Wanted,
+    Member,
+    check_external_id,
+    check_member_name,
+)
 from identity.directory.store.directory import GroupRow
 
 
@@ -41,7 +46,9 @@ def shown(row: GroupRow, members: Sequence[Member], base: str) -> Group:
 def wanted(group: Group) -> Wanted:
     """What a directory asks for."""
     members = {one.user: one for one in map(_member, group.members or ())}
-    return Wanted(group.display_name or "", external_id(group.external_id), tuple(members.values()))
+    return Wanted(
+        group.display_name or "", check_external_id(group.external_id), tuple(members.values())
+    )
 
 
 def _member(said: GroupMember) -> Member:
@@ -53,4 +60,4 @@ def _member(said: GroupMember) -> Member:
         raise InvalidValueException(
             detail=f"members.value {(said.value or '')[:60]!r} is not the id of a user."
         ) from problem
-    return Member(user, member_name(said.display))
+    return Member(user, check_member_name(said.display))

@@ -12,10 +12,10 @@ from identity.core.domain.ids import DirectoryGroupId
 from identity.directory.api.scim.description import Person
 from identity.directory.domain.directory import (
     UNCHANGED,
-    Person as Wanted,
+    PersonRequest as Wanted,
     Unchanged,
-    external_id,
-    shown_name,
+    check_external_id,
+    first_nonempty_name,
 )
 from identity.directory.store.directory import PersonRow
 from identity.people.domain.user import Status
@@ -81,7 +81,7 @@ async def wanted(person: User[Any], passwords: Passwords, before: PersonRow | No
     return Wanted(
         username=username,
         display_name=_name(person),
-        external_id=external_id(person.external_id),
+        external_id=check_external_id(person.external_id),
         active=person.active,
         department=extension.department if extension else None,
         document=orjson.dumps(person.model_dump(exclude=_OURS)),
@@ -92,7 +92,7 @@ async def wanted(person: User[Any], passwords: Passwords, before: PersonRow | No
 def _name(person: User[Any]) -> str:
     name = person.name
     parts = [name.given_name, name.family_name] if name else []
-    return shown_name(
+    return first_nonempty_name(
         person.display_name,
         name.formatted if name else None,
         " ".join(part for part in parts if part),

@@ -14,7 +14,7 @@ from chassis.errors import Unauthenticated
 from chassis.policy.guard import Permissions, Scope
 from chassis.web import Runtime, locale_of
 from identity.directory.commands import api_client as commands
-from identity.directory.domain.api_client import Door
+from identity.directory.domain.api_client import ApiScope
 from identity.directory.store import api_client as store
 from identity.sign_in.services.office import Office
 
@@ -63,7 +63,7 @@ async def begin(request: Request, office: Office) -> Visit:
             "Send an API key with the scope SCIM as `Authorization: Bearer hck_…`.",
             "请在请求头 Authorization 中以 Bearer 携带范围含 SCIM 的 API 密钥。",
         )
-    client = await runtime.db.read(commands.recognised, key.strip(), Door.SCIM)
-    await runtime.db.write(store.note_use, client.id)
+    client = await runtime.db.read(commands.authenticate_key, key.strip(), ApiScope.SCIM)
+    await runtime.db.write(store.record_use, client.id)
     actor = Actor(client.user, None, locale_of(request))
     return Visit(request, runtime, office, actor, runtime.guard.permissions(actor))

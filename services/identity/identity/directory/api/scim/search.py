@@ -37,9 +37,9 @@ async def find_people(visit: Visit, asked: SearchRequest[Any]) -> tuple[list[Use
     where = _simple(asked, _PERSON_COLUMNS)
     if where is not None:
         skip, most = _page(asked)
-        rows, total = await visit.read(store.people, scope, seal, where, skip, most)
+        rows, total = await visit.read(store.find_people, scope, seal, where, skip, most)
         return await _people(visit, rows), total
-    rows, _ = await visit.read(store.people, scope, seal, {}, 0, None)
+    rows, _ = await visit.read(store.find_people, scope, seal, {}, 0, None)
     return await _chosen(asked, await _people(visit, rows))
 
 
@@ -48,19 +48,19 @@ async def find_groups(visit: Visit, asked: SearchRequest[Any]) -> tuple[list[Gro
     scope, where = visit.scope("DirectoryGroup", "read"), _simple(asked, _GROUP_COLUMNS)
     if where is not None:
         skip, most = _page(asked)
-        rows, total = await visit.read(store.groups, scope, where, skip, most)
+        rows, total = await visit.read(store.find_groups, scope, where, skip, most)
         return await _groups(visit, rows), total
-    rows, _ = await visit.read(store.groups, scope, {}, 0, None)
+    rows, _ = await visit.read(store.find_groups, scope, {}, 0, None)
     return await _chosen(asked, await _groups(visit, rows))
 
 
 async def find_all(visit: Visit, asked: SearchRequest[Any]) -> tuple[list[Resource[Any]], int]:
     """One page of people and groups together."""
     people_rows, _ = await visit.read(
-        store.people, visit.scope("User", "update"), visit.office.seal, {}, 0, None
+        store.find_people, visit.scope("User", "update"), visit.office.seal, {}, 0, None
     )
     group_rows, _ = await visit.read(
-        store.groups, visit.scope("DirectoryGroup", "read"), {}, 0, None
+        store.find_groups, visit.scope("DirectoryGroup", "read"), {}, 0, None
     )
     found: list[Resource[Any]] = [
         *await _people(visit, people_rows),
