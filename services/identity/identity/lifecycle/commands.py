@@ -20,7 +20,7 @@ from chassis.errors import BadInput
 from chassis.outbox import Fact, record
 from chassis.policy.guard import Scope
 from identity.core.domain.ids import DepartmentId, UserId
-from identity.directory.store import api_client as keys, directory
+from identity.directory.store import api_client as keys, directory_group as directory
 from identity.lifecycle import domain, store
 from identity.lifecycle.domain import Kind, Plan
 from identity.lifecycle.store import Holdings

@@ -101,7 +101,10 @@ class SignInProvider:
         description="Whether a second factor at the provider is accepted here (`amr` claim)."
     )
     enabled: bool = strawberry.field(description="Whether users may sign in through the provider.")
-    version: int = strawberry.field(description="Grows with every change; give it back on writes.")
+    version: int = strawberry.field(
+        description="The version of the provider, which grows with every change; pass it as "
+        "`expectedVersion`."
+    )
     created_at: datetime = strawberry.field(description="When the provider was created.")
     redirect_address: str = strawberry.field(
         description="The redirect URI to register at the provider."

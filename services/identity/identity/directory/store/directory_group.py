@@ -1,4 +1,4 @@
-"""What a directory said of people, sealed, and its groups with their members, as rows."""
+"""Store the groups of a directory with their members and the roles they confer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     Integer,
-    LargeBinary,
     Row,
     Select,
     Table,
@@ -25,30 +24,16 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, insert as upsert
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
 from chassis.db import among
-from chassis.policy.guard import RowColumns, Scope
-from identity.core.domain.ids import DepartmentId, DirectoryGroupId, RoleId, UserId
-from identity.core.domain.seal import Seal
+from chassis.policy.guard import Scope
+from identity.core.domain.ids import DirectoryGroupId, RoleId, UserId
 from identity.core.store.metadata import metadata
 from identity.directory.domain.directory import Member
-from identity.people.domain.user import Kind, Status
-from identity.people.store.department import department
-from identity.people.store.user import user
 from identity.policy.store.role import role
-
-directory_user = Table(
-    "directory_user",
-    metadata,
-    Column("user_id", Uuid, primary_key=True),
-    Column("external_id", Text),
-    Column("sealed", LargeBinary),
-    Column("seal", Text),
-    Column("deleted_at", DateTime(timezone=True)),
-)
 
 directory_group = Table(
     "directory_group",
@@ -78,25 +63,8 @@ directory_group_role = Table(
 
 
 @dataclass(frozen=True, slots=True)
-class PersonRow:
-    """A person with what their directory said of them."""
-
-    id: UserId
-    username: str
-    display_name: str
-    status: Status
-    department: DepartmentId | None
-    has_password: bool
-    version: int
-    created_at: datetime
-    updated_at: datetime
-    external_id: str | None
-    document: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
 class GroupRow:
-    """A group of the directory, with the roles that somebody here tied to it."""
+    """A group of the directory, with the roles that an administrator tied to it."""
 
     id: DirectoryGroupId
     display_name: str
@@ -108,7 +76,6 @@ class GroupRow:
     updated_at: datetime
 
 
-_ACCESS = RowColumns(owner=user.c.id, department=user.c.department_id)
 _ROLES = (
     select(func.array_agg(aggregate_order_by(role.c.name, role.c.name), type_=ARRAY(Text)))
     .select_from(directory_group_role.join(role, role.c.id == directory_group_role.c.role_id))
@@ -127,103 +94,8 @@ _SIZE = (
 )
 
 
-def _select_people(scope: Scope) -> Select[Any]:
-    return (
-        select(
-            user.c.id,
-            user.c.username,
-            user.c.display_name,
-            user.c.status,
-            user.c.department_id,
-            user.c.password_hash.is_not(None).label("has_password"),
-            user.c.version,
-            user.c.created_at,
-            user.c.updated_at,
-            directory_user.c.external_id,
-            directory_user.c.sealed,
-        )
-        .join(directory_user, directory_user.c.user_id == user.c.id, isouter=True)
-        .where(
-            user.c.kind == Kind.PERSON.value,
-            directory_user.c.deleted_at.is_(None),
-            scope.where(_ACCESS),
-        )
-    )
-
-
-def person_by_id(session: Session, scope: Scope, seal: Seal, id: UserId) -> PersonRow | None:
-    """One person who did not leave."""
-    record = session.execute(_select_people(scope).where(user.c.id == id)).one_or_none()
-    return _person_row(record, seal) if record else None
-
-
-def find_people(
-    session: Session,
-    scope: Scope,
-    seal: Seal,
-    equal_columns: Mapping[str, str],
-    skip: int,
-    limit: int | None,
-) -> tuple[list[PersonRow], int]:
-    """People in the order they came, from the one after `skip` on; and how many there are."""
-    columns = {"username": user.c.username, "external_id": directory_user.c.external_id}
-    statement = _select_people(scope).where(
-        *(columns[name] == text for name, text in equal_columns.items())
-    )
-    return [
-        _person_row(record, seal)
-        for record in session.execute(
-            statement.order_by(user.c.created_at, user.c.id).offset(skip).limit(limit)
-        )
-    ], _count_rows(session, statement)
-
-
-def _person_row(record: Row[Any], seal: Seal) -> PersonRow:
-    return PersonRow(
-        id=UserId(record.id),
-        username=record.username,
-        display_name=record.display_name,
-        status=Status(record.status),
-        department=DepartmentId(record.department_id) if record.department_id else None,
-        has_password=record.has_password,
-        version=record.version,
-        created_at=record.created_at,
-        updated_at=record.updated_at,
-        external_id=record.external_id,
-        document=seal.open(record.sealed, _seal_name(record.id)) if record.sealed else None,
-    )
-
-
-def set_document(
-    session: Session, seal: Seal, id: UserId, external_id: str | None, document: bytes
-) -> None:
-    """Keep what the directory said of somebody, encrypted: it may hold addresses and numbers."""
-    values = {
-        "external_id": external_id,
-        "sealed": seal.close(document, _seal_name(id)),
-        "seal": seal.name,
-        "deleted_at": None,
-    }
-    session.execute(
-        upsert(directory_user)
-        .values(user_id=id, **values)
-        .on_conflict_do_update(index_elements=["user_id"], set_=values)
-    )
-
-
-def delete_document(session: Session, id: UserId) -> None:
-    """Delete what the directory said of somebody who left, and take them out of all groups."""
-    cleared = {"external_id": None, "sealed": None, "seal": None, "deleted_at": func.now()}
-    session.execute(
-        upsert(directory_user)
-        .values(user_id=id, **cleared)
-        .on_conflict_do_update(index_elements=["user_id"], set_=cleared)
-    )
-    leave_groups(session, id)
-
-
 def leave_groups(session: Session, id: UserId) -> None:
-    """Take somebody out of all groups, until the directory says otherwise."""
+    """Remove a user from all groups, until the directory adds them again."""
     group_ids = session.execute(
         delete(directory_member)
         .where(directory_member.c.user_id == id)
@@ -232,27 +104,15 @@ def leave_groups(session: Session, id: UserId) -> None:
     _raise_versions(session, list(group_ids.scalars()))
 
 
-def department_paths(session: Session) -> dict[DepartmentId, tuple[str, ...]]:
-    """Every department with the names on the way down to it."""
-    records = session.execute(select(department.c.id, department.c.name, department.c.parent_id))
-    names_and_parents = {record.id: (record.name, record.parent_id) for record in records}
-
-    def path(id: UUID) -> tuple[str, ...]:
-        name, parent = names_and_parents[id]
-        return (*path(parent), name) if parent in names_and_parents else (name,)
-
-    return {DepartmentId(id): path(id) for id in names_and_parents}
-
-
 def by_id(session: Session, scope: Scope, id: DirectoryGroupId) -> GroupRow | None:
-    """One group."""
+    """Return a group, or None."""
     assert scope.object == "DirectoryGroup"
     record = session.execute(_select_groups().where(directory_group.c.id == id)).one_or_none()
     return _group_row(record) if record else None
 
 
 def lock(session: Session, scope: Scope, id: DirectoryGroupId) -> GroupRow | None:
-    """One group, held until the transaction ends."""
+    """Return a group and lock its row until the transaction ends."""
     assert scope.object == "DirectoryGroup"
     statement = (
         _select_groups().where(directory_group.c.id == id).with_for_update(of=directory_group)
@@ -261,10 +121,13 @@ def lock(session: Session, scope: Scope, id: DirectoryGroupId) -> GroupRow | Non
     return _group_row(record) if record else None
 
 
-def find_groups(
+def find(
     session: Session, scope: Scope, equal_columns: Mapping[str, str], skip: int, limit: int | None
 ) -> tuple[list[GroupRow], int]:
-    """Groups in the order they came, from the one after `skip` on; and how many there are."""
+    """Return groups in the order of their creation, after the first `skip`, and how many match.
+
+    `equal_columns` maps display_name or external_id to the value it must have.
+    """
     assert scope.object == "DirectoryGroup"
     columns: dict[str, ColumnElement[Any]] = {
         "display_name": func.lower(directory_group.c.display_name),
@@ -282,7 +145,7 @@ def find_groups(
 
 
 def list_groups(session: Session, scope: Scope, window: Window) -> Page[GroupRow]:
-    """A page of groups by name."""
+    """Return a page of groups by name."""
     assert scope.object == "DirectoryGroup"
     order = [(directory_group.c.display_name, "asc"), (directory_group.c.id, "asc")]
     page_of_records = page(session, _select_groups(), order=order, window=window)  # type: ignore[arg-type]
@@ -290,7 +153,7 @@ def list_groups(session: Session, scope: Scope, window: Window) -> Page[GroupRow
 
 
 def id_by_name(session: Session, name: str) -> DirectoryGroupId | None:
-    """The group of this name, in any case."""
+    """Return the id of the group with this name, in any case, or None."""
     group_id = session.execute(
         select(directory_group.c.id).where(
             func.lower(directory_group.c.display_name) == func.lower(name)
@@ -317,7 +180,7 @@ def _group_row(record: Row[Any]) -> GroupRow:
 
 
 def add(session: Session, display_name: str, external_id: str | None) -> DirectoryGroupId:
-    """Write a new group down."""
+    """Store a new group and return its id."""
     id: UUID = session.execute(
         insert(directory_group)
         .values(display_name=display_name, external_id=external_id)
@@ -327,7 +190,7 @@ def add(session: Session, display_name: str, external_id: str | None) -> Directo
 
 
 def change(session: Session, id: DirectoryGroupId, **values: object) -> None:
-    """Set these columns of one group."""
+    """Set columns of a group and raise its version."""
     versioned = {"version": directory_group.c.version + 1, "updated_at": func.now()}
     session.execute(
         update(directory_group).where(directory_group.c.id == id).values(values | versioned)
@@ -335,14 +198,14 @@ def change(session: Session, id: DirectoryGroupId, **values: object) -> None:
 
 
 def delete_group(session: Session, id: DirectoryGroupId) -> None:
-    """Delete a group with its memberships and what it conferred."""
+    """Delete a group with its memberships and the roles it confers."""
     session.execute(delete(directory_group).where(directory_group.c.id == id))
 
 
 def members(
     session: Session, ids: Sequence[DirectoryGroupId]
 ) -> dict[DirectoryGroupId, list[Member]]:
-    """Who is in each of these groups."""
+    """Return the members of each group."""
     records = session.execute(
         select(directory_member)
         .where(among(directory_member.c.group_id, ids))
@@ -359,7 +222,7 @@ def members(
 def memberships(
     session: Session, ids: Sequence[UserId]
 ) -> dict[UserId, list[tuple[DirectoryGroupId, str]]]:
-    """The groups of each of these people, with their names."""
+    """Return the ids and names of the groups of each user."""
     records = session.execute(
         select(directory_member.c.user_id, directory_group.c.id, directory_group.c.display_name)
         .join(directory_group, directory_group.c.id == directory_member.c.group_id)
@@ -372,22 +235,8 @@ def memberships(
     return by_user
 
 
-def existing_people(session: Session, ids: Iterable[UserId]) -> frozenset[UserId]:
-    """Those of these who are people and did not leave."""
-    user_ids = session.execute(
-        select(user.c.id)
-        .join(directory_user, directory_user.c.user_id == user.c.id, isouter=True)
-        .where(
-            among(user.c.id, ids),
-            user.c.kind == Kind.PERSON.value,
-            directory_user.c.deleted_at.is_(None),
-        )
-    )
-    return frozenset(UserId(id) for id in user_ids.scalars())
-
-
 def set_members(session: Session, id: DirectoryGroupId, members: Iterable[Member]) -> None:
-    """Let exactly these be in a group."""
+    """Replace the members of a group."""
     session.execute(delete(directory_member).where(directory_member.c.group_id == id))
     rows = [
         {"group_id": id, "user_id": member.user, "display": member.display} for member in members
@@ -399,7 +248,7 @@ def set_members(session: Session, id: DirectoryGroupId, members: Iterable[Member
 def set_roles(
     session: Session, id: DirectoryGroupId, names: Iterable[str], role_ids: Mapping[str, RoleId]
 ) -> None:
-    """Let a group confer exactly these roles."""
+    """Replace the roles that a group confers."""
     session.execute(delete(directory_group_role).where(directory_group_role.c.group_id == id))
     rows = [{"group_id": id, "role_id": role_ids[name]} for name in sorted(set(names))]
     if rows:
@@ -416,7 +265,3 @@ def _raise_versions(session: Session, ids: list[UUID]) -> None:
 def _count_rows(session: Session, statement: Select[Any]) -> int:
     rows = statement.order_by(None).subquery()
     return int(session.execute(select(func.count()).select_from(rows)).scalar_one())
-
-
-def _seal_name(id: UUID) -> str:
-    return f"directory_user {id}"
