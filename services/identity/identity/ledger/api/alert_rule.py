@@ -20,10 +20,10 @@ from identity.ledger.store import alert_rule as store
 strawberry.enum(
     AlertKind,
     description="What a rule counts of one user within its minutes. BULK_READING: people and "
-    "companies whose personal data came out in clear. ODD_HOURS: the same and exported rows, while "
-    "nobody works. EXPORT_BURST: exports taken. EXPORT_ROWS: rows in them. REFUSALS: things the policy "
-    "refused. REFUSED_SIGN_INS: refused attempts to sign in as them. SIGN_IN_ADDRESSES: network "
-    "addresses they signed in from.",
+    "companies whose personal data came out in clear. ODD_HOURS: the same and exported rows, "
+    "while nobody works. EXPORT_BURST: exports taken. EXPORT_ROWS: rows in them. REFUSALS: things "
+    "the policy refused. REFUSED_SIGN_INS: refused attempts to sign in as them. "
+    "SIGN_IN_ADDRESSES: network addresses they signed in from.",
 )
 
 
@@ -58,8 +58,8 @@ class AlertRule:
     threshold: int = strawberry.field(description="So much, or more, is too much …")
     minutes: int = strawberry.field(description="… within so many minutes,")
     times: float | None = strawberry.field(
-        description="if it is also so many times what is usual for the user on a day of the last 30; "
-        "null: whatever is usual."
+        description="if it is also so many times what is usual for the user on a day of the last "
+        "30; null: whatever is usual."
     )
     ceiling: int | None = strawberry.field(
         description="So much raises an alert even if it is usual; null: no such limit."

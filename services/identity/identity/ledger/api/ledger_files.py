@@ -203,8 +203,8 @@ def filter_of(request: Request) -> Filter:
     )
     for name in said:
         raise BadInput(
-            f"There is no filter {name[:60]!r}; there are actor, service, action, object, resource, "
-            "coordinate, purpose, decision, trace, since and until.",
+            f"There is no filter {name[:60]!r}; there are actor, service, action, object, "
+            "resource, coordinate, purpose, decision, trace, since and until.",
             f"没有名为 {name[:60]!r} 的筛选条件。",
             field=name[:60],
         )
