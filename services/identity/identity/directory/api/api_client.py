@@ -7,7 +7,7 @@ from typing import Annotated
 
 import strawberry
 
-from chassis.api.context import Info
+from chassis.api.context import Context, Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.problems import UserError, answers, user_error
 from chassis.api.rights import open_to_all, right
@@ -22,6 +22,7 @@ from identity.directory.store.api_client import ApiClientRow
 from identity.people.api.types import User, user_of
 from identity.sign_in.api.sign_in_payload import SignInPayload
 from identity.sign_in.commands import session as sessions
+from identity.sign_in.services.office import Office
 from identity.sign_in.services.sign_in import request_origin
 
 strawberry.enum(
@@ -55,12 +56,12 @@ class ApiClient:
     creator: strawberry.Private[UserId | None]
 
     @strawberry.field(description="The service user that the key acts as.", metadata=right("User"))
-    async def user(self, info: IdentityInfo) -> User | None:
+    async def user(self, info: Info) -> User | None:
         """Return the service user of the key."""
         return await user_of(info, self.user_id)
 
     @strawberry.field(description="The user who created the key.", metadata=right("User"))
-    async def created_by(self, info: IdentityInfo) -> User | None:
+    async def created_by(self, info: Info) -> User | None:
         """Return the user who created the key."""
         return await user_of(info, self.creator)
 
@@ -157,7 +158,7 @@ class ApiClientMutation:
     @answers(CreateApiClientPayload)
     async def create_api_client(
         self,
-        info: IdentityInfo,
+        info: Info,
         input: Annotated[
             CreateApiClientInput, strawberry.argument(description="The values of the key.")
         ],
@@ -205,7 +206,7 @@ class ApiClientMutation:
     ) -> SignInPayload:
         """Exchange a key for an access token."""
         ctx = info.context
-        office = ctx.loaders.office
+        office = ctx.resource(Office)
         lifetime = timedelta(seconds=office.settings.access_token_seconds)
         try:
             program_session = await ctx.write(
@@ -229,7 +230,7 @@ class ApiClientMutation:
         )
 
 
-async def _client_after_write(ctx: IdentityContext, id: ApiClientId) -> ApiClient:
+async def _client_after_write(ctx: Context, id: ApiClientId) -> ApiClient:
     """Return a client after a write; a caller who may write it may see the result."""
     action = "update" if ctx.may("ApiClient", "update") else "create"
     row = await ctx.read(store.by_id, ctx.scope("ApiClient", action), id)

@@ -16,7 +16,7 @@ from identity.core.domain.ids import DirectoryGroupId
 from identity.directory.commands import directory_group as commands
 from identity.directory.store import directory_group as store
 from identity.directory.store.directory_group import GroupRow
-from identity.policy.api.role import Role, roles_named
+from identity.people.api.role import Role, roles_named
 
 
 @strawberry.type(
@@ -39,7 +39,7 @@ class DirectoryGroup:
     @strawberry.field(
         description="The roles that the group confers on its members.", metadata=right("Role")
     )
-    async def roles(self, info: IdentityInfo) -> list[Role]:
+    async def roles(self, info: Info) -> list[Role]:
         """Return the roles tied to the group."""
         return await roles_named(info, self.role_names)
 

@@ -33,7 +33,7 @@ from chassis.policy.scope import Scope
 from identity.core.domain.ids import DirectoryGroupId, RoleId, UserId
 from identity.core.store.metadata import metadata
 from identity.directory.domain.directory import Member
-from identity.policy.store.role import role
+from identity.people.store.role import role
 
 directory_group = Table(
     "directory_group",

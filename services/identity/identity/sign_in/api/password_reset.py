@@ -15,6 +15,7 @@ from identity.core.api.ids import uuid
 from identity.core.domain.ids import UserId
 from identity.people.domain.user import asked_username
 from identity.people.store import user as users
+from identity.settings import IdentitySettings
 from identity.sign_in.commands import password_reset as commands, session as sessions
 from identity.sign_in.services.office import Office
 from identity.sign_in.services.sign_in import CODE_ATTEMPTS, CODE_WINDOW_SECONDS
@@ -66,7 +67,7 @@ class PasswordResetMutation:
     ) -> IssueResetCodePayload:
         """Issue a reset code for a user."""
         ctx, user = info.context, UserId(uuid(user_id, "userId"))
-        lifetime = timedelta(hours=ctx.loaders.office.settings.reset_code_hours)
+        lifetime = timedelta(hours=ctx.resource(IdentitySettings).reset_code_hours)
         issued = await ctx.write(commands.issue_code, ctx.scope("User", "update"), user, lifetime)
         return IssueResetCodePayload(code=issued.code, expires_at=issued.expires_at)
 

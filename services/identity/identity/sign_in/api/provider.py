@@ -20,6 +20,7 @@ from identity.sign_in.api.oidc.routes import PATH
 from identity.sign_in.commands import provider as commands
 from identity.sign_in.commands.provider import UNCHANGED, ProviderValues, Unchanged
 from identity.sign_in.domain.provider import Admission, ClaimMapping, UsernameForm
+from identity.sign_in.services.office import Office
 from identity.sign_in.store import provider as store
 from identity.sign_in.store.provider import ProviderRow
 
@@ -122,12 +123,12 @@ class SignInProvider:
         description="The department of users that the provider creates.",
         metadata=right("Department"),
     )
-    async def department(self, info: IdentityInfo) -> Department | None:
+    async def department(self, info: Info) -> Department | None:
         """Return the department of users that the provider creates."""
         return await department_of(info, self.department_id)
 
     @classmethod
-    def of(cls, row: ProviderRow, context: IdentityContext) -> SignInProvider:
+    def of(cls, row: ProviderRow, context: Context) -> SignInProvider:
         """Build the GraphQL type from a row."""
         base = _address(context, row.name)
         claims = row.claims
@@ -284,7 +285,7 @@ class ProviderQuery:
         description="The enabled sign-in providers, for a sign-in page.",
         metadata=open_to_all(),
     )
-    async def sign_in_ways(self, info: IdentityInfo) -> list[SignInWay]:
+    async def sign_in_ways(self, info: Info) -> list[SignInWay]:
         """Return the enabled providers."""
         rows = await info.context.read(store.list_enabled)
         return [
@@ -295,7 +296,7 @@ class ProviderQuery:
     @strawberry.field(
         description="All sign-in providers, by name.", metadata=right("SignInProvider")
     )
-    async def sign_in_providers(self, info: IdentityInfo) -> list[SignInProvider]:
+    async def sign_in_providers(self, info: Info) -> list[SignInProvider]:
         """Return all providers."""
         ctx = info.context
         rows = await ctx.read(store.list_all, ctx.scope("SignInProvider"))
@@ -329,7 +330,7 @@ class ProviderMutation:
         ],
     ) -> SignInProviderPayload:
         """Create a provider."""
-        ctx, office = info.context, info.context.loaders.office
+        ctx, office = info.context, info.context.resource(Office)
         id = await ctx.write(
             commands.create_provider,
             ctx.scope("SignInProvider", "create"),
@@ -356,7 +357,7 @@ class ProviderMutation:
         expected_version: ExpectedVersion = None,
     ) -> SignInProviderPayload:
         """Change a provider."""
-        ctx, office = info.context, info.context.loaders.office
+        ctx, office = info.context, info.context.resource(Office)
         provider_id = await ctx.write(
             commands.update_provider,
             ctx.scope("SignInProvider", "update"),
@@ -369,7 +370,7 @@ class ProviderMutation:
         return await _payload(ctx, provider_id)
 
 
-async def _payload(ctx: IdentityContext, id: ProviderId) -> SignInProviderPayload:
+async def _payload(ctx: Context, id: ProviderId) -> SignInProviderPayload:
     row = await ctx.read(store.by_id, id)
     assert row is not None
     return SignInProviderPayload(provider=SignInProvider.of(row, ctx))

@@ -81,7 +81,7 @@ class SecondFactorQuery:
     """Queries of second factors."""
 
     @strawberry.field(description="The caller's second factor; null: none is in force.")
-    async def my_second_factor(self, info: IdentityInfo) -> SecondFactor | None:
+    async def my_second_factor(self, info: Info) -> SecondFactor | None:
         """Return the status of the caller's second factor."""
         status = await info.context.read(store.status, UserId(info.context.actor.user_id))
         if status is None:
@@ -113,7 +113,7 @@ class SecondFactorMutation:
         try:
             credentials, password_hash = await verify_password(ctx, name, password)
             secret = await ctx.write(
-                commands.begin_enrolment, ctx.loaders.office.seal, credentials.id, password_hash
+                commands.begin_enrolment, ctx.resource(Office).seal, credentials.id, password_hash
             )
         except Unauthenticated as problem:
             return BeginSecondFactorPayload(errors=[user_error(problem, ctx.locale)])
@@ -127,7 +127,7 @@ class SecondFactorMutation:
     @answers(EndSecondFactorPayload)
     async def end_second_factor(
         self,
-        info: IdentityInfo,
+        info: Info,
         code: Annotated[
             str,
             strawberry.argument(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import strawberry
 
-from chassis.api.context import Info
+from chassis.api.context import Context, Info
 from chassis.api.problems import UserError, answers, user_error
 from chassis.api.rights import open_to_all
 from chassis.errors import Denied, Unauthenticated
@@ -16,6 +16,7 @@ from identity.core.domain.ids import SignInLinkId, UserId
 from identity.sign_in.api.session import may_manage
 from identity.sign_in.api.sign_in_payload import PasskeyArgument, SignInPayload, sign_in_payload
 from identity.sign_in.commands import sign_in_link as commands
+from identity.sign_in.services.office import Office
 from identity.sign_in.services.sign_in import AdditionalProof, finish_provider_sign_in
 from identity.sign_in.store import provider as providers, sign_in_link as store
 from identity.sign_in.store.sign_in_link import LinkRow
@@ -120,7 +121,7 @@ class SignInLinkMutation:
         self, info: Info, ticket: TicketArgument, verifier: VerifierArgument
     ) -> SignInLinkPayload:
         """Link an account to the caller's."""
-        ctx, office = info.context, info.context.loaders.office
+        ctx, office = info.context, info.context.resource(Office)
         await ctx.write(
             commands.link_account, office.seal, ctx.actor, ticket, verifier, office.max_sign_in_age
         )
@@ -150,7 +151,7 @@ class SignInLinkMutation:
         return SignInLinkPayload(links=await _links(ctx, link_row.user))
 
 
-async def _links(ctx: IdentityContext, user: UserId) -> list[SignInLink]:
+async def _links(ctx: Context, user: UserId) -> list[SignInLink]:
     rows: list[LinkRow] = await ctx.read(store.of_user, user)
     provider_rows = await ctx.read(providers.by_ids, [row.provider for row in rows])
     return [
