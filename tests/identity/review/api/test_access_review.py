@@ -17,7 +17,7 @@ from sqlalchemy import text
 from chassis import right_usage
 from chassis.stream import Received
 from identity.facts import HANDLERS
-from identity.review.commands.access_review import begin_if_due
+from identity.review.commands.access_review_begin import begin_if_due
 from tests.identity.conftest import House
 
 CREATE = """mutation($due: DateTime!, $reach: AccessReviewReach, $key: String) {
