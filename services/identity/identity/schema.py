@@ -29,8 +29,8 @@ from identity.sign_in.api.password_reset import PasswordResetMutation
 from identity.sign_in.api.provider import ProviderMutation, ProviderQuery
 from identity.sign_in.api.second_factor import SecondFactorMutation, SecondFactorQuery
 from identity.sign_in.api.session import SessionMutation, SessionQuery
+from identity.sign_in.api.sign_in import SigningMutation
 from identity.sign_in.api.sign_in_link import SignInLinkMutation, SignInLinkQuery
-from identity.sign_in.api.signing import SigningMutation
 from identity.temporary.api.delegation import DelegationMutation, DelegationQuery
 from identity.temporary.api.emergency_access import EmergencyAccessMutation, EmergencyAccessQuery
 

@@ -79,10 +79,8 @@ def _company(options: argparse.Namespace) -> Company:
 
 
 def _administrator(username: str) -> UserPlan:
-    first_password = password.accepted(
-        _secret(PASSWORD_VARIABLE), username, field=PASSWORD_VARIABLE
-    )
-    return UserPlan(username, username, first_password, ("administrator",))
+    first = password.check_strength(_secret(PASSWORD_VARIABLE), username, field=PASSWORD_VARIABLE)
+    return UserPlan(username, username, first, ("administrator",))
 
 
 def _service(pair: str) -> UserPlan:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import events as audit
 from identity.bootstrap.domain import Company, Path, UserPlan, checked, paths
 from identity.core.commands import policy_version
 from identity.core.domain.ids import DepartmentId, UserId
@@ -81,7 +81,7 @@ def _user(session: Session, plan: UserPlan, tree: dict[Path, DepartmentId]) -> t
     present = users.credentials(session, name)
     if present is not None:
         if plan.kind is Kind.SERVICE and not password.matches(present.password_hash, plan.password):
-            users.change(session, present.id, password_hash=password.hashed(plan.password))
+            users.change(session, present.id, password_hash=password.hash_password(plan.password))
         return present.id, False
     all_roles = roles.names(session)
     refuse_unknown(plan.roles, list(all_roles), field="roles")
@@ -91,7 +91,7 @@ def _user(session: Session, plan: UserPlan, tree: dict[Path, DepartmentId]) -> t
         display_name=display_name(plan.display_name),
         kind=plan.kind,
         department=tree.get(plan.department) if plan.department else None,
-        password_hash=password.hashed(plan.password),
+        password_hash=password.hash_password(plan.password),
     )
     users.give_roles(session, id, plan.roles, all_roles)
     return id, True

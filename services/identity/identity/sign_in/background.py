@@ -12,7 +12,7 @@ import psycopg
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from chassis import revoked_sessions
+from chassis.authentication import revoked_sessions
 from chassis.background import keeps_running, wait_for_notice
 from chassis.web import Runtime
 from identity.sign_in.store import session as store
@@ -30,8 +30,8 @@ async def publish_ended(runtime: Runtime) -> None:
         while keeps_running():
             woken.clear()
             try:
-                sessions = await runtime.db.read(store.just_ended)
-                keys = await runtime.db.read(store.just_withdrawn)
+                sessions = await runtime.db.read(store.recently_ended)
+                keys = await runtime.db.read(store.recently_withdrawn_keys)
                 await revoked_sessions.publish(runtime.redis, sessions, keys)
             except (RedisError, SQLAlchemyError, OSError) as problem:
                 log.warning("ended sessions are not published now: %s", type(problem).__name__)

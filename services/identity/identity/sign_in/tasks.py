@@ -9,7 +9,7 @@ from celery import Celery
 from chassis.worker import Work, task
 from identity.core.domain.seal import Seal
 from identity.settings import DAY, IdentitySettings
-from identity.sign_in.commands.session import forget_expired
+from identity.sign_in.commands.session import delete_expired_sessions
 from identity.sign_in.commands.signing_key import rotate_if_old
 
 EVERY_SECONDS = 3600
@@ -30,7 +30,7 @@ def define(app: Celery, settings: IdentitySettings) -> None:
 
     @task(app, "identity.forget_sessions", untraced=True, shared=False)
     def forget_sessions() -> None:
-        Work.of(settings, "identity").db.write(forget_expired, KEEP_SESSIONS)
+        Work.of(settings, "identity").db.write(delete_expired_sessions, KEEP_SESSIONS)
 
     for name in ("identity.rotate_keys", "identity.forget_sessions"):
         app.conf.beat_schedule[name] = {"task": name, "schedule": EVERY_SECONDS}

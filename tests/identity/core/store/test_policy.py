@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 import chassis.policy
 from chassis.db import SyncDatabase
-from chassis.policy.guard import compile_rules
+from chassis.policy.compiling import compile_rules
 from chassis.policy.rules import Snapshot, casbin_lines
 from identity.bootstrap.domain import Company, UserPlan
 from identity.bootstrap.services import bootstrap_company

@@ -108,7 +108,7 @@ def test_a_dry_run_counts_and_changes_nothing(house: House) -> None:
         "user": {"status": "ACTIVE"},
     }
     assert house.snapshot() == before
-    assert told(house, "identity.user_off_boarded", id) == {}
+    assert told(house, "identity.user.off_boarded", id) == {}
     assert client.data(ME)["displayName"] == "Leaving.One"
 
 
@@ -144,7 +144,7 @@ def test_everything_ends_with_the_next_request(house: House) -> None:
         t=signed["refreshToken"],
     )
     assert refused["errors"] != []
-    body = told(house, "identity.user_off_boarded", id)
+    body = told(house, "identity.user.off_boarded", id)
     assert (body["user"], body["by"]) == (id, house.user("admin"))
     assert body["plan"] == {
         "otherwise": ["department_head", None],
@@ -234,7 +234,7 @@ def test_a_change_of_job_moves_and_hands_over_in_one(house: House) -> None:
         "roles": [{"name": "service"}],
     }
     assert client.data(ME)["displayName"] == "Moving.One"
-    body = told(house, "identity.user_changed_job", id)
+    body = told(house, "identity.user.transferred", id)
     assert (body["plan"]["from"], body["plan"]["into"]) == (
         house.department("Sales", "East"),
         audit,

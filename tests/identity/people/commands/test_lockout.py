@@ -11,8 +11,9 @@ import pytest
 from chassis.actor import Actor
 from chassis.db import SyncDatabase
 from chassis.errors import BadInput, Conflict, HuichiError
-from chassis.policy.guard import Guard, Scope
+from chassis.policy.guard import Guard
 from chassis.policy.rules import ROWS, Rule
+from chassis.policy.scope import Scope
 from identity.bootstrap.commands import Bootstrapped
 from identity.bootstrap.domain import Company, DepartmentPlan, UserPlan
 from identity.bootstrap.services import bootstrap_company

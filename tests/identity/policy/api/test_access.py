@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from chassis.policy.guard import compile_rules
+from chassis.policy.compiling import compile_rules
 from identity.core.domain.rulebook import RULEBOOK
 from tests.identity.conftest import House
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from chassis.db import SyncDatabase
-from chassis.policy.guard import compile_rules
+from chassis.policy.compiling import compile_rules
 from identity.app import create
 from identity.bootstrap.services import bootstrap_company
 from identity.core.domain.rulebook import RULEBOOK
@@ -69,7 +69,7 @@ def unchanged(house: House) -> tuple[Any, ...]:
         house.version(),
         house.snapshot().rules,
         house.one("SELECT json_agg(c ORDER BY id)::text FROM changeset AS c"),
-        house.one("SELECT count(*) FROM outbox WHERE name = 'policy.changed'"),
+        house.one("SELECT count(*) FROM outbox WHERE name = 'identity.policy.changed'"),
     )
 
 
@@ -99,7 +99,7 @@ def test_publishes_all_changes_as_one_version(house: House) -> None:
     assert {"Task", "Tag", "FollowUp"} <= said
     assert house.one("SELECT object FROM rule WHERE id = %(id)s", id=task) == "Tag"
     assert house.one(
-        "SELECT count(*) FROM outbox WHERE name = 'audit.recorded' "
+        "SELECT count(*) FROM outbox WHERE name = 'audit.event.recorded' "
         "AND body->>'object' = 'Rule' AND (body->>'policy_version')::int = %(v)s",
         v=before + 2,
     ) == len(second["changes"])

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from chassis.actor import Actor
-from chassis.policy.guard import compile_rules
+from chassis.policy.compiling import compile_rules
 from identity.core.domain.ids import AuditEventId, UserId
 from identity.core.domain.rulebook import ASKED
 from identity.ledger.domain.audit_event import AuditEvent

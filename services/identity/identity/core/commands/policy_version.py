@@ -11,8 +11,9 @@ from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
-from chassis.outbox import Fact, record
+from chassis.audit import events as audit
+from chassis.facts.outbox import record
+from identity.core.domain import facts
 from identity.core.domain.version import refuse_stale
 from identity.core.store import policy as store
 
@@ -34,7 +35,7 @@ def count_up(session: Session, what: str) -> int:
     """
     version = store.bump(session)
     body = {"version": version, "what": what}
-    record(session, Fact("policy.changed", str(version), body))
+    record(session, facts.POLICY_CHANGED.about(version, body))
     return version
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
@@ -20,10 +20,10 @@ from identity.directory.domain.api_client import LONGEST_DAYS, Door
 from identity.directory.store import api_client as store
 from identity.directory.store.api_client import ApiClientRow
 from identity.people.api.types import User, user_of
-from identity.sign_in.api.signed import SignInPayload
+from identity.sign_in.api.sign_in_payload import SignInPayload
 from identity.sign_in.commands import session as sessions
 from identity.sign_in.services.office import Office
-from identity.sign_in.services.password_check import origin_of
+from identity.sign_in.services.sign_in import origin_of
 
 strawberry.enum(
     Door,
@@ -183,7 +183,7 @@ class ApiClientMutation:
         try:
             found = await ctx.write(commands.exchange, key, origin_of(ctx), lasts)
         except (Unauthenticated, Denied) as problem:
-            await ctx.write(sessions.note_refused, None)
+            await ctx.write(sessions.record_refused_sign_in, None)
             return SignInPayload(errors=[user_error(problem, ctx.locale)])
         token = await office.access_token(
             ctx.db, found.user, found.session, ctx.runtime.revoked_sessions, lasts=found.lasts
@@ -196,7 +196,7 @@ class ApiClientMutation:
         )
 
 
-async def _shown(ctx: Context[Any], id: ApiClientId) -> ApiClient:
+async def _shown(ctx: Context, id: ApiClientId) -> ApiClient:
     """The client after a write; whoever may write one may see what became of it."""
     action = "update" if ctx.may("ApiClient", "update") else "create"
     found = await ctx.read(store.by_id, ctx.scope("ApiClient", action), id)

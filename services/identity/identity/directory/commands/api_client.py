@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
 from chassis.actor import Actor
+from chassis.audit import events as audit
 from chassis.errors import BadInput, Denied, NotFound, Unauthenticated
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import ApiClientId, SessionId, UserId
 from identity.directory.domain import api_client as domain
 from identity.directory.domain.api_client import Door
@@ -117,7 +117,7 @@ def exchange(session: Session, key: str, origin: Origin, lasts: timedelta) -> Ex
     client = recognised(session, key, Door.GRAPHQL)
     store.note_use(session, client.id)
     lasts = min(lasts, max(client.expires_at - datetime.now(UTC), timedelta(seconds=1)))
-    id = sessions.open_(
+    id = sessions.open_session(
         session, client.user, origin.address, lasts, device=origin.device, api_client=client.id
     )
     audit.record(

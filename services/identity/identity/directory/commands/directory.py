@@ -7,9 +7,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import events as audit
 from chassis.errors import BadInput, Conflict, Denied, NotFound
-from chassis.policy.guard import RowAccess, Scope
+from chassis.policy.row_scopes import RowAccess
+from chassis.policy.scope import Scope
 from identity.core.commands import policy_version
 from identity.core.domain.ids import DepartmentId, DirectoryGroupId, UserId
 from identity.core.domain.seal import Seal

@@ -31,7 +31,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, insert as 
 from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
-from chassis.policy.guard import RowColumns, Scope
+from chassis.policy.row_scopes import RowColumns
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import DepartmentId, DirectoryGroupId, RoleId, UserId
 from identity.core.domain.seal import Seal
 from identity.core.store.metadata import metadata

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
@@ -199,7 +199,7 @@ class AccessAlertMutation:
 
 
 async def _decide(
-    ctx: Context[Any], id: str, status: AlertStatus, note: str, expected: int | None
+    ctx: Context, id: str, status: AlertStatus, note: str, expected: int | None
 ) -> AccessAlertPayload:
     alert = AccessAlertId(uuid(id, "id"))
     scope = ctx.scope("AccessAlert", "update")

@@ -13,7 +13,8 @@ from chassis.api.context import Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.rights import right
 from chassis.api.visibility import Visibility
-from chassis.policy.guard import Protected, RowAccess
+from chassis.policy.masks import Protected
+from chassis.policy.row_scopes import RowAccess
 from identity.core.api.ids import maybe_uuid
 from identity.core.domain.ids import UserId
 from identity.core.domain.text import optional, required

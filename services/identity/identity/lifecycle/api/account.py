@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from chassis.api.context import Info
 from chassis.api.problems import answers
 from chassis.api.rights import right
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from identity.core.api.arguments import ExpectedVersion, IdempotencyKey
 from identity.core.api.ids import maybe_uuid, uuid
 from identity.core.domain.ids import DepartmentId, UserId

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
-from chassis.audit import Entry
-from chassis.policy.guard import Scope
+from chassis.audit import events as audit
+from chassis.audit.events import Entry
+from chassis.policy.scope import Scope
 from identity.core.commands import policy_version
 from identity.core.domain.ids import UserId
 from identity.people.commands import lockout

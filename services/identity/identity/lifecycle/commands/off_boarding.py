@@ -15,11 +15,13 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import events as audit
 from chassis.errors import BadInput
-from chassis.outbox import Fact, record
-from chassis.policy.guard import Scope
+from chassis.facts.outbox import record
+from chassis.facts.types import FactType
+from chassis.policy.scope import Scope
 from identity.core.commands import policy_version
+from identity.core.domain import facts
 from identity.core.domain.ids import DepartmentId, UserId
 from identity.directory.store import api_client as keys, directory
 from identity.lifecycle import domain, store
@@ -32,9 +34,6 @@ from identity.people.store import department as departments, project as projects
 from identity.sign_in.domain.session import Ending
 from identity.sign_in.store import session as sessions
 from identity.temporary.store import delegation as delegations, emergency_access as emergencies
-
-LEFT = "identity.user_off_boarded"
-MOVED = "identity.user_changed_job"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ def off_board(
     lockout.refuse_lockout(session, scope.actor, field="userId")
     id = store.add(session, user_id, Kind.LEAVES, plan_body, ended, actor)
     result = Result(user_id, Kind.LEAVES, ended, id)
-    _record(session, scope, LEFT, result, plan_body, action="off_board")
+    _record(session, scope, facts.USER_OFF_BOARDED, result, plan_body, action="off_board")
     return result
 
 
@@ -129,7 +128,7 @@ def change_job(
     users_commands.update_user(session, scope, user_id, change, None)
     id = store.add(session, user_id, Kind.CHANGES_JOB, plan_body, ended, actor)
     result = Result(user_id, Kind.CHANGES_JOB, ended, id)
-    _record(session, scope, MOVED, result, plan_body, action="change_job")
+    _record(session, scope, facts.USER_TRANSFERRED, result, plan_body, action="change_job")
     return result
 
 
@@ -166,7 +165,7 @@ def _heads(session: Session, *, but: UserId) -> dict[DepartmentId, UserId]:
 def _record(
     session: Session,
     scope: Scope,
-    name: str,
+    fact_type: FactType,
     result: Result,
     plan: dict[str, Any],
     *,
@@ -183,7 +182,7 @@ def _record(
         "plan": plan,
         "policy_version": version,
     }
-    record(session, Fact(name, str(result.user), body))
+    record(session, fact_type.about(result.user, body))
 
 
 def _text(id: DepartmentId | None) -> str | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from strawberry.dataloader import DataLoader
 
 from chassis.api.context import Context
@@ -18,7 +16,7 @@ from identity.people.store.user import UserRow
 class PeopleLoaders:
     """The loaders of one request; each batch is one query within the caller's scope."""
 
-    def __init__(self, context: Context[Any]) -> None:
+    def __init__(self, context: Context) -> None:
         self._context = context
         self.user: DataLoader[UserId, UserRow | None] = DataLoader(self._users)
         self.department: DataLoader[DepartmentId, DepartmentRow | None] = DataLoader(

@@ -8,8 +8,9 @@ from sqlalchemy.orm import Session
 
 from chassis.actor import Actor
 from chassis.errors import BadInput, Denied
-from chassis.policy.guard import Permissions, compile_rules
+from chassis.policy.compiling import compile_rules
 from chassis.policy.rules import Snapshot
+from chassis.policy.scope import Permissions
 from identity.core.domain.ids import UserId
 from identity.core.store import policy as policies
 from identity.people.store import user as users

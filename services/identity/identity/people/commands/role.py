@@ -8,10 +8,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from chassis.audit import Entry
+from chassis.audit.events import Entry
 from chassis.errors import Conflict, NotFound
 from chassis.idempotency import run_idempotent
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from identity.core.commands import policy_version
 from identity.core.domain.ids import RoleId
 from identity.core.domain.text import optional

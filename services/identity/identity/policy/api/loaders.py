@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from strawberry.dataloader import DataLoader
 
 from chassis.api.context import Context
@@ -15,7 +13,7 @@ from identity.policy.store.changeset import ChangesetRow
 class PolicyLoaders:
     """The loaders of one request; each batch is one query within the caller's scope."""
 
-    def __init__(self, context: Context[Any]) -> None:
+    def __init__(self, context: Context) -> None:
         self._context = context
         self.changeset: DataLoader[ChangesetId, ChangesetRow | None] = DataLoader(self._changesets)
 

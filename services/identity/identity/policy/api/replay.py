@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
@@ -115,7 +115,7 @@ class Replay:
         return [ReplayedDecision.of(*pair) for pair in chosen[:first]]
 
 
-async def replay_of(ctx: Context[Any], simulated: Simulated, days: int) -> Replay:
+async def replay_of(ctx: Context, simulated: Simulated, days: int) -> Replay:
     """Return the replay of a simulated changeset, computed in a thread beside the event loop."""
     _within(days, MOST_DAYS, "days")
     since = datetime.now(UTC) - timedelta(days=days)

@@ -8,7 +8,6 @@ import binascii
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import orjson
 import strawberry
@@ -118,7 +117,7 @@ class Simulation:
         return connect(rows, AccessChange.of)  # type: ignore[no-any-return]  # connect returns Any
 
 
-async def simulation_of(ctx: Context[Any], row: ChangesetRow) -> Simulation:
+async def simulation_of(ctx: Context, row: ChangesetRow) -> Simulation:
     """Return the simulation of a changeset, computed in a thread beside the event loop."""
     simulated = await ctx.read(simulate, ctx.scope("Rule"), row)
     changed = await asyncio.to_thread(

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import events as audit
 from chassis.errors import Conflict, NotFound
-from chassis.outbox import Fact, record
-from chassis.policy.guard import Scope
+from chassis.facts.outbox import record
+from chassis.policy.scope import Scope
+from identity.core.domain import facts
 from identity.core.domain.ids import ChangesetId
 from identity.core.domain.version import refuse_stale
 from identity.policy.domain import changeset as domain
@@ -59,7 +60,7 @@ def record_action(
     `version` is the policy version that the changeset became, if it was published.
     """
     author = locked(session, id).author
-    record(session, Fact("changesets.changed", str(id), {"action": action, "user": str(author)}))
+    record(session, facts.CHANGESET_CHANGED.about(id, {"action": action, "user": str(author)}))
     audit.record(
         session,
         audit.Entry(

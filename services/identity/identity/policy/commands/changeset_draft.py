@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from chassis.errors import BadInput, NotFound
 from chassis.idempotency import run_idempotent
-from chassis.policy.guard import Scope
 from chassis.policy.rules import Rule
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import ChangesetId, RuleId, UserId
 from identity.people.store import role as roles
 from identity.policy.commands.changeset import locked_in, record_action

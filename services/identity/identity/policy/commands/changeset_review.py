@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from chassis.errors import Denied
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import ChangesetId
 from identity.policy.commands.changeset import locked_in, record_action
 from identity.policy.domain import changeset as domain

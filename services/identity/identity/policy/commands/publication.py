@@ -13,10 +13,10 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import events as audit
 from chassis.errors import Conflict, Denied
 from chassis.idempotency import run_idempotent
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from identity.core.commands import policy_version
 from identity.core.domain.ids import ChangesetId, RuleId, UserId
 from identity.people.commands import lockout

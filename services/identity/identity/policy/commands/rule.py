@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from chassis.errors import NotFound
 from chassis.idempotency import run_idempotent
-from chassis.policy.guard import Scope
 from chassis.policy.rules import Rule
+from chassis.policy.scope import Scope
 from identity.core.commands import policy_version
 from identity.core.domain.ids import RuleId
 from identity.policy.commands.publication import publish_change, review_required

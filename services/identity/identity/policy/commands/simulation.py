@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from chassis.errors import HuichiError
 from chassis.explanation.difference import with_rules
-from chassis.policy.guard import Scope
 from chassis.policy.rules import Snapshot
+from chassis.policy.scope import Scope
 from identity.core.store import policy as store
 from identity.people.commands import lockout
 from identity.policy.commands.subject import refuse_unknown_subject

@@ -13,8 +13,9 @@ from enum import Enum
 from uuid import UUID
 
 from chassis.explanation.difference import reach
-from chassis.policy.guard import Permissions, by_openness, compile_rules
+from chassis.policy.compiling import compile_rules
 from chassis.policy.rules import Snapshot, subjects
+from chassis.policy.scope import Permissions, by_openness
 from identity.ledger.domain.decision import RecordedDecision
 
 READ = "read"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import strawberry
@@ -286,6 +286,6 @@ class AccessReview:
         )
 
 
-def reviewer_filter(ctx: Context[Any]) -> UUID | None:
+def reviewer_filter(ctx: Context) -> UUID | None:
     """Return `None` for a caller who sees whole reviews, else the reviewer who sees their part."""
     return None if ctx.may(OBJECT) else ctx.actor.user_id

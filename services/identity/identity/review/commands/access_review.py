@@ -12,12 +12,14 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
-from chassis import audit
 from chassis.actor import Actor
+from chassis.audit import events as audit
 from chassis.errors import BadInput, Conflict, Denied, NotFound
-from chassis.outbox import Fact, record
-from chassis.policy.guard import Scope, compile_rules
+from chassis.facts.outbox import record
+from chassis.policy.compiling import compile_rules
 from chassis.policy.rules import Snapshot
+from chassis.policy.scope import Scope
+from identity.core.domain import facts
 from identity.core.domain.ids import AccessReviewId, AccessReviewItemId, UserId
 from identity.core.domain.text import optional
 from identity.core.domain.version import refuse_stale
@@ -27,9 +29,6 @@ from identity.review.domain import ReviewDecision, ReviewStatus
 from identity.review.store import ItemRow, ReviewRow
 
 OBJECT = "AccessReview"
-WAITING = "access_reviews.waiting"
-SIGNED_OFF = "access_reviews.signed_off"
-ENDED = "access_reviews.ended"
 
 
 def decide(
@@ -95,7 +94,7 @@ def sign_off(session: Session, actor: Actor, id: AccessReviewId, version: int) -
     store.sign(session, id, UserId(actor.user_id))
     changes = {"kept": [None, mine.kept], "revoked": [None, mine.revoked]}
     record_audit(session, actor, "sign_off", str(id), changes, version)
-    record(session, Fact(SIGNED_OFF, str(id), {"reviewer": str(actor.user_id)}))
+    record(session, facts.ACCESS_REVIEW_SIGNED_OFF.about(id, {"reviewer": str(actor.user_id)}))
     return id
 
 
@@ -136,7 +135,7 @@ def reassign(
     store.unsign(session, id, [reviewer])
     changes = {"reviewer": [None, str(reviewer)], "items": [None, len(rows)]}
     record_audit(session, scope.actor, "reassign", str(id), changes, scope.version)
-    record(session, Fact(WAITING, str(id), {"reviewer": str(reviewer)}))
+    record(session, facts.ACCESS_REVIEW_REQUESTED.about(id, {"reviewer": str(reviewer)}))
     return id
 
 
@@ -147,7 +146,7 @@ def discard(session: Session, scope: Scope, id: AccessReviewId, expected: int) -
     store.change(session, id, status=ReviewStatus.DISCARDED.value, closed_at=func.now())
     changes = {"status": ["open", "discarded"]}
     record_audit(session, scope.actor, "discard", str(id), changes, scope.version)
-    record(session, Fact(ENDED, str(id), {}))
+    record(session, facts.ACCESS_REVIEW_CLOSED.about(id, {}))
     return id
 
 

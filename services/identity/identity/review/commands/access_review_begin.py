@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 
 from chassis.actor import Actor
 from chassis.errors import BadInput, LimitExceeded, NotFound
+from chassis.facts.outbox import record
 from chassis.idempotency import run_idempotent
-from chassis.outbox import Fact, record
-from chassis.policy.guard import compile_rules
+from chassis.policy.compiling import compile_rules
 from chassis.policy.rules import Member, Snapshot, subtree
+from identity.core.domain import facts
 from identity.core.domain.ids import AccessReviewId, DepartmentId, UserId
 from identity.core.domain.text import required
 from identity.core.store import policy as policies
@@ -24,7 +25,7 @@ from identity.ledger.store import right_use
 from identity.people.store import user as users
 from identity.policy.store import rule as rules
 from identity.review import domain, store
-from identity.review.commands.access_review import OBJECT, WAITING, record_audit, refuse_reviewer
+from identity.review.commands.access_review import OBJECT, record_audit, refuse_reviewer
 from identity.review.domain import Grant
 
 
@@ -120,7 +121,7 @@ def _begin(
     changes = {"items": [None, len(grants)], "due": [None, plan.due_at.isoformat()]}
     record_audit(session, actor, "create", str(id), changes, version)
     for reviewer in sorted({id for id in reviewers.values() if id is not None}):
-        record(session, Fact(WAITING, str(id), {"reviewer": str(reviewer)}))
+        record(session, facts.ACCESS_REVIEW_REQUESTED.about(id, {"reviewer": str(reviewer)}))
     return id
 
 

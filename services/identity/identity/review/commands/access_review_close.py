@@ -11,11 +11,12 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import events as audit
 from chassis.errors import Conflict, Denied
-from chassis.outbox import Fact, record
-from chassis.policy.guard import Scope
+from chassis.facts.outbox import record
+from chassis.policy.scope import Scope
 from identity.core.commands import policy_version
+from identity.core.domain import facts
 from identity.core.domain.ids import AccessReviewId, ChangesetId, RuleId, UserId
 from identity.people.commands import lockout
 from identity.people.store import role as roles, user as users
@@ -23,7 +24,7 @@ from identity.policy.commands.changeset_draft import RuleEdit, create_changeset
 from identity.policy.commands.publication import publish_changeset
 from identity.policy.store import rule as rules
 from identity.review import store
-from identity.review.commands.access_review import ENDED, OBJECT, digest, opened, report
+from identity.review.commands.access_review import OBJECT, digest, opened, report
 from identity.review.domain import ReviewDecision, ReviewKind, ReviewStatus
 from identity.review.store import ItemRow, ReviewRow
 
@@ -102,7 +103,7 @@ def close(
             policy_version=version or scope.version,
         ),
     )
-    record(session, Fact(ENDED, str(id), {}))
+    record(session, facts.ACCESS_REVIEW_CLOSED.about(id, {}))
     return Closing(counted, losers, changeset_id, version)
 
 

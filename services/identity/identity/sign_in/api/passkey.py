@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
@@ -15,9 +15,9 @@ from identity.core.api.ids import uuid
 from identity.core.domain.ids import PasskeyId, UserId
 from identity.people.domain.user import asked_username
 from identity.sign_in.commands import passkey as commands
-from identity.sign_in.domain.passkey import Relying
+from identity.sign_in.domain.passkey import RelyingParty
 from identity.sign_in.services.office import Office
-from identity.sign_in.services.password_check import needs_second, proved
+from identity.sign_in.services.sign_in import needs_second, proved
 from identity.sign_in.store import passkey as store
 from identity.sign_in.store.passkey import PasskeyRow
 
@@ -115,11 +115,13 @@ class PasskeyMutation:
         ctx, office = info.context, info.context.resource(Office)
         relying = _relying(ctx)
         if username is None or password is None:
-            options = await ctx.write(commands.begin, relying, ctx.actor, office.fresh)
+            options = await ctx.write(commands.begin_registration, relying, ctx.actor, office.fresh)
             return BeginPasskeyPayload(options=options)
         try:
             known, kept = await proved(ctx, asked_username(username), password)
-            options = await ctx.write(commands.begin_first, office.seal, relying, known.id, kept)
+            options = await ctx.write(
+                commands.begin_first_registration, office.seal, relying, known.id, kept
+            )
         except Unauthenticated as problem:
             return BeginPasskeyPayload(errors=[user_error(problem, ctx.locale)])
         return BeginPasskeyPayload(options=options)
@@ -141,7 +143,7 @@ class PasskeyMutation:
         name: NameArgument,
     ) -> FinishPasskeyPayload:
         ctx, seal = info.context, info.context.resource(Office).seal
-        made = await ctx.write(commands.finish, seal, _relying(ctx), credential, name)
+        made = await ctx.write(commands.finish_registration, seal, _relying(ctx), credential, name)
         rows = await ctx.read(store.of_user, made.user)
         return FinishPasskeyPayload(
             passkey=next(Passkey.of(row) for row in rows if row.id == made.id),
@@ -174,11 +176,11 @@ class PasskeyMutation:
         return PasskeysPayload(passkeys=await _mine(ctx))
 
 
-async def _mine(ctx: Context[Any]) -> list[Passkey]:
+async def _mine(ctx: Context) -> list[Passkey]:
     return [Passkey.of(row) for row in await ctx.read(store.of_user, UserId(ctx.actor.user_id))]
 
 
-def _relying(ctx: Context[Any]) -> Relying:
+def _relying(ctx: Context) -> RelyingParty:
     found = ctx.resource(Office).relying
     if found is None:
         raise BadInput(

@@ -18,7 +18,7 @@ from identity.people.store import user as users
 from identity.settings import IdentitySettings
 from identity.sign_in.commands import password_reset as commands, session as sessions
 from identity.sign_in.services.office import Office
-from identity.sign_in.services.password_check import CODE_ATTEMPTS, CODE_WINDOW_SECONDS
+from identity.sign_in.services.sign_in import CODE_ATTEMPTS, CODE_WINDOW_SECONDS
 from identity.sign_in.services.throttle import Throttle
 
 
@@ -60,7 +60,7 @@ class PasswordResetMutation:
     ) -> IssueResetCodePayload:
         ctx, whose = info.context, UserId(uuid(user_id, "userId"))
         lasts = timedelta(hours=ctx.resource(IdentitySettings).reset_code_hours)
-        made = await ctx.write(commands.issue, ctx.scope("User", "update"), whose, lasts)
+        made = await ctx.write(commands.issue_code, ctx.scope("User", "update"), whose, lasts)
         return IssueResetCodePayload(code=made.code, expires_at=made.expires_at)
 
     @strawberry.mutation(
@@ -84,14 +84,14 @@ class PasswordResetMutation:
             f"{name} reset", ctx.client
         )
         known = await ctx.read(users.credentials, name)
-        if known is None or not await ctx.read(commands.is_good, known.id, code):
-            await ctx.write(sessions.note_refused, known.id if known else None)
+        if known is None or not await ctx.read(commands.is_valid, known.id, code):
+            await ctx.write(sessions.record_refused_sign_in, known.id if known else None)
             raise _not_good()
         await passwords.accepted(
             new_password, known.username, known.display_name, field="newPassword"
         )
         hashed = await passwords.hashed(new_password)
-        if not await ctx.write(commands.reset, known.id, code, hashed):
+        if not await ctx.write(commands.reset_password, known.id, code, hashed):
             raise _not_good()
         return ResetPasswordPayload(done=True)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 from urllib.parse import quote
 
 import strawberry
@@ -18,8 +18,8 @@ from identity.people.api.types import Department, department_of
 from identity.settings import IdentitySettings
 from identity.sign_in.api.oidc.routes import PATH
 from identity.sign_in.commands import provider as commands
-from identity.sign_in.commands.provider import KEPT, Kept, Wanted
-from identity.sign_in.domain.provider import Admission, Mapped, UsernameForm
+from identity.sign_in.commands.provider import UNCHANGED, ProviderValues, Unchanged
+from identity.sign_in.domain.provider import Admission, ClaimMapping, UsernameForm
 from identity.sign_in.services.office import Office
 from identity.sign_in.store import provider as store
 from identity.sign_in.store.provider import ProviderRow
@@ -106,7 +106,7 @@ class SignInProvider:
         return await department_of(info, self.department_id)
 
     @classmethod
-    def of(cls, row: ProviderRow, context: Context[Any]) -> SignInProvider:
+    def of(cls, row: ProviderRow, context: Context) -> SignInProvider:
         base = _address(context, row.name)
         claims = row.claims
         return cls(
@@ -190,26 +190,28 @@ class SignInProviderInput:
         description="Whether people may sign in by it. Switched off, it ends its sessions.",
     )
 
-    def wanted(self) -> Wanted:
-        department: DepartmentId | Kept | None = KEPT
+    def wanted(self) -> ProviderValues:
+        department: DepartmentId | Unchanged | None = UNCHANGED
         if self.department_id is not strawberry.UNSET:
             found = maybe_uuid(self.department_id, "input.departmentId")
             department = DepartmentId(found) if found else None
         claims = self.claims
-        return Wanted(
+        return ProviderValues(
             title=_said(self.title),
             issuer=_said(self.issuer),
             client_id=_said(self.client_id),
-            client_secret=KEPT if self.client_secret is strawberry.UNSET else self.client_secret,
-            scopes=KEPT if self.scopes is None else tuple(self.scopes),
-            claims=KEPT
+            client_secret=UNCHANGED
+            if self.client_secret is strawberry.UNSET
+            else self.client_secret,
+            scopes=UNCHANGED if self.scopes is None else tuple(self.scopes),
+            claims=UNCHANGED
             if claims is None
-            else Mapped(claims.display_name, claims.email, claims.email_verified),
+            else ClaimMapping(claims.display_name, claims.email, claims.email_verified),
             admission=_said(self.admission),
-            domains=KEPT if self.domains is None else tuple(self.domains),
+            domains=UNCHANGED if self.domains is None else tuple(self.domains),
             username_form=_said(self.username_form),
             department=department,
-            roles=KEPT if self.roles is None else tuple(self.roles),
+            roles=UNCHANGED if self.roles is None else tuple(self.roles),
             trusts_second_factor=_said(self.trusts_second_factor),
             enabled=_said(self.enabled),
         )
@@ -230,7 +232,7 @@ class ProviderQuery:
         metadata=open_to_all(),
     )
     async def sign_in_ways(self, info: Info) -> list[SignInWay]:
-        found = await info.context.read(store.open_ones)
+        found = await info.context.read(store.list_enabled)
         return [
             SignInWay(name=one.name, title=one.title, address=_address(info.context, one.name))
             for one in found
@@ -241,7 +243,7 @@ class ProviderQuery:
     )
     async def sign_in_providers(self, info: Info) -> list[SignInProvider]:
         ctx = info.context
-        found = await ctx.read(store.everyone, ctx.scope("SignInProvider"))
+        found = await ctx.read(store.list_all, ctx.scope("SignInProvider"))
         return [SignInProvider.of(one, ctx) for one in found]
 
 
@@ -302,15 +304,15 @@ class ProviderMutation:
         return await _answer(ctx, found)
 
 
-async def _answer(ctx: Context[Any], id: ProviderId) -> SignInProviderPayload:
+async def _answer(ctx: Context, id: ProviderId) -> SignInProviderPayload:
     found = await ctx.read(store.by_id, id)
     assert found is not None
     return SignInProviderPayload(provider=SignInProvider.of(found, ctx))
 
 
-def _address(ctx: Context[Any], name: str) -> str:
+def _address(ctx: Context, name: str) -> str:
     return f"{ctx.resource(IdentitySettings).public_address}{PATH}/{quote(name, safe='')}"
 
 
-def _said(value: T | None) -> T | Kept:
-    return KEPT if value is None else value
+def _said(value: T | None) -> T | Unchanged:
+    return UNCHANGED if value is None else value

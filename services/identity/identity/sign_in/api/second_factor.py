@@ -16,11 +16,11 @@ from identity.core.domain.ids import UserId
 from identity.people.api.types import User, user_of
 from identity.people.domain.user import asked_username
 from identity.sign_in.commands import second_factor as commands
-from identity.sign_in.commands.second_factor import WrongCode
-from identity.sign_in.commands.signed_in import refuse_ended
+from identity.sign_in.commands.second_factor import InvalidFactor
+from identity.sign_in.commands.session_guard import require_open_session
 from identity.sign_in.domain import second_factor as domain
 from identity.sign_in.services.office import Office
-from identity.sign_in.services.password_check import needs_second, proved
+from identity.sign_in.services.sign_in import needs_second, proved
 from identity.sign_in.services.throttle import Throttle
 from identity.sign_in.store import passkey as passkeys, second_factor as store
 
@@ -65,7 +65,7 @@ class ResetSecondFactorPayload:
 class SecondFactorQuery:
     @strawberry.field(description="One's own second factor; null: there is none in force.")
     async def my_second_factor(self, info: Info) -> SecondFactor | None:
-        found = await info.context.read(store.standing, UserId(info.context.actor.user_id))
+        found = await info.context.read(store.status, UserId(info.context.actor.user_id))
         if found is None:
             return None
         return SecondFactor(
@@ -90,11 +90,13 @@ class SecondFactorMutation:
         ctx, name = info.context, asked_username(username)
         try:
             known, kept = await proved(ctx, name, password)
-            secret = await ctx.write(commands.begin, ctx.resource(Office).seal, known.id, kept)
+            secret = await ctx.write(
+                commands.begin_enrolment, ctx.resource(Office).seal, known.id, kept
+            )
         except Unauthenticated as problem:
             return BeginSecondFactorPayload(errors=[user_error(problem, ctx.locale)])
         return BeginSecondFactorPayload(
-            secret=domain.typed(secret), address=domain.address(secret, name)
+            secret=domain.secret_text(secret), address=domain.provisioning_uri(secret, name)
         )
 
     @strawberry.mutation(
@@ -107,16 +109,16 @@ class SecondFactorMutation:
         code: Annotated[str, strawberry.argument(description="Six digits, or a recovery code.")],
     ) -> EndSecondFactorPayload:
         ctx, me = info.context, UserId(info.context.actor.user_id)
-        await ctx.read(refuse_ended, ctx.actor)
-        if needs_second(ctx, me) and not await ctx.read(passkeys.any_of, me):
+        await ctx.read(require_open_session, ctx.actor)
+        if needs_second(ctx, me) and not await ctx.read(passkeys.has_passkey, me):
             raise Denied(
                 "A role of yours needs a second factor, so it cannot be ended.",
                 "您的角色要求启用第二因素，无法停用。",
             )
         await Throttle(ctx.runtime.redis, 10, 600).count(f"{me} code", "")
         try:
-            await ctx.write(commands.end_own, ctx.resource(Office).seal, ctx.actor, code)
-        except WrongCode as problem:
+            await ctx.write(commands.end_own_factor, ctx.resource(Office).seal, ctx.actor, code)
+        except InvalidFactor as problem:
             raise BadInput(
                 "code is not right, or was used before; wait for the next one.",
                 "code 不正确或已使用，请等待下一个。",
@@ -135,5 +137,5 @@ class SecondFactorMutation:
         user_id: Annotated[strawberry.ID, strawberry.argument(description="The user's id.")],
     ) -> ResetSecondFactorPayload:
         ctx, id = info.context, UserId(uuid(user_id, "userId"))
-        await ctx.write(commands.reset, ctx.scope("User", "update"), id)
+        await ctx.write(commands.reset_factor, ctx.scope("User", "update"), id)
         return ResetSecondFactorPayload(user=await user_of(info, id))

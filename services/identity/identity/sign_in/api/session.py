@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
@@ -15,8 +15,8 @@ from chassis.errors import Denied, NotFound
 from identity.core.api.ids import maybe_uuid, uuid
 from identity.core.domain.ids import SessionId, UserId
 from identity.people.store import user as users
-from identity.sign_in.commands import everybody, session as commands
-from identity.sign_in.domain.device import masked
+from identity.sign_in.commands import session as commands, sign_out_everyone as everybody
+from identity.sign_in.domain.device import mask_address
 from identity.sign_in.domain.session import Ending
 from identity.sign_in.services.office import Office
 from identity.sign_in.store import session as store
@@ -47,10 +47,10 @@ class Session:
     current: bool = strawberry.field(description="Whether this request belongs to it.")
 
     @classmethod
-    def of(cls, row: SessionRow, context: Context[Any]) -> Session:
+    def of(cls, row: SessionRow, context: Context) -> Session:
         return cls(
             id=strawberry.ID(str(row.id)),
-            address=masked(row.address),
+            address=mask_address(row.address),
             device=row.device,
             created_at=row.created_at,
             used_at=row.used_at,
@@ -115,7 +115,9 @@ class SessionQuery:
                 "您只能查看自己的会话。",
                 coordinate="Query.sessions",
             )
-        found = await ctx.read(store.listed, whose, Window(first, after), open_only=open_only)
+        found = await ctx.read(
+            store.list_sessions, whose, Window(first, after), open_only=open_only
+        )
         return connect(found, lambda row: Session.of(row, ctx))  # type: ignore[no-any-return]  # the one asked for
 
 
@@ -132,7 +134,7 @@ class SessionMutation:
         found = await ctx.read(store.by_id, session_id)
         managed = found is not None and await in_reach(ctx, found.user)
         reaches = frozenset({found.user}) if found is not None and managed else frozenset[UserId]()
-        ended = await ctx.write(commands.end_session, ctx.actor, session_id, reaches=reaches)
+        ended = await ctx.write(commands.end_session, ctx.actor, session_id, manageable=reaches)
         return SessionPayload(session=Session.of(ended, ctx))
 
     @strawberry.mutation(
@@ -159,7 +161,7 @@ class SessionMutation:
             )
         here = ctx.actor.session_id
         but = SessionId(here) if here and not this_too else None
-        ended = await ctx.write(commands.end_sessions, ctx.actor, whose, but=but)
+        ended = await ctx.write(commands.end_sessions, ctx.actor, whose, except_id=but)
         return EndSessionsPayload(ended=ended)
 
     @strawberry.mutation(
@@ -178,15 +180,15 @@ class SessionMutation:
         ctx, office = info.context, info.context.resource(Office)
         scope = ctx.scope("Session", "end")
         if dry_run:
-            found = await ctx.read(everybody.count, scope)
+            found = await ctx.read(everybody.count_sessions, scope)
             return EndAllSessionsPayload(sessions=found.sessions, users=found.users)
         lifetime = timedelta(seconds=office.settings.access_token_seconds)
-        found = await ctx.write(everybody.end_all, scope, office.seal, lifetime)
+        found = await ctx.write(everybody.sign_out_everyone, scope, office.seal, lifetime)
         office.forget_key()
         return EndAllSessionsPayload(done=True, sessions=found.sessions, users=found.users)
 
 
-async def in_reach(ctx: Context[Any], user: UserId) -> bool:
+async def in_reach(ctx: Context, user: UserId) -> bool:
     """Whether the one who asks may change this user."""
     if not ctx.may("User", "update"):
         return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
@@ -14,10 +14,10 @@ from chassis.errors import Denied, Unauthenticated
 from identity.core.api.ids import maybe_uuid, uuid
 from identity.core.domain.ids import SignInLinkId, UserId
 from identity.sign_in.api.session import in_reach
-from identity.sign_in.api.signed import PasskeyArgument, SignInPayload, signed
+from identity.sign_in.api.sign_in_payload import PasskeyArgument, SignInPayload, signed
 from identity.sign_in.commands import sign_in_link as commands
 from identity.sign_in.services.office import Office
-from identity.sign_in.services.password_check import Beside, finish_by_provider
+from identity.sign_in.services.sign_in import Beside, finish_by_provider
 from identity.sign_in.store import provider as providers, sign_in_link as store
 from identity.sign_in.store.sign_in_link import LinkRow
 
@@ -107,7 +107,9 @@ class SignInLinkMutation:
         self, info: Info, ticket: TicketArgument, verifier: VerifierArgument
     ) -> SignInLinkPayload:
         ctx, office = info.context, info.context.resource(Office)
-        await ctx.write(commands.link, office.seal, ctx.actor, ticket, verifier, office.fresh)
+        await ctx.write(
+            commands.link_account, office.seal, ctx.actor, ticket, verifier, office.fresh
+        )
         return SignInLinkPayload(links=await _links(ctx, UserId(ctx.actor.user_id)))
 
     @strawberry.mutation(
@@ -124,12 +126,12 @@ class SignInLinkMutation:
         found = await ctx.read(store.by_id, link)
         managed = found is not None and await in_reach(ctx, found.user)
         reaches = frozenset({found.user}) if found is not None and managed else frozenset[UserId]()
-        await ctx.write(commands.unlink, ctx.actor, link, reaches)
+        await ctx.write(commands.unlink_account, ctx.actor, link, reaches)
         assert found is not None
         return SignInLinkPayload(links=await _links(ctx, found.user))
 
 
-async def _links(ctx: Context[Any], whose: UserId) -> list[SignInLink]:
+async def _links(ctx: Context, whose: UserId) -> list[SignInLink]:
     rows: list[LinkRow] = await ctx.read(store.of_user, whose)
     known = await ctx.read(providers.by_ids, [row.provider for row in rows])
     return [

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
-from chassis.outbox import Fact, record
+from chassis.audit import events as audit
+from chassis.facts.outbox import record
 from identity.core.commands import policy_version
+from identity.core.domain import facts
 from identity.people.store import user as users
 from identity.sign_in.domain.session import Ending
 from identity.sign_in.store import session as sessions
@@ -52,5 +53,5 @@ def remind(session: Session) -> int:
             "days": ending.days,
             **users.identified(session, ending.user),
         }
-        record(session, Fact("users.access_ending", str(ending.user), body))
+        record(session, facts.ACCESS_END_ANNOUNCED.about(ending.user, body))
     return len(endings)

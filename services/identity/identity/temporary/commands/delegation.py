@@ -8,12 +8,14 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from chassis.audit import Entry
+from chassis.audit.events import Entry
 from chassis.errors import Conflict, Denied, NotFound
+from chassis.facts.outbox import record
 from chassis.idempotency import run_idempotent
-from chassis.outbox import Fact, record
-from chassis.policy.guard import RowAccess, Scope
+from chassis.policy.row_scopes import RowAccess
+from chassis.policy.scope import Scope
 from identity.core.commands import policy_version
+from identity.core.domain import facts
 from identity.core.domain.ids import DelegationId, UserId
 from identity.core.store import policy as policies
 from identity.people.domain.user import Kind
@@ -56,7 +58,7 @@ def delegate(session: Session, scope: Scope, draft: Draft, key: str | None = Non
         entry = Entry(scope.actor, "create", OBJECT, str(id), _changes(draft, span, customers))
         policy_version.record_change(session, "delegation", entry)
         body = {"giver": str(draft.giver), "taker": str(draft.taker)}
-        record(session, Fact("delegations.given", str(id), body))
+        record(session, facts.DELEGATION_GRANTED.about(id, body))
         return {"id": str(id)}
 
     request = [

@@ -7,13 +7,14 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
-from chassis.audit import Entry
+from chassis.audit import events as audit
+from chassis.audit.events import Entry
 from chassis.errors import Conflict, NotFound
+from chassis.facts.outbox import record
 from chassis.idempotency import run_idempotent
-from chassis.outbox import Fact, record
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from identity.core.commands import policy_version
+from identity.core.domain import facts
 from identity.core.domain.ids import EmergencyAccessId, UserId
 from identity.people.store import user as users
 from identity.temporary.domain import emergency_access as domain
@@ -47,7 +48,7 @@ def take_emergency_access(
             "customer": str(customer),
             "policy_version": version,
         }
-        record(session, Fact("emergency_access.taken", str(id), body))
+        record(session, facts.EMERGENCY_ACCESS_TAKEN.about(id, body))
         return {"id": str(id)}
 
     request = [str(customer), reason, minutes]
@@ -97,9 +98,9 @@ def review_emergency_access(
     changes = {"verdict": [None, verdict.value]}
     entry = Entry(scope.actor, "review", OBJECT, str(id), changes, policy_version=scope.version)
     audit.record(session, entry)
-    record(session, Fact("emergency_access.reviewed", str(id), {"verdict": verdict.value}))
+    record(session, facts.EMERGENCY_ACCESS_REVIEWED.about(id, {"verdict": verdict.value}))
     if verdict is Verdict.OBJECTED:
-        record(session, Fact("emergency_access.objected", str(id), {"user": str(present.user)}))
+        record(session, facts.EMERGENCY_ACCESS_OBJECTED.about(id, {"user": str(present.user)}))
     return id
 
 

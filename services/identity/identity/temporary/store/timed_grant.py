@@ -15,7 +15,8 @@ from sqlalchemy import Column, ColumnElement, Row, Select, Table, and_, func, se
 from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
-from chassis.policy.guard import RowColumns, Scope
+from chassis.policy.row_scopes import RowColumns
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import UserId
 from identity.people.store.user import user
 
