@@ -103,7 +103,12 @@ def _raise(
             "ends": at,
         },
     )
-    body = {"id": str(id), "kind": rule.kind.value, "measure": measure, **user.told(session, whose)}
+    body = {
+        "id": str(id),
+        "kind": rule.kind.value,
+        "measure": measure,
+        **user.identified(session, whose),
+    }
     record(session, facts.ACCESS_ALERT_RAISED.about(id, body))
 
 
