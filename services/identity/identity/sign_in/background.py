@@ -13,7 +13,7 @@ import psycopg
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from chassis import revoked_sessions
+from chassis.authentication import revoked_sessions
 from chassis.background import keeps_running, wait_for_notice
 from chassis.web import Runtime
 from identity.sign_in.store import session as store

@@ -14,7 +14,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, OctKey, OKPKey
 from joserfc.jws import extract_compact
 
-from chassis.actor import ALGORITHMS
+from chassis.authentication.tokens import ALGORITHMS
 from chassis.db import SyncDatabase
 from chassis.errors import Unavailable
 from identity.app import create

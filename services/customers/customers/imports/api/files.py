@@ -20,10 +20,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from chassis.errors import NotFound
-from chassis.spreadsheet.reading import Limits, safe
+from chassis.spreadsheet.cells import escape_formula
+from chassis.spreadsheet.limits import Limits
 from chassis.web import Runtime, body_of, locale_of
-from customers.imports import commands, store
-from customers.imports.commands import WrongRow
+from customers.imports import store
+from customers.imports.commands import chunk as commands
+from customers.imports.commands.chunk import WrongRow
 from customers.imports.domain.import_job import ERRORS_CSV, ERRORS_XLSX, UPLOAD, opens
 from customers.imports.domain.sheet_mapping import ERROR_COLUMN
 from customers.imports.store import ImportRow
@@ -50,7 +52,7 @@ async def errors_csv(request: Request) -> Response:
     headers, rows = await _wrong(request, ERRORS_CSV)
     target = io.StringIO()
     writer = csv.writer(target)
-    writer.writerow([safe(header) for header in headers])
+    writer.writerow([escape_formula(header) for header in headers])
     writer.writerows(_line(headers, row) for row in rows)
     return _attachment(target.getvalue().encode("utf-8-sig"), "text/csv; charset=utf-8", ERRORS_CSV)
 
@@ -66,7 +68,7 @@ async def errors_xlsx(request: Request) -> Response:
 def _workbook(headers: Sequence[str], rows: Sequence[WrongRow]) -> bytes:
     book = Workbook(write_only=True)
     sheet = book.create_sheet("errors")
-    sheet.append([safe(header) for header in headers])
+    sheet.append([escape_formula(header) for header in headers])
     for row in rows:
         sheet.append(_line(headers, row))
     target = io.BytesIO()
@@ -75,7 +77,10 @@ def _workbook(headers: Sequence[str], rows: Sequence[WrongRow]) -> bytes:
 
 
 def _line(headers: Sequence[str], row: WrongRow) -> list[str]:
-    return [*(safe(row.cells.get(header, "")) for header in headers[:-1]), safe(row.why)]
+    return [
+        *(escape_formula(row.cells.get(header, "")) for header in headers[:-1]),
+        escape_formula(row.why),
+    ]
 
 
 def _attachment(content: bytes, kind: str, name: str) -> Response:

@@ -7,21 +7,22 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Context, Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.problems import UserError, answers, user_error
 from chassis.api.rights import open_to_all, right
 from chassis.errors import Denied, Unauthenticated
 from identity.core.api.ids import maybe_uuid, uuid
-from identity.core.api.loaders import IdentityContext, IdentityInfo
 from identity.core.domain.ids import ApiClientId, UserId
 from identity.directory.commands import api_client as commands
 from identity.directory.commands.api_client import Draft
 from identity.directory.domain.api_client import MAX_DAYS, ApiScope
 from identity.directory.store import api_client as store
 from identity.directory.store.api_client import ApiClientRow
-from identity.people.api.user import User, user_of
+from identity.people.api.types import User, user_of
 from identity.sign_in.api.sign_in_payload import SignInPayload
 from identity.sign_in.commands import session as sessions
+from identity.sign_in.services.office import Office
 from identity.sign_in.services.sign_in import request_origin
 
 strawberry.enum(
@@ -55,12 +56,12 @@ class ApiClient:
     creator: strawberry.Private[UserId | None]
 
     @strawberry.field(description="The service user that the key acts as.", metadata=right("User"))
-    async def user(self, info: IdentityInfo) -> User | None:
+    async def user(self, info: Info) -> User | None:
         """Return the service user of the key."""
         return await user_of(info, self.user_id)
 
     @strawberry.field(description="The user who created the key.", metadata=right("User"))
-    async def created_by(self, info: IdentityInfo) -> User | None:
+    async def created_by(self, info: Info) -> User | None:
         """Return the user who created the key."""
         return await user_of(info, self.creator)
 
@@ -124,7 +125,7 @@ class ApiClientQuery:
     @strawberry.field(description="The API clients, the newest first.", metadata=right("ApiClient"))
     async def api_clients(
         self,
-        info: IdentityInfo,
+        info: Info,
         user_id: Annotated[
             strawberry.ID | None, strawberry.argument(description="Filter by service user.")
         ] = None,
@@ -157,7 +158,7 @@ class ApiClientMutation:
     @answers(CreateApiClientPayload)
     async def create_api_client(
         self,
-        info: IdentityInfo,
+        info: Info,
         input: Annotated[
             CreateApiClientInput, strawberry.argument(description="The values of the key.")
         ],
@@ -184,7 +185,7 @@ class ApiClientMutation:
     @answers(ApiClientPayload)
     async def revoke_api_client(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="The client's id.")],
     ) -> ApiClientPayload:
         """Revoke a key."""
@@ -200,12 +201,12 @@ class ApiClientMutation:
     @answers(SignInPayload)
     async def exchange_api_key(
         self,
-        info: IdentityInfo,
+        info: Info,
         key: Annotated[str, strawberry.argument(description="The key, `hck_…`.")],
     ) -> SignInPayload:
         """Exchange a key for an access token."""
         ctx = info.context
-        office = ctx.loaders.office
+        office = ctx.resource(Office)
         lifetime = timedelta(seconds=office.settings.access_token_seconds)
         try:
             program_session = await ctx.write(
@@ -229,7 +230,7 @@ class ApiClientMutation:
         )
 
 
-async def _client_after_write(ctx: IdentityContext, id: ApiClientId) -> ApiClient:
+async def _client_after_write(ctx: Context, id: ApiClientId) -> ApiClient:
     """Return a client after a write; a caller who may write it may see the result."""
     action = "update" if ctx.may("ApiClient", "update") else "create"
     row = await ctx.read(store.by_id, ctx.scope("ApiClient", action), id)

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
 from chassis.actor import Actor
+from chassis.audit import events as audit
 from chassis.errors import BadInput, Denied, NotFound, Unauthenticated
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import ApiClientId, SessionId, UserId
 from identity.directory.domain import api_client as domain
 from identity.directory.domain.api_client import ApiScope

@@ -9,24 +9,25 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import events as audit
 from chassis.errors import BadInput, Conflict, Denied, NotFound
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
+from identity.core.commands import policy_version
 from identity.core.domain.ids import DirectoryGroupId
 from identity.core.domain.version import refuse_stale
 from identity.directory.domain import directory as domain
 from identity.directory.domain.directory import GroupRequest, Member
 from identity.directory.store import directory_group as store, directory_user as directory_users
 from identity.directory.store.directory_group import GroupRow
-from identity.policy.commands import policy
-from identity.policy.domain import role as role_domain
-from identity.policy.store import role as roles
+from identity.people.commands import lockout
+from identity.people.domain import role as role_domain
+from identity.people.store import role as roles
 
 
 def add_group(session: Session, scope: Scope, request: GroupRequest) -> DirectoryGroupId:
     """Add a group; it confers nothing until an administrator ties roles to it."""
     name = domain.check_group_name(request.display_name)
-    policy.hold(session)
+    policy_version.hold(session)
     _require_free_name(session, name, None)
     _require_people(session, request.members)
     id = store.add(session, name, request.external_id)
@@ -43,7 +44,7 @@ def replace_group(
     expected_version: int | None,
 ) -> DirectoryGroupId:
     """Set a group to the state that the directory sent."""
-    policy.hold(session)
+    policy_version.hold(session)
     current = _lock_group(session, scope, id, expected_version)
     name = domain.check_group_name(request.display_name)
     _require_free_name(session, name, id)
@@ -53,7 +54,7 @@ def replace_group(
     store.change(session, id, display_name=name, external_id=request.external_id)
     store.set_members(session, id, request.members)
     if current.roles and previous_members - new_members:
-        policy.keep_a_way_back(session, scope.actor, field="members")
+        lockout.refuse_lockout(session, scope.actor, field="members")
     changes = {
         "joined": [None, ", ".join(sorted(map(str, new_members - previous_members)))],
         "left": [", ".join(sorted(map(str, previous_members - new_members))), None],
@@ -79,11 +80,11 @@ def remove_group(
     session: Session, scope: Scope, id: DirectoryGroupId, expected_version: int | None
 ) -> DirectoryGroupId:
     """Remove a group with the roles that it conferred."""
-    policy.hold(session)
+    policy_version.hold(session)
     current = _lock_group(session, scope, id, expected_version)
     store.delete_group(session, id)
     if current.roles:
-        policy.keep_a_way_back(session, scope.actor, field="id")
+        lockout.refuse_lockout(session, scope.actor, field="id")
     _record_change(session, scope, id, "delete", {"roles": [", ".join(current.roles), None]})
     return id
 
@@ -104,7 +105,7 @@ def tie_roles(
             coordinate="Role",
             action="update",
         )
-    policy.hold(session)
+    policy_version.hold(session)
     current = _lock_group(session, scope, id, expected_version)
     role_ids = roles.names(session)
     role_domain.refuse_unknown(role_names, list(role_ids), field="roles")
@@ -112,7 +113,7 @@ def tie_roles(
         return id
     store.set_roles(session, id, role_names, role_ids)
     store.change(session, id)
-    policy.keep_a_way_back(session, scope.actor, field="roles")
+    lockout.refuse_lockout(session, scope.actor, field="roles")
     changes = {"roles": [", ".join(current.roles), ", ".join(sorted(set(role_names)))]}
     _record_change(session, scope, id, "tie", changes)
     return id
@@ -153,7 +154,7 @@ def _require_people(session: Session, members: tuple[Member, ...]) -> None:
 def _record_change(
     session: Session, scope: Scope, id: DirectoryGroupId, action: str, changes: dict[str, Any]
 ) -> None:
-    version = policy.changed(session, "group")
+    version = policy_version.count_up(session, "group")
     audit.record(
         session,
         audit.Entry(

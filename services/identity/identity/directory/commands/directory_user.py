@@ -10,9 +10,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import events as audit
 from chassis.errors import BadInput, Conflict, NotFound
-from chassis.policy.guard import RowAccess, Scope
+from chassis.policy.row_scopes import RowAccess
+from chassis.policy.scope import Scope
+from identity.core.commands import policy_version
 from identity.core.domain.ids import DepartmentId, UserId
 from identity.core.domain.seal import Seal
 from identity.directory.domain import directory as domain
@@ -21,11 +23,11 @@ from identity.directory.store import (
     api_client as api_clients,
     directory_user as store,
 )
+from identity.people.commands import lockout
 from identity.people.commands.user import held
 from identity.people.domain import user as user_domain
 from identity.people.domain.user import Kind, Status
 from identity.people.store import user as users
-from identity.policy.commands import policy
 from identity.sign_in.domain.session import Ending
 from identity.sign_in.store import session as sessions
 
@@ -34,7 +36,7 @@ def add_person(session: Session, scope: Scope, seal: Seal, request: PersonReques
     """Create a person, in a department if the directory names one of ours."""
     username = user_domain.username(request.username, field="userName")
     display_name = user_domain.display_name(request.display_name or username)
-    policy.hold(session)
+    policy_version.hold(session)
     _require_free_username(session, username)
     department = _permitted_department(session, scope, request.department)
     if department is None and not scope.everything:
@@ -72,7 +74,7 @@ def replace_person(
     expected_version: int | None,
 ) -> UserId:
     """Set a person to the state that the directory sent."""
-    policy.hold(session)
+    policy_version.hold(session)
     current = held(session, scope, id, expected_version)
     _require_present(session, id)
     username = user_domain.username(request.username, field="userName")
@@ -104,7 +106,7 @@ def replace_person(
     if values.get("status") == Status.SUSPENDED.value:
         sessions.end_all(session, id, Ending.SUSPENDED)
     if values.keys() & {"status", "password_hash"}:
-        policy.keep_a_way_back(session, scope.actor, field="active")
+        lockout.refuse_lockout(session, scope.actor, field="active")
     if values.keys() & {"status", "department_id"}:
         _record_policy_change(session, scope, id, "provision", changes)
     else:
@@ -130,7 +132,7 @@ def remove_person(
     What the directory sent is deleted. The row stays, for what they did and owned; the user name is
     free for a new person.
     """
-    policy.hold(session)
+    policy_version.hold(session)
     current = held(session, scope, id, expected_version)
     _require_present(session, id)
     users.change(
@@ -143,7 +145,7 @@ def remove_person(
     sessions.end_all(session, id, Ending.SUSPENDED)
     api_clients.revoke_all(session, id)
     store.delete_document(session, id)
-    policy.keep_a_way_back(session, scope.actor, field="id")
+    lockout.refuse_lockout(session, scope.actor, field="id")
     _record_policy_change(
         session, scope, id, "deprovision", {"status": [current.status.value, "suspended"]}
     )
@@ -175,7 +177,7 @@ def _require_free_username(session: Session, username: str) -> None:
 def _record_policy_change(
     session: Session, scope: Scope, id: UserId, action: str, changes: dict[str, Any]
 ) -> None:
-    version = policy.changed(session, "user")
+    version = policy_version.count_up(session, "user")
     audit.record(
         session,
         audit.Entry(scope.actor, action, "User", str(id), changes=changes, policy_version=version),

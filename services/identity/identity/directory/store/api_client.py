@@ -26,7 +26,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import ApiClientId, UserId
 from identity.core.store.metadata import metadata
 from identity.directory.domain.api_client import ApiScope

@@ -29,11 +29,11 @@ from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
 from chassis.db import among
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import DirectoryGroupId, RoleId, UserId
 from identity.core.store.metadata import metadata
 from identity.directory.domain.directory import Member
-from identity.policy.store.role import role
+from identity.people.store.role import role
 
 directory_group = Table(
     "directory_group",

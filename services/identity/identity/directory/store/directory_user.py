@@ -24,7 +24,8 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from chassis.db import among
-from chassis.policy.guard import RowColumns, Scope
+from chassis.policy.row_scopes import RowColumns
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import DepartmentId, UserId
 from identity.core.domain.seal import Seal
 from identity.core.store.metadata import metadata

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Context, Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from identity.core.api.arguments import ExpectedVersion
 from identity.core.api.ids import maybe_uuid, uuid
-from identity.core.api.loaders import IdentityContext, IdentityInfo
 from identity.core.domain.ids import AccessAlertId, UserId
 from identity.ledger.api.alert_rule import AlertKind
 from identity.ledger.api.audit_event import AuditEvent, field_redactor
@@ -20,7 +20,7 @@ from identity.ledger.commands import access_alert as commands
 from identity.ledger.domain.access_alert import AccessAlert as Alert, AlertFilter, AlertStatus
 from identity.ledger.domain.audit_event import Filter, filter_details
 from identity.ledger.store import access_alert as store, audit_event as events
-from identity.people.api.user import User, user_of
+from identity.people.api.types import User, user_of
 
 strawberry.enum(
     AlertStatus,
@@ -78,12 +78,12 @@ class AccessAlert:
     alert: strawberry.Private[Alert]
 
     @strawberry.field(description="The user the alert is about.", metadata=right("User"))
-    async def user(self, info: IdentityInfo) -> User | None:
+    async def user(self, info: Info) -> User | None:
         """Return the user the alert is about."""
         return await user_of(info, UserId(self.alert.subject))
 
     @strawberry.field(description="The user who decided the alert.", metadata=right("User"))
-    async def decided_by(self, info: IdentityInfo) -> User | None:
+    async def decided_by(self, info: Info) -> User | None:
         """Return the user who decided the alert."""
         decider_id = self.alert.decided_by
         return await user_of(info, UserId(decider_id) if decider_id else None)
@@ -92,7 +92,7 @@ class AccessAlert:
         description="What the user did in that time, from the ledger.", metadata=right("AuditEvent")
     )
     async def events(
-        self, info: IdentityInfo, first: First = DEFAULT_FIRST, after: After = None
+        self, info: Info, first: First = DEFAULT_FIRST, after: After = None
     ) -> Connection[AuditEvent]:
         """Return what the user did in that time."""
         alert = self.alert
@@ -174,7 +174,7 @@ class AccessAlertQuery:
     )
     async def access_alerts(
         self,
-        info: IdentityInfo,
+        info: Info,
         filter: Annotated[
             AccessAlertFilter | None,
             strawberry.argument(description="The filter; null: all alerts."),
@@ -216,7 +216,7 @@ class AccessAlertMutation:
     @answers(AccessAlertPayload)
     async def acknowledge_alert(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: AlertId,
         note: Note,
         expected_version: ExpectedVersion = None,
@@ -231,7 +231,7 @@ class AccessAlertMutation:
     @answers(AccessAlertPayload)
     async def resolve_alert(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: AlertId,
         note: Note,
         expected_version: ExpectedVersion = None,
@@ -241,7 +241,7 @@ class AccessAlertMutation:
 
 
 async def _decide(
-    ctx: IdentityContext, id: str, status: AlertStatus, note: str, expected_version: int | None
+    ctx: Context, id: str, status: AlertStatus, note: str, expected_version: int | None
 ) -> AccessAlertPayload:
     alert_id = AccessAlertId(uuid(id, "id"))
     scope = ctx.scope("AccessAlert", "update")

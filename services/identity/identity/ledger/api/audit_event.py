@@ -9,12 +9,13 @@ from uuid import UUID
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.rights import right
 from chassis.api.visibility import Visibility
-from chassis.policy.guard import Protected, RowAccess
+from chassis.policy.masks import Protected
+from chassis.policy.row_scopes import RowAccess
 from identity.core.api.ids import maybe_uuid
-from identity.core.api.loaders import IdentityInfo
 from identity.core.domain.ids import UserId
 from identity.core.domain.text import optional, required
 from identity.ledger.domain.audit_event import (
@@ -24,7 +25,7 @@ from identity.ledger.domain.audit_event import (
     filter_details,
 )
 from identity.ledger.store import audit_event as store
-from identity.people.api.user import User, user_of
+from identity.people.api.types import User, user_of
 
 # A row without an owner or a department that exists, and not in the pool either: only rules on all
 # rows reach it.
@@ -99,7 +100,7 @@ class AuditEvent:
     )
 
     @strawberry.field(description="The user who acted.", metadata=right("User"))
-    async def actor(self, info: IdentityInfo) -> User | None:
+    async def actor(self, info: Info) -> User | None:
         """Return the user who acted."""
         actor_uuid = maybe_uuid(self.actor_id, "actorId")
         return await user_of(info, UserId(actor_uuid) if actor_uuid else None)
@@ -205,7 +206,7 @@ class AuditEventQuery:
     )
     async def audit_events(
         self,
-        info: IdentityInfo,
+        info: Info,
         filter: Annotated[
             AuditEventFilter | None,
             strawberry.argument(description="The filter; null: all events."),
@@ -227,7 +228,7 @@ class AuditEventQuery:
         return connection
 
 
-def field_redactor(info: IdentityInfo) -> FieldRedactor:
+def field_redactor(info: Info) -> FieldRedactor:
     """Return how a guarded field is shown to the caller.
 
     The row that the value came from is not known any more, so only rules on all rows apply.

@@ -18,11 +18,12 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from chassis import audit, telemetry
+from chassis import telemetry
 from chassis.actor import Actor
 from chassis.api.endpoint import circumstances_of
+from chassis.audit import events as audit
 from chassis.errors import BadInput, Denied, NotFound, Unauthenticated
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from chassis.web import Runtime
 from identity.core.api.ids import maybe_uuid
 from identity.core.domain.ids import UserId

@@ -7,15 +7,16 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Context, Info
 from chassis.api.problems import UserError, answers, user_error
 from chassis.api.rights import open_to_all
 from chassis.errors import BadInput, Unauthenticated
 from identity.core.api.ids import uuid
-from identity.core.api.loaders import IdentityContext, IdentityInfo
 from identity.core.domain.ids import PasskeyId, UserId
 from identity.people.domain.user import asked_username
 from identity.sign_in.commands import passkey as commands
 from identity.sign_in.domain.passkey import RelyingParty
+from identity.sign_in.services.office import Office
 from identity.sign_in.services.sign_in import requires_second_factor, verify_password
 from identity.sign_in.store import passkey as store
 from identity.sign_in.store.passkey import PasskeyRow
@@ -102,7 +103,7 @@ class PasskeyQuery:
     """Queries of passkeys."""
 
     @strawberry.field(description="The caller's passkeys, the oldest first; at most 20.")
-    async def my_passkeys(self, info: IdentityInfo) -> list[Passkey]:
+    async def my_passkeys(self, info: Info) -> list[Passkey]:
         """Return the caller's passkeys."""
         return await _own_passkeys(info.context)
 
@@ -120,7 +121,7 @@ class PasskeyMutation:
     @answers(BeginPasskeyPayload)
     async def begin_passkey(
         self,
-        info: IdentityInfo,
+        info: Info,
         username: Annotated[
             str | None,
             strawberry.argument(description="The user name, if the caller is not signed in."),
@@ -131,7 +132,7 @@ class PasskeyMutation:
         ] = None,
     ) -> BeginPasskeyPayload:
         """Return creation options for a passkey."""
-        ctx, office = info.context, info.context.loaders.office
+        ctx, office = info.context, info.context.resource(Office)
         relying_party = _relying_party(ctx)
         if username is None or password is None:
             options = await ctx.write(
@@ -160,7 +161,7 @@ class PasskeyMutation:
     @answers(FinishPasskeyPayload)
     async def finish_passkey(
         self,
-        info: IdentityInfo,
+        info: Info,
         credential: Annotated[
             str,
             strawberry.argument(
@@ -171,7 +172,7 @@ class PasskeyMutation:
         name: NameArgument,
     ) -> FinishPasskeyPayload:
         """Store the passkey of a browser's answer."""
-        ctx, seal = info.context, info.context.loaders.office.seal
+        ctx, seal = info.context, info.context.resource(Office).seal
         added = await ctx.write(
             commands.finish_registration, seal, _relying_party(ctx), credential, name
         )
@@ -184,7 +185,7 @@ class PasskeyMutation:
     @strawberry.mutation(description="Rename a passkey of the caller.")
     @answers(PasskeysPayload)
     async def rename_passkey(
-        self, info: IdentityInfo, id: PasskeyIdArgument, name: NameArgument
+        self, info: Info, id: PasskeyIdArgument, name: NameArgument
     ) -> PasskeysPayload:
         """Rename a passkey of the caller."""
         ctx = info.context
@@ -196,9 +197,9 @@ class PasskeyMutation:
         "minutes."
     )
     @answers(PasskeysPayload)
-    async def remove_passkey(self, info: IdentityInfo, id: PasskeyIdArgument) -> PasskeysPayload:
+    async def remove_passkey(self, info: Info, id: PasskeyIdArgument) -> PasskeysPayload:
         """Remove a passkey of the caller."""
-        ctx, office = info.context, info.context.loaders.office
+        ctx, office = info.context, info.context.resource(Office)
         await ctx.write(
             commands.remove,
             office.seal,
@@ -210,12 +211,12 @@ class PasskeyMutation:
         return PasskeysPayload(passkeys=await _own_passkeys(ctx))
 
 
-async def _own_passkeys(ctx: IdentityContext) -> list[Passkey]:
+async def _own_passkeys(ctx: Context) -> list[Passkey]:
     return [Passkey.of(row) for row in await ctx.read(store.of_user, UserId(ctx.actor.user_id))]
 
 
-def _relying_party(ctx: IdentityContext) -> RelyingParty:
-    relying_party = ctx.loaders.office.relying_party
+def _relying_party(ctx: Context) -> RelyingParty:
+    relying_party = ctx.resource(Office).relying_party
     if relying_party is None:
         raise BadInput(
             "Passkeys are not available, because HUICHI_IDENTITY_FRONTENDS names no frontend.",

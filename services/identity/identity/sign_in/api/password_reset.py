@@ -7,15 +7,17 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import open_to_all, right
 from chassis.errors import BadInput
 from identity.core.api.ids import uuid
-from identity.core.api.loaders import IdentityInfo
 from identity.core.domain.ids import UserId
 from identity.people.domain.user import asked_username
 from identity.people.store import user as users
+from identity.settings import IdentitySettings
 from identity.sign_in.commands import password_reset as commands, session as sessions
+from identity.sign_in.services.office import Office
 from identity.sign_in.services.sign_in import CODE_ATTEMPTS, CODE_WINDOW_SECONDS
 from identity.sign_in.services.throttle import Throttle
 
@@ -60,12 +62,12 @@ class PasswordResetMutation:
     @answers(IssueResetCodePayload)
     async def issue_reset_code(
         self,
-        info: IdentityInfo,
+        info: Info,
         user_id: Annotated[strawberry.ID, strawberry.argument(description="The user's id.")],
     ) -> IssueResetCodePayload:
         """Issue a reset code for a user."""
         ctx, user = info.context, UserId(uuid(user_id, "userId"))
-        lifetime = timedelta(hours=ctx.loaders.office.settings.reset_code_hours)
+        lifetime = timedelta(hours=ctx.resource(IdentitySettings).reset_code_hours)
         issued = await ctx.write(commands.issue_code, ctx.scope("User", "update"), user, lifetime)
         return IssueResetCodePayload(code=issued.code, expires_at=issued.expires_at)
 
@@ -77,7 +79,7 @@ class PasswordResetMutation:
     @answers(ResetPasswordPayload)
     async def reset_password(
         self,
-        info: IdentityInfo,
+        info: Info,
         username: Annotated[str, strawberry.argument(description="The user name.")],
         code: Annotated[str, strawberry.argument(description="The reset code; valid once.")],
         new_password: Annotated[
@@ -89,7 +91,7 @@ class PasswordResetMutation:
     ) -> ResetPasswordPayload:
         """Set a new password with a reset code."""
         ctx, name = info.context, asked_username(username)
-        passwords = ctx.loaders.office.passwords
+        passwords = ctx.resource(Office).passwords
         await Throttle(ctx.runtime.redis, CODE_ATTEMPTS, CODE_WINDOW_SECONDS).count(
             f"{name} reset", ctx.client
         )

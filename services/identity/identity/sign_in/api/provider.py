@@ -8,17 +8,19 @@ from urllib.parse import quote
 
 import strawberry
 
+from chassis.api.context import Context, Info
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import open_to_all, right
 from identity.core.api.arguments import ExpectedVersion
 from identity.core.api.ids import maybe_uuid, uuid
-from identity.core.api.loaders import IdentityContext, IdentityInfo
 from identity.core.domain.ids import DepartmentId, ProviderId
-from identity.people.api.department import Department, department_of
+from identity.people.api.types import Department, department_of
+from identity.settings import IdentitySettings
 from identity.sign_in.api.oidc.routes import PATH
 from identity.sign_in.commands import provider as commands
 from identity.sign_in.commands.provider import UNCHANGED, ProviderValues, Unchanged
 from identity.sign_in.domain.provider import Admission, ClaimMapping, UsernameForm
+from identity.sign_in.services.office import Office
 from identity.sign_in.store import provider as store
 from identity.sign_in.store.provider import ProviderRow
 
@@ -121,12 +123,12 @@ class SignInProvider:
         description="The department of users that the provider creates.",
         metadata=right("Department"),
     )
-    async def department(self, info: IdentityInfo) -> Department | None:
+    async def department(self, info: Info) -> Department | None:
         """Return the department of users that the provider creates."""
         return await department_of(info, self.department_id)
 
     @classmethod
-    def of(cls, row: ProviderRow, context: IdentityContext) -> SignInProvider:
+    def of(cls, row: ProviderRow, context: Context) -> SignInProvider:
         """Build the GraphQL type from a row."""
         base = _address(context, row.name)
         claims = row.claims
@@ -283,7 +285,7 @@ class ProviderQuery:
         description="The enabled sign-in providers, for a sign-in page.",
         metadata=open_to_all(),
     )
-    async def sign_in_ways(self, info: IdentityInfo) -> list[SignInWay]:
+    async def sign_in_ways(self, info: Info) -> list[SignInWay]:
         """Return the enabled providers."""
         rows = await info.context.read(store.list_enabled)
         return [
@@ -294,7 +296,7 @@ class ProviderQuery:
     @strawberry.field(
         description="All sign-in providers, by name.", metadata=right("SignInProvider")
     )
-    async def sign_in_providers(self, info: IdentityInfo) -> list[SignInProvider]:
+    async def sign_in_providers(self, info: Info) -> list[SignInProvider]:
         """Return all providers."""
         ctx = info.context
         rows = await ctx.read(store.list_all, ctx.scope("SignInProvider"))
@@ -312,7 +314,7 @@ class ProviderMutation:
     @answers(SignInProviderPayload)
     async def create_sign_in_provider(
         self,
-        info: IdentityInfo,
+        info: Info,
         name: Annotated[
             str,
             strawberry.argument(
@@ -328,7 +330,7 @@ class ProviderMutation:
         ],
     ) -> SignInProviderPayload:
         """Create a provider."""
-        ctx, office = info.context, info.context.loaders.office
+        ctx, office = info.context, info.context.resource(Office)
         id = await ctx.write(
             commands.create_provider,
             ctx.scope("SignInProvider", "create"),
@@ -347,7 +349,7 @@ class ProviderMutation:
     @answers(SignInProviderPayload)
     async def update_sign_in_provider(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="The provider's id.")],
         input: Annotated[
             SignInProviderInput, strawberry.argument(description="The values to change.")
@@ -355,7 +357,7 @@ class ProviderMutation:
         expected_version: ExpectedVersion = None,
     ) -> SignInProviderPayload:
         """Change a provider."""
-        ctx, office = info.context, info.context.loaders.office
+        ctx, office = info.context, info.context.resource(Office)
         provider_id = await ctx.write(
             commands.update_provider,
             ctx.scope("SignInProvider", "update"),
@@ -368,14 +370,14 @@ class ProviderMutation:
         return await _payload(ctx, provider_id)
 
 
-async def _payload(ctx: IdentityContext, id: ProviderId) -> SignInProviderPayload:
+async def _payload(ctx: Context, id: ProviderId) -> SignInProviderPayload:
     row = await ctx.read(store.by_id, id)
     assert row is not None
     return SignInProviderPayload(provider=SignInProvider.of(row, ctx))
 
 
-def _address(ctx: IdentityContext, name: str) -> str:
-    return f"{ctx.loaders.office.settings.public_address}{PATH}/{quote(name, safe='')}"
+def _address(ctx: Context, name: str) -> str:
+    return f"{ctx.resource(IdentitySettings).public_address}{PATH}/{quote(name, safe='')}"
 
 
 def _or_unchanged(value: T | None) -> T | Unchanged:

@@ -7,18 +7,19 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.problems import UserError, answers, user_error
 from chassis.api.rights import open_to_all, right
 from chassis.errors import BadInput, Denied, Unauthenticated
 from identity.core.api.ids import uuid
-from identity.core.api.loaders import IdentityInfo
 from identity.core.domain.ids import UserId
-from identity.people.api.user import User, user_of
+from identity.people.api.types import User, user_of
 from identity.people.domain.user import asked_username
 from identity.sign_in.commands import second_factor as commands
 from identity.sign_in.commands.second_factor import InvalidFactor
 from identity.sign_in.commands.session_guard import require_open_session
 from identity.sign_in.domain import second_factor as domain
+from identity.sign_in.services.office import Office
 from identity.sign_in.services.sign_in import requires_second_factor, verify_password
 from identity.sign_in.services.throttle import Throttle
 from identity.sign_in.store import passkey as passkeys, second_factor as store
@@ -80,7 +81,7 @@ class SecondFactorQuery:
     """Queries of second factors."""
 
     @strawberry.field(description="The caller's second factor; null: none is in force.")
-    async def my_second_factor(self, info: IdentityInfo) -> SecondFactor | None:
+    async def my_second_factor(self, info: Info) -> SecondFactor | None:
         """Return the status of the caller's second factor."""
         status = await info.context.read(store.status, UserId(info.context.actor.user_id))
         if status is None:
@@ -103,7 +104,7 @@ class SecondFactorMutation:
     @answers(BeginSecondFactorPayload)
     async def begin_second_factor(
         self,
-        info: IdentityInfo,
+        info: Info,
         username: Annotated[str, strawberry.argument(description="The user name.")],
         password: Annotated[str, strawberry.argument(description="The password.")],
     ) -> BeginSecondFactorPayload:
@@ -112,7 +113,7 @@ class SecondFactorMutation:
         try:
             credentials, password_hash = await verify_password(ctx, name, password)
             secret = await ctx.write(
-                commands.begin_enrolment, ctx.loaders.office.seal, credentials.id, password_hash
+                commands.begin_enrolment, ctx.resource(Office).seal, credentials.id, password_hash
             )
         except Unauthenticated as problem:
             return BeginSecondFactorPayload(errors=[user_error(problem, ctx.locale)])
@@ -126,7 +127,7 @@ class SecondFactorMutation:
     @answers(EndSecondFactorPayload)
     async def end_second_factor(
         self,
-        info: IdentityInfo,
+        info: Info,
         code: Annotated[
             str,
             strawberry.argument(
@@ -146,7 +147,7 @@ class SecondFactorMutation:
             )
         await Throttle(ctx.runtime.redis, 10, 600).count(f"{user_id} code", "")
         try:
-            await ctx.write(commands.end_own_factor, ctx.loaders.office.seal, ctx.actor, code)
+            await ctx.write(commands.end_own_factor, ctx.resource(Office).seal, ctx.actor, code)
         except InvalidFactor as problem:
             raise BadInput(
                 "code is wrong or was used before; wait for the next one.",
@@ -163,7 +164,7 @@ class SecondFactorMutation:
     @answers(ResetSecondFactorPayload)
     async def reset_second_factor(
         self,
-        info: IdentityInfo,
+        info: Info,
         user_id: Annotated[strawberry.ID, strawberry.argument(description="The user's id.")],
     ) -> ResetSecondFactorPayload:
         """Remove the second factors of a user."""

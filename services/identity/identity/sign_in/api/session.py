@@ -7,17 +7,18 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Context, Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from chassis.errors import Denied, NotFound
 from identity.core.api.ids import maybe_uuid, uuid
-from identity.core.api.loaders import IdentityContext, IdentityInfo
 from identity.core.domain.ids import SessionId, UserId
 from identity.people.store import user as users
 from identity.sign_in.commands import session as commands, sign_out_everyone as everybody
 from identity.sign_in.domain.device import mask_address
 from identity.sign_in.domain.session import Ending
+from identity.sign_in.services.office import Office
 from identity.sign_in.store import session as store
 from identity.sign_in.store.session import SessionRow
 
@@ -52,7 +53,7 @@ class Session:
     current: bool = strawberry.field(description="Whether this request belongs to the session.")
 
     @classmethod
-    def of(cls, row: SessionRow, context: IdentityContext) -> Session:
+    def of(cls, row: SessionRow, context: Context) -> Session:
         """Build the GraphQL type from a row."""
         return cls(
             id=strawberry.ID(str(row.id)),
@@ -117,7 +118,7 @@ class SessionQuery:
     )
     async def sessions(
         self,
-        info: IdentityInfo,
+        info: Info,
         user_id: Annotated[
             strawberry.ID | None, strawberry.argument(description="The user; null: the caller.")
         ] = None,
@@ -151,7 +152,7 @@ class SessionMutation:
     @answers(SessionPayload)
     async def end_session(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="The session's id.")],
     ) -> SessionPayload:
         """End one session."""
@@ -173,7 +174,7 @@ class SessionMutation:
     @answers(EndSessionsPayload)
     async def end_sessions(
         self,
-        info: IdentityInfo,
+        info: Info,
         user_id: Annotated[
             strawberry.ID | None, strawberry.argument(description="The user; null: the caller.")
         ] = None,
@@ -205,7 +206,7 @@ class SessionMutation:
     @answers(EndAllSessionsPayload)
     async def end_all_sessions(
         self,
-        info: IdentityInfo,
+        info: Info,
         dry_run: Annotated[
             bool,
             strawberry.argument(
@@ -214,7 +215,7 @@ class SessionMutation:
         ] = True,
     ) -> EndAllSessionsPayload:
         """End every session, or count them."""
-        ctx, office = info.context, info.context.loaders.office
+        ctx, office = info.context, info.context.resource(Office)
         scope = ctx.scope("Session", "end")
         if dry_run:
             count = await ctx.read(everybody.count_sessions, scope)
@@ -225,7 +226,7 @@ class SessionMutation:
         return EndAllSessionsPayload(done=True, sessions=count.sessions, users=count.users)
 
 
-async def may_manage(ctx: IdentityContext, user: UserId) -> bool:
+async def may_manage(ctx: Context, user: UserId) -> bool:
     """Return whether the caller may change this user."""
     if not ctx.may("User", "update"):
         return False

@@ -6,13 +6,14 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.problems import UserError, answers, user_error
 from chassis.api.rights import open_to_all
 from chassis.errors import BadInput, Unauthenticated
-from identity.core.api.loaders import IdentityInfo
 from identity.sign_in.api.sign_in_payload import PasskeyArgument, SignInPayload, sign_in_payload
 from identity.sign_in.commands import session as commands
 from identity.sign_in.commands.session import OpenedSession
+from identity.sign_in.services.office import Office
 from identity.sign_in.services.oidc.provider_session import end_session_url, is_session_alive
 from identity.sign_in.services.sign_in import AdditionalProof, change_password, sign_in
 
@@ -53,7 +54,7 @@ class SignInMutation:
     @answers(SignInPayload)
     async def sign_in(
         self,
-        info: IdentityInfo,
+        info: Info,
         username: Annotated[str, strawberry.argument(description="The user name.")],
         password: Annotated[str, strawberry.argument(description="The password.")],
         code: Annotated[
@@ -88,13 +89,13 @@ class SignInMutation:
     @answers(SignInPayload)
     async def refresh(
         self,
-        info: IdentityInfo,
+        info: Info,
         refresh_token: Annotated[
             str, strawberry.argument(description="The refresh token received last.")
         ],
     ) -> SignInPayload:
         """Exchange a refresh token."""
-        lifetimes = info.context.loaders.office.lifetimes
+        lifetimes = info.context.resource(Office).lifetimes
         renewed = await info.context.write(commands.renew_session, refresh_token, lifetimes)
         if isinstance(renewed, OpenedSession) and await is_session_alive(
             info.context, renewed.session
@@ -117,7 +118,7 @@ class SignInMutation:
     @answers(SignOutPayload)
     async def sign_out(
         self,
-        info: IdentityInfo,
+        info: Info,
         refresh_token: Annotated[
             str | None,
             strawberry.argument(
@@ -146,7 +147,7 @@ class SignInMutation:
     @answers(ChangePasswordPayload)
     async def change_password(
         self,
-        info: IdentityInfo,
+        info: Info,
         current_password: Annotated[str, strawberry.argument(description="The current password.")],
         new_password: Annotated[
             str,

@@ -7,15 +7,16 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Context, Info
 from chassis.api.problems import UserError, answers, user_error
 from chassis.api.rights import open_to_all
 from chassis.errors import Denied, Unauthenticated
 from identity.core.api.ids import maybe_uuid, uuid
-from identity.core.api.loaders import IdentityContext, IdentityInfo
 from identity.core.domain.ids import SignInLinkId, UserId
 from identity.sign_in.api.session import may_manage
 from identity.sign_in.api.sign_in_payload import PasskeyArgument, SignInPayload, sign_in_payload
 from identity.sign_in.commands import sign_in_link as commands
+from identity.sign_in.services.office import Office
 from identity.sign_in.services.sign_in import AdditionalProof, finish_provider_sign_in
 from identity.sign_in.store import provider as providers, sign_in_link as store
 from identity.sign_in.store.sign_in_link import LinkRow
@@ -66,7 +67,7 @@ class SignInLinkQuery:
     )
     async def sign_in_links(
         self,
-        info: IdentityInfo,
+        info: Info,
         user_id: Annotated[
             strawberry.ID | None, strawberry.argument(description="The user; null: the caller.")
         ] = None,
@@ -94,7 +95,7 @@ class SignInLinkMutation:
     @answers(SignInPayload)
     async def finish_sign_in(
         self,
-        info: IdentityInfo,
+        info: Info,
         ticket: TicketArgument,
         verifier: VerifierArgument,
         code: Annotated[
@@ -117,10 +118,10 @@ class SignInLinkMutation:
     )
     @answers(SignInLinkPayload)
     async def link_sign_in(
-        self, info: IdentityInfo, ticket: TicketArgument, verifier: VerifierArgument
+        self, info: Info, ticket: TicketArgument, verifier: VerifierArgument
     ) -> SignInLinkPayload:
         """Link an account to the caller's."""
-        ctx, office = info.context, info.context.loaders.office
+        ctx, office = info.context, info.context.resource(Office)
         await ctx.write(
             commands.link_account, office.seal, ctx.actor, ticket, verifier, office.max_sign_in_age
         )
@@ -133,7 +134,7 @@ class SignInLinkMutation:
     @answers(SignInLinkPayload)
     async def unlink_sign_in(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="The link's id.")],
     ) -> SignInLinkPayload:
         """Remove a link."""
@@ -150,7 +151,7 @@ class SignInLinkMutation:
         return SignInLinkPayload(links=await _links(ctx, link_row.user))
 
 
-async def _links(ctx: IdentityContext, user: UserId) -> list[SignInLink]:
+async def _links(ctx: Context, user: UserId) -> list[SignInLink]:
     rows: list[LinkRow] = await ctx.read(store.of_user, user)
     provider_rows = await ctx.read(providers.by_ids, [row.provider for row in rows])
     return [

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Context
 from chassis.api.problems import UserError
-from identity.core.api.loaders import IdentityContext
 from identity.sign_in.commands.session import OpenedSession
 from identity.sign_in.domain.second_factor import SignInNeed
+from identity.sign_in.services.office import Office
 from identity.sign_in.services.sign_in import PendingSignIn
 
 PasskeyArgument = Annotated[
@@ -77,13 +78,11 @@ class SignInPayload:
     )
 
 
-async def sign_in_payload(
-    ctx: IdentityContext, outcome: OpenedSession | PendingSignIn
-) -> SignInPayload:
+async def sign_in_payload(ctx: Context, outcome: OpenedSession | PendingSignIn) -> SignInPayload:
     """Return the tokens of a session, or what a sign-in still needs."""
     if isinstance(outcome, PendingSignIn):
         return SignInPayload(needs=outcome.need, passkey_options=outcome.passkey_options)
-    token = await ctx.loaders.office.access_token(
+    token = await ctx.resource(Office).access_token(
         ctx.db, outcome.user, outcome.session, ctx.runtime.revoked_sessions
     )
     return SignInPayload(

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
 from chassis.actor import Actor
+from chassis.audit import events as audit
 from chassis.errors import BadInput, Conflict, Denied, NotFound, Unauthenticated
 from identity.core.domain.ids import PasskeyId, UserId
 from identity.core.domain.seal import Seal

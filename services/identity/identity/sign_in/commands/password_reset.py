@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
 from chassis.actor import Actor
+from chassis.audit import events as audit
 from chassis.errors import BadInput
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import UserId
 from identity.people.commands.user import held
 from identity.people.domain.user import Kind, Status

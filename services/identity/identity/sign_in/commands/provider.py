@@ -7,15 +7,14 @@ from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import events as audit
 from chassis.errors import BadInput, Conflict, Denied, NotFound
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import DepartmentId, ProviderId
 from identity.core.domain.seal import Seal
 from identity.core.domain.version import refuse_stale
-from identity.people.store import department as departments
-from identity.policy.domain import role as role_domain
-from identity.policy.store import role as roles
+from identity.people.domain import role as role_domain
+from identity.people.store import department as departments, role as roles
 from identity.sign_in.domain import provider as domain
 from identity.sign_in.domain.provider import Admission, ClaimMapping, UsernameForm
 from identity.sign_in.store import provider as store, provider_session as provider_sessions

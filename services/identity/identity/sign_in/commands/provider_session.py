@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import events as audit
 from identity.core.domain.ids import ProviderId, SessionId
 from identity.core.domain.seal import Seal
 from identity.sign_in.domain.id_token import Logout

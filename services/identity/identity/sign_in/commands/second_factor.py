@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
 from chassis.actor import Actor
+from chassis.audit import events as audit
 from chassis.errors import BadInput, Unauthenticated
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import UserId
 from identity.core.domain.seal import Seal
 from identity.people.commands.user import held

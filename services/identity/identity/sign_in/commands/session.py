@@ -10,8 +10,8 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
 from chassis.actor import Actor
+from chassis.audit import events as audit
 from chassis.errors import NotFound
 from identity.core.domain.ids import ProviderId, SessionId, UserId
 from identity.people.store import user as users

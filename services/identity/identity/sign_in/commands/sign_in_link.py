@@ -17,18 +17,18 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
 from chassis.actor import Actor
+from chassis.audit import events as audit
 from chassis.errors import BadInput, Conflict, Denied, NotFound, Unauthenticated
-from chassis.policy.guard import compile_rules
+from chassis.policy.compiling import compile_rules
 from chassis.policy.rules import subjects
+from identity.core.commands import policy_version
 from identity.core.domain.ids import ProviderId, SignInLinkId, UserId
 from identity.core.domain.seal import Seal
+from identity.core.store import policy as policies
 from identity.people.domain import user as user_domain
 from identity.people.domain.user import Kind
-from identity.people.store import user as users
-from identity.policy.commands import policy
-from identity.policy.store import policy as policies, role as roles
+from identity.people.store import role as roles, user as users
 from identity.sign_in.commands.second_factor import FactorCheck, check_factor
 from identity.sign_in.commands.session import Lifetimes, OpenedSession, begin_session
 from identity.sign_in.commands.session_guard import require_open_session, require_recent_sign_in
@@ -243,7 +243,7 @@ def _create_user(session: Session, opened_ticket: _OpenedTicket, username: str) 
         )
     except BadInput:
         name = username
-    policy.hold(session)
+    policy_version.hold(session)
     id = users.add(
         session,
         username=username,
@@ -256,7 +256,7 @@ def _create_user(session: Session, opened_ticket: _OpenedTicket, username: str) 
     users.give_roles(
         session, id, [role_name for role_name in provider.roles if role_name in role_ids], role_ids
     )
-    version = policy.changed(session, "user")
+    version = policy_version.count_up(session, "user")
     changes = {
         "provider": [None, str(provider.id)],
         "department": [None, str(provider.department) if provider.department else None],

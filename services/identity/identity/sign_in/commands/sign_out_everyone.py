@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
-from chassis.policy.guard import Scope
+from chassis.audit import events as audit
+from chassis.policy.scope import Scope
 from identity.core.domain.seal import Seal
 from identity.sign_in.commands import signing_key
 from identity.sign_in.commands.session_guard import require_open_session

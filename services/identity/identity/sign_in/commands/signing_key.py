@@ -13,8 +13,8 @@ from datetime import timedelta
 from joserfc.jwk import OKPKey
 from sqlalchemy.orm import Session
 
-from chassis import audit
-from chassis.actor import LEEWAY_SECONDS
+from chassis.audit import events as audit
+from chassis.authentication.tokens import LEEWAY_SECONDS
 from chassis.errors import Unavailable
 from identity.core.domain.seal import CannotUnseal, Seal
 from identity.sign_in.domain.token import new_key

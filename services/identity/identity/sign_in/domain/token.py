@@ -14,7 +14,7 @@ from uuid import uuid4
 from joserfc import jwt
 from joserfc.jwk import OKPKey
 
-from chassis.actor import AUDIENCE, ISSUER
+from chassis.authentication.tokens import AUDIENCE, ISSUER
 from identity.core.domain.ids import SessionId, UserId
 
 # RFC 9864 prefers the name Ed25519, which few verifiers know yet; the key is an Ed25519 key.

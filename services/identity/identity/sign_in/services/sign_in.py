@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from chassis.api.context import Context
 from chassis.errors import BadInput, Unauthenticated
 from chassis.policy.rules import subjects
-from identity.core.api.loaders import IdentityContext
 from identity.core.domain.ids import UserId
 from identity.people.domain.user import asked_username
 from identity.people.store import user as users
 from identity.people.store.user import Credentials
+from identity.settings import IdentitySettings
 from identity.sign_in.commands import (
     passkey as passkeys,
     session as commands,
@@ -28,6 +29,7 @@ from identity.sign_in.domain import password as domain
 from identity.sign_in.domain.device import Origin
 from identity.sign_in.domain.passkey import ClonedPasskey
 from identity.sign_in.domain.second_factor import SignInNeed
+from identity.sign_in.services.office import Office
 from identity.sign_in.services.throttle import Throttle
 
 CODE_ATTEMPTS, CODE_WINDOW_SECONDS = 10, 600
@@ -51,14 +53,14 @@ class AdditionalProof:
 
 
 async def sign_in(
-    ctx: IdentityContext, entered_name: str, password: str, proof: AdditionalProof
+    ctx: Context, entered_name: str, password: str, proof: AdditionalProof
 ) -> OpenedSession | PendingSignIn:
     """Sign in by password.
 
     Raises `Throttled`, or `Unauthenticated` with the same words and in the same time for every
     reason.
     """
-    office, username, throttle = ctx.loaders.office, asked_username(entered_name), _throttle(ctx)
+    office, username, throttle = ctx.resource(Office), asked_username(entered_name), _throttle(ctx)
     credentials, password_hash = await verify_password(ctx, username, password)
     if credentials.must_change and proof.new_password is None:
         return PendingSignIn(SignInNeed.NEW_PASSWORD)
@@ -91,13 +93,13 @@ async def sign_in(
 
 
 async def finish_provider_sign_in(
-    ctx: IdentityContext, ticket: str, verifier: str, proof: AdditionalProof
+    ctx: Context, ticket: str, verifier: str, proof: AdditionalProof
 ) -> OpenedSession | PendingSignIn:
     """Sign in with the ticket of a provider.
 
     Raises `Unauthenticated` for the ticket or the code, `Denied` for the user, or `Throttled`.
     """
-    office = ctx.loaders.office
+    office = ctx.resource(Office)
     user_id = await ctx.write(links.resolve_user, office.seal, ticket, verifier)
     if isinstance(user_id, Refusal):
         raise user_id.error
@@ -126,7 +128,7 @@ async def finish_provider_sign_in(
 
 
 async def _new_hash(
-    ctx: IdentityContext, credentials: Credentials, password_hash: str, new_password: str | None
+    ctx: Context, credentials: Credentials, password_hash: str, new_password: str | None
 ) -> str | None:
     """Return the hash of the new password of a user who has to change theirs. Raises `BadInput`."""
     if new_password is None:
@@ -138,7 +140,7 @@ async def _new_hash(
             "仅当密码必须更改时才可提交 newPassword，否则请使用 changePassword。",
             field="newPassword",
         )
-    passwords = ctx.loaders.office.passwords
+    passwords = ctx.resource(Office).passwords
     await passwords.accepted(
         new_password, credentials.username, credentials.display_name, field="newPassword"
     )
@@ -147,7 +149,7 @@ async def _new_hash(
 
 
 async def _count_code_attempt(
-    ctx: IdentityContext, username: str, proof: AdditionalProof
+    ctx: Context, username: str, proof: AdditionalProof
 ) -> Callable[[], Awaitable[None]]:
     """Count an attempt to enter a code, from any address, since six digits are few.
 
@@ -165,21 +167,21 @@ async def _count_code_attempt(
     return forget
 
 
-def _factor_check(ctx: IdentityContext, proof: AdditionalProof, *, required: bool) -> FactorCheck:
-    office = ctx.loaders.office
+def _factor_check(ctx: Context, proof: AdditionalProof, *, required: bool) -> FactorCheck:
+    office = ctx.resource(Office)
     return FactorCheck(office.seal, proof.code, proof.passkey, office.relying_party, required)
 
 
-async def _pending(ctx: IdentityContext, user_id: UserId, need: SignInNeed) -> PendingSignIn:
+async def _pending(ctx: Context, user_id: UserId, need: SignInNeed) -> PendingSignIn:
     """Return what is needed, with a challenge for a user who has passkeys."""
-    relying_party = ctx.loaders.office.relying_party
+    relying_party = ctx.resource(Office).relying_party
     if need not in (SignInNeed.CODE, SignInNeed.PASSKEY) or relying_party is None:
         return PendingSignIn(need)
     return PendingSignIn(need, await ctx.write(passkeys.begin_sign_in, relying_party, user_id))
 
 
 async def _record_refused_factor(
-    ctx: IdentityContext, user_id: UserId, proof: AdditionalProof, problem: InvalidFactor
+    ctx: Context, user_id: UserId, proof: AdditionalProof, problem: InvalidFactor
 ) -> Unauthenticated:
     await ctx.write(commands.record_refused_sign_in, user_id)
     if isinstance(problem.__cause__, ClonedPasskey):
@@ -197,26 +199,24 @@ async def _record_refused_factor(
     )
 
 
-async def verify_password(
-    ctx: IdentityContext, username: str, password: str
-) -> tuple[Credentials, str]:
+async def verify_password(ctx: Context, username: str, password: str) -> tuple[Credentials, str]:
     """Return the user of a password with its hash. Raises `Throttled` or `Unauthenticated`."""
     await _throttle(ctx).count(username, ctx.client)
     credentials = await ctx.read(users.credentials, username)
     password_hash = credentials.password_hash if credentials else None
-    matches = await ctx.loaders.office.passwords.matches(password_hash, password)
+    matches = await ctx.resource(Office).passwords.matches(password_hash, password)
     if credentials is None or password_hash is None or not credentials.active or not matches:
         await ctx.write(commands.record_refused_sign_in, credentials.id if credentials else None)
         raise _wrong_credentials()
     return credentials, password_hash
 
 
-def request_origin(ctx: IdentityContext) -> Origin:
+def request_origin(ctx: Context) -> Origin:
     """Return where a request comes from."""
     return Origin.of(ctx.client, ctx.device)
 
 
-def requires_second_factor(ctx: IdentityContext, user_id: UserId) -> bool:
+def requires_second_factor(ctx: Context, user_id: UserId) -> bool:
     """Return whether a role of the user, inherited or by group, requires a second factor."""
     strict_roles, snapshot = _second_factor_roles(ctx), ctx.guard.snapshot
     if not strict_roles:
@@ -225,7 +225,7 @@ def requires_second_factor(ctx: IdentityContext, user_id: UserId) -> bool:
     return snapshot is None or bool(strict_roles & subjects(snapshot, user_id).keys())
 
 
-async def change_password(ctx: IdentityContext, current: str, new: str) -> None:
+async def change_password(ctx: Context, current: str, new: str) -> None:
     """Change the caller's own password.
 
     Raises `Throttled`, `BadInput` for either password, `Unauthenticated` for an ended session.
@@ -235,7 +235,7 @@ async def change_password(ctx: IdentityContext, current: str, new: str) -> None:
     credentials = await ctx.read(users.credentials_of, user_id)
     if credentials is None or credentials.password_hash is None:
         raise _wrong_credentials()
-    passwords = ctx.loaders.office.passwords
+    passwords = ctx.resource(Office).passwords
     await passwords.accepted(
         new, credentials.username, credentials.display_name, field="newPassword"
     )
@@ -251,14 +251,14 @@ async def change_password(ctx: IdentityContext, current: str, new: str) -> None:
     await ctx.write(commands.change_password, ctx.actor, credentials.password_hash, new_hash)
 
 
-def _second_factor_roles(ctx: IdentityContext) -> frozenset[str]:
+def _second_factor_roles(ctx: Context) -> frozenset[str]:
     """Return the roles that require a second factor, as the policy names subjects."""
-    role_names = ctx.loaders.office.settings.second_factor_roles.split(",")
+    role_names = ctx.resource(IdentitySettings).second_factor_roles.split(",")
     return frozenset(f"role:{role.strip()}" for role in role_names if role.strip())
 
 
-def _throttle(ctx: IdentityContext) -> Throttle:
-    settings = ctx.loaders.office.settings
+def _throttle(ctx: Context) -> Throttle:
+    settings = ctx.resource(IdentitySettings)
     return Throttle(ctx.runtime.redis, settings.sign_in_attempts, settings.sign_in_window_seconds)
 
 

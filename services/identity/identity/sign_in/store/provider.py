@@ -28,7 +28,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from chassis.db import in_order
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import DepartmentId, ProviderId
 from identity.core.domain.seal import Seal
 from identity.core.store.metadata import metadata

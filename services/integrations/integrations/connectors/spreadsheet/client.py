@@ -10,15 +10,16 @@ from urllib.parse import urlsplit
 
 from chassis.errors import HuichiError
 from chassis.spreadsheet import reading as spreadsheet
+from chassis.spreadsheet.limits import Limits
 from integrations.connectors.spreadsheet.form import headers_of
 from integrations.connectors.spreadsheet.mapping import records
 from integrations.contract import Access, Cursor, Fatal, Page
 from integrations.rest.egress import Egress
 from integrations.rest.envelope import by_status, failure, retry_after
-from integrations.rest.patience import patiently
+from integrations.rest.retry_policy import patiently
 
 PAGE = 500
-MAX_BYTES = spreadsheet.Limits().size
+MAX_BYTES = Limits().size
 
 
 def pages(access: Access, since: Cursor, configuration: Mapping[str, Any]) -> Iterator[Page]:

@@ -32,8 +32,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chassis import audit, telemetry
+from chassis import telemetry
 from chassis.api.endpoint import body_of, circumstances_of, locale_of
+from chassis.audit import events as audit
 from chassis.errors import Conflict, HuichiError, internal
 from identity.directory.api.scim import changes
 from identity.directory.api.scim.description import PROVIDER, Person

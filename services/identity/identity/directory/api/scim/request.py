@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from chassis.actor import Actor
 from chassis.errors import Unauthenticated
-from chassis.policy.guard import Permissions, Scope
+from chassis.policy.scope import Permissions, Scope
 from chassis.web import Runtime, locale_of
 from identity.directory.commands import api_client as commands
 from identity.directory.domain.api_client import ApiScope

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
+from chassis.api.context import Context
 from chassis.errors import Unavailable
-from identity.core.api.loaders import IdentityContext
 from identity.core.domain.ids import SessionId
 from identity.core.domain.seal import CannotUnseal
 from identity.sign_in.commands import provider_session as commands
+from identity.sign_in.services.office import Office
 from identity.sign_in.services.oidc import authorization_flow as flows
 from identity.sign_in.services.oidc.provider_client import InvalidGrant
 from identity.sign_in.store import provider as providers, provider_session as store
@@ -17,13 +18,13 @@ from identity.sign_in.store import provider as providers, provider_session as st
 log = logging.getLogger("huichi.identity.oidc")
 
 
-async def is_session_alive(ctx: IdentityContext, id: SessionId) -> bool:
+async def is_session_alive(ctx: Context, id: SessionId) -> bool:
     """Return whether a session is alive at its provider; one that began elsewhere always is.
 
     Asked now and then, with the refresh token of the provider. A refusal ends the session at once,
     silence ends it after a grace period.
     """
-    office = ctx.loaders.office
+    office = ctx.resource(Office)
     try:
         provider_session = await ctx.read(store.of_session, office.seal, id)
     except CannotUnseal:
@@ -55,12 +56,12 @@ async def is_session_alive(ctx: IdentityContext, id: SessionId) -> bool:
     return True
 
 
-async def end_session_url(ctx: IdentityContext, id: SessionId) -> str | None:
+async def end_session_url(ctx: Context, id: SessionId) -> str | None:
     """Return where the browser is signed out at the provider too, or None.
 
     The address is that of RP-Initiated Logout 1.0.
     """
-    office = ctx.loaders.office
+    office = ctx.resource(Office)
     try:
         provider_session = await ctx.read(store.of_session, office.seal, id)
         provider = (
