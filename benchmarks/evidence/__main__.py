@@ -33,8 +33,8 @@ from customers.app import create
 from customers.settings import CustomersSettings
 from identity.core.domain.ids import AuditEventId, UserId
 from identity.ledger.api import ledger_files
-from identity.ledger.commands.audit_event import keep
-from identity.ledger.commands.ledger import seal
+from identity.ledger.commands.audit_event import append_events
+from identity.ledger.commands.ledger import seal_next_batch
 from identity.ledger.domain.audit_event import AuditEvent, Filter
 from identity.ledger.domain.verification import verify
 from identity.ledger.store import ledger as store
@@ -119,17 +119,17 @@ def sealing(server: str, count: int) -> None:
     url = migrated(server, "identity")
     db, key = SyncDatabase(url, application="benchmark"), new_key()
     for each in range(0, count, 100):
-        db.write(keep, [an_event(each + n) for n in range(100)])
+        db.write(append_events, [an_event(each + n) for n in range(100)])
     begun, batches = time.perf_counter(), 0
-    while db.write(seal, key):
+    while db.write(seal_next_batch, key):
         batches += 1
     show(f"sealing {count} events: rate", count / (time.perf_counter() - begun), "/s")
     begun = time.perf_counter()
-    every = db.read(store.batches, 0, batches, batches)
+    every = db.read(store.list_batches, 0, batches, batches)
     lines = [
         line
         for one in every
-        for line in db.read(ledger_files.of_batches, [one], Filter())[0].splitlines()
+        for line in db.read(ledger_files.batch_lines, [one], Filter())[0].splitlines()
     ]
     show(f"exporting {count} events: rate", count / (time.perf_counter() - begun), "/s")
     begun = time.perf_counter()
