@@ -1,4 +1,4 @@
-"""Idempotency keys: a write that is sent again is answered from storage, not done again."""
+"""Idempotency keys: a repeated write returns its stored answer and changes nothing."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ class AccessAlert:
             wanted = Filter(resource=str(alert.subject), since=alert.begins, through=alert.ends)
         scope = info.context.scope("AuditEvent")
         found = await info.context.read(events.listed, scope, wanted, Window(first, after))
-        info.context.tell("read", "AuditEvent", filter=asked(wanted), rows=len(found.rows))
+        info.context.record_audit("read", "AuditEvent", filter=asked(wanted), rows=len(found.rows))
         show = shows(info)
         answer: Connection[AuditEvent] = connect(found, lambda event: AuditEvent.of(event, show))
         return answer

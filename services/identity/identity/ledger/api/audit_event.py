@@ -179,7 +179,7 @@ class AuditEventQuery:
         wanted = filter.wanted() if filter else Filter()
         scope = info.context.scope("AuditEvent")
         found = await info.context.read(store.listed, scope, wanted, Window(first, after))
-        info.context.tell("read", "AuditEvent", filter=asked(wanted), rows=len(found.rows))
+        info.context.record_audit("read", "AuditEvent", filter=asked(wanted), rows=len(found.rows))
         show = shows(info)
         answer: Connection[AuditEvent] = connect(found, lambda event: AuditEvent.of(event, show))
         return answer

@@ -11,7 +11,7 @@ import strawberry
 
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.rights import right
-from chassis.explanation.api import AccessExplanation, asked, one_page, person_after
+from chassis.explanation.api import AccessExplanation, page_of_explanations, question_of, user_after
 from chassis.explanation.decisions import Explanation, Question, explain, holders
 from identity.core.api.ids import uuid
 from identity.core.api.loaders import IdentityInfo
@@ -82,13 +82,14 @@ class AccessQuery:
     ) -> Connection[AccessHolder]:
         ctx, window = info.context, Window(first, after)
         question = _question(object, action, field)
-        found = holders(ctx.policy, question, after=person_after(window))
+        found = holders(ctx.policy, question, after=user_after(window))
         return connect(  # type: ignore[no-any-return]  # the connection asked for
-            await one_page(found, window), lambda said: AccessHolder.of(said, ctx.locale)
+            await page_of_explanations(found, window),
+            lambda said: AccessHolder.of(said, ctx.locale),
         )
 
 
 def _question(object: str, action: str, field: str | None) -> Question:
     """The question in the words of the rulebook: a typing mistake is no verdict."""
     askable(object, action, field)
-    return asked(object, action, field)
+    return question_of(object, action, field)

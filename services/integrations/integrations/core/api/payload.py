@@ -60,7 +60,7 @@ def shown(
     clear = visibility is Visibility.CLEAR
     if value is not None:
         object, id = told
-        info.context.shown.note(object, COORDINATE, id, clear=clear)
+        info.context.disclosures.note(object, COORDINATE, id, clear=clear)
     said = value if clear else masked(value)
     return ProtectedJson(value=json.loads(json.dumps(said, default=str)), visibility=visibility)
 
