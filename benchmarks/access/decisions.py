@@ -112,7 +112,7 @@ def _recognised(guard: Guard) -> list[Figure]:
                 scope = {"type": "http", "headers": [(b"authorization", b"Bearer " + one.encode())]}
                 begun = time.perf_counter()
                 actor = await Runtime.actor_of(runtime, Request(scope))
-                context: Context[Any] = Context(db=cast(Any, None), guard=guard, actor=actor)
+                context: Context = Context(db=cast(Any, None), guard=guard, actor=actor)
                 context.scope("Customer")
                 times.append(time.perf_counter() - begun)
             return times

@@ -14,8 +14,8 @@ from chassis.actor import Actor
 from chassis.db import SyncDatabase
 from chassis.policy.guard import Guard
 from chassis.policy.rules import Member, Rule, Snapshot
-from customers.exports import store
-from customers.exports.commands import customer_export as commands, customer_export_file as files
+from customers.exports.commands import decision as commands, file as files
+from customers.exports.store import customer_export as store
 from customers.pool.store.customer import Search
 from customers.settings import CustomersSettings
 from tests.support.servers import Databases, postgres_server

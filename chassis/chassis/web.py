@@ -32,7 +32,6 @@ from strawberry.federation import Schema
 
 from chassis import sql_spans, telemetry
 from chassis.actor import Actor
-from chassis.api.context import Context
 from chassis.api.endpoint import Endpoint, body_of, errors_of, locale_of
 from chassis.api.schema import Api
 from chassis.audit.right_usage import RightUsage
@@ -60,7 +59,6 @@ class Service:
     name: str
     settings: Settings
     schema: Schema
-    loaders: Callable[[Context[Any]], Any] = lambda context: None
     resources: Sequence[object] = ()
     """Objects made once per process, which resolvers get by class with `context.resource`."""
     handlers: Mapping[str, Handler] = field(default_factory=dict)
@@ -161,7 +159,7 @@ def application(service: Service) -> Starlette:
             await runtime.close()
             await asyncio.to_thread(telemetry.stop)
 
-    endpoint = Endpoint(service.name, api, service.loaders)
+    endpoint = Endpoint(service.name, api)
     return Starlette(
         routes=[
             Route("/graphql", endpoint.serve, methods=["GET", "POST"]),

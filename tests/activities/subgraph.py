@@ -35,7 +35,7 @@ class Subgraph:
         self, query: str, user: UUID | None = LIN, locale: str = "en", **variables: Any
     ) -> dict[str, Any]:
         actor = Actor(user, None, locale) if user else None
-        context: Context[Any] = Context(db=self._db, guard=self._guard, actor=actor, locale=locale)
+        context: Context = Context(db=self._db, guard=self._guard, actor=actor, locale=locale)
         self.statements.clear()
         # Strawberry takes representations apart while it reads them.
         return await self._api.answer(query, deepcopy(variables), None, context)

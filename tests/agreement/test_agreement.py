@@ -60,6 +60,7 @@ from tests.support.serve import served
 
 __all__ = ["db", "pool"]
 
+pytestmark = pytest.mark.soak
 ASKED = int(os.environ.get("HUICHI_AGREEMENT", "3000"))
 SEED = int(os.environ.get("HUICHI_AGREEMENT_SEED", "20261101"))
 A_POLICY = 400

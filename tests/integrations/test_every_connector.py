@@ -134,7 +134,12 @@ def test_a_private_address_is_not_spoken_to_unless_that_is_allowed(kind: Kind) -
 
 
 def test_knows_neither_the_engine_nor_the_database_nor_a_fellow(kind: Kind) -> None:
-    allowed = ("integrations.contract", "integrations.domain", "integrations.rest")
+    allowed = (
+        "integrations.contract",
+        "integrations.core.domain",
+        "integrations.specs",
+        "integrations.rest",
+    )
     own = f"integrations.connectors.{kind.id}"
     package = importlib.import_module(own)
 

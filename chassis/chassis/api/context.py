@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 import strawberry
 from sqlalchemy.orm import Session
@@ -19,10 +19,9 @@ from chassis.policy.scope import Permissions, Scope
 
 P = ParamSpec("P")
 T = TypeVar("T")
-L = TypeVar("L")
 
 
-class Context(Generic[L]):
+class Context:
     """One request.
 
     Its permissions are computed once, so one answer never mixes two policy versions.
@@ -47,7 +46,6 @@ class Context(Generic[L]):
         self.client = client
         self.device = device
         self.runtime = runtime
-        self.loaders: L
         self._resources: dict[Any, Any] = {type(resource): resource for resource in resources}
         self._loaders: dict[Any, Any] = {}
         self.disclosures = Disclosures()
@@ -66,7 +64,7 @@ class Context(Generic[L]):
         resource: T = self._resources[kind]
         return resource
 
-    def loaders_of(self, kind: Callable[[Context[Any]], T]) -> T:
+    def loaders_of(self, kind: Callable[[Context], T]) -> T:
         """Get this request's loaders of one capability, made at their first use."""
         if kind not in self._loaders:
             self._loaders[kind] = kind(self)
@@ -180,5 +178,5 @@ class Context(Generic[L]):
         return await self.db.write(command, *args, **kwargs)
 
 
-Info: TypeAlias = strawberry.Info[Context[Any], None]
+Info: TypeAlias = strawberry.Info[Context, None]
 """The type of `info` in the resolvers of every service."""

@@ -6,7 +6,6 @@ It finds the open resources of its process at `request.app.state.runtime`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
@@ -34,10 +33,9 @@ _GRAPHQL_JSON = "application/graphql-response+json"
 class Endpoint:
     """GraphQL over HTTP for one service."""
 
-    def __init__(self, name: str, api: Api, loaders: Callable[[Context[Any]], Any]) -> None:
+    def __init__(self, name: str, api: Api) -> None:
         self._name = name
         self._api = api
-        self._loaders = loaders
         self._seconds = metrics.get_meter("huichi").create_histogram(
             "huichi.graphql.request", unit="s", description="Time to answer a GraphQL request."
         )
@@ -59,7 +57,7 @@ class Endpoint:
                 content = await _signed_content(request)
                 runtime.check_context(request, content)
                 parameters = _parameters(request, content)
-                context: Context[Any] = Context(
+                context: Context = Context(
                     db=runtime.db,
                     guard=runtime.guard,
                     actor=await runtime.actor_of(request),
@@ -70,7 +68,6 @@ class Endpoint:
                     resources=runtime.service.resources,
                     policy_version=await _version(request, runtime.guard),
                 )
-                context.loaders = self._loaders(context)
                 name = parameters.get("operationName")
                 circumstances.operation = name[:100] if name else None
                 body = await self._api.answer(

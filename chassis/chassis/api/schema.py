@@ -203,7 +203,7 @@ class Api:
         text: str,
         variables: Mapping[str, Any] | None,
         operation_name: str | None,
-        context: Context[Any],
+        context: Context,
         *,
         queries_only: bool = False,
     ) -> dict[str, Any]:
@@ -242,7 +242,7 @@ class Api:
         return body
 
     def _formatted(
-        self, error: GraphQLError, context: Context[Any], stage: str = "EXECUTION"
+        self, error: GraphQLError, context: Context, stage: str = "EXECUTION"
     ) -> dict[str, Any]:
         """Return an error as the client may see it; others than ours are masked and logged."""
         original = _root(error)
@@ -288,7 +288,7 @@ def _selected(prepared: Prepared, name: str | None) -> tuple[OperationDefinition
     return operation
 
 
-def _check_rights(needs: Requirements, context: Context[Any]) -> None:
+def _check_rights(needs: Requirements, context: Context) -> None:
     """Check every right once. Raise `Unauthenticated`, or `Denied` with the coordinate."""
     if needs.signed_in:
         _ = context.actor

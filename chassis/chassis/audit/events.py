@@ -19,9 +19,9 @@ from sqlalchemy.orm import Session
 
 from chassis import telemetry
 from chassis.actor import Actor
-from chassis.facts.outbox import Fact, record as record_fact
+from chassis.facts.outbox import record as record_fact
+from chassis.facts.types import AUDIT_RECORDED
 
-FACT = "audit.recorded"
 Event = dict[str, Any]
 
 
@@ -110,9 +110,9 @@ def event(entry: Entry) -> Event:
 
 def record(session: Session, entry: Entry) -> None:
     """Record one audit event in the caller's transaction."""
-    record_fact(session, Fact(FACT, entry.resource, event(entry)))
+    record_fact(session, AUDIT_RECORDED.about(entry.resource, event(entry)))
 
 
 def record_all(session: Session, events: Sequence[Event]) -> None:
     """Record several audit events as one fact in the caller's transaction."""
-    record_fact(session, Fact(FACT, "", {"events": list(events)}))
+    record_fact(session, AUDIT_RECORDED.about("", {"events": list(events)}))

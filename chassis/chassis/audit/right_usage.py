@@ -19,11 +19,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from chassis.db import Database
-from chassis.facts.outbox import Fact, record
+from chassis.facts.outbox import record
+from chassis.facts.types import RIGHTS_USED
 
 log = logging.getLogger("huichi.chassis.usage")
 
-FACT = "rights.used"
 EVERY_SECONDS = 60.0
 MOST_IN_A_FACT = 2000
 
@@ -71,4 +71,4 @@ def _record(session: Session, counts: Counter[Use]) -> None:
     uses = [[str(user), *rest, count] for (user, *rest), count in counts.items()]
     for start in range(0, len(uses), MOST_IN_A_FACT):
         batch = uses[start : start + MOST_IN_A_FACT]
-        record(session, Fact(FACT, str(batch[0][3]), {"uses": batch}))
+        record(session, RIGHTS_USED.about(batch[0][3], {"uses": batch}))

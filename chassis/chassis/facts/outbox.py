@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import orjson
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from chassis import telemetry
+from chassis.facts.types import Fact
 
 CHANNEL = "outbox"
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """What happened, in the past tense: `policy.changed`. The receiver reads the present."""
-
-    name: str
-    subject: str
-    body: dict[str, Any]
 
 
 def stream_of(service: str) -> str:

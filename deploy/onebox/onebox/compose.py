@@ -37,12 +37,8 @@ def main() -> None:
             for problem in problems:
                 print(problem)
             sys.exit(1 if problems else 0)
-        case ["test"]:
-            from onebox import compose_test  # the engine and its images; not needed for the rest
-
-            sys.exit(compose_test.main())
         case _:
-            sys.exit("usage: python -m onebox.compose env|check|test")
+            sys.exit("usage: python -m onebox.compose env|check")
 
 
 def write_env(path: Path) -> None:

@@ -301,3 +301,7 @@ def environment() -> dict[str, str]:
         "CUSTOMERS_PORT": str(CUSTOMERS_PORT),
         "ALLOW_PRIVATE_HOSTS": "true",
     }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""`make schemas`: prints every subgraph's schema, composes the supergraph, lists the error codes.
+"""`make schemas`: prints every subgraph's schema, composes the supergraph, lists error codes and facts.
 
 `--check` writes nothing and fails where a checked-in file is not what the code says.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from chassis.api.schema import sdl
 from gateway.composition import compose
 from gateway.supergraph import Subgraph, Supergraph
-from onebox import errors_page
+from onebox import errors_page, facts_page
 
 ROOT = Path(__file__).resolve().parents[3]
 SUBGRAPHS = {"identity": 8601, "customers": 8602, "activities": 8603, "integrations": 8604}
@@ -38,7 +38,10 @@ def files() -> dict[Path, str]:
         raise SystemExit("\n".join(str(problem) for problem in composed))
     wanted = {ROOT / "services" / s / "schema.graphql": text for s, text in texts.items()}
     wanted[ROOT / "gateway" / "supergraph.graphql"] = composed.sdl
-    return wanted | {ROOT / "docs" / "errors.md": errors_page.text()}
+    return wanted | {
+        ROOT / "docs" / "errors.md": errors_page.text(),
+        ROOT / "docs" / "facts.md": facts_page.text(),
+    }
 
 
 def main() -> None:

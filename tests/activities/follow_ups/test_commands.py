@@ -73,7 +73,11 @@ def test_tells_what_happened_without_what_was_said(db: SyncDatabase) -> None:
     edit(db, id, summary="Met Mr Qian", next_step="Call Ms Zhao", next_due_at=TOMORROW)
 
     names = [name for name, _ in facts(db)]
-    assert names == ["tasks.created", "follow_ups.logged", "follow_ups.edited"]
+    assert names == [
+        "activities.task.created",
+        "activities.follow_up.logged",
+        "activities.follow_up.edited",
+    ]
     assert facts(db)[-1][1] == {"customer": str(ACME), "fields": ["summary"]}
     told = repr(facts(db)) + repr(audits(db))
     assert not any(secret in told for secret in ("Zhao", "Qian", "13800000000"))

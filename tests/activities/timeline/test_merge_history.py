@@ -24,6 +24,7 @@ from chassis.api.paging import Window
 from chassis.db import SyncDatabase
 from chassis.facts.stream import Received
 from tests.activities.people import LEAD, SALES, scope
+from tests.support.budget import seeds
 
 CUSTOMERS = [CustomerId(UUID(int=0xF0 + i)) for i in range(5)]
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
@@ -56,7 +57,7 @@ class Model:
             "version": self.version[customer],
             "merged_into": str(at) if at else None,
         }
-        name = "customers.merged" if at else "customers.unmerged"
+        name = "customers.customer.merged" if at else "customers.customer.unmerged"
         return Received(UUID(int=0), name, str(customer), {"access": [access]}, "customers", NOW)
 
     def past(self, customer: CustomerId) -> list[str]:
@@ -65,12 +66,13 @@ class Model:
         return sorted(of, reverse=True)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", seeds(6))
 def test_ends_in_the_pasts_that_the_model_says(db: SyncDatabase, seed: int) -> None:
     chance, model = random.Random(seed), Model()
     late: list[Received] = []
     for customer in CUSTOMERS:
-        db.write(HANDLERS["customers.changed"], model.point(customer, None))
+        db.write(HANDLERS["customers.customer.changed"], model.point(customer, None))
 
     for step in range(40):
         roots = [c for c in CUSTOMERS if c not in model.into]

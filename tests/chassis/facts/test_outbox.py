@@ -15,9 +15,10 @@ from sqlalchemy.orm import Session
 from chassis.db import Database
 from chassis.errors import Conflict
 from chassis.facts import outbox
-from chassis.facts.outbox import Fact, record
+from chassis.facts.outbox import record
 from chassis.facts.relay import Relay
 from chassis.facts.stream import Consumer, Received
+from chassis.facts.types import Fact
 from chassis.idempotency import run_idempotent
 from chassis.migrate import chassis_tables
 

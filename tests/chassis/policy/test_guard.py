@@ -33,6 +33,7 @@ from chassis.policy.rules import (
     Snapshot,
     casbin_lines,
 )
+from tests.support.budget import examples
 
 MODEL = Path(policy.__file__).with_name("model.conf")
 ME, OTHER = UUID(int=1), UUID(int=2)
@@ -65,7 +66,7 @@ members = st.builds(
 
 
 @given(rules=st.lists(rules, max_size=12).map(tuple), roles=inheritance, member=members)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 def test_decides_what_casbin_decides(
     rules: tuple[Rule, ...], roles: dict[str, tuple[str, ...]], member: Member
 ) -> None:

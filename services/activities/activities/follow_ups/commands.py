@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from activities.core.domain import facts
 from activities.core.domain.ids import CustomerId, FollowUpId, UserId
 from activities.core.domain.version import refuse_stale
 from activities.customers.commands import scope_at_customer, visible_customer
@@ -22,7 +23,8 @@ from activities.tasks.domain import task as tasks
 from activities.tasks.store import task as task_store
 from chassis.audit import events as audit
 from chassis.errors import NotFound
-from chassis.facts.outbox import Fact, record
+from chassis.facts.outbox import record
+from chassis.facts.types import FactType
 from chassis.idempotency import run_idempotent
 from chassis.policy.scope import Scope
 
@@ -73,7 +75,7 @@ def log_follow_up(
         author = UserId(scope.actor.user_id)
         id = store.add(session, customer, author, draft)
         _align_task(session, scope, id, customer, author, draft)
-        _record_change(session, scope, "logged", id, customer, ())
+        _record_change(session, scope, facts.FOLLOW_UP_LOGGED, id, customer, ())
         return {"id": str(id)}
 
     json = [str(customer), *request.json()]
@@ -103,7 +105,7 @@ def edit_follow_up(
         if fields:
             store.rewrite(session, id, draft)
             _align_task(session, scope, id, present.written_for, present.author, draft)
-            _record_change(session, scope, "edited", id, present.customer, fields)
+            _record_change(session, scope, facts.FOLLOW_UP_EDITED, id, present.customer, fields)
         return {"id": str(id)}
 
     json = [str(id), expected_version, *request.json()]
@@ -143,20 +145,20 @@ def _align_task(
 def _record_change(
     session: Session,
     scope: Scope,
-    event: str,
+    fact_type: FactType,
     id: FollowUpId,
     customer: CustomerId,
     fields: tuple[str, ...],
 ) -> None:
     record(
         session,
-        Fact(f"follow_ups.{event}", str(id), {"customer": str(customer), "fields": [*fields]}),
+        fact_type.about(id, {"customer": str(customer), "fields": [*fields]}),
     )
     audit.record(
         session,
         audit.Entry(
             scope_at_customer(session, scope, customer).actor,
-            "create" if event == "logged" else "update",
+            "create" if fact_type is facts.FOLLOW_UP_LOGGED else "update",
             "FollowUp",
             str(id),
             changes={field: ["***", "***"] for field in fields},

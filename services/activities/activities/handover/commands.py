@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from activities.core.domain import facts
 from activities.core.domain.ids import TaskId, UserId
 from activities.handover import store
 from activities.handover.domain import next_assignee
@@ -20,7 +21,7 @@ from activities.tasks.domain.task import Happening
 from activities.tasks.store import task_event
 from chassis.actor import Actor
 from chassis.audit import events as audit
-from chassis.facts.outbox import Fact, record
+from chassis.facts.outbox import record
 from chassis.policy.rules import Snapshot
 
 BATCH = 500
@@ -84,7 +85,7 @@ def _reassign(
     task_event.add(session, ids, Happening.REASSIGNED, actor=handover.actor)
     for task, assignee in changes:
         body = {"assignee": str(assignee), "fields": ["assignee"]}
-        record(session, Fact(f"tasks.{Happening.REASSIGNED.value}", str(task), body))
+        record(session, facts.TASK_REASSIGNED.about(task, body))
     audit.record_all(
         session,
         [

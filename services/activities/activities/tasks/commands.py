@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
+from activities.core.domain import facts
 from activities.core.domain.ids import CustomerId, FollowUpId, TaskId, UserId
 from activities.core.domain.version import refuse_stale
 from activities.customers.commands import scope_at_customer, visible_customer
@@ -34,7 +35,7 @@ from activities.tasks.store.task import TaskRow
 from chassis import telemetry
 from chassis.audit import events as audit
 from chassis.errors import NotFound
-from chassis.facts.outbox import Fact, record
+from chassis.facts.outbox import record
 from chassis.idempotency import run_idempotent
 from chassis.policy.scope import Scope
 
@@ -143,7 +144,7 @@ def remind(session: Session, limit: int = REMINDED_AT_ONCE) -> int:
                 "assignee": str(task.assignee),
                 "due_at": task.due_at.isoformat(),
             }
-            record(session, Fact("tasks.due", str(task.id), body))
+            record(session, facts.TASK_FELL_DUE.about(task.id, body))
     return len(due)
 
 
@@ -168,7 +169,7 @@ def add_task(
     )
     task_event.add(session, [id], Happening.CREATED, actor=creator)
     body = {"customer": str(customer), "assignee": str(assignee)}
-    record(session, Fact("tasks.created", str(id), body))
+    record(session, facts.TASK_CREATED.about(id, body))
     actor = scope_at_customer(session, scope, customer).actor
     audit.record(
         session, audit.Entry(actor, "create", "Task", str(id), policy_version=scope.version)
@@ -244,7 +245,7 @@ def _record_change(
     actor = UserId(scope.actor.user_id)
     task_event.add(session, [present.id], happening, actor=actor)
     body = {"customer": str(present.customer), "fields": [*changes]}
-    record(session, Fact(f"tasks.{happening.value}", str(present.id), body))
+    record(session, facts.TASK_CHANGES[happening.value].about(present.id, body))
     audit.record(
         session,
         audit.Entry(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 from strawberry.dataloader import DataLoader
@@ -85,7 +85,7 @@ class TimelineKey:
 class TimelineLoaders:
     """The loaders of one request; every batch opens its own session."""
 
-    def __init__(self, context: Context[Any]) -> None:
+    def __init__(self, context: Context) -> None:
         self._context = context
         self.timeline: DataLoader[TimelineKey, Page[Entry]] = DataLoader(self._timelines)
 

@@ -18,11 +18,11 @@ from chassis import telemetry
 from chassis.actor import Actor
 from chassis.errors import HuichiError, Unavailable, internal
 from chassis.worker import Work, task
-from customers.exports import store
-from customers.exports.commands import customer_export as commands
-from customers.exports.commands.customer_export_file import NoLongerWanted, keep, made
+from customers.exports.commands import decision as commands
+from customers.exports.commands.file import NoLongerWanted, keep, made
 from customers.exports.domain.customer_export import FAILED, MAX_FAILURES, RUNNING
-from customers.exports.store import ExportRow
+from customers.exports.store import customer_export as store
+from customers.exports.store.customer_export import ExportRow
 from customers.settings import CustomersSettings
 
 log = logging.getLogger("huichi.customers.export")

@@ -18,7 +18,7 @@ from chassis.policy.rules import Snapshot
 from customers.handover import store
 from customers.handover.domain import Given, given
 from customers.handover.store import HandoverRow, Left
-from customers.pool.commands import tell
+from customers.pool.commands.access_facts import publish_changed
 from customers.pool.store import customer as customers
 
 BATCH = 500
@@ -70,7 +70,7 @@ def _carry_out(session: Session, one: HandoverRow, decided: list[tuple[Left, Giv
             for left, to in decided
         ],
     )
-    tell.changed(session, [left.id for left, _ in decided])
+    publish_changed(session, [left.id for left, _ in decided])
     actor = Actor(one.actor)
     audit.record_all(
         session,

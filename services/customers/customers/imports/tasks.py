@@ -17,8 +17,9 @@ from chassis import telemetry
 from chassis.actor import Actor
 from chassis.errors import HuichiError, Unavailable, internal
 from chassis.worker import Work, task
-from customers.imports import commands, store
-from customers.imports.commands import Step
+from customers.imports import store
+from customers.imports.commands import chunk as commands
+from customers.imports.commands.chunk import Step
 from customers.imports.domain.import_job import MAX_FAILURES
 from customers.imports.store import ImportRow
 from customers.settings import CustomersSettings
@@ -27,6 +28,8 @@ log = logging.getLogger("huichi.customers.import")
 
 TAKE = "customers.take_imports"
 RUN = "customers.run_import_chunk"
+FORGET = "customers.forget_files"
+FILES_STAY_DAYS = 30
 MOST_AT_ONCE = 4
 
 Next = Callable[[UUID, int, int], None]
@@ -106,6 +109,11 @@ def define(app: Celery, settings: CustomersSettings) -> None:
     def run_import_chunk(id: str, fence: int, chunk: int) -> None:
         run(Work.of(settings, "customers"), settings, UUID(id), fence, chunk, enqueue)
 
+    @task(app, FORGET, untraced=True)
+    def forget_files() -> None:
+        Work.of(settings, "customers").db.write(store.prune, FILES_STAY_DAYS)
+
+    app.conf.beat_schedule[FORGET] = {"task": FORGET, "schedule": 3600.0}
     app.conf.beat_schedule[TAKE] = {
         "task": TAKE,
         "schedule": settings.imports_every_seconds,

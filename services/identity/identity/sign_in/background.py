@@ -30,8 +30,8 @@ async def publish_ended(runtime: Runtime) -> None:
         while keeps_running():
             woken.clear()
             try:
-                sessions = await runtime.db.read(store.just_ended)
-                keys = await runtime.db.read(store.just_withdrawn)
+                sessions = await runtime.db.read(store.recently_ended)
+                keys = await runtime.db.read(store.recently_withdrawn_keys)
                 await revoked_sessions.publish(runtime.redis, sessions, keys)
             except (RedisError, SQLAlchemyError, OSError) as problem:
                 log.warning("ended sessions are not published now: %s", type(problem).__name__)

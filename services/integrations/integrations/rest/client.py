@@ -21,7 +21,7 @@ from integrations.rest.auth import Auth, never_accepted
 from integrations.rest.egress import Answer, Egress
 from integrations.rest.envelope import Envelope, envelope
 from integrations.rest.pager import Asked, Pager
-from integrations.rest.patience import patiently
+from integrations.rest.retry_policy import patiently
 from integrations.rest.template import fill
 from integrations.specs.domain.expression import Expression
 

@@ -20,8 +20,8 @@ from chassis.errors import BadInput, LimitExceeded, Throttled
 from chassis.facts.stream import Received
 from chassis.policy.rules import Member, Rule
 from chassis.spreadsheet import reading as spreadsheet
-from customers.exports import store
-from customers.exports.commands import customer_export as commands, customer_export_file as files
+from customers.exports.commands import decision as commands, file as files
+from customers.exports.store import customer_export as store
 from customers.facts import HANDLERS
 from customers.pool.store.customer import Search
 from tests.customers.exporting import (
@@ -65,7 +65,7 @@ def rows_of(content: bytes) -> list[dict[str, str]]:
 
 def audited(db: SyncDatabase, id: str) -> list[str]:
     statement = text(
-        "SELECT body ->> 'action' FROM outbox WHERE name = 'audit.recorded' "
+        "SELECT body ->> 'action' FROM outbox WHERE name = 'audit.event.recorded' "
         "AND subject IN (:id, 'export:' || :id) ORDER BY position"
     )
     return list(db.read(lambda s: s.execute(statement, {"id": id}).scalars()))
@@ -238,7 +238,7 @@ def test_who_loses_the_right_to_export_gets_nothing(pool: Pool, db: SyncDatabase
 
     assert requests.get(url, timeout=10).status_code == 403
     denied = text(
-        "SELECT body ->> 'decision' FROM outbox WHERE subject = :subject AND name = 'audit.recorded'"
+        "SELECT body ->> 'decision' FROM outbox WHERE subject = :subject AND name = 'audit.event.recorded'"
     )
     about = {"subject": f"export:{id}"}
     assert db.read(lambda s: s.execute(denied, about).scalars().all()) == ["deny"]
@@ -369,7 +369,7 @@ def test_somebody_who_left_has_no_exports(pool: Pool, db: SyncDatabase) -> None:
         "plan": plan,
         "policy_version": 1,
     }
-    fact = Received(UUID(int=9), "identity.user_off_boarded", str(REP), body, "identity", MONDAY)
+    fact = Received(UUID(int=9), "identity.user.off_boarded", str(REP), body, "identity", MONDAY)
 
     for _ in range(2):
         db.write(HANDLERS[fact.name], fact)

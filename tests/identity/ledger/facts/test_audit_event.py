@@ -45,7 +45,7 @@ def arrived(house: House, **filter: Any) -> list[dict[str, Any]]:
 def fact(resource: str, **body: Any) -> Received:
     return Received(
         id=uuid4(),
-        name="audit.recorded",
+        name="audit.event.recorded",
         subject=resource,
         body={
             "actor": None,

@@ -11,7 +11,7 @@ from casbin.persist.adapters.string_adapter import StringAdapter
 
 import chassis.policy
 from chassis.policy.compiling import compile_rules
-from identity.policy.domain.rulebook import RULEBOOK
+from identity.core.domain.rulebook import RULEBOOK
 from tests.identity.conftest import House
 from tests.identity.policy.api.test_changeset import PUBLISH, SHOWN, done, refused, unchanged
 

@@ -28,7 +28,7 @@ C = TypeVar("C", bound=CustomerKey)
 
 
 def scoped_loader(
-    context: Context[Any],
+    context: Context,
     object: str,
     query: Callable[[Session, Scope, Sequence[K]], list[V]],
 ) -> DataLoader[K, V]:

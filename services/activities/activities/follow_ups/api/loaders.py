@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from strawberry.dataloader import DataLoader
 
@@ -17,7 +16,7 @@ from chassis.api.context import Context
 class FollowUpLoaders:
     """The loaders of one request; every batch opens its own session."""
 
-    def __init__(self, context: Context[Any]) -> None:
+    def __init__(self, context: Context) -> None:
         self.follow_up: DataLoader[FollowUpId, FollowUpRow | None] = scoped_loader(
             context, "FollowUp", store.by_ids
         )

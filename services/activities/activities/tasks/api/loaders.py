@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from strawberry.dataloader import DataLoader
 
@@ -29,7 +28,7 @@ class CustomerTasksKey:
 class TaskLoaders:
     """The loaders of one request; every batch opens its own session."""
 
-    def __init__(self, context: Context[Any]) -> None:
+    def __init__(self, context: Context) -> None:
         self._context = context
         self.task: DataLoader[TaskId, TaskRow | None] = scoped_loader(context, "Task", task.by_ids)
         self.task_of_follow_up: DataLoader[FollowUpId, TaskRow | None] = scoped_loader(

@@ -10,21 +10,21 @@ from typing import Annotated
 import orjson
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from chassis.policy.scope import Scope
-from customers.core.api.arguments import ExpectedVersion, IdempotencyKey, written
+from customers.core.api.arguments import ExpectedVersion, IdempotencyKey, write_with_retry
 from customers.core.api.ids import uuid
 from customers.core.api.stubs import User
-from customers.exports import store
-from customers.exports.commands import customer_export as commands, customer_export_file as files
-from customers.exports.commands.customer_export import OBJECT, Estimate, Wish
+from customers.exports.commands import decision as commands, file as files
+from customers.exports.commands.decision import OBJECT, Estimate, Wish
 from customers.exports.domain.customer_export import COLUMNS, Column
-from customers.exports.store import ExportRow
+from customers.exports.store import customer_export as store
+from customers.exports.store.customer_export import ExportRow
 from customers.imports.api.import_job import SheetFormat
 from customers.pool.api.customer_query import CustomerFilter
-from customers.pool.api.tag import CustomersInfo
 from customers.pool.store.customer import Search
 
 
@@ -77,7 +77,7 @@ class ExportEstimate:
     quota_days: int = strawberry.field(description="In how many days those limits hold.")
 
     @classmethod
-    def of(cls, found: Estimate, info: CustomersInfo) -> ExportEstimate:
+    def of(cls, found: Estimate, info: Info) -> ExportEstimate:
         settings = info.context.runtime.settings
         return cls(
             rows=found.rows,
@@ -118,11 +118,11 @@ class CustomerExport:
     row: strawberry.Private[ExportRow]
 
     @strawberry.field(description="Its columns, in their order.")
-    def columns(self, info: CustomersInfo) -> list[ExportColumn]:
+    def columns(self, info: Info) -> list[ExportColumn]:
         return [ExportColumn.of(COLUMNS[name], info.context.locale) for name in self.row.columns]
 
     @strawberry.field(description="Why it failed.")
-    def problem(self, info: CustomersInfo) -> UserError | None:
+    def problem(self, info: Info) -> UserError | None:
         found = self.row.problem
         if found is None:
             return None
@@ -204,7 +204,7 @@ class CustomerExportQuery:
     @strawberry.field(
         description="One export; null where it is neither yours nor yours to look after."
     )
-    async def customer_export(self, info: CustomersInfo, id: ExportId) -> CustomerExport | None:
+    async def customer_export(self, info: Info, id: ExportId) -> CustomerExport | None:
         row = await info.context.read(store.by_id, uuid(id, "id"))
         me = info.context.actor.user_id
         return CustomerExport.of(row) if row and store.may_see(me, _others(info), row) else None
@@ -215,7 +215,7 @@ class CustomerExportQuery:
     )
     async def customer_exports(
         self,
-        info: CustomersInfo,
+        info: Info,
         status: Annotated[
             list[ExportStatus] | None, strawberry.argument(description="Only those that are here.")
         ] = None,
@@ -250,7 +250,7 @@ class CustomerExportQuery:
         metadata=right("Customer", "export"),
     )
     async def customer_export_estimate(
-        self, info: CustomersInfo, columns: ColumnNames, filter: Filter = None
+        self, info: Info, columns: ColumnNames, filter: Filter = None
     ) -> ExportEstimate:
         ctx = info.context
         search = filter.resolved(info.context) if filter else Search()
@@ -271,7 +271,7 @@ class CustomerExportMutation:
     @answers(CustomerExportPayload)
     async def request_customer_export(
         self,
-        info: CustomersInfo,
+        info: Info,
         columns: ColumnNames,
         reason: Annotated[
             str, strawberry.argument(description="What it is for, in 4 to 1000 characters.")
@@ -286,7 +286,7 @@ class CustomerExportMutation:
         ctx = info.context
         search = filter.resolved(info.context) if filter else Search()
         wish = Wish(search, columns, format.name, reason, purpose.name, idempotency_key)
-        id = await written(
+        id = await write_with_retry(
             ctx, commands.request, ctx.permissions, ctx.actor, wish, ctx.runtime.settings
         )
         return await _payload(info, id)
@@ -298,7 +298,7 @@ class CustomerExportMutation:
     @answers(CustomerExportPayload)
     async def approve_customer_export(
         self,
-        info: CustomersInfo,
+        info: Info,
         id: ExportId,
         note: Note = "",
         expected_version: ExpectedVersion = None,
@@ -312,7 +312,7 @@ class CustomerExportMutation:
     @answers(CustomerExportPayload)
     async def reject_customer_export(
         self,
-        info: CustomersInfo,
+        info: Info,
         id: ExportId,
         note: Note,
         expected_version: ExpectedVersion = None,
@@ -321,9 +321,7 @@ class CustomerExportMutation:
 
     @strawberry.mutation(description="Gives up an export of one's own; a file it has is gone.")
     @answers(CustomerExportPayload)
-    async def cancel_customer_export(
-        self, info: CustomersInfo, id: ExportId
-    ) -> CustomerExportPayload:
+    async def cancel_customer_export(self, info: Info, id: ExportId) -> CustomerExportPayload:
         ctx = info.context
         version = ctx.permissions.version
         await ctx.write(commands.cancel, ctx.actor, uuid(id, "id"), version)
@@ -334,9 +332,7 @@ class CustomerExportMutation:
         "addresses are gone at once, also in the middle of a download."
     )
     @answers(CustomerExportPayload)
-    async def revoke_customer_export(
-        self, info: CustomersInfo, id: ExportId
-    ) -> CustomerExportPayload:
+    async def revoke_customer_export(self, info: Info, id: ExportId) -> CustomerExportPayload:
         ctx = info.context
         approver = ctx.scope(OBJECT, "approve") if ctx.may(OBJECT, "approve") else None
         version = ctx.permissions.version
@@ -348,9 +344,7 @@ class CustomerExportMutation:
         metadata=right("Customer", "export"),
     )
     @answers(ExportDownloadPayload)
-    async def download_customer_export(
-        self, info: CustomersInfo, id: ExportId
-    ) -> ExportDownloadPayload:
+    async def download_customer_export(self, info: Info, id: ExportId) -> ExportDownloadPayload:
         ctx = info.context
         settings = ctx.runtime.settings
         ticket = await ctx.write(
@@ -369,7 +363,7 @@ class CustomerExportMutation:
 
 
 async def _decided(
-    info: CustomersInfo, id: str, approve: bool, note: str, expected: int | None
+    info: Info, id: str, approve: bool, note: str, expected: int | None
 ) -> CustomerExportPayload:
     ctx = info.context
     scope = ctx.scope(OBJECT, "approve")
@@ -385,7 +379,7 @@ async def _decided(
     return await _payload(info, found, scope)
 
 
-def _others(info: CustomersInfo) -> Scope | None:
+def _others(info: Info) -> Scope | None:
     """The proof for exports of others, if there is one."""
     for action in ("read", "approve"):
         if info.context.may(OBJECT, action):
@@ -393,9 +387,7 @@ def _others(info: CustomersInfo) -> Scope | None:
     return None
 
 
-async def _payload(
-    info: CustomersInfo, id: object, others: Scope | None = None
-) -> CustomerExportPayload:
+async def _payload(info: Info, id: object, others: Scope | None = None) -> CustomerExportPayload:
     wanted = uuid(str(id), "id")
     seen = others or _others(info)
     row = await info.context.read(commands.seen, info.context.actor.user_id, seen, wanted)

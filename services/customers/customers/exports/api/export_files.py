@@ -17,10 +17,10 @@ from starlette.routing import BaseRoute, Route
 from chassis.actor import Actor
 from chassis.errors import Conflict, Denied, Gone, NotFound
 from chassis.web import Runtime
-from customers.exports import store
-from customers.exports.commands import customer_export_file as commands
+from customers.exports.commands import file as commands
 from customers.exports.domain.customer_export import MEDIA, Ticket
-from customers.exports.store import ExportRow
+from customers.exports.store import customer_export as store
+from customers.exports.store.customer_export import ExportRow
 
 _HEADERS = {
     "cache-control": "no-store",

@@ -11,17 +11,17 @@ from uuid import UUID
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from chassis.errors import BadInput
-from customers.exports import store
 from customers.exports.api.customer_export import CustomerExport
 from customers.exports.commands import leak as commands
-from customers.exports.commands.customer_export import OBJECT
+from customers.exports.commands.decision import OBJECT
 from customers.exports.commands.leak import Finding
 from customers.exports.domain.leak import FALSE_ALARM, Suspect, suspects
-from customers.exports.store import ExportRow
-from customers.pool.api.tag import CustomersInfo
+from customers.exports.store import customer_export as store
+from customers.exports.store.customer_export import ExportRow
 
 
 @strawberry.type(description="An export whose watermark a found file carries.")
@@ -117,7 +117,7 @@ class LeakMutation:
     @answers(LeakPayload)
     async def identify_leak(
         self,
-        info: CustomersInfo,
+        info: Info,
         content_base64: Annotated[
             str | None,
             strawberry.argument(

@@ -12,11 +12,11 @@ from chassis.errors import BadInput
 from chassis.policy.scope import Scope
 from chassis.spreadsheet import reading as spreadsheet
 from chassis.spreadsheet.limits import MEGABYTE, Limits
-from customers.exports import store
 from customers.exports.domain import leak
 from customers.exports.domain.leak import Suspect
 from customers.exports.domain.watermark import Mark, plain
-from customers.exports.store import Holding
+from customers.exports.store import customer_export as store
+from customers.exports.store.customer_export import Holding
 from customers.pool.domain import name as names
 
 OBJECT = "CustomerExport"

@@ -23,8 +23,9 @@ from chassis.errors import NotFound
 from chassis.spreadsheet.cells import escape_formula
 from chassis.spreadsheet.limits import Limits
 from chassis.web import Runtime, body_of, locale_of
-from customers.imports import commands, store
-from customers.imports.commands import WrongRow
+from customers.imports import store
+from customers.imports.commands import chunk as commands
+from customers.imports.commands.chunk import WrongRow
 from customers.imports.domain.import_job import ERRORS_CSV, ERRORS_XLSX, UPLOAD, opens
 from customers.imports.domain.sheet_mapping import ERROR_COLUMN
 from customers.imports.store import ImportRow

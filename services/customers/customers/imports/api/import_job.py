@@ -12,17 +12,18 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.problems import UserError, answers, user_error
 from chassis.api.rights import right
 from chassis.errors import BadInput, LimitExceeded
-from customers.core.api.arguments import IdempotencyKey, written
+from customers.core.api.arguments import IdempotencyKey, write_with_retry
 from customers.core.api.enums import AbsorbResult, CustomerKind
 from customers.core.api.ids import uuid
-from customers.core.api.protected import A_RECORD
 from customers.core.api.stubs import User
-from customers.imports import commands, store
-from customers.imports.commands import RowResult, Wish
+from customers.imports import store
+from customers.imports.commands import chunk as commands
+from customers.imports.commands.chunk import RowResult, Wish
 from customers.imports.domain.import_job import (
     ERRORS_CSV,
     ERRORS_XLSX,
@@ -32,7 +33,7 @@ from customers.imports.domain.import_job import (
     token,
 )
 from customers.imports.store import ImportRow, ProblemRow
-from customers.pool.api.tag import CustomersInfo
+from customers.pool.api.protected import WHOLE_RECORD
 from customers.pool.domain.fields import FIELDS
 
 
@@ -130,7 +131,7 @@ class Import:
         description="Send the file here by HTTP PUT, at most 32 MB, within 15 minutes; null once "
         "it was set going."
     )
-    def upload_url(self, info: CustomersInfo) -> str | None:
+    def upload_url(self, info: Info) -> str | None:
         if self.row.status not in ("AWAITING_FILE", "READY") or not self._is_mine(info):
             return None
         return _door(info, self.row, UPLOAD)
@@ -139,11 +140,11 @@ class Import:
         description="The rows that did not enter, in their own columns and with what is wrong, to "
         "be mended and imported again; works for 15 minutes. Null when there are none, and for "
         "everybody but who brought the file.",
-        directives=[A_RECORD],
+        directives=[WHOLE_RECORD],
     )
     def errors_url(
         self,
-        info: CustomersInfo,
+        info: Info,
         format: Annotated[
             SheetFormat, strawberry.argument(description="As what.")
         ] = SheetFormat.CSV,
@@ -165,7 +166,7 @@ class Import:
         ]
 
     @strawberry.field(description="Why it failed.")
-    def problem(self, info: CustomersInfo) -> UserError | None:
+    def problem(self, info: Info) -> UserError | None:
         found = self.row.problem
         if found is None:
             return None
@@ -178,7 +179,7 @@ class Import:
     )
     async def preview(
         self,
-        info: CustomersInfo,
+        info: Info,
         first: Annotated[int, strawberry.argument(description="How many rows, 1 to 500.")] = 500,
     ) -> list[ImportPreviewRow]:
         if not 1 <= first <= 500:
@@ -188,12 +189,14 @@ class Import:
         ctx = info.context
         scope = ctx.scope("Customer", "import")
         most = ctx.runtime.settings.duplicate_checks_a_day
-        found = await written(ctx, commands.preview, scope, self.row.id, ctx.guard.snapshot, most)
+        found = await write_with_retry(
+            ctx, commands.preview, scope, self.row.id, ctx.guard.snapshot, most
+        )
         return [ImportPreviewRow.of(result, ctx.locale) for result in found[:first]]
 
     @strawberry.field(description="What is wrong, row by row.")
     async def errors(
-        self, info: CustomersInfo, first: First = DEFAULT_FIRST, after: After = None
+        self, info: Info, first: First = DEFAULT_FIRST, after: After = None
     ) -> Connection[ImportProblem]:
         ctx = info.context
         found = await ctx.read(store.problems, self.row.id, Window(first, after))
@@ -202,7 +205,7 @@ class Import:
         )
         return answer
 
-    def _is_mine(self, info: CustomersInfo) -> bool:
+    def _is_mine(self, info: Info) -> bool:
         """The file is as its owner brought it, whatever others may see of the customers in it."""
         return self.row.actor_id == info.context.actor.user_id
 
@@ -232,7 +235,7 @@ class Import:
         )
 
 
-def _door(info: CustomersInfo, row: ImportRow, door: str) -> str:
+def _door(info: Info, row: ImportRow, door: str) -> str:
     expires = int(time.time()) + TOKEN_SECONDS
     address = info.context.runtime.settings.address
     return f"{address}/imports/{row.id}/{door}?token={token(row.secret, door, expires)}"
@@ -273,7 +276,7 @@ class ImportQuery:
         description="One import; null where it is not yours.",
         metadata=right("Customer", "import"),
     )
-    async def import_(self, info: CustomersInfo, id: ImportId) -> Import | None:
+    async def import_(self, info: Info, id: ImportId) -> Import | None:
         row = await info.context.read(store.by_id, uuid(id, "id"))
         scope = info.context.scope("Customer", "import")
         return Import.of(row) if row and store.may_see(scope, row) else None
@@ -283,7 +286,7 @@ class ImportQuery:
         metadata=right("Customer", "import"),
     )
     async def imports(
-        self, info: CustomersInfo, first: First = DEFAULT_FIRST, after: After = None
+        self, info: Info, first: First = DEFAULT_FIRST, after: After = None
     ) -> Connection[Import]:
         scope = info.context.scope("Customer", "import")
         found = await info.context.read(store.listed, scope, Window(first, after))
@@ -301,12 +304,12 @@ class ImportMutation:
     @answers(ImportPayload)
     async def create_import(
         self,
-        info: CustomersInfo,
+        info: Info,
         file_name: Annotated[str, strawberry.argument(description="E.g. customers.xlsx.")],
         content_base64: Annotated[
             str | None,
             strawberry.argument(
-                description="The file in base64, if it has at most 4 MB.", directives=[A_RECORD]
+                description="The file in base64, if it has at most 4 MB.", directives=[WHOLE_RECORD]
             ),
         ] = None,
         system: Annotated[
@@ -350,11 +353,11 @@ class ImportMutation:
             owner_id=mine if owner_id is strawberry.UNSET else given,
             idempotency_key=idempotency_key,
         )
-        id = await written(ctx, commands.create, scope, wish, ctx.guard.snapshot)
+        id = await write_with_retry(ctx, commands.create, scope, wish, ctx.guard.snapshot)
         row = await ctx.read(commands.seen, scope, id)
         if content is not None and row.status == "AWAITING_FILE":
             table = await asyncio.to_thread(commands.read_table, content, row)
-            await written(ctx, commands.receive, id, table)
+            await write_with_retry(ctx, commands.receive, id, table)
             row = await ctx.read(commands.seen, scope, id)
         return ImportPayload(import_=Import.of(row))
 
@@ -364,9 +367,9 @@ class ImportMutation:
         metadata=right("Customer", "import"),
     )
     @answers(ImportPayload)
-    async def run_import(self, info: CustomersInfo, id: ImportId) -> ImportPayload:
+    async def run_import(self, info: Info, id: ImportId) -> ImportPayload:
         scope = info.context.scope("Customer", "import")
-        await written(info.context, commands.start, scope, uuid(id, "id"))
+        await write_with_retry(info.context, commands.start, scope, uuid(id, "id"))
         row = await info.context.read(commands.seen, scope, uuid(id, "id"))
         return ImportPayload(import_=Import.of(row))
 
@@ -375,9 +378,9 @@ class ImportMutation:
         metadata=right("Customer", "import"),
     )
     @answers(ImportPayload)
-    async def cancel_import(self, info: CustomersInfo, id: ImportId) -> ImportPayload:
+    async def cancel_import(self, info: Info, id: ImportId) -> ImportPayload:
         scope = info.context.scope("Customer", "import")
-        await written(info.context, commands.cancel, scope, uuid(id, "id"))
+        await write_with_retry(info.context, commands.cancel, scope, uuid(id, "id"))
         row = await info.context.read(commands.seen, scope, uuid(id, "id"))
         return ImportPayload(import_=Import.of(row))
 

@@ -18,8 +18,6 @@ from customers.pool.domain.record import ContactRecord, Prepared, SourceRecord, 
 CONTACT_TARGETS = ("contact.name", "contact.title", "contact.mobile", "contact.email")
 TARGETS = (*FIELDS, *CONTACT_TARGETS, "tags", "kind", "external_id")
 IGNORE = "ignore"
-MADE_OF_VALUES = ("code", "person", "key")
-"""Ids of rows that are, or are a hash of, what stands in the row: whoever knows the rest finds it by trying."""
 ERROR_COLUMN = "错误 Error"
 
 _SYNONYMS: Mapping[str, str] = {

@@ -9,7 +9,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from chassis.policy.scope import Scope
-from customers.pool.commands import tell
+from customers.pool.commands.access_facts import publish_changed
+from customers.pool.commands.audit_trail import record_audit
 from customers.pool.domain.absorption import Beliefs, People, Placement
 from customers.pool.domain.match import Key
 from customers.pool.domain.outcome import Outcome
@@ -104,8 +105,8 @@ def write(session: Session, scope: Scope, change: Change, counts: Mapping[str, i
         session, [(placed.customer_id, s) for placed in placements for s in placed.suspicions]
     )
     if every:
-        tell.changed(session, every)
-        tell.audited(session, scope, change.source.system, counts)
+        publish_changed(session, every)
+        record_audit(session, scope, change.source.system, counts)
 
 
 def _write_links(

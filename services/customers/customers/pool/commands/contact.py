@@ -13,8 +13,12 @@ from chassis.errors import NotFound
 from chassis.idempotency import run_idempotent
 from chassis.policy.scope import Scope
 from customers.core.domain.ids import new_id
-from customers.pool.commands import tell
-from customers.pool.commands.hold import hold, refuse_stale
+from customers.pool.commands.access_facts import publish_changed
+from customers.pool.commands.audit_trail import masked_changes, record_audit, row_scope
+from customers.pool.commands.locked_customer import (
+    lock_customer,
+    refuse_stale,
+)
 from customers.pool.domain.record import ContactRecord, checked_contact, contact_identity
 from customers.pool.store import (
     contact as contact_store,
@@ -35,13 +39,13 @@ def add(
 
     def run() -> dict[str, Any]:
         contact = checked_contact(said, "contact")
-        held = hold(session, scope, customer_id)
+        held = lock_customer(session, scope, customer_id)
         at = link_store.now(session)
         id = new_id()
         values = _values(contact)
         row = {
             "id": id,
-            "link_id": link_store.manual(session, held.addressed, held.id, at),
+            "link_id": link_store.manual(session, held.requested_id, held.id, at),
             "external_id": str(id),
             "customer_id": held.id,
             "version": 1,
@@ -94,7 +98,7 @@ def _held(session: Session, scope: Scope, id: UUID, expected_version: int | None
     if found is None:
         raise _unknown(id)
     try:
-        hold(session, scope, found.customer_id)
+        lock_customer(session, scope, found.customer_id)
     except NotFound as problem:
         raise _unknown(id) from problem
     [row] = contact_store.by_ids(session, [id])
@@ -130,6 +134,6 @@ def _told(
     after: dict[str, str | None],
 ) -> None:
     customer_store.touch(session, [customer_id])
-    tell.changed(session, [customer_id])
-    proof = tell.for_whom(session, scope, customer_id)
-    tell.audited(session, proof, str(id), tell.masked(before, after))
+    publish_changed(session, [customer_id])
+    proof = row_scope(session, scope, customer_id)
+    record_audit(session, proof, str(id), masked_changes(before, after))

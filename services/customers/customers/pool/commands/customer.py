@@ -16,8 +16,14 @@ from chassis.policy.row_scopes import RowAccess
 from chassis.policy.rules import Snapshot
 from chassis.policy.scope import Scope
 from customers.core.domain.ids import new_id
-from customers.pool.commands import tell
-from customers.pool.commands.hold import Held, beliefs_about, department_of, hold, keep, say
+from customers.pool.commands.access_facts import publish_changed
+from customers.pool.commands.audit_trail import masked_changes, record_audit
+from customers.pool.commands.claims import load_beliefs, record_claims, save_beliefs
+from customers.pool.commands.locked_customer import (
+    LockedCustomer,
+    active_department,
+    lock_customer,
+)
 from customers.pool.domain.fields import KINDS, field_called
 from customers.pool.domain.match import Match, Pool, Suspicion, decide, score, suspicions
 from customers.pool.domain.record import keys_of, value_of
@@ -68,7 +74,7 @@ def _create(session: Session, scope: Scope, asked: Creation, snapshot: Snapshot 
         )
     if said.get("name") is None:
         raise BadInput("name is missing; every customer has one.", "缺少客户名称。", field="name")
-    department = department_of(snapshot, asked.owner_id, "ownerId") if asked.owner_id else None
+    department = active_department(snapshot, asked.owner_id, "ownerId") if asked.owner_id else None
     if not scope.sees(RowAccess(asked.owner_id, department)):
         raise Denied(
             "The policy does not let you create customers for this owner.",
@@ -104,14 +110,14 @@ def _create(session: Session, scope: Scope, asked: Creation, snapshot: Snapshot 
         ],
     )
     row = customer_store.by_ids_unscoped(session, [id])[id]
-    say(session, scope, Held(row, id, scope.at(row.access)), said)
+    record_claims(session, scope, LockedCustomer(row, id, scope.at(row.access)), said)
     told = [(id, suspicion) for suspicion in verdict.suspicions]
     if isinstance(verdict, Match):  # entered all the same: a steward is told of the one it is, too
         evidence = verdict.evidence
         told.append((id, Suspicion(verdict.customer_id, score(evidence), evidence)))
     match_store.suspect(session, told)
-    tell.changed(session, [id])
-    tell.audited(session, scope.at(row.access), str(id), tell.masked({}, values))
+    publish_changed(session, [id])
+    record_audit(session, scope.at(row.access), str(id), masked_changes({}, values))
     return id
 
 
@@ -148,19 +154,19 @@ def update(
         if not said:
             raise BadInput("set names no field.", "set 中没有任何字段。", field="set")
         keys = {key for kind in KINDS for key in keys_of(kind, said)}
-        held = hold(session, scope, id, expected_version, keys)
+        held = lock_customer(session, scope, id, expected_version, keys)
         before = customer_store.golden_of(held.row)
-        say(session, scope, held, said)
+        record_claims(session, scope, held, said)
         after = customer_store.golden_of(_present(session, held.id))
         _suspect_others(session, held, said)
-        tell.changed(session, [held.id])
-        tell.audited(session, held.scope, str(held.id), tell.masked(before, after))
+        publish_changed(session, [held.id])
+        record_audit(session, held.scope, str(held.id), masked_changes(before, after))
         return {"id": str(held.id)}
 
     return _once(session, scope, idempotency_key, "updateCustomer", run, id, dict(fields))
 
 
-def _suspect_others(session: Session, held: Held, said: Mapping[str, str | None]) -> None:
+def _suspect_others(session: Session, held: LockedCustomer, said: Mapping[str, str | None]) -> None:
     keys = keys_of(held.row.kind, said)
     pool = Pool.of(match_store.known_by(session, keys))
     others = suspicions(held.row.kind, keys, pool, held.id)
@@ -180,7 +186,7 @@ def pin(
     known = field_called(field)
     if until is not None and until.astimezone(UTC) <= datetime.now(UTC):
         raise BadInput("until must be in the future.", "until 必须是将来的时间。", field="until")
-    held = hold(session, scope, id, expected_version)
+    held = lock_customer(session, scope, id, expected_version)
     at = link_store.now(session)
     claims = claim_store.of_customers(session, [held.id])[held.id]
     if claim_id is not None and not any(c.id == claim_id and c.field == known.name for c in claims):
@@ -194,17 +200,17 @@ def pin(
     if claim_id is not None:
         claim_store.pin(session, claim_id, at, until)
     reelected(session, [held.row])
-    tell.changed(session, [held.id])
+    publish_changed(session, [held.id])
     pinned = str(claim_id) if claim_id else None
-    tell.audited(session, held.scope, str(held.id), {f"pin.{known.name}": [None, pinned]})
+    record_audit(session, held.scope, str(held.id), {f"pin.{known.name}": [None, pinned]})
     return held.id
 
 
 def reelected(session: Session, rows: list[CustomerRow]) -> list[UUID]:
     """Elects again for these locked customers; returns those whose shown values changed."""
-    beliefs = beliefs_about(session, rows, link_store.now(session))
+    beliefs = load_beliefs(session, rows, link_store.now(session))
     changed = [row.id for row in rows if beliefs.reelect(row.id)]
-    keep(session, beliefs, changed)
+    save_beliefs(session, beliefs, changed)
     return changed
 
 
@@ -220,8 +226,8 @@ def assign(
     """Gives a customer to an owner, and with them to their department; nobody is the pool."""
 
     def run() -> dict[str, Any]:
-        held = hold(session, scope, id, expected_version)
-        department = department_of(snapshot, owner_id, "ownerId") if owner_id else None
+        held = lock_customer(session, scope, id, expected_version)
+        department = active_department(snapshot, owner_id, "ownerId") if owner_id else None
         _share(
             session,
             held,
@@ -235,7 +241,7 @@ def assign(
 
 def claim_from_pool(session: Session, scope: Scope, id: UUID, snapshot: Snapshot | None) -> UUID:
     """Takes a customer that nobody owns. Raises `Conflict` when somebody was faster."""
-    held = hold(session, scope, id)
+    held = lock_customer(session, scope, id)
     me = scope.actor.user_id
     if held.row.owner_id == me:
         return held.id
@@ -246,7 +252,7 @@ def claim_from_pool(session: Session, scope: Scope, id: UUID, snapshot: Snapshot
             field="id",
             version=held.row.version,
         )
-    access = {"owner_id": me, "department_id": department_of(snapshot, me, "actor")}
+    access = {"owner_id": me, "department_id": active_department(snapshot, me, "actor")}
     _share(session, held, access, {"owner": [None, str(me)]})
     return held.id
 
@@ -262,10 +268,10 @@ def collaborate(
     snapshot: Snapshot | None,
 ) -> UUID:
     """Lets somebody work on a customer beside its owner, or ends that."""
-    held = hold(session, scope, id, expected_version)
+    held = lock_customer(session, scope, id, expected_version)
     present = set(held.row.collaborators)
     if joins:
-        department_of(snapshot, user_id, "userId")
+        active_department(snapshot, user_id, "userId")
     after = present | {user_id} if joins else present - {user_id}
     if len(after) > MAX_COLLABORATORS:
         raise BadInput(
@@ -281,13 +287,13 @@ def collaborate(
 
 def _share(
     session: Session,
-    held: Held,
+    held: LockedCustomer,
     access: Mapping[str, Any],
     changes: Mapping[str, list[str | None]],
 ) -> None:
     customer_store.update(session, [{"id": held.id, **access}])
-    tell.changed(session, [held.id])
-    tell.audited(session, held.scope, str(held.id), changes)
+    publish_changed(session, [held.id])
+    record_audit(session, held.scope, str(held.id), changes)
 
 
 def _once(

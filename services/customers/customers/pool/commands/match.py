@@ -13,9 +13,11 @@ from chassis.audit import events as audit
 from chassis.errors import Conflict, NotFound, Throttled
 from chassis.policy.row_scopes import RowAccess
 from chassis.policy.scope import Scope
-from customers.pool.commands import tell
+from customers.pool.commands.audit_trail import record_audit
 from customers.pool.commands.customer import checked
-from customers.pool.commands.hold import refuse_stale
+from customers.pool.commands.locked_customer import (
+    refuse_stale,
+)
 from customers.pool.domain.fields import FIELDS, text
 from customers.pool.domain.match import (
     FIELD_OF,
@@ -68,7 +70,7 @@ def dismiss(
     why = text("reason", 500)(reason or "")
     pair = (found.left_id, found.right_id)
     match_store.settle(session, [pair], match_store.DISMISSED, scope.actor.user_id, why)
-    tell.audited(session, scope, str(id), {"status": [found.status, match_store.DISMISSED]})
+    record_audit(session, scope, str(id), {"status": [found.status, match_store.DISMISSED]})
     return id
 
 

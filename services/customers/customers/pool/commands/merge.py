@@ -21,13 +21,17 @@ from sqlalchemy.orm import Session
 from chassis import telemetry
 from chassis.actor import Actor
 from chassis.errors import BadInput, Conflict, Denied, HuichiError, NotFound
-from chassis.facts.outbox import Fact, record
+from chassis.facts.outbox import record
 from chassis.policy.guard import Guard
 from chassis.policy.row_scopes import RowAccess
 from chassis.policy.scope import Scope
+from customers.core.domain import facts
 from customers.core.domain.ids import new_id
-from customers.pool.commands import tell
-from customers.pool.commands.hold import beliefs_about, keep, refuse_stale
+from customers.pool.commands.audit_trail import record_audit, row_scope
+from customers.pool.commands.claims import load_beliefs, save_beliefs
+from customers.pool.commands.locked_customer import (
+    refuse_stale,
+)
 from customers.pool.domain.absorption import Beliefs
 from customers.pool.domain.golden import Claim, Election, elect
 from customers.pool.domain.match import Key
@@ -108,7 +112,7 @@ def merge(
         survivor, absorbed = _chosen(session, scope, ids, survivor_id, expected_versions)
     at = link_store.now(session)
     everybody = [survivor, *absorbed]
-    beliefs = beliefs_about(session, everybody, at)
+    beliefs = load_beliefs(session, everybody, at)
     together = [claim for row in everybody for claim in beliefs.claims[row.id]]
     links = [
         (link.id, link.customer_id)
@@ -244,7 +248,7 @@ def _carry_out(
     merge_store.redirect(session, [*absorbed, *redirected], survivor)
     beliefs.claims[survivor] = together
     beliefs.reelect(survivor)
-    keep(session, beliefs, [survivor])
+    save_beliefs(session, beliefs, [survivor])
     pairs = [(survivor, id) for id in absorbed]
     match_store.settle(session, pairs, match_store.MERGED, scope.actor.user_id)
     merge_store.repoint_candidates(session, survivor, absorbed)
@@ -254,9 +258,9 @@ def _carry_out(
         "merge": str(done.id),
         "access": customer_store.access_rows(session, [survivor, *absorbed, *redirected]),
     }
-    record(session, Fact(tell.MERGED, str(survivor), body))
-    proof = tell.for_whom(session, scope, survivor)
-    tell.audited(session, proof, str(survivor), {"absorbed": [None, [str(id) for id in absorbed]]})
+    record(session, facts.CUSTOMER_MERGED.about(survivor, body))
+    proof = row_scope(session, scope, survivor)
+    record_audit(session, proof, str(survivor), {"absorbed": [None, [str(id) for id in absorbed]]})
 
 
 def unmerge(
@@ -283,7 +287,7 @@ def unmerge(
         for id in done.absorbed
     }
     at = link_store.now(session)
-    before = beliefs_about(session, [holder], at)
+    before = load_beliefs(session, [holder], at)
     leaving = {link for links in returning.values() for link in links}
     staying = [claim for claim in before.claims[holder.id] if claim.link_id not in leaving]
     rows = customer_store.by_ids_unscoped(session, done.absorbed)
@@ -334,10 +338,10 @@ def _take_apart(
     merge_store.redirect(session, done.absorbed, None)
     merge_store.undo(session, done.id, scope.actor.user_id, at)
     present = customer_store.by_ids_unscoped(session, [holder.id, *done.absorbed])
-    beliefs = beliefs_about(session, present.values(), at)
+    beliefs = load_beliefs(session, present.values(), at)
     for id in present:
         beliefs.reelect(id)
-    keep(session, beliefs, present)
+    save_beliefs(session, beliefs, present)
     pairs = [(holder.id, id) for id in done.absorbed]
     match_store.settle(session, pairs, match_store.DISMISSED, scope.actor.user_id, "unmerged")
     body = {
@@ -346,8 +350,8 @@ def _take_apart(
         "merge": str(done.id),
         "access": customer_store.access_rows(session, touched),
     }
-    record(session, Fact(tell.UNMERGED, str(holder.id), body))
-    proof = tell.for_whom(session, scope, holder.id)
-    tell.audited(
+    record(session, facts.CUSTOMER_UNMERGED.about(holder.id, body))
+    proof = row_scope(session, scope, holder.id)
+    record_audit(
         session, proof, str(holder.id), {"restored": [None, [str(id) for id in done.absorbed]]}
     )

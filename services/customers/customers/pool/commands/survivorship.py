@@ -10,9 +10,12 @@ from sqlalchemy.orm import Session
 
 from chassis.errors import BadInput
 from chassis.policy.scope import Scope
-from customers.pool.commands import tell
+from customers.pool.commands.access_facts import publish_changed
+from customers.pool.commands.audit_trail import record_audit
 from customers.pool.commands.customer import reelected
-from customers.pool.commands.hold import refuse_stale
+from customers.pool.commands.locked_customer import (
+    refuse_stale,
+)
 from customers.pool.domain.fields import field_called
 from customers.pool.domain.golden import EVERY_FIELD
 from customers.pool.store import claim as claim_store, customer as customer_store, locks, reelection
@@ -45,7 +48,7 @@ def set_order(
     refuse_stale(present.version if present else 0, expected_version)
     claim_store.set_rule(session, name, order, scope.actor.user_id)
     before = list(present.source_order) if present else []
-    tell.audited(session, scope, f"survivorship:{name}", {"sourceOrder": [before, order]})
+    record_audit(session, scope, f"survivorship:{name}", {"sourceOrder": [before, order]})
     id = reelection.request(session)
     changed = 0
     for _ in range(AT_ONCE // BATCH):
@@ -70,7 +73,7 @@ def step(session: Session, id: UUID | None = None) -> tuple[int, bool]:
     ]
     changed = reelected(session, rows)
     if changed:
-        tell.changed(session, changed)
+        publish_changed(session, changed)
     more = len(ids) == BATCH
     reelection.reached(session, request.id, ids[-1] if more else None)
     return len(changed), more
@@ -86,7 +89,7 @@ def settle_pins(session: Session) -> int:
     changed = reelected(session, list(customer_store.by_ids_unscoped(session, ids).values()))
     claim_store.settle_pins(session, [claim_id for claim_id, _ in ended])
     if changed:
-        tell.changed(session, changed)
+        publish_changed(session, changed)
     return len(ended)
 
 

@@ -7,22 +7,23 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Context, Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.problems import UserError, answers, user_error
 from chassis.api.rights import open_to_all, right
 from chassis.errors import Denied, Unauthenticated
 from identity.core.api.ids import maybe_uuid, uuid
-from identity.core.api.loaders import IdentityContext, IdentityInfo
 from identity.core.domain.ids import ApiClientId, UserId
 from identity.directory.commands import api_client as commands
 from identity.directory.commands.api_client import Draft
 from identity.directory.domain.api_client import LONGEST_DAYS, Door
 from identity.directory.store import api_client as store
 from identity.directory.store.api_client import ApiClientRow
-from identity.people.api.user import User, user_of
-from identity.sign_in.api.signed import SignInPayload
+from identity.people.api.types import User, user_of
+from identity.sign_in.api.sign_in_payload import SignInPayload
 from identity.sign_in.commands import session as sessions
-from identity.sign_in.services.password_check import origin_of
+from identity.sign_in.services.office import Office
+from identity.sign_in.services.sign_in import origin_of
 
 strawberry.enum(
     Door,
@@ -48,11 +49,11 @@ class ApiClient:
     creator: strawberry.Private[UserId | None]
 
     @strawberry.field(description="The service user it acts as.", metadata=right("User"))
-    async def user(self, info: IdentityInfo) -> User | None:
+    async def user(self, info: Info) -> User | None:
         return await user_of(info, self.user_id)
 
     @strawberry.field(description="Who made it.", metadata=right("User"))
-    async def created_by(self, info: IdentityInfo) -> User | None:
+    async def created_by(self, info: Info) -> User | None:
         return await user_of(info, self.creator)
 
     @classmethod
@@ -106,7 +107,7 @@ class ApiClientQuery:
     )
     async def api_clients(
         self,
-        info: IdentityInfo,
+        info: Info,
         user_id: Annotated[
             strawberry.ID | None, strawberry.argument(description="Only those of this user.")
         ] = None,
@@ -136,7 +137,7 @@ class ApiClientMutation:
     @answers(CreateApiClientPayload)
     async def create_api_client(
         self,
-        info: IdentityInfo,
+        info: Info,
         input: Annotated[CreateApiClientInput, strawberry.argument(description="The key to be.")],
     ) -> CreateApiClientPayload:
         ctx = info.context
@@ -158,7 +159,7 @@ class ApiClientMutation:
     @answers(ApiClientPayload)
     async def revoke_api_client(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="The client's id.")],
     ) -> ApiClientPayload:
         ctx, client = info.context, ApiClientId(uuid(id, "id"))
@@ -173,19 +174,19 @@ class ApiClientMutation:
     @answers(SignInPayload)
     async def exchange_api_key(
         self,
-        info: IdentityInfo,
+        info: Info,
         key: Annotated[str, strawberry.argument(description="The key, `hck_…`.")],
     ) -> SignInPayload:
         ctx = info.context
-        office = ctx.loaders.office
+        office = ctx.resource(Office)
         lasts = timedelta(seconds=office.settings.access_token_seconds)
         try:
             found = await ctx.write(commands.exchange, key, origin_of(ctx), lasts)
         except (Unauthenticated, Denied) as problem:
-            await ctx.write(sessions.note_refused, None)
+            await ctx.write(sessions.record_refused_sign_in, None)
             return SignInPayload(errors=[user_error(problem, ctx.locale)])
         token = await office.access_token(
-            ctx.db, found.user, found.session, ctx.runtime.ended, lasts=found.lasts
+            ctx.db, found.user, found.session, ctx.runtime.revoked_sessions, lasts=found.lasts
         )
         return SignInPayload(
             access_token=token.text,
@@ -195,7 +196,7 @@ class ApiClientMutation:
         )
 
 
-async def _shown(ctx: IdentityContext, id: ApiClientId) -> ApiClient:
+async def _shown(ctx: Context, id: ApiClientId) -> ApiClient:
     """The client after a write; whoever may write one may see what became of it."""
     action = "update" if ctx.may("ApiClient", "update") else "create"
     found = await ctx.read(store.by_id, ctx.scope("ApiClient", action), id)

@@ -6,17 +6,17 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from identity.core.api.arguments import ExpectedVersion
 from identity.core.api.ids import uuid
-from identity.core.api.loaders import IdentityInfo
 from identity.core.domain.ids import DirectoryGroupId
 from identity.directory.commands import directory as commands
 from identity.directory.store import directory as store
 from identity.directory.store.directory import GroupRow
-from identity.policy.api.role import Role, roles_named
+from identity.people.api.role import Role, roles_named
 
 
 @strawberry.type(
@@ -34,7 +34,7 @@ class DirectoryGroup:
     @strawberry.field(
         description="The roles its members have by being in it.", metadata=right("Role")
     )
-    async def roles(self, info: IdentityInfo) -> list[Role]:
+    async def roles(self, info: Info) -> list[Role]:
         return await roles_named(info, self.role_names)
 
     @classmethod
@@ -63,7 +63,7 @@ class DirectoryGroupQuery:
         description="Groups of the directory by name.", metadata=right("DirectoryGroup")
     )
     async def directory_groups(
-        self, info: IdentityInfo, first: First = DEFAULT_FIRST, after: After = None
+        self, info: Info, first: First = DEFAULT_FIRST, after: After = None
     ) -> Connection[DirectoryGroup]:
         ctx = info.context
         found = await ctx.read(store.listed, ctx.scope("DirectoryGroup"), Window(first, after))
@@ -80,7 +80,7 @@ class DirectoryGroupMutation:
     @answers(DirectoryGroupPayload)
     async def tie_directory_group(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="The group's id.")],
         roles: Annotated[
             list[str], strawberry.argument(description="Names of roles; empty: none any more.")

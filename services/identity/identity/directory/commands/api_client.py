@@ -117,7 +117,7 @@ def exchange(session: Session, key: str, origin: Origin, lasts: timedelta) -> Ex
     client = recognised(session, key, Door.GRAPHQL)
     store.note_use(session, client.id)
     lasts = min(lasts, max(client.expires_at - datetime.now(UTC), timedelta(seconds=1)))
-    id = sessions.open_(
+    id = sessions.open_session(
         session, client.user, origin.address, lasts, device=origin.device, api_client=client.id
     )
     audit.record(

@@ -11,6 +11,7 @@ from chassis.audit import events as audit
 from chassis.errors import BadInput, Conflict, Denied, NotFound
 from chassis.policy.row_scopes import RowAccess
 from chassis.policy.scope import Scope
+from identity.core.commands import policy_version
 from identity.core.domain.ids import DepartmentId, DirectoryGroupId, UserId
 from identity.core.domain.seal import Seal
 from identity.core.domain.version import refuse_stale
@@ -18,13 +19,11 @@ from identity.directory.domain import directory as domain
 from identity.directory.domain.directory import Group, Member, Person, Unchanged
 from identity.directory.store import api_client as api_clients, directory as store
 from identity.directory.store.directory import GroupRow
+from identity.people.commands import lockout
 from identity.people.commands.user import held
-from identity.people.domain import user as user_domain
+from identity.people.domain import role as role_domain, user as user_domain
 from identity.people.domain.user import Kind, Status
-from identity.people.store import user as users
-from identity.policy.commands import policy
-from identity.policy.domain import role as role_domain
-from identity.policy.store import role as roles
+from identity.people.store import role as roles, user as users
 from identity.sign_in.domain.session import Ending
 from identity.sign_in.store import session as sessions
 
@@ -33,7 +32,7 @@ def add_person(session: Session, scope: Scope, seal: Seal, wanted: Person) -> Us
     """Somebody new works here. They get a department if the directory names one of ours."""
     username = user_domain.username(wanted.username, field="userName")
     shown = user_domain.display_name(wanted.display_name or username)
-    policy.hold(session)
+    policy_version.hold(session)
     _refuse_taken(session, username)
     place = _place(session, scope, wanted.department)
     if place is None and not scope.everything:
@@ -66,7 +65,7 @@ def replace_person(
     session: Session, scope: Scope, seal: Seal, id: UserId, wanted: Person, expected: int | None
 ) -> UserId:
     """Make a person what the directory says they are now."""
-    policy.hold(session)
+    policy_version.hold(session)
     present = held(session, scope, id, expected)
     _refuse_gone(session, id)
     username = user_domain.username(wanted.username, field="userName")
@@ -98,7 +97,7 @@ def replace_person(
     if values.get("status") == Status.SUSPENDED.value:
         sessions.end_all(session, id, Ending.SUSPENDED)
     if values.keys() & {"status", "password_hash"}:
-        policy.keep_a_way_back(session, scope.actor, field="active")
+        lockout.refuse_lockout(session, scope.actor, field="active")
     if values.keys() & {"status", "department_id"}:
         _tell(session, scope, id, "provision", changes)
     else:
@@ -121,7 +120,7 @@ def remove_person(session: Session, scope: Scope, id: UserId, expected: int | No
 
     Their row stays, for what they did and owned. Their user name is free for a new person.
     """
-    policy.hold(session)
+    policy_version.hold(session)
     present = held(session, scope, id, expected)
     _refuse_gone(session, id)
     users.change(
@@ -134,7 +133,7 @@ def remove_person(session: Session, scope: Scope, id: UserId, expected: int | No
     sessions.end_all(session, id, Ending.SUSPENDED)
     api_clients.revoke_all(session, id)
     store.forget(session, id)
-    policy.keep_a_way_back(session, scope.actor, field="id")
+    lockout.refuse_lockout(session, scope.actor, field="id")
     _tell(session, scope, id, "deprovision", {"status": [present.status.value, "suspended"]})
     return id
 
@@ -142,7 +141,7 @@ def remove_person(session: Session, scope: Scope, id: UserId, expected: int | No
 def add_group(session: Session, scope: Scope, wanted: Group) -> DirectoryGroupId:
     """The directory has a new group. It confers nothing until somebody here ties roles to it."""
     name = domain.group_name(wanted.display_name)
-    policy.hold(session)
+    policy_version.hold(session)
     _refuse_second(session, name, None)
     _refuse_unknown(session, wanted.members)
     id = store.add_group(session, name, wanted.external_id)
@@ -155,7 +154,7 @@ def replace_group(
     session: Session, scope: Scope, id: DirectoryGroupId, wanted: Group, expected: int | None
 ) -> DirectoryGroupId:
     """Make a group what the directory says it is now."""
-    policy.hold(session)
+    policy_version.hold(session)
     present = _held_group(session, scope, id, expected)
     name = domain.group_name(wanted.display_name)
     _refuse_second(session, name, id)
@@ -165,7 +164,7 @@ def replace_group(
     store.change_group(session, id, display_name=name, external_id=wanted.external_id)
     store.set_members(session, id, wanted.members)
     if present.roles and before - after:
-        policy.keep_a_way_back(session, scope.actor, field="members")
+        lockout.refuse_lockout(session, scope.actor, field="members")
     changes = {
         "joined": [None, ", ".join(sorted(map(str, after - before)))],
         "left": [", ".join(sorted(map(str, before - after))), None],
@@ -191,11 +190,11 @@ def remove_group(
     session: Session, scope: Scope, id: DirectoryGroupId, expected: int | None
 ) -> DirectoryGroupId:
     """The directory has this group no more; what it conferred is taken back."""
-    policy.hold(session)
+    policy_version.hold(session)
     present = _held_group(session, scope, id, expected)
     store.delete_group(session, id)
     if present.roles:
-        policy.keep_a_way_back(session, scope.actor, field="id")
+        lockout.refuse_lockout(session, scope.actor, field="id")
     _tell_group(session, scope, id, "delete", {"roles": [", ".join(present.roles), None]})
     return id
 
@@ -216,7 +215,7 @@ def tie_roles(
             coordinate="Role",
             action="update",
         )
-    policy.hold(session)
+    policy_version.hold(session)
     present = _held_group(session, scope, id, expected)
     known = roles.names(session)
     role_domain.refuse_unknown(asked, list(known), field="roles")
@@ -224,7 +223,7 @@ def tie_roles(
         return id
     store.tie(session, id, asked, known)
     store.change_group(session, id)
-    policy.keep_a_way_back(session, scope.actor, field="roles")
+    lockout.refuse_lockout(session, scope.actor, field="roles")
     changes = {"roles": [", ".join(present.roles), ", ".join(sorted(set(asked)))]}
     _tell_group(session, scope, id, "tie", changes)
     return id
@@ -282,7 +281,7 @@ def _refuse_unknown(session: Session, members: tuple[Member, ...]) -> None:
 
 
 def _tell(session: Session, scope: Scope, id: UserId, action: str, changes: dict[str, Any]) -> None:
-    version = policy.changed(session, "user")
+    version = policy_version.count_up(session, "user")
     audit.record(
         session,
         audit.Entry(scope.actor, action, "User", str(id), changes=changes, policy_version=version),
@@ -292,7 +291,7 @@ def _tell(session: Session, scope: Scope, id: UserId, action: str, changes: dict
 def _tell_group(
     session: Session, scope: Scope, id: DirectoryGroupId, action: str, changes: dict[str, Any]
 ) -> None:
-    version = policy.changed(session, "group")
+    version = policy_version.count_up(session, "group")
     audit.record(
         session,
         audit.Entry(

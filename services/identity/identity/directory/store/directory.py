@@ -39,8 +39,8 @@ from identity.core.store.metadata import metadata
 from identity.directory.domain.directory import Member
 from identity.people.domain.user import Kind, Status
 from identity.people.store.department import department
+from identity.people.store.role import role
 from identity.people.store.user import user
-from identity.policy.store.role import role
 
 directory_user = Table(
     "directory_user",

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from chassis.errors import BadInput
 from identity.core.api.arguments import ExpectedVersion
-from identity.core.api.loaders import IdentityInfo
 from identity.ledger.commands import alert_rule as commands
 from identity.ledger.domain.alert_rule import AlertKind as AlertKind, AlertRule as Rule, Hours
 from identity.ledger.store import alert_rule as store
@@ -151,7 +151,7 @@ class AlertRuleQuery:
     @strawberry.field(
         description="The rules of unusual access.", metadata=right("AlertRule", "read")
     )
-    async def alert_rules(self, info: IdentityInfo) -> list[AlertRule]:
+    async def alert_rules(self, info: Info) -> list[AlertRule]:
         found = await info.context.read(store.listed, info.context.scope("AlertRule"))
         return [AlertRule.of(one) for one in found]
 
@@ -165,7 +165,7 @@ class AlertRuleMutation:
     @answers(AlertRulePayload)
     async def update_alert_rule(
         self,
-        info: IdentityInfo,
+        info: Info,
         kind: Annotated[AlertKind, strawberry.argument(description="Which rule.")],
         set: Annotated[AlertRuleSet, strawberry.argument(description="What it should say.")],
         expected_version: ExpectedVersion = None,

@@ -176,7 +176,7 @@ async def head(request: Request) -> Response:
 async def public_keys(request: Request) -> Response:
     """The public halves of every key that ever signed, as a JWK set."""
     runtime: Runtime = request.app.state.runtime
-    return _json({"keys": await runtime.db.read(keys.ever)})
+    return _json({"keys": await runtime.db.read(keys.all_public_keys)})
 
 
 def filter_of(request: Request) -> Filter:

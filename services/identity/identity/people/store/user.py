@@ -38,7 +38,7 @@ from identity.core.domain.ids import DepartmentId, RoleId, UserId
 from identity.core.store.metadata import metadata
 from identity.people.domain.user import Kind, Status
 from identity.people.store.department import department_path
-from identity.policy.store.role import role
+from identity.people.store.role import role
 
 user = Table(
     "user_account",

@@ -7,16 +7,17 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Context, Info
 from chassis.api.problems import UserError, answers, user_error
 from chassis.api.rights import open_to_all
 from chassis.errors import BadInput, Unauthenticated
 from identity.core.api.ids import uuid
-from identity.core.api.loaders import IdentityContext, IdentityInfo
 from identity.core.domain.ids import PasskeyId, UserId
 from identity.people.domain.user import asked_username
 from identity.sign_in.commands import passkey as commands
-from identity.sign_in.domain.passkey import Relying
-from identity.sign_in.services.password_check import needs_second, proved
+from identity.sign_in.domain.passkey import RelyingParty
+from identity.sign_in.services.office import Office
+from identity.sign_in.services.sign_in import needs_second, proved
 from identity.sign_in.store import passkey as store
 from identity.sign_in.store.passkey import PasskeyRow
 
@@ -88,7 +89,7 @@ class PasskeysPayload:
 @strawberry.type
 class PasskeyQuery:
     @strawberry.field(description="One's own passkeys, the oldest first; at most 20.")
-    async def my_passkeys(self, info: IdentityInfo) -> list[Passkey]:
+    async def my_passkeys(self, info: Info) -> list[Passkey]:
         return await _mine(info.context)
 
 
@@ -103,7 +104,7 @@ class PasskeyMutation:
     @answers(BeginPasskeyPayload)
     async def begin_passkey(
         self,
-        info: IdentityInfo,
+        info: Info,
         username: Annotated[
             str | None, strawberry.argument(description="The user name, if not signed in.")
         ] = None,
@@ -111,14 +112,16 @@ class PasskeyMutation:
             str | None, strawberry.argument(description="The password, if not signed in.")
         ] = None,
     ) -> BeginPasskeyPayload:
-        ctx, office = info.context, info.context.loaders.office
+        ctx, office = info.context, info.context.resource(Office)
         relying = _relying(ctx)
         if username is None or password is None:
-            options = await ctx.write(commands.begin, relying, ctx.actor, office.fresh)
+            options = await ctx.write(commands.begin_registration, relying, ctx.actor, office.fresh)
             return BeginPasskeyPayload(options=options)
         try:
             known, kept = await proved(ctx, asked_username(username), password)
-            options = await ctx.write(commands.begin_first, office.seal, relying, known.id, kept)
+            options = await ctx.write(
+                commands.begin_first_registration, office.seal, relying, known.id, kept
+            )
         except Unauthenticated as problem:
             return BeginPasskeyPayload(errors=[user_error(problem, ctx.locale)])
         return BeginPasskeyPayload(options=options)
@@ -130,7 +133,7 @@ class PasskeyMutation:
     @answers(FinishPasskeyPayload)
     async def finish_passkey(
         self,
-        info: IdentityInfo,
+        info: Info,
         credential: Annotated[
             str,
             strawberry.argument(
@@ -139,8 +142,8 @@ class PasskeyMutation:
         ],
         name: NameArgument,
     ) -> FinishPasskeyPayload:
-        ctx, seal = info.context, info.context.loaders.office.seal
-        made = await ctx.write(commands.finish, seal, _relying(ctx), credential, name)
+        ctx, seal = info.context, info.context.resource(Office).seal
+        made = await ctx.write(commands.finish_registration, seal, _relying(ctx), credential, name)
         rows = await ctx.read(store.of_user, made.user)
         return FinishPasskeyPayload(
             passkey=next(Passkey.of(row) for row in rows if row.id == made.id),
@@ -150,7 +153,7 @@ class PasskeyMutation:
     @strawberry.mutation(description="Call one's own passkey otherwise.")
     @answers(PasskeysPayload)
     async def rename_passkey(
-        self, info: IdentityInfo, id: PasskeyIdArgument, name: NameArgument
+        self, info: Info, id: PasskeyIdArgument, name: NameArgument
     ) -> PasskeysPayload:
         ctx = info.context
         await ctx.write(commands.rename, ctx.actor, PasskeyId(uuid(id, "id")), name)
@@ -160,8 +163,8 @@ class PasskeyMutation:
         description="Be rid of one's own passkey. Needs a sign-in of the last minutes."
     )
     @answers(PasskeysPayload)
-    async def remove_passkey(self, info: IdentityInfo, id: PasskeyIdArgument) -> PasskeysPayload:
-        ctx, office = info.context, info.context.loaders.office
+    async def remove_passkey(self, info: Info, id: PasskeyIdArgument) -> PasskeysPayload:
+        ctx, office = info.context, info.context.resource(Office)
         await ctx.write(
             commands.remove,
             office.seal,
@@ -173,12 +176,12 @@ class PasskeyMutation:
         return PasskeysPayload(passkeys=await _mine(ctx))
 
 
-async def _mine(ctx: IdentityContext) -> list[Passkey]:
+async def _mine(ctx: Context) -> list[Passkey]:
     return [Passkey.of(row) for row in await ctx.read(store.of_user, UserId(ctx.actor.user_id))]
 
 
-def _relying(ctx: IdentityContext) -> Relying:
-    found = ctx.loaders.office.relying
+def _relying(ctx: Context) -> RelyingParty:
+    found = ctx.resource(Office).relying
     if found is None:
         raise BadInput(
             "There can be no passkeys: HUICHI_IDENTITY_FRONTENDS names no frontend.",

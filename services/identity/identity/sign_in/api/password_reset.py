@@ -7,16 +7,18 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import open_to_all, right
 from chassis.errors import BadInput
 from identity.core.api.ids import uuid
-from identity.core.api.loaders import IdentityInfo
 from identity.core.domain.ids import UserId
 from identity.people.domain.user import asked_username
 from identity.people.store import user as users
+from identity.settings import IdentitySettings
 from identity.sign_in.commands import password_reset as commands, session as sessions
-from identity.sign_in.services.password_check import CODE_ATTEMPTS, CODE_WINDOW_SECONDS
+from identity.sign_in.services.office import Office
+from identity.sign_in.services.sign_in import CODE_ATTEMPTS, CODE_WINDOW_SECONDS
 from identity.sign_in.services.throttle import Throttle
 
 
@@ -53,12 +55,12 @@ class PasswordResetMutation:
     @answers(IssueResetCodePayload)
     async def issue_reset_code(
         self,
-        info: IdentityInfo,
+        info: Info,
         user_id: Annotated[strawberry.ID, strawberry.argument(description="The user's id.")],
     ) -> IssueResetCodePayload:
         ctx, whose = info.context, UserId(uuid(user_id, "userId"))
-        lasts = timedelta(hours=ctx.loaders.office.settings.reset_code_hours)
-        made = await ctx.write(commands.issue, ctx.scope("User", "update"), whose, lasts)
+        lasts = timedelta(hours=ctx.resource(IdentitySettings).reset_code_hours)
+        made = await ctx.write(commands.issue_code, ctx.scope("User", "update"), whose, lasts)
         return IssueResetCodePayload(code=made.code, expires_at=made.expires_at)
 
     @strawberry.mutation(
@@ -69,7 +71,7 @@ class PasswordResetMutation:
     @answers(ResetPasswordPayload)
     async def reset_password(
         self,
-        info: IdentityInfo,
+        info: Info,
         username: Annotated[str, strawberry.argument(description="The user name.")],
         code: Annotated[str, strawberry.argument(description="The code, once.")],
         new_password: Annotated[
@@ -77,19 +79,19 @@ class PasswordResetMutation:
         ],
     ) -> ResetPasswordPayload:
         ctx, name = info.context, asked_username(username)
-        passwords = ctx.loaders.office.passwords
+        passwords = ctx.resource(Office).passwords
         await Throttle(ctx.runtime.redis, CODE_ATTEMPTS, CODE_WINDOW_SECONDS).count(
             f"{name} reset", ctx.client
         )
         known = await ctx.read(users.credentials, name)
-        if known is None or not await ctx.read(commands.is_good, known.id, code):
-            await ctx.write(sessions.note_refused, known.id if known else None)
+        if known is None or not await ctx.read(commands.is_valid, known.id, code):
+            await ctx.write(sessions.record_refused_sign_in, known.id if known else None)
             raise _not_good()
         await passwords.accepted(
             new_password, known.username, known.display_name, field="newPassword"
         )
         hashed = await passwords.hashed(new_password)
-        if not await ctx.write(commands.reset, known.id, code, hashed):
+        if not await ctx.write(commands.reset_password, known.id, code, hashed):
             raise _not_good()
         return ResetPasswordPayload(done=True)
 

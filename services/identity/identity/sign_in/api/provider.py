@@ -8,17 +8,19 @@ from urllib.parse import quote
 
 import strawberry
 
+from chassis.api.context import Context, Info
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import open_to_all, right
 from identity.core.api.arguments import ExpectedVersion
 from identity.core.api.ids import maybe_uuid, uuid
-from identity.core.api.loaders import IdentityContext, IdentityInfo
 from identity.core.domain.ids import DepartmentId, ProviderId
-from identity.people.api.department import Department, department_of
+from identity.people.api.types import Department, department_of
+from identity.settings import IdentitySettings
 from identity.sign_in.api.oidc.routes import PATH
 from identity.sign_in.commands import provider as commands
-from identity.sign_in.commands.provider import KEPT, Kept, Wanted
-from identity.sign_in.domain.provider import Admission, Mapped, UsernameForm
+from identity.sign_in.commands.provider import UNCHANGED, ProviderValues, Unchanged
+from identity.sign_in.domain.provider import Admission, ClaimMapping, UsernameForm
+from identity.sign_in.services.office import Office
 from identity.sign_in.store import provider as store
 from identity.sign_in.store.provider import ProviderRow
 
@@ -100,11 +102,11 @@ class SignInProvider:
     department_id: strawberry.Private[DepartmentId | None] = None
 
     @strawberry.field(description="Where users that it makes work.", metadata=right("Department"))
-    async def department(self, info: IdentityInfo) -> Department | None:
+    async def department(self, info: Info) -> Department | None:
         return await department_of(info, self.department_id)
 
     @classmethod
-    def of(cls, row: ProviderRow, context: IdentityContext) -> SignInProvider:
+    def of(cls, row: ProviderRow, context: Context) -> SignInProvider:
         base = _address(context, row.name)
         claims = row.claims
         return cls(
@@ -188,26 +190,28 @@ class SignInProviderInput:
         description="Whether people may sign in by it. Switched off, it ends its sessions.",
     )
 
-    def wanted(self) -> Wanted:
-        department: DepartmentId | Kept | None = KEPT
+    def wanted(self) -> ProviderValues:
+        department: DepartmentId | Unchanged | None = UNCHANGED
         if self.department_id is not strawberry.UNSET:
             found = maybe_uuid(self.department_id, "input.departmentId")
             department = DepartmentId(found) if found else None
         claims = self.claims
-        return Wanted(
+        return ProviderValues(
             title=_said(self.title),
             issuer=_said(self.issuer),
             client_id=_said(self.client_id),
-            client_secret=KEPT if self.client_secret is strawberry.UNSET else self.client_secret,
-            scopes=KEPT if self.scopes is None else tuple(self.scopes),
-            claims=KEPT
+            client_secret=UNCHANGED
+            if self.client_secret is strawberry.UNSET
+            else self.client_secret,
+            scopes=UNCHANGED if self.scopes is None else tuple(self.scopes),
+            claims=UNCHANGED
             if claims is None
-            else Mapped(claims.display_name, claims.email, claims.email_verified),
+            else ClaimMapping(claims.display_name, claims.email, claims.email_verified),
             admission=_said(self.admission),
-            domains=KEPT if self.domains is None else tuple(self.domains),
+            domains=UNCHANGED if self.domains is None else tuple(self.domains),
             username_form=_said(self.username_form),
             department=department,
-            roles=KEPT if self.roles is None else tuple(self.roles),
+            roles=UNCHANGED if self.roles is None else tuple(self.roles),
             trusts_second_factor=_said(self.trusts_second_factor),
             enabled=_said(self.enabled),
         )
@@ -227,8 +231,8 @@ class ProviderQuery:
         description="The ways to sign in beside a password, for a sign-in page.",
         metadata=open_to_all(),
     )
-    async def sign_in_ways(self, info: IdentityInfo) -> list[SignInWay]:
-        found = await info.context.read(store.open_ones)
+    async def sign_in_ways(self, info: Info) -> list[SignInWay]:
+        found = await info.context.read(store.list_enabled)
         return [
             SignInWay(name=one.name, title=one.title, address=_address(info.context, one.name))
             for one in found
@@ -237,9 +241,9 @@ class ProviderQuery:
     @strawberry.field(
         description="All sign-in providers, by name.", metadata=right("SignInProvider")
     )
-    async def sign_in_providers(self, info: IdentityInfo) -> list[SignInProvider]:
+    async def sign_in_providers(self, info: Info) -> list[SignInProvider]:
         ctx = info.context
-        found = await ctx.read(store.everyone, ctx.scope("SignInProvider"))
+        found = await ctx.read(store.list_all, ctx.scope("SignInProvider"))
         return [SignInProvider.of(one, ctx) for one in found]
 
 
@@ -252,7 +256,7 @@ class ProviderMutation:
     @answers(SignInProviderPayload)
     async def create_sign_in_provider(
         self,
-        info: IdentityInfo,
+        info: Info,
         name: Annotated[
             str,
             strawberry.argument(
@@ -264,7 +268,7 @@ class ProviderMutation:
             strawberry.argument(description="What it is to be: at least title, issuer, clientId."),
         ],
     ) -> SignInProviderPayload:
-        ctx, office = info.context, info.context.loaders.office
+        ctx, office = info.context, info.context.resource(Office)
         id = await ctx.write(
             commands.create_provider,
             ctx.scope("SignInProvider", "create"),
@@ -282,12 +286,12 @@ class ProviderMutation:
     @answers(SignInProviderPayload)
     async def update_sign_in_provider(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="The provider's id.")],
         input: Annotated[SignInProviderInput, strawberry.argument(description="What changes.")],
         expected_version: ExpectedVersion = None,
     ) -> SignInProviderPayload:
-        ctx, office = info.context, info.context.loaders.office
+        ctx, office = info.context, info.context.resource(Office)
         found = await ctx.write(
             commands.update_provider,
             ctx.scope("SignInProvider", "update"),
@@ -300,15 +304,15 @@ class ProviderMutation:
         return await _answer(ctx, found)
 
 
-async def _answer(ctx: IdentityContext, id: ProviderId) -> SignInProviderPayload:
+async def _answer(ctx: Context, id: ProviderId) -> SignInProviderPayload:
     found = await ctx.read(store.by_id, id)
     assert found is not None
     return SignInProviderPayload(provider=SignInProvider.of(found, ctx))
 
 
-def _address(ctx: IdentityContext, name: str) -> str:
-    return f"{ctx.loaders.office.settings.public_address}{PATH}/{quote(name, safe='')}"
+def _address(ctx: Context, name: str) -> str:
+    return f"{ctx.resource(IdentitySettings).public_address}{PATH}/{quote(name, safe='')}"
 
 
-def _said(value: T | None) -> T | Kept:
-    return KEPT if value is None else value
+def _said(value: T | None) -> T | Unchanged:
+    return UNCHANGED if value is None else value

@@ -7,19 +7,20 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.problems import UserError, answers, user_error
 from chassis.api.rights import open_to_all, right
 from chassis.errors import BadInput, Denied, Unauthenticated
 from identity.core.api.ids import uuid
-from identity.core.api.loaders import IdentityInfo
 from identity.core.domain.ids import UserId
-from identity.people.api.user import User, user_of
+from identity.people.api.types import User, user_of
 from identity.people.domain.user import asked_username
 from identity.sign_in.commands import second_factor as commands
-from identity.sign_in.commands.second_factor import WrongCode
-from identity.sign_in.commands.signed_in import refuse_ended
+from identity.sign_in.commands.second_factor import InvalidFactor
+from identity.sign_in.commands.session_guard import require_open_session
 from identity.sign_in.domain import second_factor as domain
-from identity.sign_in.services.password_check import needs_second, proved
+from identity.sign_in.services.office import Office
+from identity.sign_in.services.sign_in import needs_second, proved
 from identity.sign_in.services.throttle import Throttle
 from identity.sign_in.store import passkey as passkeys, second_factor as store
 
@@ -63,8 +64,8 @@ class ResetSecondFactorPayload:
 @strawberry.type
 class SecondFactorQuery:
     @strawberry.field(description="One's own second factor; null: there is none in force.")
-    async def my_second_factor(self, info: IdentityInfo) -> SecondFactor | None:
-        found = await info.context.read(store.standing, UserId(info.context.actor.user_id))
+    async def my_second_factor(self, info: Info) -> SecondFactor | None:
+        found = await info.context.read(store.status, UserId(info.context.actor.user_id))
         if found is None:
             return None
         return SecondFactor(
@@ -82,18 +83,20 @@ class SecondFactorMutation:
     @answers(BeginSecondFactorPayload)
     async def begin_second_factor(
         self,
-        info: IdentityInfo,
+        info: Info,
         username: Annotated[str, strawberry.argument(description="The user name.")],
         password: Annotated[str, strawberry.argument(description="The password.")],
     ) -> BeginSecondFactorPayload:
         ctx, name = info.context, asked_username(username)
         try:
             known, kept = await proved(ctx, name, password)
-            secret = await ctx.write(commands.begin, ctx.loaders.office.seal, known.id, kept)
+            secret = await ctx.write(
+                commands.begin_enrolment, ctx.resource(Office).seal, known.id, kept
+            )
         except Unauthenticated as problem:
             return BeginSecondFactorPayload(errors=[user_error(problem, ctx.locale)])
         return BeginSecondFactorPayload(
-            secret=domain.typed(secret), address=domain.address(secret, name)
+            secret=domain.secret_text(secret), address=domain.provisioning_uri(secret, name)
         )
 
     @strawberry.mutation(
@@ -102,20 +105,20 @@ class SecondFactorMutation:
     @answers(EndSecondFactorPayload)
     async def end_second_factor(
         self,
-        info: IdentityInfo,
+        info: Info,
         code: Annotated[str, strawberry.argument(description="Six digits, or a recovery code.")],
     ) -> EndSecondFactorPayload:
         ctx, me = info.context, UserId(info.context.actor.user_id)
-        await ctx.read(refuse_ended, ctx.actor)
-        if needs_second(ctx, me) and not await ctx.read(passkeys.any_of, me):
+        await ctx.read(require_open_session, ctx.actor)
+        if needs_second(ctx, me) and not await ctx.read(passkeys.has_passkey, me):
             raise Denied(
                 "A role of yours needs a second factor, so it cannot be ended.",
                 "您的角色要求启用第二因素，无法停用。",
             )
         await Throttle(ctx.runtime.redis, 10, 600).count(f"{me} code", "")
         try:
-            await ctx.write(commands.end_own, ctx.loaders.office.seal, ctx.actor, code)
-        except WrongCode as problem:
+            await ctx.write(commands.end_own_factor, ctx.resource(Office).seal, ctx.actor, code)
+        except InvalidFactor as problem:
             raise BadInput(
                 "code is not right, or was used before; wait for the next one.",
                 "code 不正确或已使用，请等待下一个。",
@@ -130,9 +133,9 @@ class SecondFactorMutation:
     @answers(ResetSecondFactorPayload)
     async def reset_second_factor(
         self,
-        info: IdentityInfo,
+        info: Info,
         user_id: Annotated[strawberry.ID, strawberry.argument(description="The user's id.")],
     ) -> ResetSecondFactorPayload:
         ctx, id = info.context, UserId(uuid(user_id, "userId"))
-        await ctx.write(commands.reset, ctx.scope("User", "update"), id)
+        await ctx.write(commands.reset_factor, ctx.scope("User", "update"), id)
         return ResetSecondFactorPayload(user=await user_of(info, id))

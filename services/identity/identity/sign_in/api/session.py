@@ -7,17 +7,18 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Context, Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from chassis.errors import Denied, NotFound
 from identity.core.api.ids import maybe_uuid, uuid
-from identity.core.api.loaders import IdentityContext, IdentityInfo
 from identity.core.domain.ids import SessionId, UserId
 from identity.people.store import user as users
-from identity.sign_in.commands import everybody, session as commands
-from identity.sign_in.domain.device import masked
+from identity.sign_in.commands import session as commands, sign_out_everyone as everybody
+from identity.sign_in.domain.device import mask_address
 from identity.sign_in.domain.session import Ending
+from identity.sign_in.services.office import Office
 from identity.sign_in.store import session as store
 from identity.sign_in.store.session import SessionRow
 
@@ -46,10 +47,10 @@ class Session:
     current: bool = strawberry.field(description="Whether this request belongs to it.")
 
     @classmethod
-    def of(cls, row: SessionRow, context: IdentityContext) -> Session:
+    def of(cls, row: SessionRow, context: Context) -> Session:
         return cls(
             id=strawberry.ID(str(row.id)),
-            address=masked(row.address),
+            address=mask_address(row.address),
             device=row.device,
             created_at=row.created_at,
             used_at=row.used_at,
@@ -95,7 +96,7 @@ class SessionQuery:
     @strawberry.field(description="One's own sessions, or somebody's one may manage; newest first.")
     async def sessions(
         self,
-        info: IdentityInfo,
+        info: Info,
         user_id: Annotated[
             strawberry.ID | None, strawberry.argument(description="Whose; null: one's own.")
         ] = None,
@@ -114,7 +115,9 @@ class SessionQuery:
                 "您只能查看自己的会话。",
                 coordinate="Query.sessions",
             )
-        found = await ctx.read(store.listed, whose, Window(first, after), open_only=open_only)
+        found = await ctx.read(
+            store.list_sessions, whose, Window(first, after), open_only=open_only
+        )
         return connect(found, lambda row: Session.of(row, ctx))  # type: ignore[no-any-return]  # the one asked for
 
 
@@ -124,14 +127,14 @@ class SessionMutation:
     @answers(SessionPayload)
     async def end_session(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="The session's id.")],
     ) -> SessionPayload:
         ctx, session_id = info.context, SessionId(uuid(id, "id"))
         found = await ctx.read(store.by_id, session_id)
         managed = found is not None and await in_reach(ctx, found.user)
         reaches = frozenset({found.user}) if found is not None and managed else frozenset[UserId]()
-        ended = await ctx.write(commands.end_session, ctx.actor, session_id, reaches=reaches)
+        ended = await ctx.write(commands.end_session, ctx.actor, session_id, manageable=reaches)
         return SessionPayload(session=Session.of(ended, ctx))
 
     @strawberry.mutation(
@@ -140,7 +143,7 @@ class SessionMutation:
     @answers(EndSessionsPayload)
     async def end_sessions(
         self,
-        info: IdentityInfo,
+        info: Info,
         user_id: Annotated[
             strawberry.ID | None, strawberry.argument(description="Whose; null: one's own.")
         ] = None,
@@ -158,7 +161,7 @@ class SessionMutation:
             )
         here = ctx.actor.session_id
         but = SessionId(here) if here and not this_too else None
-        ended = await ctx.write(commands.end_sessions, ctx.actor, whose, but=but)
+        ended = await ctx.write(commands.end_sessions, ctx.actor, whose, except_id=but)
         return EndSessionsPayload(ended=ended)
 
     @strawberry.mutation(
@@ -169,23 +172,23 @@ class SessionMutation:
     @answers(EndAllSessionsPayload)
     async def end_all_sessions(
         self,
-        info: IdentityInfo,
+        info: Info,
         dry_run: Annotated[
             bool, strawberry.argument(description="Count only, and change nothing.")
         ] = True,
     ) -> EndAllSessionsPayload:
-        ctx, office = info.context, info.context.loaders.office
+        ctx, office = info.context, info.context.resource(Office)
         scope = ctx.scope("Session", "end")
         if dry_run:
-            found = await ctx.read(everybody.count, scope)
+            found = await ctx.read(everybody.count_sessions, scope)
             return EndAllSessionsPayload(sessions=found.sessions, users=found.users)
         lifetime = timedelta(seconds=office.settings.access_token_seconds)
-        found = await ctx.write(everybody.end_all, scope, office.seal, lifetime)
+        found = await ctx.write(everybody.sign_out_everyone, scope, office.seal, lifetime)
         office.forget_key()
         return EndAllSessionsPayload(done=True, sessions=found.sessions, users=found.users)
 
 
-async def in_reach(ctx: IdentityContext, user: UserId) -> bool:
+async def in_reach(ctx: Context, user: UserId) -> bool:
     """Whether the one who asks may change this user."""
     if not ctx.may("User", "update"):
         return False

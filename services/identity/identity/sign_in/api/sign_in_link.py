@@ -7,16 +7,17 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Context, Info
 from chassis.api.problems import UserError, answers, user_error
 from chassis.api.rights import open_to_all
 from chassis.errors import Denied, Unauthenticated
 from identity.core.api.ids import maybe_uuid, uuid
-from identity.core.api.loaders import IdentityContext, IdentityInfo
 from identity.core.domain.ids import SignInLinkId, UserId
 from identity.sign_in.api.session import in_reach
-from identity.sign_in.api.signed import PasskeyArgument, SignInPayload, signed
+from identity.sign_in.api.sign_in_payload import PasskeyArgument, SignInPayload, signed
 from identity.sign_in.commands import sign_in_link as commands
-from identity.sign_in.services.password_check import Beside, finish_by_provider
+from identity.sign_in.services.office import Office
+from identity.sign_in.services.sign_in import Beside, finish_by_provider
 from identity.sign_in.store import provider as providers, sign_in_link as store
 from identity.sign_in.store.sign_in_link import LinkRow
 
@@ -56,7 +57,7 @@ class SignInLinkQuery:
     )
     async def sign_in_links(
         self,
-        info: IdentityInfo,
+        info: Info,
         user_id: Annotated[
             strawberry.ID | None, strawberry.argument(description="Whose; null: one's own.")
         ] = None,
@@ -81,7 +82,7 @@ class SignInLinkMutation:
     @answers(SignInPayload)
     async def finish_sign_in(
         self,
-        info: IdentityInfo,
+        info: Info,
         ticket: TicketArgument,
         verifier: VerifierArgument,
         code: Annotated[
@@ -103,10 +104,12 @@ class SignInLinkMutation:
     )
     @answers(SignInLinkPayload)
     async def link_sign_in(
-        self, info: IdentityInfo, ticket: TicketArgument, verifier: VerifierArgument
+        self, info: Info, ticket: TicketArgument, verifier: VerifierArgument
     ) -> SignInLinkPayload:
-        ctx, office = info.context, info.context.loaders.office
-        await ctx.write(commands.link, office.seal, ctx.actor, ticket, verifier, office.fresh)
+        ctx, office = info.context, info.context.resource(Office)
+        await ctx.write(
+            commands.link_account, office.seal, ctx.actor, ticket, verifier, office.fresh
+        )
         return SignInLinkPayload(links=await _links(ctx, UserId(ctx.actor.user_id)))
 
     @strawberry.mutation(
@@ -116,19 +119,19 @@ class SignInLinkMutation:
     @answers(SignInLinkPayload)
     async def unlink_sign_in(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="The link's id.")],
     ) -> SignInLinkPayload:
         ctx, link = info.context, SignInLinkId(uuid(id, "id"))
         found = await ctx.read(store.by_id, link)
         managed = found is not None and await in_reach(ctx, found.user)
         reaches = frozenset({found.user}) if found is not None and managed else frozenset[UserId]()
-        await ctx.write(commands.unlink, ctx.actor, link, reaches)
+        await ctx.write(commands.unlink_account, ctx.actor, link, reaches)
         assert found is not None
         return SignInLinkPayload(links=await _links(ctx, found.user))
 
 
-async def _links(ctx: IdentityContext, whose: UserId) -> list[SignInLink]:
+async def _links(ctx: Context, whose: UserId) -> list[SignInLink]:
     rows: list[LinkRow] = await ctx.read(store.of_user, whose)
     known = await ctx.read(providers.by_ids, [row.provider for row in rows])
     return [

@@ -15,9 +15,9 @@ from identity.core.domain.seal import Seal
 from identity.settings import IdentitySettings
 from identity.sign_in.commands import signing_key as commands
 from identity.sign_in.commands.session import Lifetimes
-from identity.sign_in.domain.passkey import Relying
-from identity.sign_in.domain.token import access_token
-from identity.sign_in.services.oidc.parties import Parties
+from identity.sign_in.domain.passkey import RelyingParty
+from identity.sign_in.domain.token import sign_access_token
+from identity.sign_in.services.oidc.provider_clients import Parties
 from identity.sign_in.services.passwords import Passwords
 from identity.sign_in.store import signing_key as store
 
@@ -40,8 +40,8 @@ class Office:
         self.settings = settings
         self.passwords = Passwords(("huichi", *settings.password_words.split(",")))
         self.lifetimes = Lifetimes(
-            unused=timedelta(seconds=settings.refresh_token_seconds),
-            at_most=timedelta(seconds=settings.session_seconds),
+            idle=timedelta(seconds=settings.refresh_token_seconds),
+            absolute=timedelta(seconds=settings.session_seconds),
         )
         self.seal = Seal(settings.secret)
         self.parties = Parties(insecure=settings.allow_insecure_providers)
@@ -62,7 +62,7 @@ class Office:
         key, now = await self._present(db, withdrawn), time.time()
         usual = self.settings.access_token_seconds
         seconds = usual if lasts is None else min(usual, int(lasts.total_seconds()))
-        text = access_token(key, user, session, now=now, seconds=seconds)
+        text = sign_access_token(key, user, session, now=now, seconds=seconds)
         return AccessToken(text, datetime.fromtimestamp(int(now) + seconds, UTC))
 
     async def published(self, db: Database) -> KeySetSerialization:
@@ -71,10 +71,10 @@ class Office:
         Never an empty set: a verifier that saw none would look again only seconds later, and
         refuse the first people who sign in.
         """
-        keys = await db.read(store.published)
+        keys = await db.read(store.published_keys)
         if not keys:
             await self._make_first(db)
-            keys = await db.read(store.published)
+            keys = await db.read(store.published_keys)
         return {"keys": keys}
 
     async def signing_key(self, db: Database) -> OKPKey:
@@ -90,22 +90,22 @@ class Office:
         fresh = known is not None and time.monotonic() - known[0] < _KEY_SECONDS
         if known is not None and fresh and str(known[1].kid) not in withdrawn:
             return known[1]
-        key = await db.read(commands.present_key, self.seal)
+        key = await db.read(commands.current_key, self.seal)
         if key is None:
             await self._make_first(db)
-            key = await db.read(commands.present_key, self.seal)
+            key = await db.read(commands.current_key, self.seal)
             assert key is not None
         self._key = (time.monotonic(), key)
         return key
 
     async def _make_first(self, db: Database) -> None:
         lifetime = timedelta(seconds=self.settings.access_token_seconds)
-        await db.write(commands.first_key, self.seal, lifetime)
+        await db.write(commands.create_first_key, self.seal, lifetime)
 
 
-def _relying(settings: IdentitySettings) -> Relying | None:
+def _relying(settings: IdentitySettings) -> RelyingParty | None:
     """For whom passkeys are made; None where no frontend is known, so nobody can have one."""
     host = settings.passkey_host
     if not host:
         return None
-    return Relying(host, settings.frontend_origins, settings.passkey_user_verification)
+    return RelyingParty(host, settings.frontend_origins, settings.passkey_user_verification)

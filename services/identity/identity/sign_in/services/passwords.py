@@ -27,15 +27,17 @@ class Passwords:
     async def accepted(self, text: str, username: str, name: str = "", *, field: str) -> str:
         """The password, if it is not guessed soon; `name` is how its owner is called."""
         words = (*self._words, name)
-        return await self._run(lambda: password.accepted(text, username, field=field, words=words))
+        return await self._run(
+            lambda: password.check_strength(text, username, field=field, words=words)
+        )
 
     async def refuse_same(self, kept: str, text: str, *, field: str) -> None:
         """A password that has to be changed is changed to another one."""
-        await self._run(lambda: password.refuse_same(kept, text, field=field))
+        await self._run(lambda: password.check_changed(kept, text, field=field))
 
     async def hashed(self, text: str) -> str:
         """The password as it is kept."""
-        return await self._run(lambda: password.hashed(text))
+        return await self._run(lambda: password.hash_password(text))
 
     async def matches(self, kept: str | None, text: str) -> bool:
         """Whether this is the password; takes equally long if there is none."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from integrations.connectors.rest.form import CONFIGURATION, CREDENTIALS, EXAMPLE
 from integrations.contract import Access, Connector, Cursor, Page, SourceRecord, Spec, Stream
-from integrations.core.domain import form
+from integrations.core.domain import validation as form
 from integrations.rest import client
 from integrations.specs.domain import spec
 

@@ -23,7 +23,7 @@ from integrations.contract import (
     Spec,
     Stream,
 )
-from integrations.core.domain import form
+from integrations.core.domain import validation as form
 from integrations.specs.domain import spec
 
 

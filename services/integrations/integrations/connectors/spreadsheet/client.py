@@ -16,7 +16,7 @@ from integrations.connectors.spreadsheet.mapping import records
 from integrations.contract import Access, Cursor, Fatal, Page
 from integrations.rest.egress import Egress
 from integrations.rest.envelope import by_status, failure, retry_after
-from integrations.rest.patience import patiently
+from integrations.rest.retry_policy import patiently
 
 PAGE = 500
 MAX_BYTES = Limits().size

@@ -11,7 +11,7 @@ from typing import Any
 
 from integrations.connectors.tryton import client
 from integrations.contract import Access, Connector, Cursor, Page, SourceRecord, Spec, Stream
-from integrations.core.domain import form
+from integrations.core.domain import validation as form
 from integrations.specs.domain import spec
 
 CONFIGURATION: dict[str, Any] = {

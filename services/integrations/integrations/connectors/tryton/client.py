@@ -19,7 +19,7 @@ from integrations.contract import Access, Cursor, Expired, Fatal, Page, Retry, S
 from integrations.rest.auth import never_accepted
 from integrations.rest.egress import Answer, Egress
 from integrations.rest.envelope import by_status, failure, retry_after
-from integrations.rest.patience import patiently
+from integrations.rest.retry_policy import patiently
 
 MODEL = "model.party.party"
 _DATED = ("contact_mechanisms", "addresses", "identifiers")

@@ -14,7 +14,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from integrations.core.domain.form import Problem, problems, refuse
+from integrations.core.domain.validation import Problem, problems, refuse
 from integrations.specs.domain.expression import BadExpression, Expression
 from integrations.specs.domain.functions import function
 from integrations.specs.domain.mapping import Mapping as Rules, mapping

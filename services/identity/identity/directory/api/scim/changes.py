@@ -15,7 +15,7 @@ from scim2_models import Group, NotFoundException, User
 from chassis.errors import Conflict
 from identity.core.domain.ids import DirectoryGroupId, UserId
 from identity.directory.api.scim import groups, people
-from identity.directory.api.scim.visit import Visit
+from identity.directory.api.scim.request import Visit
 from identity.directory.commands import directory as commands
 from identity.directory.store import directory as store
 from identity.directory.store.directory import GroupRow, PersonRow

@@ -38,8 +38,8 @@ from chassis.audit import events as audit
 from chassis.errors import Conflict, HuichiError, internal
 from identity.directory.api.scim import changes
 from identity.directory.api.scim.description import PROVIDER, Person
+from identity.directory.api.scim.request import PATH, Visit, begin
 from identity.directory.api.scim.search import find_all, find_groups, find_people
-from identity.directory.api.scim.visit import PATH, Visit, begin
 from identity.sign_in.services.office import Office
 
 LARGEST_BODY = 4 * 1024 * 1024

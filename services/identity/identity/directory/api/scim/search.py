@@ -16,7 +16,7 @@ from scim2_models import Group, Resource, SearchRequest, User
 
 from identity.directory.api.scim import groups, people
 from identity.directory.api.scim.description import MOST_RESULTS
-from identity.directory.api.scim.visit import Visit
+from identity.directory.api.scim.request import Visit
 from identity.directory.store import directory as store
 from identity.directory.store.directory import GroupRow, PersonRow
 

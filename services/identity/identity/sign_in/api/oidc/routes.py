@@ -23,11 +23,11 @@ from chassis.errors import BadInput, Denied, HuichiError, NotFound
 from identity.sign_in.api.oidc import page
 from identity.sign_in.commands import provider_session, sign_in_link
 from identity.sign_in.domain import provider as domain
-from identity.sign_in.domain.id_token import BadToken
+from identity.sign_in.domain.id_token import InvalidToken
 from identity.sign_in.services.office import Office
-from identity.sign_in.services.oidc import flow as flows
-from identity.sign_in.services.oidc.flow import Flow
-from identity.sign_in.services.oidc.party import Over, Party
+from identity.sign_in.services.oidc import authorization_flow as flows
+from identity.sign_in.services.oidc.authorization_flow import Flow
+from identity.sign_in.services.oidc.provider_client import Over, Party
 from identity.sign_in.store import provider as store
 from identity.sign_in.store.provider import ProviderRow
 
@@ -136,7 +136,7 @@ async def _back(visit: Visit) -> Response:
 async def _arrived(visit: Visit, flow: Flow) -> Response:
     code = await _code(visit)
     party, provider, seal = visit.party, visit.provider, visit.office.seal
-    secret = await visit.db.read(store.secret, seal, provider.id)
+    secret = await visit.db.read(store.client_secret, seal, provider.id)
     form = {
         "grant_type": "authorization_code",
         "code": code,
@@ -146,19 +146,21 @@ async def _arrived(visit: Visit, flow: Flow) -> Response:
     try:
         tokens = await party.traded(form, secret)
         if tokens.id_token is None:
-            raise BadToken("there is none")
+            raise InvalidToken("there is none")
         claims = await party.who(
             tokens.id_token, nonce=flow.nonce, access_token=tokens.access_token
         )
-    except (Over, BadToken) as problem:
+    except (Over, InvalidToken) as problem:
         log.warning("provider %s: sign-in refused: %s", provider.name, problem or "code not good")
         raise _not_good() from problem
-    who = domain.claimed(claims, provider.claims)
+    who = domain.identity_from_claims(claims, provider.claims)
     kept = {"id_token": tokens.id_token, "refresh_token": tokens.refresh_token}
-    ticket = await visit.db.write(sign_in_link.arrive, seal, provider.id, who, kept, flow.challenge)
+    ticket = await visit.db.write(
+        sign_in_link.issue_ticket, seal, provider.id, who, kept, flow.challenge
+    )
     if flow.return_to is not None:
         return page.redirect(flows.with_fragment(flow.return_to, ticket=ticket))
-    seconds = int(sign_in_link.TICKET_LASTS.total_seconds())
+    seconds = int(sign_in_link.TICKET_LIFETIME.total_seconds())
     return page.answer({"ticket": ticket, "expiresIn": seconds})
 
 
@@ -188,7 +190,7 @@ async def _told(visit: Visit) -> Response:
     form = parse_qs(raw.decode("utf-8", "replace"))
     try:
         told = await visit.party.logout(form.get("logout_token", [""])[0])
-    except BadToken as problem:
+    except InvalidToken as problem:
         log.warning("provider %s: logout refused: %s", visit.provider.name, problem)
         said = {"error": "invalid_request", "error_description": str(problem)}
         return page.answer(said, 400)
