@@ -46,6 +46,30 @@ def drop_chassis_tables(op: object) -> None:
     metadata = MetaData()
     add_chassis_tables(metadata)
     metadata.drop_all(op.get_bind())  # type: ignore[attr-defined]  # alembic.op is a proxy module
+    # The former name of `idempotency_key`, which `restore_answered` has given back.
+    op.execute("DROP TABLE IF EXISTS answered")  # type: ignore[attr-defined]
+
+
+def rename_answered(op: object) -> None:
+    """Rename the table `answered` of older databases to `idempotency_key`.
+
+    A database whose first revision created `idempotency_key` already stays as it is.
+    """
+    _rename(op, "answered", "idempotency_key")
+
+
+def restore_answered(op: object) -> None:
+    """Undo `rename_answered`."""
+    _rename(op, "idempotency_key", "answered")
+
+
+def _rename(op: object, old: str, new: str) -> None:
+    for statement in (
+        f"ALTER TABLE IF EXISTS {old} RENAME TO {new}",
+        f"ALTER INDEX IF EXISTS {old}_pkey RENAME TO {new}_pkey",
+        f"ALTER INDEX IF EXISTS {old}_at RENAME TO {new}_at",
+    ):
+        op.execute(statement)  # type: ignore[attr-defined]  # alembic.op is a proxy module
 
 
 def folder(package: str) -> Path:
