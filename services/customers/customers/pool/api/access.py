@@ -13,7 +13,7 @@ from chassis.api.context import Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.rights import right
 from chassis.errors import BadInput, NotFound
-from chassis.explanation.api import AccessExplanation, asked, one_page, person_after
+from chassis.explanation.api import AccessExplanation, page_of_explanations, question_of, user_after
 from chassis.explanation.decisions import Explanation, Question, explain, holders
 from chassis.policy.row_scopes import RowAccess
 from customers.core.api.arguments import CustomerId
@@ -103,11 +103,12 @@ class AccessQuery:
     ) -> Connection[CustomerAccessHolder]:
         ctx, window = info.context, Window(first, after)
         question = _question(object, action, field)
-        start = person_after(window)
+        start = user_after(window)
         row = await _row(info, customer_id)
         found = holders(ctx.policy, question, row, after=start)
         return connect(  # type: ignore[no-any-return]  # the connection asked for
-            await one_page(found, window), lambda said: CustomerAccessHolder.of(said, ctx.locale)
+            await page_of_explanations(found, window),
+            lambda said: CustomerAccessHolder.of(said, ctx.locale),
         )
 
 
@@ -124,7 +125,7 @@ def _question(object: str, action: str, field: str | None) -> Question:
     _one_of(object, OBJECTS, "object")
     if field is not None:
         _one_of(field, FIELDS, "field")
-    return asked(object, action, field, "Customer" if object in WITHIN else None)
+    return question_of(object, action, field, "Customer" if object in WITHIN else None)
 
 
 def _one_of(value: str, allowed: Sequence[str], field: str) -> None:
