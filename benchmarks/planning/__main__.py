@@ -21,7 +21,7 @@ from gateway.composition import compose
 from gateway.errors import GatewayError
 from gateway.operation import read
 from gateway.planning import Budget, plan
-from gateway.planning.moves import moves_of
+from gateway.planning.query_graph import query_graph_of
 from gateway.supergraph import Subgraph, Supergraph, load
 
 
@@ -73,7 +73,7 @@ def _cold(supergraph: Supergraph, query: str, repeat: int) -> tuple[float, int |
     best, fetches, budget = float("inf"), None, Budget()
     operation = read(query)
     for _ in range(repeat):
-        moves_of.cache_clear()
+        query_graph_of.cache_clear()
         budget = Budget()
         start = time.process_time()
         try:

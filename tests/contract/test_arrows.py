@@ -57,7 +57,7 @@ SINS: list[tuple[str, Sin]] = [
     ("sync-outsider", Sin("integrations.sync.services.place", "import integrations.connectors.tryton.mapping")),
     ("gateway-floors", Sin("gateway.plan", "import gateway.execution")),
     ("gateway-floors", Sin("gateway.execution.fetch", "import gateway.planning")),
-    ("gateway-pure", Sin("gateway.planning.walk", "import asyncio")),
+    ("gateway-pure", Sin("gateway.planning.path_tree", "import asyncio")),
     ("gateway-pure", Sin("gateway.composition", "from chassis import errors")),
     ("chassis-floors", Sin("chassis.db", "from chassis import outbox")),
     ("chassis-floors", Sin("chassis.errors", "from chassis import settings")),

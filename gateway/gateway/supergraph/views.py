@@ -55,8 +55,8 @@ class FieldView:
     context: tuple[tuple[str, str, str, str], ...] = ()  # (context, argument, its type, selection)
 
     @property
-    def waits(self) -> bool:
-        """Tell whether the object must be entered anew, with values from elsewhere."""
+    def needs_inputs(self) -> bool:
+        """Return whether the subgraph must be entered with values from elsewhere to resolve it."""
         return self.requires is not None or bool(self.context)
 
 
