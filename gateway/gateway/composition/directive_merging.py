@@ -1,4 +1,4 @@
-"""Merges the directives that the supergraph takes over: tags, access rules, costs, composed ones."""
+"""Merges the directives of subgraphs: tags, access rules, costs and composed directives."""
 
 from __future__ import annotations
 

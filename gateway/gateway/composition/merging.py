@@ -128,7 +128,8 @@ def _type_joins(declarations: _Declarations) -> Iterator[str]:
         for fields, resolvable in keys or [("", True)]:
             key = f", key: {_quoted(fields)}" if fields else ""
             reference_only = "" if resolvable else ", resolvable: false"
-            yield f"@join__type(graph: {graph.id}{key}{extension}{reference_only}{interface_object})"
+            arguments = f"graph: {graph.id}{key}{extension}{reference_only}{interface_object}"
+            yield f"@join__type({arguments})"
 
 
 def _quoted(text: str) -> str:

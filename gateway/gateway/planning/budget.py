@@ -14,14 +14,17 @@ SEARCHING = 150_000  # trying subgraphs; "many plans", 4^4 positions in 7 subgra
 
 
 class Budget:
-    """Hold the steps that are left; every part of planning that a client can multiply spends some."""
+    """Hold the steps that are left; all work that a client can multiply spends some."""
 
     def __init__(self, expanding: int = EXPANDING, searching: int = SEARCHING) -> None:
         self.expanding = expanding
         self.searching = searching
 
     def expand(self, steps: int) -> None:
-        """Spend steps that grow with fields and runtime types; raise TooComplex if none are left."""
+        """Spend steps for work that grows with fields and runtime types.
+
+        Raises TooComplex if none are left.
+        """
         self.expanding -= steps
         if self.expanding < 0:
             raise TooComplex(
@@ -31,7 +34,10 @@ class Budget:
             )
 
     def search(self, steps: int) -> None:
-        """Spend steps that grow with the paths through subgraphs; raise TooComplex if none are left."""
+        """Spend steps for work that grows with the paths through subgraphs.
+
+        Raises TooComplex if none are left.
+        """
         self.searching -= steps
         if self.searching < 0:
             raise TooComplex(

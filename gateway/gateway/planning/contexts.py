@@ -124,7 +124,7 @@ def _trace(
 
 
 def _with_own_keys(selections: Selections) -> Iterator[Selection]:
-    """Give fields keys that no client uses, so that they are not merged with the client's fields."""
+    """Give fields keys that no client uses, so that they are not merged with the client's."""
     for item in selections:
         inner = tuple(_with_own_keys(item.selections))
         if isinstance(item, Field):

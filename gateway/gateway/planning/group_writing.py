@@ -73,19 +73,19 @@ class GroupWriter:
         self,
         tree: PathTree,
         position: Position,
-        given: list[OpenSelection],
+        given_selections: list[OpenSelection],
         after: frozenset[FetchGroup],
         abstract: bool,
     ) -> None:
         """Write the groups of a position whose given visits are written into open selections."""
         if isinstance(tree, ObjectTree):
             inner = replace(position, types=frozenset((tree.type,)), only_type=tree.type)
-            self._write_object(tree, inner, given, after)
+            self._write_object(tree, inner, given_selections, after)
             if abstract:
-                for item in given:
+                for item in given_selections:
                     item.selection.typename = True
             return
-        self._write_abstract(tree, position, given, after)
+        self._write_abstract(tree, position, given_selections, after)
 
     def add_group(self, graph: str, kind: OperationKind, selection: SelectionSet) -> FetchGroup:
         """Begin a new fetch group."""
@@ -97,15 +97,15 @@ class GroupWriter:
         self,
         tree: AbstractTree,
         position: Position,
-        given: list[OpenSelection],
+        given_selections: list[OpenSelection],
         after: frozenset[FetchGroup],
     ) -> None:
         types = self.query_graph.possible_types(tree.type) | {tree.type}
         base = replace(position, types=types)
-        written = self._write_object(tree.base, base, given, after)
+        written = self._write_object(tree.base, base, given_selections, after)
         for item in written:
             item.selection.typename = True
-        typed = after | {item.group for item in written[len(given) :]}
+        typed = after | {item.group for item in written[len(given_selections) :]}
         for name, below in tree.by_type.items():
             inner = replace(position, types=frozenset((name,)))
             narrowed = [
@@ -122,12 +122,12 @@ class GroupWriter:
         self,
         tree: ObjectTree,
         position: Position,
-        given: list[OpenSelection],
+        given_selections: list[OpenSelection],
         after: frozenset[FetchGroup],
         kind: OperationKind = "query",
     ) -> list[OpenSelection]:
         """Write the visits of one object; return where each of them is written."""
-        return _ObjectWriter(self, tree, position, given, after, kind).write()
+        return _ObjectWriter(self, tree, position, given_selections, after, kind).write()
 
     # ------------------------------------------------------------------------------------ recipes
 
@@ -175,7 +175,7 @@ class _ObjectWriter:
         writer: GroupWriter,
         tree: ObjectTree,
         position: Position,
-        given: list[OpenSelection],
+        given_selections: list[OpenSelection],
         after: frozenset[FetchGroup],
         kind: OperationKind,
     ) -> None:
@@ -184,7 +184,9 @@ class _ObjectWriter:
         self.position = position
         self.after = after
         self.kind = kind
-        self.open: dict[int, OpenSelection] = dict(enumerate(given))  # by index of the visit
+        self.open: dict[int, OpenSelection] = dict(
+            enumerate(given_selections)
+        )  # by index of the visit
         self.below: dict[tuple[str, str, int], set[FetchGroup]] = {}  # by field, groups below it
         self.waiting: dict[tuple[int, str], dict[int, OpenSelection]] = {}
 

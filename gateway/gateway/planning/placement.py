@@ -137,8 +137,8 @@ def enter(
             visit.lag = max(visit.lag, lag)
             return fitting
     if node.type in state.query_graph.roots.values():  # below another field, once that has arrived
-        given = frozenset(n for n, visit in enumerate(state.visits) if not visit.entered)
-        state.visits.append(Visit(node, entered=True, after=given))
+        given_visits = frozenset(n for n, visit in enumerate(state.visits) if not visit.entered)
+        state.visits.append(Visit(node, entered=True, after=given_visits))
         return len(state.visits) - 1
     return _enter_by_key(state, node, requirements, suppliers, lag, limits, may_go_on)
 
@@ -202,7 +202,7 @@ def _supply(
     return suppliers, state.lag(fields)
 
 
-# ------------------------------------------------------------------------------ ways to place a field
+# ----------------------------------------------------------------------------- ways to place it
 
 
 def _at_visit(state: SearchState, item: Field) -> Placement | None:

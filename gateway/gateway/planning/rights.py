@@ -1,7 +1,8 @@
 """Hides fields that a caller may not read before planning, so that they are never fetched.
 
 A hidden field stays in the operation as a marked `__typename`, which needs no request, and becomes
-null in the shape of the answer; so aliases, fragments and null propagation work as if it had been null.
+null in the shape of the answer. Aliases, fragments and null propagation therefore work as if the
+field had been null.
 """
 
 from __future__ import annotations

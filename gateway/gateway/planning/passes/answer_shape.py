@@ -113,7 +113,7 @@ class ShapeCompiler:
         )
 
     def below(self, type_name: str, selections: Selections, json: JsonPath) -> Shape:
-        """Return the shape of a position, shared by all runtime types above it with equal selections.
+        """Return the shape of a position, shared by all types above with equal selections.
 
         Without sharing, every level of an interface within itself would multiply the shapes.
         """

@@ -1,4 +1,4 @@
-"""Sets when a fetch group is needed: for what the client selects of it, or for what waits for it."""
+"""Sets when a fetch group is needed: by the client's selections, or by groups that wait for it."""
 
 from __future__ import annotations
 

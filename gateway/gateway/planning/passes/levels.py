@@ -1,4 +1,4 @@
-"""Sets for every fetch group the step at which it can start, and drops groups that select nothing."""
+"""Sets the step at which every fetch group can start; drops groups that select nothing."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class _ContextUse:
         return Problem(code, message, remedy, (self.graph.name,), coordinate)
 
     def problems(self, setters: dict[str, list[str]]) -> Iterator[Problem]:
-        """Yield the problems of this use; `setters` are the types that set a context, by context."""
+        """Yield the problems of this use; `setters` are types by the context they set."""
         yield from self.misplaced()
         use = context_use(self.argument)
         if use is None:
@@ -113,13 +113,13 @@ class _ContextUse:
             if isinstance(item, Fragment) and item.type not in possible:
                 yield self.problem(
                     "CONTEXT_INVALID_SELECTION",
-                    f"{item.type} does not set the context {context}, so the fragment on it is never "
-                    "used.",
+                    f"{item.type} does not set the context {context}, so the fragment on it is "
+                    "never used.",
                     "Remove the fragment, or name a type that sets the context.",
                 )
 
     def misfit(self, setter: str, text: str) -> str | None:
-        """Return why a selection is not one value of a type that sets the context, None if it is."""
+        """Return why a selection is not one value of a setting type, None if it is."""
         selections = try_parse(text)
         if not selections:
             return "it is not a selection"

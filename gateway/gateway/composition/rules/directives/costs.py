@@ -32,7 +32,7 @@ def check(subgraphs: SubgraphSet) -> Iterator[Problem]:
             if definition.kind == "INTERFACE" and field.has("cost"):
                 yield Problem(
                     "COST_APPLIED_TO_INTERFACE_FIELD",
-                    "@cost has no effect on a field of an interface: the fields of the objects have costs.",
+                    "@cost has no effect on a field of an interface: objects' fields have costs.",
                     "Move @cost to the fields of the objects that implement it.",
                     *location,
                 )

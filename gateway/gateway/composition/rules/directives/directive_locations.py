@@ -35,17 +35,22 @@ def check(subgraphs: SubgraphSet) -> Iterator[Problem]:
             for coordinate, location, directive in _used(definition):
                 allowed = _LOCATIONS.get(directive.name)
                 if allowed is not None and location not in allowed:
-                    named = " or ".join(sorted(item.lower().replace("_", " ") for item in allowed))
+                    named = " or ".join(sorted(_words(item) for item in allowed))
                     yield Problem(
                         "INVALID_GRAPHQL",
-                        f"@{directive.name} cannot be used on this {location.lower().replace('_', ' ')}.",
+                        f"@{directive.name} cannot be used on this {_words(location)}.",
                         f"Remove it here; it can be used on: {named}.",
                         (graph.name,),
                         coordinate,
                     )
 
 
+def _words(location: str) -> str:
+    return location.lower().replace("_", " ")
+
+
 def _used(definition: Type) -> Iterator[tuple[str, str, Directive]]:
+    """Yield coordinate, location and directive of every use inside a type."""
     for directive in definition.directives:
         yield definition.name, definition.kind, directive
     for item in definition.inputs.values():

@@ -25,6 +25,7 @@ def check(subgraphs: SubgraphSet) -> Iterator[Problem]:
 
 
 def _used(definition: Type) -> Iterator[tuple[str, Directive]]:
+    """Yield coordinate and directive of every use inside a type."""
     for directive in definition.directives:
         yield definition.name, directive
     for field in definition.fields.values():

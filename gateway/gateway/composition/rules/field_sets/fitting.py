@@ -36,8 +36,8 @@ def check_field_set(
         if mentioned.output is None:
             yield Problem(
                 f"{name}_INVALID_FIELDS",
-                f'@{directive}(fields: "{text}") uses {mentioned.parent}.{mentioned.name}, which this '
-                "subgraph does not define.",
+                f'@{directive}(fields: "{text}") uses {mentioned.parent}.{mentioned.name}, which '
+                "this subgraph does not define.",
                 f"Add {mentioned.name} to {mentioned.parent} here"
                 + ("." if directive == "key" else " and mark it @external."),
                 *location,

@@ -48,8 +48,8 @@ def _unusable_fields(graph: SubgraphSchema, definition: Type, fields: str) -> It
         if below is not None and below.kind in ("INTERFACE", "UNION"):
             yield Problem(
                 "KEY_FIELDS_SELECT_INVALID_TYPE",
-                f"The key uses {mentioned.parent}.{mentioned.name} of type {mentioned.output.type}; "
-                "interfaces and unions cannot be part of a key.",
+                f"The key uses {mentioned.parent}.{mentioned.name} of type "
+                f"{mentioned.output.type}; interfaces and unions cannot be part of a key.",
                 "Use scalars, or fields of an object, as key.",
                 (graph.name,),
                 definition.name,

@@ -35,13 +35,14 @@ def check(subgraphs: SubgraphSet) -> Iterator[Problem]:
             if name == "Subscription":
                 unshared = [graph.name for graph, _ in owners]
             if unshared:
+                names = tuple(graph.name for graph, _ in owners)
                 yield Problem(
                     "INVALID_FIELD_SHARING",
-                    f"{', '.join([*(graph.name for graph, _ in owners), *providers])} resolve the field, but "
+                    f"{', '.join([*names, *providers])} resolve the field, but "
                     f"{', '.join(unshared)} does not declare it @shareable.",
                     "Mark it @shareable in all of them, @external where it is only used, or "
                     "@override it in the one that should resolve it.",
-                    tuple(graph.name for graph, _ in owners),
+                    names,
                     f"{name}.{field}",
                 )
 

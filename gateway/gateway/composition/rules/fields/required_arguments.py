@@ -23,8 +23,8 @@ def check(subgraphs: SubgraphSet) -> Iterator[Problem]:
                 if requiring and lacking:
                     yield Problem(
                         "REQUIRED_ARGUMENT_MISSING_IN_SOME_SUBGRAPH",
-                        f"{', '.join(requiring)} requires the argument, {', '.join(lacking)} does not "
-                        "declare it.",
+                        f"{', '.join(requiring)} requires the argument, {', '.join(lacking)} does "
+                        "not declare it.",
                         "Add the argument to the latter, or make it optional in the former.",
                         tuple(graph.name for graph, _ in owners),
                         f"{name}.{field}({argument}:)",

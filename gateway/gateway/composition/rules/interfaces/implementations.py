@@ -46,7 +46,8 @@ def _field_problems(
             yield _problem(
                 graph,
                 f"{definition.name}.{own.name}({argument.name}:)",
-                f"{coordinate} has the argument {argument.name}: {argument.type}; this field does not.",
+                f"{coordinate} has the argument {argument.name}: {argument.type}; "
+                "this field does not.",
                 f"Add {argument.name}: {argument.type} to the field.",
             )
     for extra in own.arguments.values():

@@ -26,11 +26,11 @@ def check(subgraphs: SubgraphSet) -> Iterator[Problem]:
             fields = subgraphs.fields(member)
             for field in required:
                 if field not in fields and not _added_by_interface_object(subgraphs, member, field):
+                    owners = ", ".join(graph.name for graph, _ in subgraphs.fields(name)[field])
                     yield Problem(
                         "INTERFACE_FIELD_NO_IMPLEM",
-                        f"{member} implements {name}, which has the field {field} in "
-                        f"{', '.join(graph.name for graph, _ in subgraphs.fields(name)[field])}, but "
-                        "no subgraph defines it for the object.",
+                        f"{member} implements {name}, which has the field {field} in {owners}, "
+                        "but no subgraph defines it for the object.",
                         f"Add {field} to {member} in a subgraph.",
                         tuple(graph.name for graph, _ in subgraphs.declarations[member]),
                         f"{member}.{field}",

@@ -23,7 +23,8 @@ def check(subgraphs: SubgraphSet) -> Iterator[Problem]:
                     if not any(key == try_parse(fields) and (e or not enters) for key, e in own):
                         yield Problem(
                             "INTERFACE_KEY_NOT_ON_IMPLEMENTATION",
-                            f'{definition.name} has the key "{fields}", but {member}, which implements it, does not.',
+                            f'{definition.name} has the key "{fields}", but {member}, which '
+                            "implements it, does not.",
                             f'Add @key(fields: "{fields}") to {member}.',
                             (graph.name,),
                             member,

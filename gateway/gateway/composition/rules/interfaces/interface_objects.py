@@ -9,7 +9,7 @@ from gateway.errors import Problem
 
 
 def check(subgraphs: SubgraphSet) -> Iterator[Problem]:
-    """Yield a problem for every @interfaceObject without a key, without an interface, or beside it."""
+    """Yield a problem for every @interfaceObject without a key or without an interface."""
     for name, declarations in subgraphs.declarations.items():
         interface_objects = [
             (graph, definition) for graph, definition in declarations if definition.interface_object

@@ -24,6 +24,6 @@ def check(subgraphs: SubgraphSet) -> Iterator[Problem]:
             yield Problem(
                 "INVALID_SUBGRAPH_NAME",
                 f'"{name}" is not a valid name of a subgraph.',
-                "Use letters, digits, - and _; quotes, backslashes and line breaks are not allowed.",
+                "Use letters, digits, - and _; not quotes, backslashes or line breaks.",
                 (name,),
             )

@@ -53,7 +53,8 @@ def _mismatches(
         ]
         yield Problem(
             "ENUM_VALUE_MISMATCH",
-            f"The enum is used by fields and by arguments, but {', '.join(lacking)} does not define {value}.",
+            f"The enum is used by fields and by arguments, but {', '.join(lacking)} does not "
+            f"define {value}.",
             f"Add {value} there, or mark it @inaccessible until all subgraphs have it.",
             tuple(graph.name for graph, _ in declarations),
             f"{name}.{value}",

@@ -19,8 +19,8 @@ def check(subgraphs: SubgraphSet) -> Iterator[Problem]:
                 yield Problem(
                     "INVALID_GRAPHQL",
                     f"The type {name} is used, but this subgraph does not define it.",
-                    f"Define {name} in this subgraph; for an entity of another subgraph a stub with "
-                    "its @key (resolvable: false) is enough.",
+                    f"Define {name} in this subgraph; for an entity of another subgraph a stub "
+                    "with its @key (resolvable: false) is enough.",
                     (graph.name,),
                     coordinate,
                 )
