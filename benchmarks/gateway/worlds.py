@@ -9,11 +9,11 @@ from benchmarks.gateway.world import Object, World
 # ---------------------------------------------------------------------------------- many plans
 
 OFFERED = ("12456", "045", "26", "01346", "01345", "0235", "1236")
-"""By subgraph, the numbers of the fields it can answer; every field has four homes or fewer."""
+"""By subgraph, the numbers of the fields it can answer; every field has four owners or fewer."""
 
 
 def many_plans() -> World:
-    """Seven subgraphs with nearly the same schema, so that a query has astronomically many plans."""
+    """Return seven subgraphs with nearly the same schema, so that queries have very many plans."""
 
     def sdl(numbers: str) -> str:
         fields = " ".join(f"n{n}: Node f{n}: String" for n in numbers)
@@ -33,18 +33,18 @@ def many_plans() -> World:
     return World(
         {f"sub{number}": sdl(numbers) for number, numbers in enumerate(OFFERED)},
         lambda graph: {"node": lambda _: node("0")},
-        lambda graph, given: node(given["id"]),
+        lambda graph, representation: node(representation["id"]),
     )
 
 
 def many_plans_monolith() -> str:
-    """The schema of all seven together."""
+    """Return the schema of all seven subgraphs together."""
     fields = " ".join(f"n{n}: Node f{n}: String" for n in range(7))
     return f"type Query {{ node: Node }} type Node {{ id: ID! {fields} }}"
 
 
 def many_plans_query() -> str:
-    """Four of the seven ways at each of four levels, four of the seven leaves at the end."""
+    """Return a query of four of seven fields at each of four levels, and four of seven leaves."""
     choices = cycle(combinations(range(7), 4))
 
     def level(depth: int) -> str:
@@ -61,13 +61,15 @@ def many_plans_query() -> str:
 TABLE_SDL = {
     "table": """
 type Query { rows(count: Int!): [Row!]! }
-type Row { id: ID! name: String! city: String price: Float! amount: Int! open: Boolean! note: String }
+type Row {
+  id: ID! name: String! city: String price: Float! amount: Int! open: Boolean! note: String
+}
 """
 }
 
 
 def table() -> World:
-    """One subgraph with a table as long as one wishes; a row is about 140 bytes."""
+    """Return one subgraph with a table of any length; a row is about 140 bytes."""
 
     def row(number: int) -> Object:
         return {
@@ -83,17 +85,17 @@ def table() -> World:
     return World(
         TABLE_SDL,
         lambda graph: {"rows": lambda _, count: [row(number) for number in range(count)]},
-        lambda graph, given: None,
+        lambda graph, representation: None,
     )
 
 
 def table_query(rows: int) -> str:
-    """The first rows of the table."""
+    """Return a query of the first rows of the table."""
     return f"query Table {{ rows(count: {rows}) {{ id name city price amount open note }} }}"
 
 
 def wide(count: int) -> World:
-    """One entity that every one of `count` subgraphs knows a field of."""
+    """Return `count` subgraphs that each have one field of the same entity."""
 
     def sdl(number: int) -> str:
         query = "type Query { things: [Thing!]! }" if number == 0 else ""
@@ -116,11 +118,11 @@ def wide(count: int) -> World:
     return World(
         {f"s{number}": sdl(number) for number in range(count)},
         lambda graph: {"things": lambda _: [thing(str(id)) for id in range(10)]},
-        lambda graph, given: thing(given["id"]),
+        lambda graph, representation: thing(representation["id"]),
     )
 
 
 def wide_query(count: int) -> str:
-    """A field of every subgraph."""
+    """Return a query of a field of every subgraph."""
     fields = " ".join(f"f{number}" for number in range(count))
     return f"query Wide {{ things {{ id {fields} }} }}"

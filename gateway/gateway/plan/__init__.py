@@ -1,8 +1,8 @@
 """A query plan: data that an executor can follow without reading any schema.
 
 A plan has two halves. The *nodes* say what to fetch, in which order, and how to build the
-representations of entities. The *shape* describes the client's answer. Between them is the *merged tree*: every fetch
-merges its answer into this JSON, and at the end the shape is read from it.
+representations of entities. The *shape* describes the client's answer. Between them is the *merged
+tree*: every fetch merges its answer into this JSON, and at the end the shape is read from it.
 
 Merging is deep: an object takes the new keys; two objects, or lists of the same length, under one
 key are merged in turn; of a leaf and null the leaf wins, and of two leaves the newer one.
