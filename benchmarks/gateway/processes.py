@@ -1,4 +1,4 @@
-"""Processes on a core of their own, with processor time and memory of their process trees (Linux)."""
+"""Processes on a core of their own, with the time and memory of their process trees (Linux)."""
 
 from __future__ import annotations
 

@@ -208,7 +208,7 @@ def composing(runner: Runner) -> None:
     runner.tables.append(table)
 
 
-# ----------------------------------------------------------------------------------- gateways in turn
+# --------------------------------------------------------------------------------- gateways in turn
 
 
 def _in_turn(runner: Runner, title: str, documents: Mapping[str, str], callers: int) -> None:

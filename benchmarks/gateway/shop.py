@@ -1,8 +1,8 @@
 """The shop that federation gateways are usually measured with.
 
-It has the schema, the sizes and the queries of The Guild's public gateway benchmark: four subgraphs,
-a big query whose answer is about 87 kB and repeats few objects many times, one that needs a second
-subgraph, one that needs a single subgraph. The texts are ours.
+It has the schema, the sizes and the queries of The Guild's public gateway benchmark: four
+subgraphs, a big query whose answer is about 87 kB and repeats few objects many times, one that
+needs a second subgraph, one that needs a single subgraph. The texts are ours.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ PRODUCTS = [
 ]
 REMARKS = """
 The parcel came on the day that was promised. Two of the screws were missing, the shop sent them
-at once. My neighbour has bought the same one and says it lasts. It looks darker than in the picture.
-After half a year of daily use nothing is loose. The instructions need patience and a second person.
-I would buy it again for the kitchen, not for the office. Cleaning it is a matter of a minute.
+at once. My neighbour has bought the same one and says it lasts. It looks darker than in the
+picture. After half a year of daily use nothing is loose. The instructions need patience and a
+second person. I would buy it again for the kitchen, not for the office. Cleaning it is a
+matter of a minute.
 """
 WORDS = cycle(REMARKS.split())
 LENGTHS = (446, 290, 276, 144, 446, 290, 276, 144, 144, 144, 845)
