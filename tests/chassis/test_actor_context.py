@@ -12,7 +12,7 @@ import pytest
 
 from chassis.actor_context import LEEWAY_SECONDS, SECONDS, Contexts, sign
 from chassis.errors import Denied
-from gateway.execution.signing import Signer
+from gateway.execution.http.signing import Signer
 
 SECRET = "a secret of this house, long enough"
 TOKEN = "Bearer one.two.three"

@@ -69,7 +69,7 @@ def gateway(house: House) -> Part:
     def run() -> None:
         from gateway.app import create
         from gateway.protection import HeaderRule, Pin, Protection, Signature
-        from gateway.serving.logs import start_logs
+        from gateway.serving.observability.json_logs import start_logs
         from gateway.settings import Settings, SignIn
 
         # A trace should be on its page when somebody has followed the link in the answer.
