@@ -12,7 +12,7 @@ import pytest
 
 from gateway.errors import BadSubgraphAnswer, SubgraphTimeout, SubgraphUnavailable
 from gateway.execution.http.client import Sender, Subgraphs
-from gateway.execution.observer import Silent
+from gateway.execution.observer import NoObserver
 from gateway.execution.transport import Request
 from gateway.plan import Fetch, OperationKind
 from gateway.settings import SubgraphLimits
@@ -68,7 +68,7 @@ def request(kind: OperationKind = "query") -> Request:
 
 def sender(subgraphs: Subgraphs, seconds: float = 5) -> Sender:
     headers = [("authorization", "Bearer token")]
-    return Sender(subgraphs, headers, time.monotonic() + seconds, Silent())
+    return Sender(subgraphs, headers, time.monotonic() + seconds, NoObserver())
 
 
 def sends(*answers: bytes) -> Handler:
@@ -120,7 +120,7 @@ async def test_passes_headers_on_and_reuses_the_connection() -> None:
         ),
         (http(b"", "302 Found"), "HTTP 302"),
         (http(b'{"data":{"a":"' + b"x" * 20_000 + b'"}}'), "larger than 10000 bytes"),
-        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "no usable answer|not available"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "no usable response|not available"),
     ],
 )
 async def test_an_answer_that_is_no_answer_is_named(answer: bytes, says: str) -> None:
