@@ -1,4 +1,4 @@
-"""What other services tell us: who may see which customer, and which customers are one."""
+"""Handle facts of the customers service: changed access data, merges and their undoing."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ LISTENS_TO = ("customers",)
 
 
 def customers_changed(session: Session, fact: Received) -> None:
-    """Takes over who may see the customers a fact speaks of."""
+    """Store the access data of the customers a fact names."""
     project_access(session, [_access(row) for row in fact.body.get("access") or ()])
 
 
 def customers_merged(session: Session, fact: Received) -> None:
-    """Source records follow their customers into a merge."""
+    """Link the source records of merged customers to the survivor."""
     customers_changed(session, fact)
     absorbed = [UUID(id) for id in fact.body["absorbed"]]
     move_links(session, UUID(fact.body["merge"]), UUID(fact.body["survivor"]), absorbed)
 
 
 def customers_unmerged(session: Session, fact: Received) -> None:
-    """What a merge moved goes back."""
+    """Restore the links a merge moved."""
     customers_changed(session, fact)
     move_links_back(session, UUID(fact.body["merge"]), UUID(fact.body["survivor"]))
 
