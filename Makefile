@@ -48,10 +48,10 @@ bench: dev ## measure every published number again
 	@set -e; for one in benchmarks/*/__main__.py; do $(BIN)/python -m $$(dirname $$one | tr / .); done
 
 compose-env: runtime ## write .env with generated secrets for docker compose
-	@$(BIN)/python -m onebox.compose env
+	@$(BIN)/python -m onebox.containers.compose env
 
 compose-test: dev ## run the containers with a real engine and locally made base images (Debian, root)
-	@$(BIN)/python -m onebox.compose_test
+	@$(BIN)/python -m onebox.containers.compose_test
 
 lock: dev ## renew requirements*.lock from pyproject.toml
 	@$(PYTHON) deploy/bootstrap.py lock

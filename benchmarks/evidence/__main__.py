@@ -39,7 +39,7 @@ from identity.ledger.domain.audit_event import AuditEvent, Filter
 from identity.ledger.domain.verification import verify
 from identity.ledger.store import ledger as store
 from identity.sign_in.domain.token import new_key
-from onebox.postgres import Postgres, new_password, stop as stop_postgres
+from onebox.servers.postgres import Postgres, new_password, stop as stop_postgres
 from tests.customers.making import STEWARD, a_policy
 from tests.customers.serving import KEY, a_token
 from tests.support.serve import served

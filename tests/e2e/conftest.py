@@ -115,7 +115,7 @@ def wait_for(question: Callable[[], Any], seconds: float = 20, every: float = 0.
 
 def block_of_ports() -> int:
     """A port with as many free ones behind it as the house needs."""
-    from onebox import native
+    from onebox.servers import native
 
     for _ in range(100):
         first = free_port()

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import requests
 
-from onebox.processes import Known
-from onebox.state import Note, State
+from onebox.processes.process import ProcessIdentity
+from onebox.processes.state import Note, State
 from tests.e2e.conftest import Running, block_of_ports, start, stop
 
 
@@ -22,12 +22,12 @@ def note_of(house: Running) -> Note:
     return note
 
 
-def processes(house: Running) -> list[Known]:
+def processes(house: Running) -> list[ProcessIdentity]:
     note = note_of(house)
     return [note.supervisor, *note.parts.values()]
 
 
-def left(known: list[Known], within: float = 5.0) -> list[Known]:
+def left(known: list[ProcessIdentity], within: float = 5.0) -> list[ProcessIdentity]:
     deadline = time.monotonic() + within
     while (alive := [one for one in known if one.alive()]) and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""Makes a server that listens on this machine only reachable for containers, while a block runs."""
+"""Make a server on the loopback address reachable for containers, while a block runs."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from urllib.parse import urlsplit
 
 @contextlib.contextmanager
 def reachable(url: str, address: str) -> Iterator[str]:
-    """Give an address of the same server that others may use."""
-    there = urlsplit(url)
-    target = (there.hostname or "127.0.0.1", there.port or 80)
+    """Yield an address at which containers reach the server of a URL."""
+    parts = urlsplit(url)
+    target = (parts.hostname or "127.0.0.1", parts.port or 80)
 
-    class Pass(socketserver.BaseRequestHandler):
+    class Forwarder(socketserver.BaseRequestHandler):
         def handle(self) -> None:
+            """Copy bytes in both directions until one side closes."""
             with socket.create_connection(target) as server:
                 back = threading.Thread(target=_copy, args=(server, self.request), daemon=True)
                 back.start()
                 _copy(self.request, server)
                 back.join()
 
-    with socketserver.ThreadingTCPServer((address, 0), Pass) as forwarder:
+    with socketserver.ThreadingTCPServer((address, 0), Forwarder) as forwarder:
         forwarder.daemon_threads = True
         threading.Thread(target=forwarder.serve_forever, daemon=True).start()
         yield f"http://{address}:{forwarder.server_address[1]}"

@@ -13,20 +13,21 @@ from pathlib import Path
 
 import pytest
 
-from onebox import house, native
-from onebox.logs import BoundedLog
-from onebox.processes import Known
-from onebox.state import AlreadyRunning, State
+from onebox import house
+from onebox.processes.bounded_log import BoundedLog
+from onebox.processes.process import ProcessIdentity
+from onebox.processes.state import AlreadyRunning, State
+from onebox.servers import native
 from tests.support.servers import free_port
 
 # A house of two parts: `steady` runs; `shaky` ends whenever the file `end` appears.
 PROGRAM = """
 import signal, sys, time, threading
 from pathlib import Path
-from onebox import processes
-from onebox.native import StartFailed
-from onebox.state import State
-from onebox.supervisor import Part, Stopped, Supervisor
+from onebox.processes.process import fork
+from onebox.processes.state import State
+from onebox.processes.supervisor import Part, Stopped, Supervisor
+from onebox.servers.native import StartFailed
 
 var = Path(sys.argv[1])
 mode = sys.argv[2]
@@ -52,7 +53,7 @@ def shaky():
     sys.exit(3)
 
 def part(name, work):
-    return Part(name, lambda out: processes.fork(work, out), (var / name).exists)
+    return Part(name, lambda out: fork(work, out), (var / name).exists)
 
 supervisor = Supervisor(
     var / "log", lambda text: print(text, flush=True), lambda pids: state.write(8600, pids)
@@ -108,9 +109,9 @@ def var(tmp_path: Path) -> Iterator[Path]:
 
 def gone(pids: list[int], within: float = 3.0) -> bool:
     deadline = time.monotonic() + within
-    while any(Known.of(pid) for pid in pids) and time.monotonic() < deadline:
+    while any(ProcessIdentity.of(pid) for pid in pids) and time.monotonic() < deadline:
         time.sleep(0.02)
-    return not any(Known.of(pid) for pid in pids)
+    return not any(ProcessIdentity.of(pid) for pid in pids)
 
 
 def test_runs_set_up_then_parts_and_stops_them_at_once(var: Path) -> None:
@@ -161,7 +162,7 @@ def test_starts_again_what_ended_and_leaves_the_rest_alone(var: Path) -> None:
     launched.process.wait(5)
 
 
-def parts_of(var: Path) -> dict[str, Known]:
+def parts_of(var: Path) -> dict[str, ProcessIdentity]:
     note = State(var).read()
     return note.parts if note else {}
 
@@ -189,7 +190,7 @@ def test_cleans_up_what_a_killed_one_left_and_nothing_else(var: Path) -> None:
     state.write(8600, {"gateway": ours.pid, "customers": another.pid})
     state._lock.close()  # type: ignore[union-attr]  # as a kill -9 does
     note = (var / "running.json").read_text()
-    began = Known.of(another.pid).began  # type: ignore[union-attr]  # it runs
+    began = ProcessIdentity.of(another.pid).began  # type: ignore[union-attr]  # it runs
     # The number of `customers` was given to another program since.
     (var / "running.json").write_text(
         note.replace(

@@ -1,4 +1,4 @@
-"""Asks a process of the same container whether it is ready: `python -m onebox.health PORT`."""
+"""Check the readiness of a process of this container: `… -m onebox.containers.health PORT`."""
 
 from __future__ import annotations
 

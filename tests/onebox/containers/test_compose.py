@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from onebox import compose, forward
+from onebox.containers import compose, forward
 
 
 def test_finds_nothing_the_code_does_not_understand() -> None:
@@ -36,7 +36,7 @@ def test_names_a_variable_nobody_writes(tmp_path: Path, monkeypatch: pytest.Monk
     found = list(compose.check())
 
     assert (
-        "docker-compose.yml wants IDENTITY_SECRT, which `make compose-env` does not write" in found
+        "docker-compose.yml needs IDENTITY_SECRT, which `make compose-env` does not write" in found
     )
     assert (
         "`make compose-env` writes IDENTITY_SECRET, which docker-compose.yml does not use" in found

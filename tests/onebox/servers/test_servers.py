@@ -16,7 +16,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from onebox import native, postgres
+from onebox.servers import native, postgres
 from tests.support.servers import free_port
 
 
@@ -108,7 +108,7 @@ def test_runs_as_nobody_where_user_namespaces_are_blocked(
 LAUNCHER = """
 import sys, time
 from pathlib import Path
-from onebox.postgres import Postgres
+from onebox.servers.postgres import Postgres
 server = Postgres(Path(sys.argv[1]), int(sys.argv[2]), "super", durable=False)
 process = server.start()
 server.wait(process)

@@ -1,4 +1,4 @@
-"""Keeps what processes print in files that never grow without bound."""
+"""Write the output of processes to log files of bounded size."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ LIMIT = 5_000_000
 
 
 class BoundedLog:
-    """One file of at most LIMIT bytes, and the one before it as `<name>.log.1`."""
+    """One file of at most `limit` bytes, and the previous one as `<name>.log.1`."""
 
     def __init__(self, path: Path, limit: int = LIMIT) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -19,7 +19,7 @@ class BoundedLog:
         self._size = os.fstat(self._file.fileno()).st_size
 
     def write(self, text: bytes) -> None:
-        """Add text, beginning a new file when this one is full."""
+        """Append text; a full file is replaced by a new one first."""
         if self._size + len(text) > self._limit and self._size:
             self._file.close()
             self.path.replace(self.path.with_name(self.path.name + ".1"))
@@ -29,6 +29,6 @@ class BoundedLog:
         self._size += len(text)
 
     def tail(self, lines: int = 12) -> str:
-        """Give the last lines, for a message about why something ended."""
+        """Return the last lines, for a message about the end of a process."""
         text = self.path.read_bytes()[-20_000:].decode(errors="replace")
         return "\n".join(text.strip().splitlines()[-lines:])

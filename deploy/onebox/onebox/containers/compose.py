@@ -1,4 +1,4 @@
-"""The containers' side: `env` writes their secrets, `check` holds docker-compose.yml to the code."""
+"""Support for docker-compose.yml: `env` writes its secrets, `check` compares it with the code."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 
 from onebox.house import SERVICES, new_secrets
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 FILE = ROOT / "docker-compose.yml"
-# What .env must say, and the secret of the house it is made like.
+# The variables of .env, and the secret of a one-machine run that each is generated like.
 VARIABLES = {
     "POSTGRES_PASSWORD": "postgres_password",
     "VALKEY_PASSWORD": "valkey_password",
@@ -38,53 +38,59 @@ def main() -> None:
                 print(problem)
             sys.exit(1 if problems else 0)
         case _:
-            sys.exit("usage: python -m onebox.compose env|check")
+            sys.exit("usage: python -m onebox.containers.compose env|check")
 
 
 def write_env(path: Path) -> None:
-    """Write generated secrets for what is not said yet; what is there stays."""
-    known = path.read_text() if path.exists() else ""
-    said = set(re.findall(r"^(\w+)=", known, re.MULTILINE))
-    made = new_secrets()
-    lines = [f"{name}={made[like]}\n" for name, like in VARIABLES.items() if name not in said]
-    if known and not known.endswith("\n"):
-        known += "\n"
+    """Write generated secrets for variables that are not set yet; present ones are kept."""
+    text = path.read_text() if path.exists() else ""
+    present = set(re.findall(r"^(\w+)=", text, re.MULTILINE))
+    generated = new_secrets()
+    lines = [
+        f"{name}={generated[secret]}\n" for name, secret in VARIABLES.items() if name not in present
+    ]
+    if text and not text.endswith("\n"):
+        text += "\n"
     fresh = path.with_name(".env.new")
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-        out.write(known + "".join(lines))
+        out.write(text + "".join(lines))
     fresh.replace(path)
-    print(f"{path}: {len(lines)} written, {len(said)} kept. Now: docker compose up --build --wait")
-    print("Everybody's first password is COMPANY_PASSWORD in it; the user names are in the README.")
+    print(
+        f"{path}: {len(lines)} written, {len(present)} kept. Now: docker compose up --build --wait"
+    )
+    print(
+        "The first password of all users is COMPANY_PASSWORD in it; user names are in the README."
+    )
 
 
 def check() -> Iterator[str]:
-    """Find what docker-compose.yml says that the code does not understand."""
+    """Yield every mismatch between docker-compose.yml and the code."""
     from ruamel.yaml import YAML
 
     text = FILE.read_text()
     containers: dict[str, Any] = YAML(typ="safe").load(text)["services"]
     required = set(re.findall(r"\$\{(\w+):\?", text))
     for name in sorted(required - VARIABLES.keys()):
-        yield f"docker-compose.yml wants {name}, which `make compose-env` does not write"
+        yield f"docker-compose.yml needs {name}, which `make compose-env` does not write"
     for name in sorted(VARIABLES.keys() - required):
         yield f"`make compose-env` writes {name}, which docker-compose.yml does not use"
     for name in SERVICES:
         for container in (name, "worker", "beat"):
             yield from _settings_load(container, name, containers[container]["environment"])
-    for container, said in containers.items():
-        for mount in said.get("volumes", []):
+    for container, options in containers.items():
+        for mount in options.get("volumes", []):
             source = mount.split(":")[0]
             if source.startswith("./") and not (ROOT / source).exists():
-                yield f"{container} mounts {source}, which is not there"
+                yield f"{container} mounts {source}, which does not exist"
 
 
 def _settings_load(container: str, service: str, environment: dict[str, str]) -> Iterator[str]:
     from chassis.settings import BadSettings
     from onebox.worker import settings_of
 
-    made = new_secrets()
+    generated = new_secrets()
     before = dict(os.environ)
-    filled = {key: _fill(value, made) for key, value in environment.items()}
+    filled = {key: _substitute(value, generated) for key, value in environment.items()}
     try:
         for name in [name for name in os.environ if name.startswith("HUICHI_")]:
             del os.environ[name]
@@ -97,11 +103,14 @@ def _settings_load(container: str, service: str, environment: dict[str, str]) ->
         os.environ.update(before)
 
 
-def _fill(value: str, made: dict[str, str]) -> str:
-    def instead(found: re.Match[str]) -> str:
-        return made[VARIABLES[found[1]]] if found[1] in VARIABLES else (found[2] or "")
+def _substitute(value: str, generated: dict[str, str]) -> str:
+    """Replace `${NAME:-default}` by a generated secret, or else by its default."""
 
-    return re.sub(r"\$\{(\w+)(?::[-?]([^}]*))?\}", instead, str(value))
+    def replace(match: re.Match[str]) -> str:
+        name, default = match[1], match[2] or ""
+        return generated[VARIABLES[name]] if name in VARIABLES else default
+
+    return re.sub(r"\$\{(\w+)(?::[-?]([^}]*))?\}", replace, str(value))
 
 
 if __name__ == "__main__":
