@@ -1,5 +1,4 @@
-"""What other services tell us: who left or changed their job, so that nothing of theirs can be fetched
-any more and their customers go to others."""
+"""Handlers of identity's facts: hand over the customers of users who leave or change their job."""
 
 from __future__ import annotations
 
@@ -16,13 +15,13 @@ LISTENS_TO = ("identity",)
 
 
 def user_off_boarded(session: Session, fact: Received) -> None:
-    """End the exports of somebody who left and hand over all they owned; twice is as once."""
+    """Revoke the exports of a user who left and hand over all their customers. Idempotent."""
     revoke_all_of(session, UUID(fact.body["user"]))
     handover.begin(session, fact.body, whole=True)
 
 
 def user_changed_job(session: Session, fact: Received) -> None:
-    """What they owned in their old department is handed over."""
+    """Hand over the customers that a user owned in their former department. Idempotent."""
     handover.begin(session, fact.body, whole=False)
 
 
