@@ -34,7 +34,7 @@ class SurvivorshipPayload:
         description="Whether the re-election of further customers continues in the background.",
     )
     errors: list[UserError] = strawberry.field(
-        default_factory=list, description="Why nothing was done; empty: it was done."
+        default_factory=list, description="Why nothing was written; empty on success."
     )
 
 

@@ -47,7 +47,7 @@ class TagPayload:
 
     tag: Tag | None = strawberry.field(default=None, description="The tag as it is now.")
     errors: list[UserError] = strawberry.field(
-        default_factory=list, description="Why nothing was done; empty: it was done."
+        default_factory=list, description="Why nothing was written; empty on success."
     )
 
 
