@@ -25,6 +25,14 @@ TYPED = (
 )
 
 
+# Tests of code that needs no server; the random ones among them are for `make test`.
+PURE = (
+    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("domain")),
+    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("test_domain.py")),
+    *(f"tests/gateway/{name}" for name in ("composition", "planning", "supergraph")),
+)
+
+
 @dataclass(frozen=True)
 class Look:
     """One thing to look at, and what to do when it is not right."""
@@ -37,6 +45,11 @@ class Look:
 LOOKS = (
     # The slow one first, so that the others run beside it.
     Look("types", (f"{BIN}/mypy", *TYPED), "mend the types named above"),
+    Look(
+        "units",
+        (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not soak", *PURE),
+        "mend what the tests of pure code found",
+    ),
     Look("imports", (f"{BIN}/lint-imports", "--no-cache"), "docs/architecture.md draws the arrows"),
     Look("lint", (f"{BIN}/ruff", "check", "."), "many are mended by: .venv/bin/ruff check --fix ."),
     Look(
