@@ -120,7 +120,14 @@ def worker(house: House) -> Part:
 
 def preload_base() -> None:
     """Import what preparing the databases needs; it runs in parallel to the other imports."""
-    _import("uvicorn", "uvloop", "httptools", "chassis.migrate", "chassis.web", "identity.bootstrap.services")
+    _import(
+        "uvicorn",
+        "uvloop",
+        "httptools",
+        "chassis.migrate",
+        "chassis.web",
+        "identity.bootstrap.services",
+    )
 
 
 def preload() -> None:

@@ -129,7 +129,9 @@ HANDLERS: Mapping[str, Handler] = {
 }
 
 
-def _notify_for_right(session: Session, fact: Received, kind: Kind, details: Mapping[str, Any]) -> None:
+def _notify_for_right(
+    session: Session, fact: Received, kind: Kind, details: Mapping[str, Any]
+) -> None:
     """Notify all who may act on it and see the user that it concerns."""
     notify(
         session,

@@ -75,7 +75,7 @@ class CustomerFilter:
         default=None, description="Filter by the customer's id: one of these."
     )
 
-    def resolved(self, ctx: Context[Any]) -> Search:
+    def resolved(self, ctx: Context) -> Search:
         """Return the search.
 
         Raises `BadInput`, and `Denied` where it compares values that the caller may not see.
@@ -106,7 +106,7 @@ class CustomerFilter:
         )
 
 
-def require_all_tags(ctx: Context[Any], field: str) -> None:
+def require_all_tags(ctx: Context, field: str) -> None:
     """Raise `Denied` where the caller may not read the tags of every customer they see.
 
     A comparison with a tag would disclose which customers have it.

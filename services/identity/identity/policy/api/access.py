@@ -12,7 +12,7 @@ import strawberry
 from chassis.api.context import Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.rights import right
-from chassis.explanation.api import AccessExplanation, page_of_explanations, question_of, user_after
+from chassis.explanation.api import AccessExplanation, page_of_explanations, user_after
 from chassis.explanation.decisions import Explanation, Question, explain, holders
 from identity.core.api.ids import uuid
 from identity.core.domain.ids import UserId
