@@ -12,7 +12,7 @@ import strawberry
 from chassis.api.context import Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.rights import right
-from chassis.explanation.api import AccessExplanation, page_of_explanations, user_after
+from chassis.explanation.api import AccessExplanation, page_of_explanations, question_of, user_after
 from chassis.explanation.decisions import Explanation, Question, explain, holders
 from identity.core.api.ids import uuid
 from identity.core.domain.ids import UserId
@@ -103,4 +103,4 @@ class AccessQuery:
 def _question(object: str, action: str, field: str | None) -> Question:
     """Return the question, checked so that a typing mistake is no verdict. Raises `BadInput`."""
     refuse_unknown_question(object, action, field)
-    return asked(object, action, field)
+    return question_of(object, action, field)

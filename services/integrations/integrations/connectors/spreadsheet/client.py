@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from chassis.errors import HuichiError
 from chassis.spreadsheet import reading as spreadsheet
+from chassis.spreadsheet.limits import Limits
 from integrations.connectors.spreadsheet.form import mapped_headers
 from integrations.connectors.spreadsheet.mapping import group_rows
 from integrations.contract import Access, Cursor, Fatal, Page
