@@ -107,9 +107,9 @@ class Operation:
         return hashlib.blake2b(self.text.encode(), digest_size=16).hexdigest()
 
 
-def read(text: str, name: str | None = None) -> Operation:
+def parse_operation(text: str, name: str | None = None) -> Operation:
     """Parse a document and select its operation; raise BadSyntax, UnknownOperation, TooComplex."""
-    return choose(parse_document(text), name)
+    return select_operation(parse_document(text), name)
 
 
 def parse_document(text: str, max_tokens: int | None = None) -> DocumentNode:
@@ -143,7 +143,7 @@ def _unlink_previous_tokens(document: DocumentNode) -> None:
         token = token.next
 
 
-def choose(
+def select_operation(
     document: DocumentNode, name: str | None = None, *, deferring: frozenset[str] | None = None
 ) -> Operation:
     """Select one operation of a parsed document and inline its fragments.

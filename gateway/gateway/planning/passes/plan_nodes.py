@@ -92,7 +92,7 @@ class _FetchWriter:
         self.request = request
         self.numbers = numbers
         self.operation = operation
-        self.apart = any(group.given for each in numbers for group in each.groups)
+        self.apart = any(group.context_values for each in numbers for group in each.groups)
         self.printer = Printer(query_graph, request.graph)
 
     def node(self) -> Node:
@@ -211,5 +211,5 @@ def _target(group: FetchGroup) -> Target:
             for runtime, recipe in group.recipes.items()
         },
         only_type=group.only_type,
-        given=tuple(group.given.values()),
+        context_values=tuple(group.context_values.values()),
     )

@@ -9,7 +9,7 @@ from gateway.execution.completion import holds
 from gateway.operation import Operation
 from gateway.plan import Plan
 from gateway.planning import plan as make_plan
-from gateway.planning.rights import EACH, Curtain, Hidden
+from gateway.planning.rights import EACH, Hidden, RightsFilter
 from gateway.result import Fault, Response
 from gateway.serving.protection.caller import Caller
 from gateway.supergraph import Supergraph
@@ -23,7 +23,7 @@ class FieldAccess:
     """The rights that one operation demands, and its plans for callers who do not hold them all."""
 
     supergraph: Supergraph
-    curtain: Curtain
+    curtain: RightsFilter
     operation: Operation
     demanded: tuple[Right, ...]
     refuse: bool
