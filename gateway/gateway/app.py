@@ -206,7 +206,7 @@ def _read_text(path: Path) -> str:
 
 
 def _write(sdl: str, output: Path | str | None) -> None:
-    """Write the file as a whole or not at all, so that a watching gateway never reads half of it."""
+    """Write the file as a whole or not at all: a watching gateway must never read half of it."""
     if isinstance(output, str):
         _print_error(f"gateway: published as {PublishedSupergraph(output).publish(sdl)}.")
         return

@@ -66,7 +66,7 @@ class EntityGroup:
         return any(target.context_values for target in self.targets)
 
     def collect_by_values(self, root: Object) -> dict[bytes, EntityBatch]:
-        """Collect like `collect`, in one batch for each set of contextual values; keys are their JSON."""
+        """Return one batch for each set of contextual values, by the JSON of these values."""
         batches: dict[bytes, tuple[EntityBatch, dict[tuple[Any, Any], int]]] = {}
         for number, (target, (_, only, kinds)) in enumerate(
             zip(self.targets, self.compiled, strict=True)

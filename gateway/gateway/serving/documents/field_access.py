@@ -1,4 +1,4 @@
-"""Plans one operation for callers who may not see all of it, once for each set of rights they hold."""
+"""Plans one operation for callers who may not see all of it, once for each set of rights."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -46,7 +46,7 @@ class FieldAccess:
     def restrict(self, caller: Caller, compile: Callable[[Plan], Any]) -> "RestrictedPlan | None":
         """Return the plan of what this caller may see; None when that is the whole operation.
 
-        Raises Unauthorized when nothing of it may be seen, or the settings refuse instead of filter.
+        Raises Unauthorized where the settings refuse instead of filter.
         """
         held = tuple(caller.holds(right) for right in self.demanded)
         if all(held):
