@@ -113,11 +113,11 @@ class Pipeline:
     ) -> ReadyOperation:
         """Take one request through every check, in this order.
 
-        deadline, admission, reading, persisted documents, preparing (syntax, limits, validity, plan),
-        method, variables, coercion, cost, policies, visibility, uploads, sender.
+        deadline, admission, reading, persisted documents, preparing (syntax, limits, validity,
+        plan), method, variables, coercion, cost, policies, visibility, uploads, sender.
 
-        `subscribing` says that the transport carries subscriptions. Raises Refused when the operation
-        is refused, any other GatewayError when the request is.
+        `subscribing` says that the transport carries subscriptions. Raises Refused when the
+        operation is refused, any other GatewayError when the request is.
         """
         state, settings = self.state, self.settings
         guard = state.guard
@@ -171,7 +171,7 @@ class Pipeline:
         """Return the prepared operation of a request, from the cache if it is there."""
         documents, metrics = self.state.rollout.documents(), self.state.metrics
         result = documents.cached(request.query, request.operation_name)
-        metrics.document(known=result is not None)
+        metrics.document(cached=result is not None)
         if result is None:
             result = documents.prepare(request.query, request.operation_name, trace.stage)
             metrics.documents_kept = len(documents.entries)
@@ -189,7 +189,8 @@ def _check_transport(
     if operation.kind == "subscription":
         if not subscribing:
             raise SubscriptionsUnsupported(
-                "Subscribe over WebSocket (graphql-transport-ws), or with Accept: text/event-stream.",
+                "Subscribe over WebSocket (graphql-transport-ws), "
+                "or with Accept: text/event-stream.",
                 "请通过 WebSocket（graphql-transport-ws）订阅，或使用 Accept: text/event-stream。",
             )
     elif scope.get("method") == "GET":

@@ -1,4 +1,4 @@
-"""Subscriptions at subgraphs: by the protocol of each, with reconnects when the connection is lost."""
+"""Subscriptions at subgraphs, by the protocol of each, with reconnects after losses."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Parses a multipart body while it arrives: texts into memory, files onto the disk, within bounds."""
+"""Parses a multipart body while it arrives: texts into memory, files onto the disk."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ class UploadedFile:
 
 
 class UploadStore:
-    """The files of one request, one behind the other in a temporary file that goes with the request."""
+    """The files of one request, one behind the other in one temporary file."""
 
     def __init__(self) -> None:
         self.size = 0

@@ -1,11 +1,9 @@
 """Writes the answer to an operation with `@defer` in parts, as `multipart/mixed`.
 
-Clients read one of two dialects.
-
-`deferSpec=20220824` is what Apollo Client speaks by default, Apollo Router, Relay and urql: each part names
-the path of what it adds. `incrementalSpec=v0.2` is what graphql-js 17 writes and newer clients ask for: parts
-are announced first (`pending`) and named by an id. A client that names neither gets the first,
-which all of them read.
+Clients read one of two dialects. `deferSpec=20220824` is what Apollo Client speaks by default,
+Apollo Router, Relay and urql: each part names the path of what it adds. `incrementalSpec=v0.2` is
+what graphql-js 17 writes and newer clients ask for: parts are announced first (`pending`) and named
+by an id. A client that names neither gets the first, which all of them read.
 """
 
 import asyncio
