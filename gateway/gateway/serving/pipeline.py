@@ -121,14 +121,14 @@ class Pipeline:
         """
         state, settings = self.state, self.settings
         guard = state.guard
-        deadline, hurried = guard.deadline(headers)
+        deadline, client_chose = guard.deadline(headers)
         client = await guard.admit(scope, headers)
         if isinstance(source, bytes):  # the usual way costs no further coroutine
             request = read_whole_post(headers, source, settings.limits.body_bytes)
         else:
             request = await self._receive(scope, headers, source)
         files = request.files
-        if files is not None and not hurried:  # the way here took its time, so does the way on
+        if files is not None and not client_chose:  # sending them on takes as long as receiving
             deadline = max(deadline, time.monotonic() + files.seconds)
         if state.persisted is not None or not request.query:
             request = await self._resolve(request)
@@ -148,7 +148,7 @@ class Pipeline:
         except GatewayError as error:
             raise Refused(error, operation=operation) from error
         sender = guard.sender(client, headers, state.subgraphs, trace, deadline)
-        sender.alone, sender.files = hurried, files
+        sender.alone, sender.files = client_chose, files
         return ReadyOperation(
             operation, whole, variables, cost, client, headers, sender, locale, state
         )

@@ -113,8 +113,8 @@ class State:
             )
         except GatewayError as error:
             return self._refuse(error, settled=True)
-        self.subgraphs = self.subgraphs.moved(self._addresses(rollout.supergraph))
-        self.sources = self.sources.moved(self.subgraphs.addresses)
+        self.subgraphs = self.subgraphs.with_addresses(self._addresses(rollout.supergraph))
+        self.sources = self.sources.with_addresses(self.subgraphs.addresses)
         self.rollout, self.sdl = rollout, sdl
         self.metrics.loaded_at = time.time()
         self.metrics.reloads.add(("outcome", "taken"))

@@ -59,7 +59,7 @@ class DocumentCache:
         try:
             result: PreparedOperation | Refused = self._prepare(text, name, stage)
         except Refused as refused:
-            result = refused.with_traceback(None)  # or it would hold on to what was parsed
+            result = refused.with_traceback(None)  # or it would keep the parsed document alive
         except GatewayError as error:
             result = Refused(error)
         except RecursionError:

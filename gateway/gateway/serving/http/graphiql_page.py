@@ -39,13 +39,13 @@ def page_routes(settings: Settings) -> list[BaseRoute]:
             return await _signpost(request)
         return HTMLResponse(html, headers=HEADERS)
 
-    async def moved(request: Request) -> Response:
+    async def redirect(request: Request) -> Response:
         return RedirectResponse("graphiql")
 
     return [
         Route("/", page),
         Route("/graphiql", page),
-        Route("/graphiql/", moved),
+        Route("/graphiql/", redirect),
         *(_static(name, kind) for name, kind in STATIC.items()),
     ]
 

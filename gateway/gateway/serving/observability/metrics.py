@@ -28,7 +28,7 @@ class Counter:
         self.cells: dict[Labels, CounterCell] = {}
 
     def cell(self, *labels: tuple[str, str]) -> CounterCell:
-        """Return the cell that counts these labels; frequent users hold on to it."""
+        """Return the cell that counts these labels; frequent users keep it."""
         return self.cells.setdefault(labels, CounterCell())
 
     def add(self, *labels: tuple[str, str]) -> None:

@@ -49,16 +49,16 @@ class RateLimiter:
     async def count(self, client: str) -> None:
         """Count one request of a client; raises RateLimited."""
         try:
-            wait, left = await (
+            wait, remaining = await (
                 self._count_shared(client) if self._redis else self._count_here(client)
             )
         except unreachable():
             self._log_unreachable()
             if not self.closed:
                 return
-            wait, left = 1000.0, 0
+            wait, remaining = 1000.0, 0
         if wait > 0:
-            raise self._refusal(wait, left)
+            raise self._refusal(wait, remaining)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -78,10 +78,10 @@ class RateLimiter:
         answer = self._redis.eval(
             _SCRIPT, 1, f"gateway:rate:{client}", f"{self.cost:.3f}", f"{self.capacity:.3f}"
         )
-        wait, left = await cast(Awaitable[list[Any]], answer)
-        return float(wait), int(left)
+        wait, remaining = await cast(Awaitable[list[Any]], answer)
+        return float(wait), int(remaining)
 
-    def _refusal(self, wait: float, left: int) -> RateLimited:
+    def _refusal(self, wait: float, remaining: int) -> RateLimited:
         seconds = max(1, -int(-wait // 1000))
         error = RateLimited(
             f"Too many requests; try again in {seconds} s.",
@@ -91,7 +91,7 @@ class RateLimiter:
         error.headers = (
             ("retry-after", str(seconds)),
             ("ratelimit-limit", str(self.settings.requests)),
-            ("ratelimit-remaining", str(left)),
+            ("ratelimit-remaining", str(remaining)),
             ("ratelimit-reset", str(seconds)),
         )
         return error

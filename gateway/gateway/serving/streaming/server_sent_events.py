@@ -92,7 +92,7 @@ class _Writer:
         except Refused as refused:
             last = refused
         except TimeoutError:
-            log.warning("a client is left: %s", SubscriberTooSlow.code)
+            log.warning("a slow client is disconnected: %s", SubscriberTooSlow.code)
             return
         except GatewayError as error:
             last = Refused(error)
