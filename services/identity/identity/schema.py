@@ -29,7 +29,7 @@ from identity.sign_in.api.password_reset import PasswordResetMutation
 from identity.sign_in.api.provider import ProviderMutation, ProviderQuery
 from identity.sign_in.api.second_factor import SecondFactorMutation, SecondFactorQuery
 from identity.sign_in.api.session import SessionMutation, SessionQuery
-from identity.sign_in.api.sign_in import SigningMutation
+from identity.sign_in.api.sign_in import SignInMutation
 from identity.sign_in.api.sign_in_link import SignInLinkMutation, SignInLinkQuery
 from identity.temporary.api.delegation import DelegationMutation, DelegationQuery
 from identity.temporary.api.emergency_access import EmergencyAccessMutation, EmergencyAccessQuery
@@ -64,7 +64,7 @@ class Query(
 
 @strawberry.type(description="The mutations of identity.")
 class Mutation(
-    SigningMutation,
+    SignInMutation,
     PasswordResetMutation,
     SessionMutation,
     AccountMutation,

@@ -23,7 +23,7 @@ from chassis.policy.scope import Scope
 from identity.core.commands import policy_version
 from identity.core.domain import facts
 from identity.core.domain.ids import DepartmentId, UserId
-from identity.directory.store import api_client as keys, directory
+from identity.directory.store import api_client as keys, directory_group as directory
 from identity.lifecycle import domain, store
 from identity.lifecycle.domain import Kind, Plan
 from identity.lifecycle.store import Holdings

@@ -12,7 +12,7 @@ import strawberry
 from chassis.api.context import Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.rights import right
-from chassis.explanation.api import AccessExplanation, asked, one_page, person_after
+from chassis.explanation.api import AccessExplanation, page_of_explanations, question_of, user_after
 from chassis.explanation.decisions import Explanation, Question, explain, holders
 from identity.core.api.ids import uuid
 from identity.core.domain.ids import UserId
@@ -91,9 +91,9 @@ class AccessQuery:
         """Return one page of the users whom the policy permits an action, with reasons."""
         ctx, window = info.context, Window(first, after)
         question = _question(object, action, field)
-        explanations = holders(ctx.policy, question, after=person_after(window))
+        explanations = holders(ctx.policy, question, after=user_after(window))
         return connect(  # type: ignore[no-any-return]  # connect returns Any
-            await one_page(explanations, window),
+            await page_of_explanations(explanations, window),
             lambda explained: AccessHolder.of(explained, ctx.locale),
         )
 
@@ -101,4 +101,4 @@ class AccessQuery:
 def _question(object: str, action: str, field: str | None) -> Question:
     """Return the question, checked so that a typing mistake is no verdict. Raises `BadInput`."""
     refuse_unknown_question(object, action, field)
-    return asked(object, action, field)
+    return question_of(object, action, field)
