@@ -23,7 +23,7 @@ from identity.people.commands.user import Draft, create_user
 from identity.people.domain.user import Kind
 from identity.people.store import user as store
 from identity.settings import IdentitySettings
-from identity.sign_in.services.office import Office
+from identity.sign_in.services.sign_in_service import SignInService
 
 
 @strawberry.input(description="A user to create.")
@@ -166,9 +166,9 @@ async def _run(
 async def _hashed(info: Info, password: str | None, username: str, name: str) -> str | None:
     if password is None:
         return None
-    passwords = info.context.resource(Office).passwords
-    await passwords.accepted(password, username, name, field="password")
-    return await passwords.hashed(password)
+    passwords = info.context.resource(SignInService).passwords
+    await passwords.check_strength(password, username, name, field="password")
+    return await passwords.hash_password(password)
 
 
 def _must_change(info: Info, choice: bool | None, kind: Kind) -> bool:
