@@ -1,4 +1,4 @@
-"""The subgraph of identity, put together from its entities."""
+"""The subgraph of identity, composed of the queries and mutations of its capabilities."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ from identity.people.api.role import RoleMutation, RoleQuery
 from identity.people.api.types import Department, User
 from identity.people.api.user import UserMutation, UserQuery
 from identity.policy.api.access import AccessQuery
-from identity.policy.api.changeset import Changeset, ChangesetMutation, ChangesetQuery
+from identity.policy.api.changeset import Changeset, ChangesetQuery
+from identity.policy.api.changeset_mutation import ChangesetMutation
 from identity.policy.api.rule import RuleMutation, RuleQuery
-from identity.review.api.access_review import AccessReviewQuery
 from identity.review.api.access_review_mutation import AccessReviewMutation
+from identity.review.api.access_review_query import AccessReviewQuery
 from identity.sign_in.api.passkey import PasskeyMutation, PasskeyQuery
 from identity.sign_in.api.password_reset import PasswordResetMutation
 from identity.sign_in.api.provider import ProviderMutation, ProviderQuery
 from identity.sign_in.api.second_factor import SecondFactorMutation, SecondFactorQuery
 from identity.sign_in.api.session import SessionMutation, SessionQuery
-from identity.sign_in.api.sign_in import SigningMutation
+from identity.sign_in.api.sign_in import SignInMutation
 from identity.sign_in.api.sign_in_link import SignInLinkMutation, SignInLinkQuery
 from identity.temporary.api.delegation import DelegationMutation, DelegationQuery
 from identity.temporary.api.emergency_access import EmergencyAccessMutation, EmergencyAccessQuery
 
 
-@strawberry.type(description="What can be asked.")
+@strawberry.type(description="The queries of identity.")
 class Query(
     UserQuery,
     DepartmentQuery,
@@ -58,12 +59,12 @@ class Query(
     EmergencyAccessQuery,
     OffBoardingQuery,
 ):
-    pass
+    """All queries."""
 
 
-@strawberry.type(description="What can be done.")
+@strawberry.type(description="The mutations of identity.")
 class Mutation(
-    SigningMutation,
+    SignInMutation,
     PasswordResetMutation,
     SessionMutation,
     AccountMutation,
@@ -86,7 +87,7 @@ class Mutation(
     EmergencyAccessMutation,
     OffBoardingMutation,
 ):
-    pass
+    """All mutations."""
 
 
 schema: Schema = build(

@@ -42,7 +42,7 @@ NEW = "seven quiet lanterns"
 NOT_GOOD = [
     {
         "code": "BAD_INPUT",
-        "message": "The user name or the code is wrong, or the code was used or is too old.",
+        "message": "The user name or the code is wrong, or the code was used or has expired.",
         "path": ["code"],
     }
 ]

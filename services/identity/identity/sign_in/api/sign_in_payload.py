@@ -1,4 +1,4 @@
-"""The answer to every way of signing in: tokens, or what is still missing."""
+"""The result of every way of signing in: tokens, or what is still missing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chassis.api.problems import UserError
 from identity.sign_in.commands.session import OpenedSession
 from identity.sign_in.domain.second_factor import SignInNeed
 from identity.sign_in.services.office import Office
-from identity.sign_in.services.sign_in import Asked
+from identity.sign_in.services.sign_in import PendingSignIn
 
 PasskeyArgument = Annotated[
     str | None,
@@ -24,64 +24,72 @@ PasskeyArgument = Annotated[
 strawberry.enum(
     SignInNeed,
     name="SignInNeed",
-    description="CODE: sign in again with `code`, or with `passkey` where `passkeyOptions` is there. ENROL: a role needs a second factor and there "
-    "is none; `beginSecondFactor` makes one, its first code puts it in force, or `beginPasskey` makes "
-    "a passkey. PASSKEY: sign in again with `passkey`, or with a recovery code as `code`. "
-    "NEW_PASSWORD: somebody else set the password; sign in again with `newPassword` too.",
+    description="CODE: sign in again with `code`, or with `passkey` where `passkeyOptions` is "
+    "present. ENROL: a role requires a second factor and none is active; `beginSecondFactor` "
+    "creates one that its first code puts in force, or `beginPasskey` creates a passkey. PASSKEY: "
+    "sign in again with `passkey`, or with a recovery code as `code`. NEW_PASSWORD: an "
+    "administrator set the password; sign in again with `newPassword` too.",
 )
 
 
-@strawberry.type(description="The tokens of a session, or why there are none.")
+@strawberry.type(
+    description="The tokens of a session, what the sign-in still needs, or the errors."
+)
 class SignInPayload:
+    """The result of every sign-in."""
+
     access_token: str | None = strawberry.field(
         default=None,
-        description="Send it as `Authorization: Bearer …`; good for some minutes.",
+        description="The access token, valid for some minutes. Send it as `Authorization: Bearer "
+        "…`.",
     )
     expires_at: datetime | None = strawberry.field(
-        default=None, description="When the access token ends."
+        default=None, description="When the access token expires."
     )
     refresh_token: str | None = strawberry.field(
         default=None,
-        description="Trade it for the next pair with `refresh`, once. Keep it secret.",
+        description="The refresh token, valid once. Exchange it for the next pair with `refresh`, "
+        "and keep it secret.",
     )
     user_id: strawberry.ID | None = strawberry.field(
-        default=None, description="Who is signed in now."
+        default=None, description="The id of the signed-in user."
     )
     session_id: strawberry.ID | None = strawberry.field(
-        default=None, description="The session that began or goes on."
+        default=None, description="The id of the session that began or was renewed."
     )
     needs: SignInNeed | None = strawberry.field(
-        default=None, description="What is missing beside the right password; no tokens then."
+        default=None,
+        description="What the sign-in needs beside the right password; there are no tokens then.",
     )
     passkey_options: str | None = strawberry.field(
         default=None,
-        description="With `needs` CODE or PASSKEY, for somebody who has passkeys: JSON for "
+        description="For `needs` CODE or PASSKEY and a user with passkeys: JSON for "
         "`PublicKeyCredential.parseRequestOptionsFromJSON`; answer it within five minutes.",
     )
     recovery_codes: list[str] = strawberry.field(
         default_factory=list,
-        description="With the first code of a new second factor: codes for the day the telephone "
-        "is lost, each good once, instead of `code`. They are shown now and never again.",
+        description="With the first code of a new second factor: recovery codes for a lost "
+        "device, each valid once instead of `code`. They are shown now and never again.",
     )
     errors: list[UserError] = strawberry.field(
         default_factory=list,
-        description="UNAUTHENTICATED: wrong user name or password, or a token that is not good. "
-        "RATE_LIMITED: wait, the message says how long.",
+        description="UNAUTHENTICATED: wrong user name or password, or an invalid token. "
+        "RATE_LIMITED: too many attempts; the message says how long to wait.",
     )
 
 
-async def signed(ctx: Context, opened: OpenedSession | Asked) -> SignInPayload:
-    """A session with its tokens, or what is asked for before there is one."""
-    if isinstance(opened, Asked):
-        return SignInPayload(needs=opened.need, passkey_options=opened.passkey_options)
+async def sign_in_payload(ctx: Context, outcome: OpenedSession | PendingSignIn) -> SignInPayload:
+    """Return the tokens of a session, or what a sign-in still needs."""
+    if isinstance(outcome, PendingSignIn):
+        return SignInPayload(needs=outcome.need, passkey_options=outcome.passkey_options)
     token = await ctx.resource(Office).access_token(
-        ctx.db, opened.user, opened.session, ctx.runtime.revoked_sessions
+        ctx.db, outcome.user, outcome.session, ctx.runtime.revoked_sessions
     )
     return SignInPayload(
         access_token=token.text,
         expires_at=token.expires_at,
-        refresh_token=opened.refresh_token,
-        user_id=strawberry.ID(str(opened.user)),
-        session_id=strawberry.ID(str(opened.session)),
-        recovery_codes=list(opened.recovery_codes),
+        refresh_token=outcome.refresh_token,
+        user_id=strawberry.ID(str(outcome.user)),
+        session_id=strawberry.ID(str(outcome.session)),
+        recovery_codes=list(outcome.recovery_codes),
     )

@@ -57,7 +57,7 @@ def device_name(user_agent: str) -> str:
         system = next((name for mark, name in _SYSTEMS if mark in user_agent), "")
         return f"{browser}, {system}" if system else browser
     product = _PRODUCT.match(user_agent)
-    if product is None or product[1] == "gateway":  # the gateway is nobody's device
+    if product is None or product[1] == "gateway":  # the gateway is no device of a user
         return ""
     return f"{product[1].strip()} {product[2] or ''}".strip()[:MAX_DEVICE_NAME]
 

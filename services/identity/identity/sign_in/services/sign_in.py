@@ -1,6 +1,6 @@
-"""Checking a password, told as a story: count the try, look, hash beside the event loop, decide.
+"""Sign in by password or by provider: count the attempt, verify, check the second factor, decide.
 
-A refusal takes the same words and the same time whether the user exists or not.
+A refusal has the same words and takes the same time whether the user exists or not.
 """
 
 from __future__ import annotations
@@ -36,193 +36,225 @@ CODE_ATTEMPTS, CODE_WINDOW_SECONDS = 10, 600
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What signing in still needs; for a passkey, what the browser is to be asked."""
+class PendingSignIn:
+    """What a sign-in still needs; for a passkey, the options for the browser."""
 
     need: SignInNeed
     passkey_options: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
-    """What somebody shows beside the password or the ticket."""
+class AdditionalProof:
+    """What a user presents beside the password or the ticket."""
 
     code: str | None = None
     passkey: str | None = None
     new_password: str | None = None
 
 
-async def sign_in(ctx: Context, asked: str, password: str, beside: Beside) -> OpenedSession | Asked:
-    """Raises `Throttled`, or `Unauthenticated` in the same words and time for every reason."""
-    office, username, throttle = ctx.resource(Office), asked_username(asked), _throttle(ctx)
-    known, kept = await proved(ctx, username, password)
-    if known.must_change and beside.new_password is None:
-        return Asked(SignInNeed.NEW_PASSWORD)
-    fresh = await _new_hash(ctx, known, kept, beside.new_password)
-    codes = await _counted(ctx, username, beside)
-    second = _second(ctx, beside, required=needs_second(ctx, known.id))
+async def sign_in(
+    ctx: Context, entered_name: str, password: str, proof: AdditionalProof
+) -> OpenedSession | PendingSignIn:
+    """Sign in by password.
+
+    Raises `Throttled`, or `Unauthenticated` with the same words and in the same time for every
+    reason.
+    """
+    office, username, throttle = ctx.resource(Office), asked_username(entered_name), _throttle(ctx)
+    credentials, password_hash = await verify_password(ctx, username, password)
+    if credentials.must_change and proof.new_password is None:
+        return PendingSignIn(SignInNeed.NEW_PASSWORD)
+    new_hash = await _new_hash(ctx, credentials, password_hash, proof.new_password)
+    clear_code_count = await _count_code_attempt(ctx, username, proof)
+    factor_check = _factor_check(ctx, proof, required=requires_second_factor(ctx, credentials.id))
     try:
         opened = await ctx.write(
-            commands.open_session, known.id, kept, origin_of(ctx), office.lifetimes, second, fresh
+            commands.open_session,
+            credentials.id,
+            password_hash,
+            request_origin(ctx),
+            office.lifetimes,
+            factor_check,
+            new_hash,
         )
     except InvalidFactor as problem:
-        raise await _refused(ctx, known.id, beside, problem) from problem
+        raise await _record_refused_factor(ctx, credentials.id, proof, problem) from problem
     if opened is None:
-        raise _wrong()
+        raise _wrong_credentials()
     if isinstance(opened, SignInNeed):
-        return await _asked(ctx, known.id, opened)
+        return await _pending(ctx, credentials.id, opened)
     await throttle.forget(username, ctx.client)
-    await codes()
-    if domain.is_outdated(kept):
-        await ctx.write(commands.rehash, known.id, kept, await office.passwords.hashed(password))
+    await clear_code_count()
+    if domain.is_outdated(password_hash):
+        await ctx.write(
+            commands.rehash, credentials.id, password_hash, await office.passwords.hashed(password)
+        )
     return opened
 
 
-async def finish_by_provider(
-    ctx: Context, ticket: str, verifier: str, beside: Beside
-) -> OpenedSession | Asked:
-    """Raises `Unauthenticated` for the ticket or the code, `Denied` for the person, `Throttled`."""
+async def finish_provider_sign_in(
+    ctx: Context, ticket: str, verifier: str, proof: AdditionalProof
+) -> OpenedSession | PendingSignIn:
+    """Sign in with the ticket of a provider.
+
+    Raises `Unauthenticated` for the ticket or the code, `Denied` for the user, or `Throttled`.
+    """
     office = ctx.resource(Office)
-    whose = await ctx.write(links.resolve_user, office.seal, ticket, verifier)
-    if isinstance(whose, Refusal):
-        raise whose.error
-    known = await ctx.read(users.credentials_of, whose)
-    assert known is not None
-    codes = await _counted(ctx, known.username, beside)
-    second = _second(ctx, beside, required=False)
+    user_id = await ctx.write(links.resolve_user, office.seal, ticket, verifier)
+    if isinstance(user_id, Refusal):
+        raise user_id.error
+    credentials = await ctx.read(users.credentials_of, user_id)
+    assert credentials is not None
+    clear_code_count = await _count_code_attempt(ctx, credentials.username, proof)
+    factor_check = _factor_check(ctx, proof, required=False)
     try:
         opened = await ctx.write(
             links.redeem_ticket,
             ticket,
             verifier,
-            origin_of(ctx),
+            request_origin(ctx),
             office.lifetimes,
-            second,
-            _strict(ctx),
+            factor_check,
+            _second_factor_roles(ctx),
         )
     except InvalidFactor as problem:
-        raise await _refused(ctx, whose, beside, problem) from problem
+        raise await _record_refused_factor(ctx, user_id, proof, problem) from problem
     if isinstance(opened, Refusal):
         raise opened.error
     if isinstance(opened, SignInNeed):
-        return await _asked(ctx, whose, opened)
-    await codes()
+        return await _pending(ctx, user_id, opened)
+    await clear_code_count()
     return opened
 
 
-async def _new_hash(ctx: Context, known: Credentials, kept: str, text: str | None) -> str | None:
-    """The new password of somebody who has to change theirs. Raises `BadInput`."""
-    if text is None:
+async def _new_hash(
+    ctx: Context, credentials: Credentials, password_hash: str, new_password: str | None
+) -> str | None:
+    """Return the hash of the new password of a user who has to change theirs. Raises `BadInput`."""
+    if new_password is None:
         return None
-    if not known.must_change:
+    if not credentials.must_change:
         raise BadInput(
-            "newPassword is for a password that has to be changed; use changePassword.",
-            "newPassword 仅用于必须更改的密码，请使用 changePassword。",
+            "newPassword is accepted only for a password that has to be changed; "
+            "use changePassword.",
+            "仅当密码必须更改时才可提交 newPassword，否则请使用 changePassword。",
             field="newPassword",
         )
     passwords = ctx.resource(Office).passwords
-    await passwords.accepted(text, known.username, known.display_name, field="newPassword")
-    await passwords.refuse_same(kept, text, field="newPassword")
-    return await passwords.hashed(text)
+    await passwords.accepted(
+        new_password, credentials.username, credentials.display_name, field="newPassword"
+    )
+    await passwords.refuse_same(password_hash, new_password, field="newPassword")
+    return await passwords.hashed(new_password)
 
 
-async def _counted(ctx: Context, username: str, beside: Beside) -> Callable[[], Awaitable[None]]:
-    """Count a try of a code, from wherever: six digits are few. The answer clears the count."""
+async def _count_code_attempt(
+    ctx: Context, username: str, proof: AdditionalProof
+) -> Callable[[], Awaitable[None]]:
+    """Count an attempt to enter a code, from any address, since six digits are few.
+
+    Returns a function that clears the count.
+    """
     throttle = Throttle(ctx.runtime.redis, CODE_ATTEMPTS, CODE_WINDOW_SECONDS)
-    key = f"{username} code"
-    if beside.code:
-        await throttle.count(key, "")
+    counter = f"{username} code"
+    if proof.code:
+        await throttle.count(counter, "")
 
     async def forget() -> None:
-        if beside.code:
-            await throttle.forget(key, "")
+        if proof.code:
+            await throttle.forget(counter, "")
 
     return forget
 
 
-def _second(ctx: Context, beside: Beside, *, required: bool) -> FactorCheck:
+def _factor_check(ctx: Context, proof: AdditionalProof, *, required: bool) -> FactorCheck:
     office = ctx.resource(Office)
-    return FactorCheck(office.seal, beside.code, beside.passkey, office.relying, required)
+    return FactorCheck(office.seal, proof.code, proof.passkey, office.relying_party, required)
 
 
-async def _asked(ctx: Context, whose: UserId, need: SignInNeed) -> Asked:
-    """What is needed, with a challenge for those who have a passkey."""
-    relying = ctx.resource(Office).relying
-    if need not in (SignInNeed.CODE, SignInNeed.PASSKEY) or relying is None:
-        return Asked(need)
-    return Asked(need, await ctx.write(passkeys.begin_sign_in, relying, whose))
+async def _pending(ctx: Context, user_id: UserId, need: SignInNeed) -> PendingSignIn:
+    """Return what is needed, with a challenge for a user who has passkeys."""
+    relying_party = ctx.resource(Office).relying_party
+    if need not in (SignInNeed.CODE, SignInNeed.PASSKEY) or relying_party is None:
+        return PendingSignIn(need)
+    return PendingSignIn(need, await ctx.write(passkeys.begin_sign_in, relying_party, user_id))
 
 
-async def _refused(
-    ctx: Context, whose: UserId, beside: Beside, problem: InvalidFactor
+async def _record_refused_factor(
+    ctx: Context, user_id: UserId, proof: AdditionalProof, problem: InvalidFactor
 ) -> Unauthenticated:
-    await ctx.write(commands.record_refused_sign_in, whose)
+    await ctx.write(commands.record_refused_sign_in, user_id)
     if isinstance(problem.__cause__, ClonedPasskey):
-        await ctx.write(passkeys.record_cloned, whose)
-    if beside.passkey:
+        await ctx.write(passkeys.record_cloned, user_id)
+    if proof.passkey:
         return Unauthenticated(
-            "The passkey was not accepted; try again, or use a code.",
+            "The passkey could not be verified; try again or use a code.",
             "通行密钥未通过验证，请重试或使用验证码。",
             field="passkey",
         )
     return Unauthenticated(
-        "The code is not right, or was used before; wait for the next one.",
+        "The code is wrong or was used before; wait for the next one.",
         "验证码不正确或已使用，请等待下一个。",
         field="code",
     )
 
 
-async def proved(ctx: Context, username: str, password: str) -> tuple[Credentials, str]:
-    """Whose password this is. Raises `Throttled` or `Unauthenticated`."""
+async def verify_password(ctx: Context, username: str, password: str) -> tuple[Credentials, str]:
+    """Return the user of a password with its hash. Raises `Throttled` or `Unauthenticated`."""
     await _throttle(ctx).count(username, ctx.client)
-    known = await ctx.read(users.credentials, username)
-    kept = known.password_hash if known else None
-    good = await ctx.resource(Office).passwords.matches(kept, password)
-    if known is None or kept is None or not known.active or not good:
-        await ctx.write(commands.record_refused_sign_in, known.id if known else None)
-        raise _wrong()
-    return known, kept
+    credentials = await ctx.read(users.credentials, username)
+    password_hash = credentials.password_hash if credentials else None
+    matches = await ctx.resource(Office).passwords.matches(password_hash, password)
+    if credentials is None or password_hash is None or not credentials.active or not matches:
+        await ctx.write(commands.record_refused_sign_in, credentials.id if credentials else None)
+        raise _wrong_credentials()
+    return credentials, password_hash
 
 
-def origin_of(ctx: Context) -> Origin:
-    """Where a request comes from."""
+def request_origin(ctx: Context) -> Origin:
+    """Return where a request comes from."""
     return Origin.of(ctx.client, ctx.device)
 
 
-def needs_second(ctx: Context, user: UserId) -> bool:
-    """Whether a role of theirs, inherited or by a group, is one that signs in with two factors."""
-    wanted, snapshot = _strict(ctx), ctx.guard.snapshot
-    if not wanted:
+def requires_second_factor(ctx: Context, user_id: UserId) -> bool:
+    """Return whether a role of the user, inherited or by group, requires a second factor."""
+    strict_roles, snapshot = _second_factor_roles(ctx), ctx.guard.snapshot
+    if not strict_roles:
         return False
-    # Before the first policy nobody's roles are known: then everybody needs one.
-    return snapshot is None or bool(wanted & subjects(snapshot, user).keys())
+    # Before the first policy no roles are known: then every user needs a second factor.
+    return snapshot is None or bool(strict_roles & subjects(snapshot, user_id).keys())
 
 
 async def change_password(ctx: Context, current: str, new: str) -> None:
-    """Raises `Throttled`, `BadInput` for either password, `Unauthenticated` for an ended session."""
-    me, throttle = UserId(ctx.actor.user_id), _throttle(ctx)
+    """Change the caller's own password.
+
+    Raises `Throttled`, `BadInput` for either password, `Unauthenticated` for an ended session.
+    """
+    user_id, throttle = UserId(ctx.actor.user_id), _throttle(ctx)
     await ctx.read(require_open_session, ctx.actor)
-    known = await ctx.read(users.credentials_of, me)
-    if known is None or known.password_hash is None:
-        raise _wrong()
+    credentials = await ctx.read(users.credentials_of, user_id)
+    if credentials is None or credentials.password_hash is None:
+        raise _wrong_credentials()
     passwords = ctx.resource(Office).passwords
-    await passwords.accepted(new, known.username, known.display_name, field="newPassword")
-    await throttle.count(known.username, ctx.client)
-    if not await passwords.matches(known.password_hash, current):
+    await passwords.accepted(
+        new, credentials.username, credentials.display_name, field="newPassword"
+    )
+    await throttle.count(credentials.username, ctx.client)
+    if not await passwords.matches(credentials.password_hash, current):
         raise BadInput(
-            "currentPassword is not your password.",
+            "currentPassword does not match your current password.",
             "currentPassword 与您的当前密码不符。",
             field="currentPassword",
         )
-    await throttle.forget(known.username, ctx.client)
-    hashed = await passwords.hashed(new)
-    await ctx.write(commands.change_password, ctx.actor, known.password_hash, hashed)
+    await throttle.forget(credentials.username, ctx.client)
+    new_hash = await passwords.hashed(new)
+    await ctx.write(commands.change_password, ctx.actor, credentials.password_hash, new_hash)
 
 
-def _strict(ctx: Context) -> frozenset[str]:
-    """The roles that sign in with two factors, as the policy names subjects."""
-    asked = ctx.resource(IdentitySettings).second_factor_roles.split(",")
-    return frozenset(f"role:{role.strip()}" for role in asked if role.strip())
+def _second_factor_roles(ctx: Context) -> frozenset[str]:
+    """Return the roles that require a second factor, as the policy names subjects."""
+    role_names = ctx.resource(IdentitySettings).second_factor_roles.split(",")
+    return frozenset(f"role:{role.strip()}" for role in role_names if role.strip())
 
 
 def _throttle(ctx: Context) -> Throttle:
@@ -230,5 +262,5 @@ def _throttle(ctx: Context) -> Throttle:
     return Throttle(ctx.runtime.redis, settings.sign_in_attempts, settings.sign_in_window_seconds)
 
 
-def _wrong() -> Unauthenticated:
+def _wrong_credentials() -> Unauthenticated:
     return Unauthenticated("The user name or the password is wrong.", "用户名或密码错误。")

@@ -27,7 +27,7 @@ def payload_visibility(scope: Scope, row: RowAccess) -> Visibility:
 def keyed_hash(info: Info, hash: bytes) -> str:
     """Return a keyed form of a hash, for callers who may not see the hashed value.
 
-    Without the key nobody can find the value by trying candidates.
+    Without the key the value cannot be found by trying candidates.
     """
     key: str = info.context.runtime.settings.credential_key
     return hmac.digest(key.encode(), b"payload:" + hash, hashlib.sha256).hex()

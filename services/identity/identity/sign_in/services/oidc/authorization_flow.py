@@ -1,5 +1,8 @@
-"""What a browser carries from us to a provider and back, sealed: no row is written for somebody
-who has shown nothing yet, and one browser cannot finish what another began."""
+"""The authorization code flow of one sign-in, which the browser carries sealed in a cookie.
+
+So nothing is stored for a visitor who has proved nothing yet, and a browser cannot finish a flow
+that another browser began.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +19,16 @@ from chassis.errors import BadInput
 from identity.core.domain.seal import CannotUnseal, Seal
 from identity.sign_in.commands.sign_in_link import code_challenge
 
-LASTS_SECONDS = 600
-LONGEST_ADDRESS = 1000
-"""All of a flow has to fit into a cookie."""
+LIFETIME_SECONDS = 600
+MAX_ADDRESS_LENGTH = 1000
+"""All of a flow has to fit into one cookie."""
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
-_SEALED = "oidc flow"
+_SEAL_NAME = "oidc flow"
 
 
 @dataclass(frozen=True, slots=True)
-class Flow:
-    """One sign-in on its way."""
+class AuthorizationFlow:
+    """The state of one authorization code flow (RFC 6749, 4.1, with PKCE)."""
 
     provider: str
     version: int
@@ -37,16 +40,21 @@ class Flow:
     until: float
 
 
-def begun(provider: str, version: int, challenge: str, return_to: str | None) -> Flow:
-    """A new sign-in. `challenge` is what the frontend says aloud of the text it keeps."""
+def begin_flow(
+    provider: str, version: int, challenge: str, return_to: str | None
+) -> AuthorizationFlow:
+    """Begin a flow. Raises `BadInput`.
+
+    `challenge` is the S256 hash of the verifier that the frontend keeps for `finishSignIn`.
+    """
     if not _CHALLENGE.fullmatch(challenge):
         raise BadInput(
-            "challenge must be the base64url SHA-256 of a text that the frontend keeps "
+            "challenge must be the base64url SHA-256 of the verifier that the frontend keeps "
             "(43 characters).",
-            "challenge 须为前端所保存文本的 base64url SHA-256（43 个字符）。",
+            "challenge 须为前端所保存 verifier 的 base64url SHA-256（43 个字符）。",
             field="challenge",
         )
-    return Flow(
+    return AuthorizationFlow(
         provider=provider,
         version=version,
         state=secrets.token_urlsafe(32),
@@ -54,13 +62,15 @@ def begun(provider: str, version: int, challenge: str, return_to: str | None) ->
         verifier=secrets.token_urlsafe(32),
         challenge=challenge,
         return_to=return_to,
-        until=time.time() + LASTS_SECONDS,
+        until=time.time() + LIFETIME_SECONDS,
     )
 
 
-def authorization(flow: Flow, where: str, client_id: str, scopes: str, callback: str) -> str:
-    """The provider's address to which the browser goes."""
-    asked = {
+def authorization_url(
+    flow: AuthorizationFlow, endpoint: str, client_id: str, scopes: str, callback: str
+) -> str:
+    """Return the URL of the provider's authorization endpoint for this flow."""
+    parameters = {
         "response_type": "code",
         "client_id": client_id,
         "redirect_uri": callback,
@@ -71,20 +81,20 @@ def authorization(flow: Flow, where: str, client_id: str, scopes: str, callback:
         "code_challenge_method": "S256",
     }
     if "offline_access" in scopes.split():
-        asked["prompt"] = "consent"  # else a refresh token is not given (Core, 11)
-    return with_query(where, asked)
+        parameters["prompt"] = "consent"  # else no refresh token is issued (Core 1.0, 11)
+    return with_query(endpoint, parameters)
 
 
-def closed(flow: Flow, seal: Seal) -> str:
-    """The flow as the browser carries it."""
-    return seal.close(orjson.dumps(asdict(flow)), _SEALED).hex()
+def seal_flow(flow: AuthorizationFlow, seal: Seal) -> str:
+    """Return the flow as the value of a cookie."""
+    return seal.close(orjson.dumps(asdict(flow)), _SEAL_NAME).hex()
 
 
-def opened(text: str, seal: Seal, state: str, provider: str) -> Flow | None:
-    """The flow that a browser brings back, if it is the one of this answer."""
+def unseal_flow(sealed: str, seal: Seal, state: str, provider: str) -> AuthorizationFlow | None:
+    """Return the flow of a cookie if it is open and of this state and provider, else None."""
     try:
-        said: dict[str, Any] = orjson.loads(seal.open(bytes.fromhex(text), _SEALED))
-        flow = Flow(**said)
+        fields: dict[str, Any] = orjson.loads(seal.open(bytes.fromhex(sealed), _SEAL_NAME))
+        flow = AuthorizationFlow(**fields)
     except (CannotUnseal, ValueError, TypeError):
         return None
     same = secrets.compare_digest(flow.state.encode(), state.encode())
@@ -92,30 +102,30 @@ def opened(text: str, seal: Seal, state: str, provider: str) -> Flow | None:
 
 
 def cookie_name(state: str) -> str:
-    """Several sign-ins may be on their way in one browser."""
+    """Return the name of the cookie of a flow; one browser may have several flows."""
     return f"huichi_sign_in_{re.sub('[^A-Za-z0-9_-]', '', state)[:12]}"
 
 
-def return_address(asked: str | None, frontends: tuple[str, ...]) -> str | None:
-    """Where the browser goes in the end: a page of a frontend that is in the settings."""
-    if not asked:
+def check_return_address(requested: str | None, frontends: tuple[str, ...]) -> str | None:
+    """Return the frontend page to come back to, without its fragment. Raises `BadInput`."""
+    if not requested:
         return None
-    parts = urlsplit(asked[:LONGEST_ADDRESS])
+    parts = urlsplit(requested[:MAX_ADDRESS_LENGTH])
     origin = f"{parts.scheme}://{parts.netloc}".lower()
-    if origin not in frontends or "@" in parts.netloc or len(asked) > LONGEST_ADDRESS:
+    if origin not in frontends or "@" in parts.netloc or len(requested) > MAX_ADDRESS_LENGTH:
         raise BadInput(
-            "returnTo is at none of the frontends in HUICHI_IDENTITY_FRONTENDS.",
-            "returnTo 不属于 HUICHI_IDENTITY_FRONTENDS 中配置的前端。",
+            "returnTo must be a page of a frontend in HUICHI_IDENTITY_FRONTENDS.",
+            "returnTo 须为 HUICHI_IDENTITY_FRONTENDS 中所配置前端的页面。",
             field="returnTo",
         )
     return urlunsplit((parts.scheme, parts.netloc, parts.path or "/", parts.query, ""))
 
 
-def with_fragment(address: str, **said: str) -> str:
-    """The address with something after `#`, which no server and no log gets to see."""
-    return f"{address}#{urlencode(said)}"
+def with_fragment(address: str, **parameters: str) -> str:
+    """Return the address with parameters after `#`, which servers and logs do not see."""
+    return f"{address}#{urlencode(parameters)}"
 
 
-def with_query(address: str, asked: dict[str, str]) -> str:
-    """The address with these parameters beside its own."""
-    return f"{address}{'&' if urlsplit(address).query else '?'}{urlencode(asked)}"
+def with_query(address: str, parameters: dict[str, str]) -> str:
+    """Return the address with parameters added to its query."""
+    return f"{address}{'&' if urlsplit(address).query else '?'}{urlencode(parameters)}"

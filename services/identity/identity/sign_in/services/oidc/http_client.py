@@ -1,4 +1,4 @@
-"""HTTP to sign-in providers: short, bounded, without redirects, and off the event loop."""
+"""HTTP client for sign-in providers: short timeouts, bounded, no redirects, off the event loop."""
 
 from __future__ import annotations
 
@@ -11,67 +11,72 @@ from typing import Any
 import orjson
 import requests
 
-SECONDS = (3.05, 7.0)
-LARGEST = 1024 * 1024
+TIMEOUT_SECONDS = (3.05, 7.0)
+MAX_RESPONSE_BYTES = 1024 * 1024
 THREADS = 8
 
 
-class NoAnswer(Exception):
-    """The provider gave no answer that could be used; the text is for the log."""
+class NoUsableResponse(Exception):
+    """The provider gave no usable response; the text is for the log."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """A status and a JSON object."""
 
     status: int
     body: Mapping[str, Any]
 
 
-class Wire:
-    """One a process; threads of its own, so that a slow provider slows sign-ins by it only."""
+class HttpClient:
+    """The HTTP client of a process.
+
+    It has threads of its own, so that a slow provider slows down only sign-ins through providers.
+    """
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="oidc")
 
-    async def get(self, url: str, headers: Mapping[str, str] | None = None) -> Answer:
-        """Raises `NoAnswer`."""
+    async def get(self, url: str, headers: Mapping[str, str] | None = None) -> HttpResponse:
+        """Send a GET request. Raises `NoUsableResponse`."""
         return await self._run("GET", url, None, headers or {})
 
-    async def post(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
-        """Raises `NoAnswer`."""
+    async def post(
+        self, url: str, form: Mapping[str, str], headers: Mapping[str, str]
+    ) -> HttpResponse:
+        """Send a form in a POST request. Raises `NoUsableResponse`."""
         return await self._run("POST", url, form, headers)
 
     async def _run(
         self, method: str, url: str, form: Mapping[str, str] | None, headers: Mapping[str, str]
-    ) -> Answer:
+    ) -> HttpResponse:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, _ask, method, url, form, headers)
+        return await loop.run_in_executor(self._threads, _send, method, url, form, headers)
 
 
-def _ask(
+def _send(
     method: str, url: str, form: Mapping[str, str] | None, headers: Mapping[str, str]
-) -> Answer:
+) -> HttpResponse:
     try:
         with requests.request(
             method,
             url,
             data=dict(form) if form else None,
             headers={"accept": "application/json", **headers},
-            timeout=SECONDS,
+            timeout=TIMEOUT_SECONDS,
             allow_redirects=False,
             stream=True,
-        ) as answer:
-            raw = answer.raw.read(LARGEST + 1, decode_content=True)
-            status = answer.status_code
+        ) as response:
+            content = response.raw.read(MAX_RESPONSE_BYTES + 1, decode_content=True)
+            status = response.status_code
     except (requests.RequestException, OSError, ValueError) as problem:
-        raise NoAnswer(type(problem).__name__) from problem
-    if len(raw) > LARGEST:
-        raise NoAnswer("too large")
+        raise NoUsableResponse(type(problem).__name__) from problem
+    if len(content) > MAX_RESPONSE_BYTES:
+        raise NoUsableResponse("too large")
     try:
-        body = orjson.loads(raw)
+        body = orjson.loads(content)
     except orjson.JSONDecodeError as problem:
-        raise NoAnswer(f"status {status}, no JSON") from problem
+        raise NoUsableResponse(f"status {status}, no JSON") from problem
     if not isinstance(body, dict):
-        raise NoAnswer(f"status {status}, no JSON object")
-    return Answer(status, body)
+        raise NoUsableResponse(f"status {status}, no JSON object")
+    return HttpResponse(status, body)

@@ -1,4 +1,4 @@
-"""One provider as we speak to it: discovered, its keys followed, codes and tokens traded."""
+"""OpenID Connect client of one provider: discovery, keys, token requests and token validation."""
 
 from __future__ import annotations
 
@@ -16,75 +16,80 @@ from joserfc.jwk import Key, KeySet, import_key
 from chassis.errors import Unavailable
 from identity.sign_in.domain import id_token
 from identity.sign_in.domain.id_token import InvalidToken, Logout, UnknownKey
-from identity.sign_in.services.oidc.http_client import Answer, NoAnswer, Wire
+from identity.sign_in.services.oidc.http_client import HttpClient, HttpResponse, NoUsableResponse
 from identity.sign_in.store.provider import ProviderRow
 
 log = logging.getLogger("huichi.identity.oidc")
 T = TypeVar("T")
 
-DISCOVERED_SECONDS = 3600.0
+METADATA_SECONDS = 3600.0
 KEYS_SECONDS = 600.0
-KEYS_AGAIN_SECONDS = 5.0
-MOST_KEYS = 50
+KEY_RETRY_SECONDS = 5.0
+MAX_KEYS = 50
 
 
-class Over(Exception):
-    """The provider says no: the code or the refresh token is not good any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Discovered:
-    """Where the provider does what."""
-
-    authorization: str
-    token: str
-    keys: str
-    userinfo: str | None
-    end_session: str | None
-    basic: bool
-    names_issuer: bool
+class InvalidGrant(Exception):
+    """The provider rejects the code or the refresh token (`invalid_grant`, RFC 6749, 5.2)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
-    """What a code or a refresh token was traded for."""
+class ProviderMetadata:
+    """What the client uses of the provider metadata (OpenID Connect Discovery 1.0, 3)."""
+
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+    userinfo_endpoint: str | None
+    end_session_endpoint: str | None
+    supports_basic: bool
+    sends_issuer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TokenResponse:
+    """The tokens of a token response."""
 
     id_token: str | None
     access_token: str | None
     refresh_token: str | None
 
 
-class Party:
-    """One a provider's version and process."""
+class ProviderClient:
+    """The client of one version of a provider in a process; caches metadata and keys."""
 
-    def __init__(self, wire: Wire, provider: ProviderRow, *, insecure: bool) -> None:
+    def __init__(self, http: HttpClient, provider: ProviderRow, *, insecure: bool) -> None:
         self.provider = provider
-        self._wire = wire
+        self._http = http
         self._insecure = insecure
-        self._discovered: tuple[float, Discovered] | None = None
+        self._metadata: tuple[float, ProviderMetadata] | None = None
         self._keys: tuple[float, KeySet] | None = None
-        self._looked_again = float("-inf")
+        self._keys_retried_at = float("-inf")
 
-    async def discovered(self) -> Discovered:
-        """OpenID Connect Discovery 1.0. Raises `Unavailable`."""
-        if self._discovered and time.monotonic() - self._discovered[0] < DISCOVERED_SECONDS:
-            return self._discovered[1]
+    async def metadata(self) -> ProviderMetadata:
+        """Return the metadata, from the cache for an hour. Raises `Unavailable`."""
+        if self._metadata and time.monotonic() - self._metadata[0] < METADATA_SECONDS:
+            return self._metadata[1]
         url = f"{self.provider.issuer.rstrip('/')}/.well-known/openid-configuration"
         try:
-            said = await self._wire.get(url)
-            found = self._read(said)
-        except NoAnswer as problem:
-            if self._discovered is not None:
-                return self._discovered[1]
+            response = await self._http.get(url)
+            metadata = self._parse_metadata(response)
+        except NoUsableResponse as problem:
+            if self._metadata is not None:
+                return self._metadata[1]
             raise self._unavailable(problem) from problem
-        self._discovered = (time.monotonic(), found)
-        return found
+        self._metadata = (time.monotonic(), metadata)
+        return metadata
 
-    async def who(self, text: str, *, nonce: str, access_token: str | None) -> Mapping[str, Any]:
-        """The claims of an ID token. Raises `BadToken` or `Unavailable`."""
-        claims = await self._checked(
+    async def validate_id_token(
+        self, token: str, *, nonce: str, access_token: str | None
+    ) -> Mapping[str, Any]:
+        """Return the claims of an ID token, completed from the UserInfo endpoint.
+
+        Raises `InvalidToken` or `Unavailable`.
+        """
+        claims = await self._check_with_keys(
             lambda keys: id_token.verify_id_token(
-                text,
+                token,
                 keys,
                 issuer=self.provider.issuer,
                 client_id=self.provider.client_id,
@@ -93,13 +98,13 @@ class Party:
                 access_token=access_token,
             )
         )
-        return {**claims, **await self._userinfo(claims, access_token)}
+        return {**claims, **await self._fetch_userinfo(claims, access_token)}
 
-    async def logout(self, text: str) -> Logout:
-        """Whom a logout token names. Raises `BadToken` or `Unavailable`."""
-        return await self._checked(
+    async def validate_logout_token(self, token: str) -> Logout:
+        """Return the logout that a logout token names. Raises `InvalidToken` or `Unavailable`."""
+        return await self._check_with_keys(
             lambda keys: id_token.verify_logout_token(
-                text,
+                token,
                 keys,
                 issuer=self.provider.issuer,
                 client_id=self.provider.client_id,
@@ -107,130 +112,138 @@ class Party:
             )
         )
 
-    async def traded(self, form: Mapping[str, str], secret: str | None) -> Tokens:
-        """Trade a code or a refresh token. Raises `Over` or `Unavailable`."""
-        where = await self.discovered()
-        sent, headers = dict(form), dict[str, str]()
+    async def request_tokens(self, form: Mapping[str, str], secret: str | None) -> TokenResponse:
+        """Exchange a code or a refresh token. Raises `InvalidGrant` or `Unavailable`."""
+        metadata = await self.metadata()
+        fields, headers = dict(form), dict[str, str]()
         if secret is None:
-            sent["client_id"] = self.provider.client_id
-        elif where.basic:
-            # RFC 6749, 2.3.1: both are form-encoded first, which many forget.
-            pair = f"{quote(self.provider.client_id, safe='')}:{quote(secret, safe='')}"
-            headers["authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+            fields["client_id"] = self.provider.client_id
+        elif metadata.supports_basic:
+            # RFC 6749, 2.3.1: both are form-encoded first, which many clients forget.
+            credentials = f"{quote(self.provider.client_id, safe='')}:{quote(secret, safe='')}"
+            headers["authorization"] = f"Basic {base64.b64encode(credentials.encode()).decode()}"
         else:
-            sent |= {"client_id": self.provider.client_id, "client_secret": secret}
+            fields |= {"client_id": self.provider.client_id, "client_secret": secret}
         try:
-            answer = await self._wire.post(where.token, sent, headers)
-        except NoAnswer as problem:
+            response = await self._http.post(metadata.token_endpoint, fields, headers)
+        except NoUsableResponse as problem:
             raise self._unavailable(problem) from problem
-        if answer.status == 400 and answer.body.get("error") == "invalid_grant":
-            raise Over
-        if answer.status != 200:
-            raise self._unavailable(NoAnswer(f"status {answer.status}: {_error(answer)}"))
-        return Tokens(
-            *(_maybe(answer.body, name) for name in ("id_token", "access_token", "refresh_token"))
+        if response.status == 400 and response.body.get("error") == "invalid_grant":
+            raise InvalidGrant
+        if response.status != 200:
+            raise self._unavailable(
+                NoUsableResponse(f"status {response.status}: {_error_code(response)}")
+            )
+        return TokenResponse(
+            *(
+                _optional_text(response.body, name)
+                for name in ("id_token", "access_token", "refresh_token")
+            )
         )
 
-    async def _userinfo(
+    async def _fetch_userinfo(
         self, claims: Mapping[str, Any], access_token: str | None
     ) -> Mapping[str, Any]:
-        """What the ID token left out; an answer about somebody else is none (Core, 5.3.2)."""
-        mapped = self.provider.claims
-        wanted = {mapped.display_name, mapped.email, mapped.email_verified} - claims.keys()
-        where = await self.discovered()
-        if not wanted or where.userinfo is None or access_token is None:
+        """Return the mapped claims that the ID token left out.
+
+        UserInfo about another subject must not be used (Core 1.0, 5.3.2): raises `InvalidToken`.
+        """
+        mapping = self.provider.claims
+        missing = {mapping.display_name, mapping.email, mapping.email_verified} - claims.keys()
+        metadata = await self.metadata()
+        if not missing or metadata.userinfo_endpoint is None or access_token is None:
             return {}
         try:
             headers = {"authorization": f"Bearer {access_token}"}
-            answer = await self._wire.get(where.userinfo, headers)
-        except NoAnswer as problem:
+            response = await self._http.get(metadata.userinfo_endpoint, headers)
+        except NoUsableResponse as problem:
             raise self._unavailable(problem) from problem
-        if answer.status != 200 or answer.body.get("sub") != claims["sub"]:
-            raise InvalidToken("userinfo is about somebody else, or refused")
-        return {name: answer.body[name] for name in wanted if name in answer.body}
+        if response.status != 200 or response.body.get("sub") != claims["sub"]:
+            raise InvalidToken("userinfo was refused or is about another subject")
+        return {name: response.body[name] for name in missing if name in response.body}
 
-    async def _checked(self, check: Callable[[KeySet], T]) -> T:
-        """Check with the keys we know; a key we do not know may be a new one, so look once more."""
-        known = await self._published(KEYS_SECONDS)
+    async def _check_with_keys(self, check: Callable[[KeySet], T]) -> T:
+        """Check with the cached keys, and once more with fresh ones if the key is unknown."""
+        keys = await self._fetch_keys(KEYS_SECONDS)
         try:
-            return check(known)
+            return check(keys)
         except UnknownKey:
-            if time.monotonic() - self._looked_again < KEYS_AGAIN_SECONDS:
+            if time.monotonic() - self._keys_retried_at < KEY_RETRY_SECONDS:
                 raise
-            self._looked_again = time.monotonic()
-            return check(await self._published(0.0))
+            self._keys_retried_at = time.monotonic()
+            return check(await self._fetch_keys(0.0))
 
-    async def _published(self, oldest: float) -> KeySet:
-        if self._keys and time.monotonic() - self._keys[0] < oldest:
+    async def _fetch_keys(self, max_age: float) -> KeySet:
+        if self._keys and time.monotonic() - self._keys[0] < max_age:
             return self._keys[1]
-        where = await self.discovered()
+        metadata = await self.metadata()
         try:
-            answer = await self._wire.get(where.keys)
-            if answer.status != 200 or not isinstance(answer.body.get("keys"), list):
-                raise NoAnswer(f"status {answer.status} for keys")
-        except NoAnswer as problem:
+            response = await self._http.get(metadata.jwks_uri)
+            if response.status != 200 or not isinstance(response.body.get("keys"), list):
+                raise NoUsableResponse(f"status {response.status} for keys")
+        except NoUsableResponse as problem:
             if self._keys is not None:
                 return self._keys[1]
             raise self._unavailable(problem) from problem
-        found = KeySet(_usable(answer.body["keys"]))
-        self._keys = (time.monotonic(), found)
-        return found
+        keys = KeySet(_signature_keys(response.body["keys"]))
+        self._keys = (time.monotonic(), keys)
+        return keys
 
-    def _read(self, answer: Answer) -> Discovered:
-        said = answer.body
-        if answer.status != 200 or said.get("issuer") != self.provider.issuer:
-            raise NoAnswer(f"status {answer.status}, or another issuer in discovery")
-        methods = said.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
-        if "S256" not in said.get("code_challenge_methods_supported", ["S256"]):
-            raise NoAnswer("no S256 in discovery")
-        return Discovered(
-            authorization=self._address(said, "authorization_endpoint"),
-            token=self._address(said, "token_endpoint"),
-            keys=self._address(said, "jwks_uri"),
-            userinfo=self._maybe_address(said, "userinfo_endpoint"),
-            end_session=self._maybe_address(said, "end_session_endpoint"),
-            basic="client_secret_basic" in methods,
-            names_issuer=said.get("authorization_response_iss_parameter_supported") is True,
+    def _parse_metadata(self, response: HttpResponse) -> ProviderMetadata:
+        document = response.body
+        if response.status != 200 or document.get("issuer") != self.provider.issuer:
+            raise NoUsableResponse(f"status {response.status}, or another issuer in discovery")
+        methods = document.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+        if "S256" not in document.get("code_challenge_methods_supported", ["S256"]):
+            raise NoUsableResponse("no S256 in discovery")
+        return ProviderMetadata(
+            authorization_endpoint=self._endpoint(document, "authorization_endpoint"),
+            token_endpoint=self._endpoint(document, "token_endpoint"),
+            jwks_uri=self._endpoint(document, "jwks_uri"),
+            userinfo_endpoint=self._optional_endpoint(document, "userinfo_endpoint"),
+            end_session_endpoint=self._optional_endpoint(document, "end_session_endpoint"),
+            supports_basic="client_secret_basic" in methods,
+            sends_issuer=document.get("authorization_response_iss_parameter_supported") is True,
         )
 
-    def _maybe_address(self, said: Mapping[str, Any], name: str) -> str | None:
-        return self._address(said, name) if said.get(name) else None
+    def _optional_endpoint(self, document: Mapping[str, Any], name: str) -> str | None:
+        return self._endpoint(document, name) if document.get(name) else None
 
-    def _address(self, said: Mapping[str, Any], name: str) -> str:
-        found = _maybe(said, name) or ""
-        parts = urlsplit(found)
+    def _endpoint(self, document: Mapping[str, Any], name: str) -> str:
+        url = _optional_text(document, name) or ""
+        parts = urlsplit(url)
         if not parts.hostname or not (
             parts.scheme == "https" or (self._insecure and parts.scheme == "http")
         ):
-            raise NoAnswer(f"{name} in discovery is no https address")
-        return found
+            raise NoUsableResponse(f"{name} in discovery is not an https URL")
+        return url
 
-    def _unavailable(self, problem: NoAnswer) -> Unavailable:
-        log.warning("provider %s does not answer as it should: %s", self.provider.name, problem)
+    def _unavailable(self, problem: NoUsableResponse) -> Unavailable:
+        log.warning("provider %s gives no usable response: %s", self.provider.name, problem)
         return Unavailable(
-            "The sign-in provider does not answer now; try again in a moment.",
+            "The sign-in provider does not respond at the moment; try again later.",
             "登录提供方暂无响应，请稍后再试。",
         )
 
 
-def _usable(keys: list[Any]) -> list[Key]:
-    """The keys that are for signatures and that we can read; one strange key spoils no other."""
-    found: list[Key] = []
-    for one in keys[:MOST_KEYS]:
-        if not isinstance(one, dict) or one.get("use", "sig") != "sig" or one.get("kty") == "oct":
+def _signature_keys(keys: list[Any]) -> list[Key]:
+    """Return the signature keys that can be read; one unreadable key spoils no other."""
+    usable: list[Key] = []
+    for jwk in keys[:MAX_KEYS]:
+        if not isinstance(jwk, dict) or jwk.get("use", "sig") != "sig" or jwk.get("kty") == "oct":
             continue
         try:
-            found.append(import_key(one))
+            usable.append(import_key(jwk))
         except (JoseError, ValueError, TypeError, KeyError):
             continue
-    return found
+    return usable
 
 
-def _maybe(said: Mapping[str, Any], name: str) -> str | None:
-    found = said.get(name)
-    return found if isinstance(found, str) and found else None
+def _optional_text(document: Mapping[str, Any], name: str) -> str | None:
+    value = document.get(name)
+    return value if isinstance(value, str) and value else None
 
 
-def _error(answer: Answer) -> str:
-    said = str(answer.body.get("error", ""))[:60]
-    return said if said.replace("_", "").isalpha() else "no code"
+def _error_code(response: HttpResponse) -> str:
+    code = str(response.body.get("error", ""))[:60]
+    return code if code.replace("_", "").isalpha() else "no code"

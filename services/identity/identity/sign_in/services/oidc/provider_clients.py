@@ -1,24 +1,26 @@
-"""The providers this process speaks to, each remembered until its row changes."""
+"""The provider clients of a process, each kept until the row of its provider changes."""
 
 from __future__ import annotations
 
 from identity.core.domain.ids import ProviderId
-from identity.sign_in.services.oidc.http_client import Wire
-from identity.sign_in.services.oidc.provider_client import Party
+from identity.sign_in.services.oidc.http_client import HttpClient
+from identity.sign_in.services.oidc.provider_client import ProviderClient
 from identity.sign_in.store.provider import ProviderRow
 
 
-class Parties:
-    """One a process."""
+class ProviderClients:
+    """All provider clients of a process; they share one HTTP client."""
 
     def __init__(self, *, insecure: bool) -> None:
         self.insecure = insecure
-        self._wire = Wire()
-        self._known: dict[ProviderId, Party] = {}
+        self._http = HttpClient()
+        self._clients: dict[ProviderId, ProviderClient] = {}
 
-    def of(self, provider: ProviderRow) -> Party:
-        """The party of a provider as its row is now."""
-        known = self._known.get(provider.id)
-        if known is None or known.provider.version != provider.version:
-            known = self._known[provider.id] = Party(self._wire, provider, insecure=self.insecure)
-        return known
+    def client_of(self, provider: ProviderRow) -> ProviderClient:
+        """Return the client of a provider in its present version."""
+        client = self._clients.get(provider.id)
+        if client is None or client.provider.version != provider.version:
+            client = self._clients[provider.id] = ProviderClient(
+                self._http, provider, insecure=self.insecure
+            )
+        return client

@@ -1,4 +1,4 @@
-"""What a provider is asked of a session that it began: whether it goes on, and where it is ended."""
+"""Ask the provider that began a session whether it is alive, and where it is signed out."""
 
 from __future__ import annotations
 
@@ -12,64 +12,76 @@ from identity.core.domain.seal import CannotUnseal
 from identity.sign_in.commands import provider_session as commands
 from identity.sign_in.services.office import Office
 from identity.sign_in.services.oidc import authorization_flow as flows
-from identity.sign_in.services.oidc.provider_client import Over
+from identity.sign_in.services.oidc.provider_client import InvalidGrant
 from identity.sign_in.store import provider as providers, provider_session as store
 
 log = logging.getLogger("huichi.identity.oidc")
 
 
-async def still_there(ctx: Context, id: SessionId) -> bool:
-    """Whether a session goes on as far as its provider says; one that it did not begin does.
+async def is_session_alive(ctx: Context, id: SessionId) -> bool:
+    """Return whether a session is alive at its provider; one that began elsewhere always is.
 
-    Asked now and then, with the refresh token the provider gave. Its no ends the session at once;
-    its silence does after a grace.
+    Asked now and then, with the refresh token of the provider. A refusal ends the session at once,
+    silence ends it after a grace period.
     """
     office = ctx.resource(Office)
     try:
-        known = await ctx.read(store.of_session, office.seal, id)
+        provider_session = await ctx.read(store.of_session, office.seal, id)
     except CannotUnseal:
         await ctx.write(commands.end_by_provider, id)
         return False
-    if known is None:
+    if provider_session is None:
         return True
-    provider = await ctx.read(providers.by_id, known.provider)
-    if provider is None or not provider.enabled or provider.issuer != known.issuer:
+    provider = await ctx.read(providers.by_id, provider_session.provider)
+    if provider is None or not provider.enabled or provider.issuer != provider_session.issuer:
         await ctx.write(commands.end_by_provider, id)
         return False
-    token, settings = known.tokens.get("refresh_token"), office.settings
-    every = timedelta(seconds=settings.provider_check_seconds)
-    if token is None or not await ctx.write(commands.claim_check, id, every):
+    refresh_token, settings = provider_session.tokens.get("refresh_token"), office.settings
+    interval = timedelta(seconds=settings.provider_check_seconds)
+    if refresh_token is None or not await ctx.write(commands.claim_check, id, interval):
         return True
-    form = {"grant_type": "refresh_token", "refresh_token": token}
+    form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
     try:
         secret = await ctx.read(providers.client_secret, office.seal, provider.id)
-        fresh = await office.parties.of(provider).traded(form, secret)
-    except Over:
+        response = await office.provider_clients.client_of(provider).request_tokens(form, secret)
+    except InvalidGrant:
         await ctx.write(commands.end_by_provider, id)
         return False
     except Unavailable:
         grace = timedelta(seconds=settings.provider_grace_seconds)
         return not await ctx.write(commands.end_if_silent, id, grace)
-    # A provider that gives no new one lets the old one be used again (RFC 6749, 6).
-    tokens = {**known.tokens, "refresh_token": fresh.refresh_token or token}
+    # If the provider issues no new refresh token, the old one stays valid (RFC 6749, 6).
+    tokens = {**provider_session.tokens, "refresh_token": response.refresh_token or refresh_token}
     await ctx.write(commands.record_confirmation, office.seal, id, tokens)
     return True
 
 
-async def sign_out_address(ctx: Context, id: SessionId) -> str | None:
-    """Where the browser is signed out at the provider too (RP-Initiated Logout 1.0)."""
+async def end_session_url(ctx: Context, id: SessionId) -> str | None:
+    """Return where the browser is signed out at the provider too, or None.
+
+    The address is that of RP-Initiated Logout 1.0.
+    """
     office = ctx.resource(Office)
     try:
-        known = await ctx.read(store.of_session, office.seal, id)
-        provider = await ctx.read(providers.by_id, known.provider) if known else None
-        if known is None or provider is None or provider.issuer != known.issuer:
+        provider_session = await ctx.read(store.of_session, office.seal, id)
+        provider = (
+            await ctx.read(providers.by_id, provider_session.provider) if provider_session else None
+        )
+        if (
+            provider_session is None
+            or provider is None
+            or provider.issuer != provider_session.issuer
+        ):
             return None
-        where = await office.parties.of(provider).discovered()
+        metadata = await office.provider_clients.client_of(provider).metadata()
     except (Unavailable, CannotUnseal):
         return None
-    if where.end_session is None:
+    if metadata.end_session_endpoint is None:
         return None
-    back = f"{office.settings.public_address}/sign-in/{provider.name}/signed-out"
-    asked = {"client_id": provider.client_id, "post_logout_redirect_uri": back}
-    hint = known.tokens.get("id_token")
-    return flows.with_query(where.end_session, asked | ({"id_token_hint": hint} if hint else {}))
+    redirect_uri = f"{office.settings.public_address}/sign-in/{provider.name}/signed-out"
+    parameters = {"client_id": provider.client_id, "post_logout_redirect_uri": redirect_uri}
+    id_token = provider_session.tokens.get("id_token")
+    return flows.with_query(
+        metadata.end_session_endpoint,
+        parameters | ({"id_token_hint": id_token} if id_token else {}),
+    )
