@@ -3,6 +3,7 @@
 
 PORT ?= 8600
 export PORT
+MINUTES ?= 10
 # Without compiled files every start would compile two thousand modules again (5 s instead of 2).
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -14,7 +15,7 @@ endif
 
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help up stop status demo test check schemas bench lock clean compose-env compose-test python runtime dev
+.PHONY: help up stop status demo test soak check schemas bench lock clean compose-env compose-test python runtime dev
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
@@ -31,8 +32,11 @@ status: runtime ## show what is running
 demo: runtime ## real ERP + spreadsheet -> one query, on the running house or on one of its own
 	@$(BIN)/python -m onebox.demo
 
-test: dev ## run every test, on servers of its own
-	@$(BIN)/python -m pytest $(ARGS)
+test: dev ## run every test on servers of its own, a worker a core (ARGS=tests/… for some of them)
+	@$(BIN)/python -m pytest --parallel $(ARGS)
+
+soak: dev ## draw new cases for the random tests until MINUTES=10 are over (ROUND=7 sees one again)
+	@$(BIN)/python -m tests.support.soak --minutes $(MINUTES) $(if $(ROUND),--round $(ROUND)) $(ARGS)
 
 check: dev ## format, lint, types, import contracts, schemas, compose file
 	@$(BIN)/python -m onebox.check

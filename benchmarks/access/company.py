@@ -6,7 +6,7 @@ import random
 from uuid import UUID
 
 from chassis.policy.rules import Member, Rule, Snapshot
-from identity.policy.domain.rulebook import RULEBOOK
+from identity.core.domain.rulebook import RULEBOOK
 from identity.policy.domain.starter import ROLES
 
 PEOPLE, DEPARTMENTS, RULES, CUSTOM_ROLES = 5_000, 1_386, 2_400, 120

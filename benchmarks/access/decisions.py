@@ -19,9 +19,12 @@ from starlette.requests import Request
 from benchmarks.access.company import PEOPLE, person, policy
 from benchmarks.access.figures import Figure, each, percentile, timed
 from chassis import policy as package
-from chassis.actor import Actor, Verifier
+from chassis.actor import Actor
 from chassis.api.context import Context
-from chassis.policy.guard import Guard, RowAccess, compile_rules
+from chassis.authentication.tokens import Verifier
+from chassis.policy.compiling import compile_rules
+from chassis.policy.guard import Guard
+from chassis.policy.row_scopes import RowAccess
 from chassis.policy.rules import Snapshot, casbin_lines
 from chassis.web import Runtime
 
@@ -109,7 +112,7 @@ def _recognised(guard: Guard) -> list[Figure]:
                 scope = {"type": "http", "headers": [(b"authorization", b"Bearer " + one.encode())]}
                 begun = time.perf_counter()
                 actor = await Runtime.actor_of(runtime, Request(scope))
-                context: Context[Any] = Context(db=cast(Any, None), guard=guard, actor=actor)
+                context: Context = Context(db=cast(Any, None), guard=guard, actor=actor)
                 context.scope("Customer")
                 times.append(time.perf_counter() - begun)
             return times

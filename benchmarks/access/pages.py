@@ -14,8 +14,9 @@ from benchmarks.access.figures import Figure, percentile, timed
 from chassis.actor import Actor
 from chassis.api.paging import Window
 from chassis.db import SyncDatabase
-from chassis.policy.guard import Guard, Scope
+from chassis.policy.guard import Guard
 from chassis.policy.rules import Member, Rule, Snapshot, subtree
+from chassis.policy.scope import Scope
 from customers.pool.store import customer as store
 from customers.pool.store.customer import SORTS, Search
 from tests.support.servers import Databases, postgres_server

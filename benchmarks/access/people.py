@@ -18,8 +18,9 @@ from benchmarks.access.pages import PAGE, fill
 from chassis.actor import Actor
 from chassis.api.paging import Window
 from chassis.db import SyncDatabase
-from chassis.policy.guard import Guard, Scope
+from chassis.policy.guard import Guard
 from chassis.policy.rules import Member, Rule, Snapshot
+from chassis.policy.scope import Scope
 from chassis.worker import Work
 from customers.handover import commands as handover
 from customers.handover.tasks import hand_over

@@ -24,8 +24,9 @@ import redis
 import requests
 from joserfc.jwk import KeySet, OKPKey
 
-from chassis import audit_writer, migrate
-from chassis.audit import Event
+from chassis import migrate
+from chassis.audit import writer as audit_writer
+from chassis.audit.events import Event
 from chassis.db import SyncDatabase
 from chassis.policy import feed
 from customers.app import create

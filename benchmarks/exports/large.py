@@ -14,8 +14,9 @@ from chassis.actor import Actor
 from chassis.db import SyncDatabase
 from chassis.policy.guard import Guard
 from chassis.policy.rules import Member, Rule, Snapshot
-from customers.exports import store
-from customers.exports.commands import customer_export as commands, customer_export_file as files
+from customers.exports.commands import file as files
+from customers.exports.commands.request import ExportRequest, request
+from customers.exports.store import customer_export as store, lease
 from customers.pool.store.customer import Search
 from customers.settings import CustomersSettings
 from tests.support.servers import Databases, postgres_server
@@ -52,15 +53,15 @@ def measure(db: SyncDatabase, rows: int, format: str) -> None:
     guard.swap(Snapshot(1, rules, users={WHO: Member(None, ("x",))}))
     actor = Actor(WHO)
     permissions = guard.permissions(actor)
-    wish = commands.Wish(Search(), COLUMNS, format, "benchmark", "OTHER")
-    id = db.write(commands.request, permissions, actor, wish, settings)
-    db.write(store.queue, id, None, None)
-    [row] = db.write(store.take_due, 600, 1)
+    wish = ExportRequest(Search(), COLUMNS, format, "benchmark", "OTHER")
+    id = db.write(request, permissions, actor, wish, settings)
+    db.write(lease.queue, id, None, None)
+    [row] = db.write(lease.take_due, 600, 1)
     before, begun = memory(), time.perf_counter()
 
     def make(session: Session) -> bool:
-        with files.made(session, permissions, row, rows, lambda _: True) as file:
-            return db.write(files.keep, row.id, row.fence, file, permissions)
+        with files.write_file(session, permissions, row, rows, lambda _: True) as file:
+            return db.write(files.store_file, row.id, row.fence, file, permissions)
 
     assert db.read(make)
     seconds = time.perf_counter() - begun

@@ -17,8 +17,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from chassis import outbox
 from chassis.db import driver_url
+from chassis.tables import add_chassis_tables
 
 # Any number does, as long as every migrator takes the same one.
 _LOCK = 0x6875696368
@@ -39,7 +39,7 @@ def chassis_tables(op: object) -> None:
     from sqlalchemy import MetaData
 
     metadata = MetaData()
-    outbox.tables(metadata)
+    add_chassis_tables(metadata)
     metadata.create_all(op.get_bind())  # type: ignore[attr-defined]  # alembic.op is a proxy module
 
 
@@ -48,7 +48,7 @@ def drop_chassis_tables(op: object) -> None:
     from sqlalchemy import MetaData
 
     metadata = MetaData()
-    outbox.tables(metadata)
+    add_chassis_tables(metadata)
     metadata.drop_all(op.get_bind())  # type: ignore[attr-defined]  # alembic.op is a proxy module
 
 

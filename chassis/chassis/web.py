@@ -31,21 +31,22 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from strawberry.federation import Schema
 
-from chassis import actor_context, revoked_sessions, sql_spans, telemetry
-from chassis.actor import Actor, Verifier
-from chassis.actor_context import Contexts
-from chassis.api.context import Context
+from chassis import sql_spans, telemetry
+from chassis.actor import Actor
 from chassis.api.endpoint import Endpoint, body_of, errors_of, locale_of
 from chassis.api.schema import Api
-from chassis.audit_writer import AuditWriter
+from chassis.audit.right_usage import RightUsage
+from chassis.audit.writer import AuditWriter
+from chassis.authentication import actor_context, revoked_sessions
+from chassis.authentication.actor_context import Contexts
+from chassis.authentication.tokens import Verifier
 from chassis.db import Database
 from chassis.errors import HuichiError, Unauthenticated
-from chassis.outbox import Relay
+from chassis.facts.relay import Relay
+from chassis.facts.stream import Consumer, Handler
 from chassis.policy import feed
 from chassis.policy.guard import Guard
-from chassis.right_usage import RightUsage
 from chassis.settings import Settings
-from chassis.stream import Consumer, Handler
 
 log = logging.getLogger("huichi.chassis.web")
 
@@ -59,7 +60,6 @@ class Service:
     name: str
     settings: Settings
     schema: Schema
-    loaders: Callable[[Context[Any]], Any] = lambda context: None
     resources: Sequence[object] = ()
     """What resolvers ask for by class with `context.resource`: made once a process."""
     handlers: Mapping[str, Handler] = field(default_factory=dict)
@@ -110,7 +110,7 @@ class Runtime:
                 "请求头 Authorization 的格式应为 Bearer 加访问令牌。",
             )
         actor = await self.verifier.actor(token.strip(), locale_of(request))
-        self.guard.refuse_gone(actor)
+        self.guard.refuse_ended_access(actor)
         return actor
 
     def check_context(self, request: Request, body: bytes) -> None:
@@ -158,7 +158,7 @@ def application(service: Service) -> Starlette:
             await runtime.close()
             await asyncio.to_thread(telemetry.stop)
 
-    endpoint = Endpoint(service.name, api, service.loaders)
+    endpoint = Endpoint(service.name, api)
     return Starlette(
         routes=[
             Route("/graphql", endpoint.serve, methods=["GET", "POST"]),

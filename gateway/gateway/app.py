@@ -21,11 +21,12 @@ from gateway.plan import print_plan
 from gateway.planning import plan
 from gateway.protection import Protection
 from gateway.serving.application import Gateway, application
-from gateway.serving.documents import Refused, check_valid
-from gateway.serving.logs import start_logs
-from gateway.serving.protocol import protocol
-from gateway.serving.published import Published, is_published
-from gateway.serving.state import State, read
+from gateway.serving.documents.refusal import Refused
+from gateway.serving.documents.validation import check_valid
+from gateway.serving.http.fast_path import fast_path_protocol
+from gateway.serving.observability.json_logs import start_logs
+from gateway.serving.published_supergraph import PublishedSupergraph, is_published
+from gateway.serving.state import State, read_supergraph
 from gateway.settings import Settings, SignIn
 from gateway.supergraph import Subgraph, Supergraph, load
 
@@ -45,7 +46,7 @@ def run(settings: Settings, listener: socket.socket | None = None) -> None:
     _settle_memory()
     configuration = uvicorn.Config(
         app,
-        http=protocol(app.graphql),
+        http=fast_path_protocol(app.graphql),
         host=settings.host,
         port=settings.port,
         lifespan="on",
@@ -80,7 +81,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End event streams, then what every server does."""
-        self.state.crowd.leave()
+        self.state.subscriptions.end_streams()
         await super().shutdown(sockets)
 
 
@@ -112,14 +113,16 @@ def _compose(given: argparse.Namespace) -> int:
         return 0
     for problem in result:
         _say(str(problem))
-    place = Published(given.output).shown if is_published(given.output) else given.output
+    place = (
+        PublishedSupergraph(given.output).display if is_published(given.output) else given.output
+    )
     what = f"{place} is unchanged" if place else "nothing was written"
     _say(f"gateway: {len(result)} problem(s) found, {what}.")
     return 1
 
 
 def _plan(given: argparse.Namespace) -> int:
-    supergraph = load(read(given.supergraph))
+    supergraph = load(read_supergraph(given.supergraph))
     text = sys.stdin.read() if given.query == "-" else _text(Path(given.query))
     document = parse_document(text)
     try:
@@ -198,7 +201,7 @@ def _text(path: Path) -> str:
 def _write(sdl: str, output: Path | str | None) -> None:
     """Write whole or not at all, so that a watching gateway never meets half of it."""
     if isinstance(output, str):
-        _say(f"gateway: published as {Published(output).publish(sdl)}.")
+        _say(f"gateway: published as {PublishedSupergraph(output).publish(sdl)}.")
         return
     if output is None:
         print(sdl, end="")  # noqa: T201  its answer

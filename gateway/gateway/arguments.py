@@ -19,7 +19,7 @@ from gateway.protection import (
     TrustedDocuments,
     Uploads,
 )
-from gateway.serving.published import is_published
+from gateway.serving.published_supergraph import is_published
 from gateway.settings import EventSource, Settings
 
 Command = Callable[[argparse.Namespace], int]

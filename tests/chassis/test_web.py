@@ -18,11 +18,11 @@ from joserfc.jwk import KeySet, KeySetSerialization, OKPKey
 from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
-from chassis.actor import ALGORITHMS
-from chassis.actor_context import HEADER, sign
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import open_to_all, right
 from chassis.api.schema import build
+from chassis.authentication.actor_context import HEADER, sign
+from chassis.authentication.tokens import ALGORITHMS
 from chassis.db import driver_url
 from chassis.errors import BadInput
 from chassis.migrate import chassis_tables

@@ -18,7 +18,7 @@ import psycopg
 import pytest
 import requests
 
-from chassis import actor_context
+from chassis.authentication import actor_context
 from onebox.house import PARTS
 from tests.support.servers import free_port
 

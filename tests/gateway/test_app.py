@@ -279,7 +279,7 @@ def test_a_bad_supergraph_or_a_taken_port_is_said_plainly(
         (["--rate", "often"], "--rate wants N/SECONDS"),
         (["--manifest", "absent.json"], "absent.json cannot be read"),
         (["--actor-key", "absent.pem"], "openssl genpkey"),
-        (["--trusted-proxy", "home"], '"home" is no network'),
+        (["--trusted-proxy", "home"], '"home" in trusted_proxies is not a network'),
         (["--config", "absent.toml"], "absent.toml cannot be read"),
     ],
 )

@@ -14,11 +14,11 @@ import requests
 from chassis.db import SyncDatabase
 from chassis.policy.rules import Snapshot
 from identity.app import create
-from identity.bootstrap.commands import Founded
+from identity.bootstrap.commands import Bootstrapped
 from identity.bootstrap.domain import Company, DepartmentPlan, UserPlan
-from identity.found import found_company
+from identity.bootstrap.services import bootstrap_company
+from identity.core.store import policy
 from identity.people.domain.user import Kind
-from identity.policy.store import policy
 from identity.settings import IdentitySettings
 from tests.support.serve import served
 from tests.support.servers import Databases
@@ -96,7 +96,7 @@ class House:
     url: str
     settings: IdentitySettings
     db: SyncDatabase
-    founded: Founded
+    founded: Bootstrapped
     _clients: dict[str, Client] = field(default_factory=dict)
 
     def nobody(self) -> Client:
@@ -166,7 +166,7 @@ def house(databases: Databases, own_redis: str) -> Iterator[House]:
     url = databases.fresh("identity")
     settings = settings_for(url, own_redis, sign_in_attempts=5, sign_in_window_seconds=60)
     db = SyncDatabase(url, application="identity-tests")
-    founded = found_company(db, COMPANY)
+    founded = bootstrap_company(db, COMPANY)
     with served(create(settings)) as base:
         house = House(base, settings, db, founded)
         house.follow()

@@ -11,7 +11,7 @@ from chassis.actor import Actor
 from chassis.api.context import Context
 from chassis.api.schema import Api
 from chassis.db import Database
-from chassis.stream import Received
+from chassis.facts.stream import Received
 from integrations import facts
 from integrations.schema import schema
 from tests.integrations.house import ENGINEER, LIN, SALES, WANG, House, a_guard
@@ -30,7 +30,7 @@ class Client:
     async def ask(
         self, text: str, variables: dict[str, Any] | None = None, who: UUID = ENGINEER, **more: Any
     ) -> dict[str, Any]:
-        context: Context[Any] = Context(
+        context: Context = Context(
             db=self._db,
             guard=a_guard(),
             actor=Actor(who, locale=more.get("locale", "en")),
@@ -66,7 +66,9 @@ def synced(house: House, source: FakeSource, source_url: str) -> tuple[UUID, UUI
         {"id": str(id), "owner": str(owner), "department": str(SALES), "version": 1}
         for id, owner in zip(ids, (LIN, WANG), strict=True)
     ]
-    house.db.write(facts.customers_changed, a_fact("customers.changed", {"access": access}))
+    house.db.write(
+        facts.customers_changed, a_fact("customers.customer.changed", {"access": access})
+    )
     return ids[0], ids[1]
 
 

@@ -14,8 +14,9 @@ from sqlalchemy import text
 
 from chassis.actor import Actor
 from chassis.db import SyncDatabase
-from chassis.policy.guard import Guard, Scope
+from chassis.policy.guard import Guard
 from chassis.policy.rules import Member, Rule, Snapshot
+from chassis.policy.scope import Scope
 from integrations.connectors import installed
 from integrations.core.domain.seal import seal
 from integrations.delivery.services import HttpDelivery

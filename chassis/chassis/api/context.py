@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 import strawberry
 from sqlalchemy.orm import Session
 
-from chassis import audit
 from chassis.actor import Actor
+from chassis.audit import events as audit
 from chassis.db import Database
 from chassis.errors import Denied, Unauthenticated
 from chassis.policy.disclosures import Disclosures
-from chassis.policy.guard import Guard, Permissions, Scope
+from chassis.policy.guard import Guard
 from chassis.policy.rules import Snapshot
+from chassis.policy.scope import Permissions, Scope
 
 P = ParamSpec("P")
 T = TypeVar("T")
-L = TypeVar("L")
 
 
-class Context(Generic[L]):
+class Context:
     """One request. Its permissions are taken once, so one answer never mixes two policies."""
 
     def __init__(
@@ -43,7 +43,6 @@ class Context(Generic[L]):
         self.client = client
         self.device = device
         self.runtime = runtime
-        self.loaders: L
         self._resources: dict[Any, Any] = {type(resource): resource for resource in resources}
         self._loaders: dict[Any, Any] = {}
         self.shown = Disclosures()
@@ -62,7 +61,7 @@ class Context(Generic[L]):
         resource: T = self._resources[kind]
         return resource
 
-    def loaders_of(self, kind: Callable[[Context[Any]], T]) -> T:
+    def loaders_of(self, kind: Callable[[Context], T]) -> T:
         """Get this request's loaders of one capability, made at their first use."""
         if kind not in self._loaders:
             self._loaders[kind] = kind(self)
@@ -162,5 +161,5 @@ class Context(Generic[L]):
         return await self.db.write(command, *args, **kwargs)
 
 
-Info: TypeAlias = strawberry.Info[Context[Any], None]
+Info: TypeAlias = strawberry.Info[Context, None]
 """What resolvers of every service are given."""

@@ -6,7 +6,6 @@ It finds the open resources of its process at `request.app.state.runtime`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
@@ -16,9 +15,10 @@ from opentelemetry.trace import SpanKind
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chassis import audit, telemetry
+from chassis import telemetry
 from chassis.api.context import Context
 from chassis.api.schema import Api
+from chassis.audit import events as audit
 from chassis.errors import BadInput, HuichiError, LimitExceeded
 from chassis.policy import feed
 from chassis.policy.guard import Guard
@@ -33,10 +33,9 @@ _GRAPHQL_JSON = "application/graphql-response+json"
 class Endpoint:
     """GraphQL over HTTP for one service."""
 
-    def __init__(self, name: str, api: Api, loaders: Callable[[Context[Any]], Any]) -> None:
+    def __init__(self, name: str, api: Api) -> None:
         self._name = name
         self._api = api
-        self._loaders = loaders
         self._seconds = metrics.get_meter("huichi").create_histogram(
             "huichi.graphql.request", unit="s", description="Time to answer a GraphQL request."
         )
@@ -57,7 +56,7 @@ class Endpoint:
                 sent = await _sent(request)
                 runtime.check_context(request, sent)
                 asked = _asked(request, sent)
-                context: Context[Any] = Context(
+                context: Context = Context(
                     db=runtime.db,
                     guard=runtime.guard,
                     actor=await runtime.actor_of(request),
@@ -68,7 +67,6 @@ class Endpoint:
                     resources=runtime.service.resources,
                     policy_version=await _version(request, runtime.guard),
                 )
-                context.loaders = self._loaders(context)
                 name = asked.get("operationName")
                 present.operation = name[:100] if name else None
                 body = await self._api.answer(
@@ -107,7 +105,7 @@ async def _version(request: Request, guard: Guard) -> int | None:
             f"请求头 {POLICY_HEADER} 必须是策略版本号。",
             field=POLICY_HEADER,
         )
-    await feed.reached(guard, int(named))
+    await feed.wait_for_version(guard, int(named))
     return int(named)
 
 

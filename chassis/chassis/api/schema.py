@@ -186,7 +186,7 @@ class Api:
         text: str,
         variables: Mapping[str, Any] | None,
         operation_name: str | None,
-        context: Context[Any],
+        context: Context,
         *,
         queries_only: bool = False,
     ) -> dict[str, Any]:
@@ -225,7 +225,7 @@ class Api:
         return body
 
     def _shown(
-        self, error: GraphQLError, context: Context[Any], stage: str = "EXECUTION"
+        self, error: GraphQLError, context: Context, stage: str = "EXECUTION"
     ) -> dict[str, Any]:
         """The error as its reader may see it."""
         original = _root(error)
@@ -271,7 +271,7 @@ def _chosen(prepared: Prepared, name: str | None) -> tuple[OperationDefinitionNo
     return found
 
 
-def _permit(needs: Requirements, context: Context[Any]) -> None:
+def _permit(needs: Requirements, context: Context) -> None:
     """Asks for every right once. Raises `Unauthenticated` or `Denied` with the coordinate."""
     if needs.signed_in:
         _ = context.actor

@@ -14,17 +14,11 @@ from uuid import UUID
 
 from chassis.actor import Actor
 from chassis.errors import Denied
-from chassis.policy.guard import (
-    Grant,
-    Permissions,
-    RowAccess,
-    Scope,
-    Visibility,
-    by_openness,
-    compile_rules,
-    redact,
-)
+from chassis.policy.compiling import compile_rules
+from chassis.policy.masks import Visibility, redact
+from chassis.policy.row_scopes import RowAccess
 from chassis.policy.rules import ANY, DENY, FOR_EVER, Rule, Snapshot, subjects
+from chassis.policy.scope import Grant, Permissions, Scope, by_openness
 
 
 class Outcome(Enum):
@@ -62,7 +56,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A rule that speaks of this person, or of `giver` for whom they stand in, and this question."""
+    """A rule that speaks of this person, or of `giver` for whom they act, and this question."""
 
     rule: Rule
     roles: tuple[str, ...]
@@ -174,7 +168,7 @@ def _outcome(
             return Outcome.UNKNOWN_USER
         if not member.active:
             return Outcome.SUSPENDED
-        if not member.works_at(time.time()):
+        if not member.is_active_at(time.time()):
             return Outcome.ENDED
         denied = permissions.denials(question.object, question.action)
         return Outcome.DENY_RULE if denied else Outcome.NO_RULE
@@ -201,7 +195,7 @@ def _lines(
     snapshot: Snapshot, permissions: Permissions, question: Question, row: RowAccess | None
 ) -> Iterator[Line]:
     """What has a say about the object around it, about the object, then about the field."""
-    paths = permissions.stand.names
+    paths = permissions.principal.names
     asked = [(question.object, question.action)]
     if question.within is not None:
         asked.insert(0, (question.within, "read"))
@@ -219,7 +213,7 @@ def _lines(
         settled = False
         for grant in by_openness(grants) if of_field else grants:
             conditions = tuple(
-                Condition(part, None if row is None else grant.stand.reaches({part}, row))
+                Condition(part, None if row is None else grant.principal.reaches({part}, row))
                 for part in grant.rule.rows.split("+")
             )
             meets = row is None or any(one.holds for one in conditions)
@@ -231,9 +225,9 @@ def _lines(
 def _line(
     permissions: Permissions, grant: Grant, conditions: tuple[Condition, ...], decides: bool
 ) -> Line:
-    stand = grant.stand
-    giver = None if stand is permissions.stand else stand.user_id
-    return Line(grant.rule, stand.names[grant.rule.subject], conditions, decides, giver)
+    principal = grant.principal
+    giver = None if principal is permissions.principal else principal.user_id
+    return Line(grant.rule, principal.names[grant.rule.subject], conditions, decides, giver)
 
 
 def _denying(snapshot: Snapshot, names: Set[str]) -> Iterator[Rule]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from uuid import UUID
 
-from chassis.policy.guard import Grant, Permissions, compile_rules
+from chassis.policy.compiling import compile_rules
 from chassis.policy.rules import ANY, REDACTIONS, Rule, Snapshot, subjects
+from chassis.policy.scope import Grant, Permissions
 
 Asked = tuple[str, str]
 """An object (or a field) and an action."""

@@ -66,7 +66,7 @@ class Member:
     projects: tuple[tuple[UUID, float], ...] = ()
     """The projects they are on, each with the moment at which that ends."""
 
-    def works_at(self, now: float) -> bool:
+    def is_active_at(self, now: float) -> bool:
         """Whether they have any right at that moment."""
         return self.active and now < self.until
 
@@ -240,7 +240,7 @@ def subjects(
     that leads to it; empty if they do not work here at that moment. `roles`: only by way of these.
     """
     member = snapshot.users.get(user)
-    if member is None or not member.works_at(time.time() if now is None else now):
+    if member is None or not member.is_active_at(time.time() if now is None else now):
         return {}
     found: dict[str, tuple[str, ...]] = {} if roles is not None else {f"user:{user}": ()}
     has = [role for role in member.roles if roles is None or role in roles]
@@ -299,6 +299,6 @@ def casbin_lines(snapshot: Snapshot) -> Iterator[list[str]]:
             yield ["g", f"role:{role}", f"role:{parent}"]
     now = time.time()
     for id, member in snapshot.users.items():
-        if member.works_at(now):
+        if member.is_active_at(now):
             for role in member.roles:
                 yield ["g", f"user:{id}", f"role:{role}"]

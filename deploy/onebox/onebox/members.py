@@ -69,7 +69,7 @@ def gateway(house: House) -> Part:
     def run() -> None:
         from gateway.app import create
         from gateway.protection import HeaderRule, Pin, Protection, Signature
-        from gateway.serving.logs import start_logs
+        from gateway.serving.observability.json_logs import start_logs
         from gateway.settings import Settings, SignIn
 
         # A trace should be on its page when a user follows the link in the answer.
@@ -120,7 +120,14 @@ def worker(house: House) -> Part:
 
 def preload_base() -> None:
     """Import what preparing the databases needs; it runs in parallel to the other imports."""
-    _import("uvicorn", "uvloop", "httptools", "chassis.migrate", "chassis.web", "identity.found")
+    _import(
+        "uvicorn",
+        "uvloop",
+        "httptools",
+        "chassis.migrate",
+        "chassis.web",
+        "identity.bootstrap.services",
+    )
 
 
 def preload() -> None:

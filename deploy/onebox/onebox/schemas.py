@@ -1,4 +1,4 @@
-"""`make schemas`: write every subgraph's schema, the composed supergraph and the error codes.
+"""`make schemas`: write subgraph schemas, the composed supergraph, error codes and facts.
 
 `--check` writes nothing, and fails where a checked-in file differs from the code.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from chassis.api.schema import sdl
 from gateway.composition import compose
 from gateway.supergraph import Subgraph, Supergraph
-from onebox import errors_page
+from onebox import errors_page, facts_page
 
 ROOT = Path(__file__).resolve().parents[3]
 SUBGRAPHS = {"identity": 8601, "customers": 8602, "activities": 8603, "integrations": 8604}
@@ -40,7 +40,10 @@ def files() -> dict[Path, str]:
         ROOT / "services" / service / "schema.graphql": text for service, text in texts.items()
     }
     contents[ROOT / "gateway" / "supergraph.graphql"] = composed.sdl
-    return contents | {ROOT / "docs" / "errors.md": errors_page.text()}
+    return contents | {
+        ROOT / "docs" / "errors.md": errors_page.text(),
+        ROOT / "docs" / "facts.md": facts_page.text(),
+    }
 
 
 def main() -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from gateway.execution.compiled_completion import SURPRISES, Short, shortcut
 from gateway.execution.faults import ClientPath, Faults, unfit
-from gateway.execution.shortcut import SURPRISES, Short, shortcut
 from gateway.execution.tree import Object, Place
 from gateway.plan import ALWAYS, Guard, Nullability, Shape, Slot
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from gateway.execution.above import value_above
+from gateway.execution.contextual_arguments import value_above
 from gateway.execution.tree import Object, Place, places, walk
 from gateway.plan import Entities, Pick, Recipe
 

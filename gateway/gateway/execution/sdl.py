@@ -6,8 +6,8 @@ from typing import Any
 import orjson
 
 from gateway.errors import SubgraphFailed
-from gateway.execution.outcomes import Reply, WireError
-from gateway.execution.wire import Origin
+from gateway.execution.http.connection_pool import Origin
+from gateway.execution.http.outcomes import Reply, WireError
 
 QUESTION = orjson.dumps({"query": "{_service{sdl}}"})
 HEADERS = b"content-type: application/json\r\naccept: application/json\r\nuser-agent: gateway\r\n"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from starlette.applications import Starlette
 
-from activities.core.api.loaders import Loaders
 from activities.facts import HANDLERS, LISTENS_TO
 from activities.schema import schema
 from activities.settings import ActivitiesSettings
@@ -19,7 +18,6 @@ def create(settings: ActivitiesSettings) -> Starlette:
             name="activities",
             settings=settings,
             schema=schema,
-            loaders=Loaders,
             handlers=HANDLERS,
             listens_to=LISTENS_TO,
         )

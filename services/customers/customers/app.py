@@ -1,5 +1,4 @@
-"""The composition root of customers: its schema, its loaders, the doors for files, and
-what it listens to."""
+"""The composition root of customers: its schema, the routes for files, and its fact handlers."""
 
 from __future__ import annotations
 
@@ -7,7 +6,6 @@ from starlette.applications import Starlette
 
 from chassis.settings import load
 from chassis.web import Service, application, serve
-from customers.core.api.loaders import Loaders
 from customers.exports.api.export_files import ROUTES as EXPORT_ROUTES
 from customers.facts import HANDLERS, LISTENS_TO
 from customers.imports.api.files import ROUTES
@@ -22,7 +20,6 @@ def create(settings: CustomersSettings) -> Starlette:
             name="customers",
             settings=settings,
             schema=schema,
-            loaders=Loaders,
             handlers=HANDLERS,
             listens_to=LISTENS_TO,
             routes=[*ROUTES, *EXPORT_ROUTES],

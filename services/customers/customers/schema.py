@@ -6,19 +6,20 @@ import strawberry
 from strawberry.federation import Schema
 
 from chassis.api.schema import build
-from customers.exports.api.customer_export import CustomerExportMutation, CustomerExportQuery
+from customers.exports.api.customer_export_mutation import CustomerExportMutation
+from customers.exports.api.customer_export_query import CustomerExportQuery
 from customers.exports.api.leak import LeakMutation
 from customers.handover.api import OffBoarding
-from customers.imports.api.import_job import ImportMutation, ImportQuery
+from customers.imports.api.import_mutation import ImportMutation, ImportQuery
 from customers.policy_preview.api import Changeset
 from customers.pool.api.absorb import AbsorbMutation
 from customers.pool.api.access import AccessQuery
-from customers.pool.api.contact import Contact, ContactMutation
-from customers.pool.api.customer import Customer
+from customers.pool.api.contact import ContactMutation
+from customers.pool.api.customer import Contact, Customer, MergeEvent
 from customers.pool.api.customer_mutation import CustomerMutation
 from customers.pool.api.customer_query import CustomerQuery
 from customers.pool.api.match import MatchCandidate, MatchMutation, MatchQuery
-from customers.pool.api.merge import MergeEvent, MergeMutation
+from customers.pool.api.merge import MergeMutation
 from customers.pool.api.survivorship import SurvivorshipMutation, SurvivorshipQuery
 from customers.pool.api.tag import Tag, TagMutation, TagQuery
 from customers.projects.api import ProjectMutation

@@ -7,7 +7,6 @@ from starlette.applications import Starlette
 
 from chassis.settings import load
 from chassis.web import Runtime, Service, application, serve
-from identity.core.api.loaders import Loaders
 from identity.directory.api.scim import endpoint as scim
 from identity.facts import HANDLERS, LISTENS_TO
 from identity.ledger.api import ledger_files
@@ -34,7 +33,7 @@ def create(settings: IdentitySettings) -> Starlette:
             name="identity",
             settings=settings,
             schema=schema,
-            loaders=lambda context: Loaders(context, office),
+            resources=[settings, office],
             handlers=HANDLERS,
             listens_to=LISTENS_TO,
             routes=[

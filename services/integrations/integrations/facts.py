@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from chassis.stream import Handler, Received
+from chassis.facts.stream import Handler, Received
 from integrations.access.commands import Access, project_access
 from integrations.records.commands import move_links, move_links_back
 
@@ -34,9 +34,9 @@ def customers_unmerged(session: Session, fact: Received) -> None:
 
 
 HANDLERS: Mapping[str, Handler] = {
-    "customers.changed": customers_changed,
-    "customers.merged": customers_merged,
-    "customers.unmerged": customers_unmerged,
+    "customers.customer.changed": customers_changed,
+    "customers.customer.merged": customers_merged,
+    "customers.customer.unmerged": customers_unmerged,
 }
 
 

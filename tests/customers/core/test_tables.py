@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import create_engine, inspect
 
-import customers.exports.store
+import customers.exports.store.customer_export
 import customers.imports.store
 import customers.pool.store.customer
 import customers.pool.store.match

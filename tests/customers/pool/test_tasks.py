@@ -105,7 +105,7 @@ def test_the_worker_knows_its_tasks_its_queue_and_its_schedule() -> None:
         import_job.TAKE,
         import_job.RUN,
         upkeep.UPKEEP,
-        upkeep.FORGET,
+        import_job.FORGET,
     }
     assert app.conf.task_routes == {"customers.*": {"queue": "customers"}}
-    assert {import_job.TAKE, upkeep.UPKEEP, upkeep.FORGET} <= app.conf.beat_schedule.keys()
+    assert {import_job.TAKE, upkeep.UPKEEP, import_job.FORGET} <= app.conf.beat_schedule.keys()

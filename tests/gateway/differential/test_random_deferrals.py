@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import re
 from typing import Any
@@ -19,8 +18,10 @@ from tests.gateway.differential.cases import composed
 from tests.gateway.differential.queries import a_query
 from tests.gateway.differential.servers import sender, whole
 from tests.gateway.differential.worlds import World, a_world
+from tests.support.budget import worlds
 
-SEEDS = int(os.environ.get("HUICHI_DIFFERENTIAL_WORLDS", "12"))
+pytestmark = pytest.mark.soak
+SEEDS = worlds(12)
 QUERIES = 8
 
 
@@ -44,7 +45,7 @@ def with_deferrals(query: str, dice: random.Random) -> str:
     return "".join(words)
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_pieces_make_the_answer_of_one_server(seed: int) -> None:
     world = a_world(seed)
     supergraph = composed(world)

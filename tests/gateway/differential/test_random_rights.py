@@ -20,10 +20,11 @@ from tests.gateway.differential.servers import sender, whole
 from tests.gateway.differential.test_random_worlds import QUERIES, SEEDS
 from tests.gateway.differential.worlds import a_world
 
+pytestmark = pytest.mark.soak
 DEMAND = (Right("authenticated"),)
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_hidden_fields_are_null_and_nothing_else_changes(seed: int) -> None:
     world = a_world(seed)
     supergraph = composed(world)

@@ -11,6 +11,7 @@ from gateway.execution.completion import ClientPaths, Completion
 from gateway.execution.faults import Faults
 from gateway.plan import Nullability, Shape, Slot
 from tests.gateway.execution.shapes import shape_of
+from tests.support.budget import examples
 
 SCHEMA = build_schema(
     """
@@ -290,7 +291,7 @@ TREES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(TREES)
 def test_completes_any_tree_as_graphql_core_does(tree: Any) -> None:
     data, errors = complete(tree, QUERY)

@@ -18,7 +18,7 @@ from strawberry.asgi import GraphQL
 
 from gateway.app import create
 from gateway.composition import compose
-from gateway.serving.protocol import protocol
+from gateway.serving.http.fast_path import fast_path_protocol
 from gateway.settings import Settings, SubgraphLimits
 from gateway.supergraph import Subgraph, Supergraph
 from tests.gateway.serving import shop
@@ -137,7 +137,7 @@ def start(running_house: House) -> Start:
         changes.setdefault("supergraph", running_house.supergraph.sdl)
         changes.setdefault("subgraph_limits", SubgraphLimits(seconds=0.8, retries=0))
         app = create(Settings(**changes))
-        with served(app, proxy_headers=False, http=protocol(app.graphql)) as url:
+        with served(app, proxy_headers=False, http=fast_path_protocol(app.graphql)) as url:
             yield Running(url)
 
     return start

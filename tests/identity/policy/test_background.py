@@ -15,10 +15,10 @@ from chassis.db import Database, SyncDatabase
 from chassis.policy import feed
 from chassis.policy.guard import Guard
 from chassis.policy.rules import Snapshot
-from identity.found import found_company
+from identity.bootstrap.services import bootstrap_company
+from identity.core.commands import policy_version
+from identity.core.store import policy as store
 from identity.policy.background import publish_policy, publish_present
-from identity.policy.commands import policy as commands
-from identity.policy.store import policy as store
 from tests.identity.conftest import COMPANY, settings_for
 from tests.support.servers import Databases
 
@@ -32,7 +32,7 @@ class Running:
     guard: Guard
 
     async def change(self) -> int:
-        return await self.db.write(commands.changed, "rule")
+        return await self.db.write(policy_version.count_up, "rule")
 
     async def followed(self, version: int) -> float:
         """Seconds until the follower is at this version."""
@@ -75,7 +75,7 @@ async def running(url: str, redis_url: str) -> AsyncIterator[Running]:
 def founded(databases: Databases) -> str:
     url = databases.fresh("identity")
     db = SyncDatabase(url, application="identity-tests")
-    found_company(db, COMPANY)
+    bootstrap_company(db, COMPANY)
     db.close()
     return url
 
@@ -130,7 +130,7 @@ async def test_publishes_only_what_is_new(founded: str, emptied: str) -> None:
     db, redis = Database(founded, application="identity-tests"), Redis.from_url(emptied)
 
     looks = [await publish_present(db, redis), await publish_present(db, redis)]
-    await db.write(commands.changed, "rule")
+    await db.write(policy_version.count_up, "rule")
     looks.append(await publish_present(db, redis))
 
     assert looks == [True, False, True]
@@ -144,7 +144,7 @@ async def test_a_change_that_is_not_committed_is_not_published(founded: str, emp
         await house.followed(version)
 
         def fail(session: object) -> None:
-            commands.changed(session, "rule")  # type: ignore[arg-type]  # a session it is
+            policy_version.count_up(session, "rule")  # type: ignore[arg-type]  # a session it is
             raise RuntimeError("halfway")
 
         with pytest.raises(RuntimeError):

@@ -6,7 +6,8 @@ from datetime import date
 from uuid import UUID
 
 from chassis.policy.rules import DENY, Member, Rule, Snapshot
-from identity.review.domain import Given, ReviewKind, Use, given, reviewer_of, rights_of
+from identity.ledger.domain.right_use import Use
+from identity.review.domain import Given, ReviewKind, given, reviewer_of, rights_of
 
 ADA, BO, CAI = (UUID(int=n) for n in (1, 2, 3))
 ROOT, EAST = UUID(int=11), UUID(int=12)

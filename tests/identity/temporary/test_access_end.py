@@ -126,7 +126,7 @@ def test_reminds_once_for_each_number_of_days(house: House) -> None:
     id = house.as_("admin").data(CREATE, i=a_guest("almost", in_(days=6)))["user"]["id"]
     told = (
         "SELECT array_agg((body->>'days')::int ORDER BY position) FROM outbox "
-        "WHERE name = 'users.access_ending' AND subject = %(id)s"
+        "WHERE name = 'identity.access_end.announced' AND subject = %(id)s"
     )
 
     for _ in range(2):

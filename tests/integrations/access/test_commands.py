@@ -20,8 +20,12 @@ async def test_an_older_fact_about_access_changes_nothing(house: House) -> None:
         "version": 5,
     }
 
-    house.db.write(facts.customers_changed, a_fact("customers.changed", {"access": [newer]}))
+    house.db.write(
+        facts.customers_changed, a_fact("customers.customer.changed", {"access": [newer]})
+    )
     older = newer | {"owner": str(WANG), "version": 4}
-    house.db.write(facts.customers_changed, a_fact("customers.changed", {"access": [older]}))
+    house.db.write(
+        facts.customers_changed, a_fact("customers.customer.changed", {"access": [older]})
+    )
 
     assert house.one("SELECT owner_id FROM customer_access") == LIN

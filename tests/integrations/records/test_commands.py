@@ -18,11 +18,11 @@ async def test_links_follow_a_merge_and_go_home_after_it_is_undone(
     body = {"survivor": str(mine), "absorbed": [str(theirs)], "merge": merge, "access": []}
 
     for _ in range(2):
-        house.db.write(facts.customers_merged, a_fact("customers.merged", body))
+        house.db.write(facts.customers_merged, a_fact("customers.customer.merged", body))
     together = house.one("SELECT count(*) FROM source_record WHERE customer_id = :id", id=mine)
     undone = {"survivor": str(mine), "restored": [str(theirs)], "merge": merge, "access": []}
     for _ in range(2):
-        house.db.write(facts.customers_unmerged, a_fact("customers.unmerged", undone))
+        house.db.write(facts.customers_unmerged, a_fact("customers.customer.unmerged", undone))
 
     assert together == 2
     assert house.one("SELECT count(*) FROM source_record WHERE customer_id = :id", id=theirs) == 1

@@ -11,7 +11,7 @@ from pyreqwest.exceptions import PyreqwestError
 from pyreqwest.response import Response
 
 from gateway.errors import GatewayError
-from gateway.execution.http import BUSY, Headers, is_answer
+from gateway.execution.http.client import BUSY, Headers, is_answer
 from gateway.execution.streams.failures import lost, refused
 from gateway.execution.transport import Answer
 from gateway.settings import SubgraphLimits

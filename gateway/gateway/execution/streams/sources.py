@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gateway.errors import SubgraphUnavailable
-from gateway.execution.http import Headers
+from gateway.execution.http.client import Headers
 from gateway.execution.streams import websocket
 from gateway.execution.streams.failures import refused
 from gateway.execution.transport import Answer

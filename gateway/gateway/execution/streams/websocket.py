@@ -15,7 +15,7 @@ from websockets.exceptions import (
 )
 from websockets.typing import Subprotocol
 
-from gateway.execution.http import BUSY, Headers, is_answer
+from gateway.execution.http.client import BUSY, Headers, is_answer
 from gateway.execution.streams.failures import lost, refused
 from gateway.execution.transport import Answer
 from gateway.settings import SubgraphLimits

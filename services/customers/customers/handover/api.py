@@ -6,11 +6,11 @@ from datetime import datetime
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.rights import right
 from customers.core.api.ids import uuid
 from customers.handover import store
 from customers.handover.store import HandoverRow
-from customers.pool.api.tag import CustomersInfo
 
 
 @strawberry.type(description="How far the handover of somebody's customers is.")
@@ -47,18 +47,18 @@ class OffBoarding:
         description="How many customers they own now; only the number, whoever asks.",
         metadata=right("User", "off_board"),
     )
-    async def owned_customers(self, info: CustomersInfo) -> int:
+    async def owned_customers(self, info: Info) -> int:
         return await info.context.read(store.owned, uuid(self.user_id, "userId"))
 
     @strawberry.field(
         description="How far the last handover of their customers is; null: there was none.",
         metadata=right("User", "off_board"),
     )
-    async def customer_handover(self, info: CustomersInfo) -> CustomerHandover | None:
+    async def customer_handover(self, info: Info) -> CustomerHandover | None:
         user = uuid(self.user_id, "userId")
         found = (await info.context.read(store.latest, [user])).get(user)
         return CustomerHandover.of(found) if found else None
 
     @classmethod
-    def resolve_reference(cls, info: CustomersInfo, user_id: strawberry.ID) -> OffBoarding | None:
+    def resolve_reference(cls, info: Info, user_id: strawberry.ID) -> OffBoarding | None:
         return cls(user_id=user_id) if info.context.may("User", "off_board") else None

@@ -12,13 +12,13 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
 from chassis.actor import Actor
+from chassis.audit import events as audit
 from chassis.policy.rules import Snapshot
 from customers.handover import store
 from customers.handover.domain import Given, given
 from customers.handover.store import HandoverRow, Left
-from customers.pool.commands import tell
+from customers.pool.commands.access_facts import publish_changed
 from customers.pool.store import customer as customers
 
 BATCH = 500
@@ -49,7 +49,7 @@ def step(session: Session, id: UUID, snapshot: Snapshot, now: float) -> bool:
 
     def works(user: UUID) -> bool:
         member = snapshot.users.get(user)
-        return member is not None and member.works_at(now)
+        return member is not None and member.is_active_at(now)
 
     def place_of(user: UUID) -> UUID | None:
         return snapshot.users[user].department
@@ -70,7 +70,7 @@ def _carry_out(session: Session, one: HandoverRow, decided: list[tuple[Left, Giv
             for left, to in decided
         ],
     )
-    tell.changed(session, [left.id for left, _ in decided])
+    publish_changed(session, [left.id for left, _ in decided])
     actor = Actor(one.actor)
     audit.record_all(
         session,

@@ -11,15 +11,16 @@ import strawberry
 from sqlalchemy.orm import Session
 
 from chassis.actor import Actor
+from chassis.api.context import Info
 from chassis.api.paging import After, Connection, First, Window, connect
 from chassis.api.rights import right
 from chassis.errors import BadInput, Denied
 from chassis.explanation.api import page_of_people, person_after
 from chassis.explanation.difference import differences, with_rules
-from chassis.policy.guard import Scope, compile_rules
+from chassis.policy.compiling import compile_rules
 from chassis.policy.rules import Rule, Snapshot, rule_of
+from chassis.policy.scope import Scope
 from customers.core.api.stubs import User
-from customers.pool.api.tag import CustomersInfo
 from customers.pool.domain.fields import (
     CREDIT_CODE_COORDINATE,
     EMAIL_COORDINATE,
@@ -82,7 +83,7 @@ class Changeset:
         metadata=right("Rule"),
     )
     async def customer_reach(
-        self, info: CustomersInfo, first: First = FIRST, after: After = None
+        self, info: Info, first: First = FIRST, after: After = None
     ) -> Connection[CustomerReach]:
         ctx, window = info.context, Window(first, after)
         start = person_after(window)
@@ -100,7 +101,7 @@ class Changeset:
     @classmethod
     def resolve_reference(
         cls,
-        info: CustomersInfo,
+        info: Info,
         id: strawberry.ID,
         adds: list[str] | None = None,
         removes: list[str] | None = None,

@@ -8,12 +8,13 @@ from uuid import UUID
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
-from customers.core.api.arguments import written
+from customers.core.api.arguments import write_with_retry
 from customers.core.api.ids import uuid, uuids
 from customers.pool.api.customer import Customer
-from customers.pool.api.tag import CustomersInfo
+from customers.pool.api.loaders import PoolLoaders
 from customers.projects import commands
 from customers.projects.commands import MOST_AT_ONCE
 
@@ -44,11 +45,11 @@ class ProjectMutation:
     )
     @answers(ProjectCustomersPayload)
     async def add_customers_to_project(
-        self, info: CustomersInfo, project_id: ProjectId, customer_ids: Customers
+        self, info: Info, project_id: ProjectId, customer_ids: Customers
     ) -> ProjectCustomersPayload:
         ctx, project = info.context, uuid(project_id, "projectId")
         scope, ids = ctx.scope("Customer", "update"), uuids(customer_ids, "customerIds")
-        changed = await written(ctx, commands.add, scope, project, ids, ctx.guard.snapshot)
+        changed = await write_with_retry(ctx, commands.add, scope, project, ids, ctx.guard.snapshot)
         return await _answered(info, changed)
 
     @strawberry.mutation(
@@ -57,17 +58,19 @@ class ProjectMutation:
     )
     @answers(ProjectCustomersPayload)
     async def remove_customers_from_project(
-        self, info: CustomersInfo, project_id: ProjectId, customer_ids: Customers
+        self, info: Info, project_id: ProjectId, customer_ids: Customers
     ) -> ProjectCustomersPayload:
         ctx, project = info.context, uuid(project_id, "projectId")
         scope, ids = ctx.scope("Customer", "update"), uuids(customer_ids, "customerIds")
-        return await _answered(info, await written(ctx, commands.remove, scope, project, ids))
+        return await _answered(
+            info, await write_with_retry(ctx, commands.remove, scope, project, ids)
+        )
 
 
-async def _answered(info: CustomersInfo, ids: Sequence[UUID]) -> ProjectCustomersPayload:
+async def _answered(info: Info, ids: Sequence[UUID]) -> ProjectCustomersPayload:
     if not info.context.may("Customer"):
         return ProjectCustomersPayload()
-    loaders = info.context.loaders
+    loaders = info.context.loaders_of(PoolLoaders)
     loaders.customers.clear_all()
     found = await loaders.customers.load_many(list(ids))
     return ProjectCustomersPayload(customers=[Customer.of(row, loaders) for row in found if row])

@@ -8,10 +8,14 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from chassis.errors import BadInput, Denied
-from chassis.policy.guard import Scope
 from chassis.policy.rules import Snapshot
-from customers.pool.commands import tell
-from customers.pool.commands.hold import Held, hold
+from chassis.policy.scope import Scope
+from customers.pool.commands.access_facts import publish_changed
+from customers.pool.commands.audit_trail import record_audit
+from customers.pool.commands.locked_customer import (
+    LockedCustomer,
+    lock_customer,
+)
 from customers.pool.store import customer as store
 
 MOST_AT_ONCE = 200
@@ -41,9 +45,9 @@ def _carry_out(
     session: Session, scope: Scope, project: UUID, ids: Sequence[UUID], *, joins: bool
 ) -> list[UUID]:
     """All of them or none, each locked in the one order that all commands keep."""
-    changed: list[Held] = []
+    changed: list[LockedCustomer] = []
     for id in sorted(set(ids)):
-        held = hold(session, scope, id)
+        held = lock_customer(session, scope, id)
         if (project in held.row.projects) == joins:
             continue
         after = {*held.row.projects, project} if joins else {*held.row.projects} - {project}
@@ -55,17 +59,17 @@ def _carry_out(
             )
         store.update(session, [{"id": held.id, "projects": sorted(after)}])
         changed.append(held)
-    tell.changed(session, [held.id for held in changed])
+    publish_changed(session, [held.id for held in changed])
     who = [None, str(project)] if joins else [str(project), None]
     for held in changed:
-        tell.audited(session, held.scope, str(held.id), {"projects": who})
+        record_audit(session, held.scope, str(held.id), {"projects": who})
     return [held.id for held in changed]
 
 
 def _refuse_stranger(scope: Scope, project: UUID, snapshot: Snapshot | None) -> None:
     """Whoever is on a project shares with it; whoever may change every project does so too."""
     permissions = scope.permissions
-    if project in permissions.stand.projects:
+    if project in permissions.principal.projects:
         return
     known = snapshot is not None and any(
         project == one for member in snapshot.users.values() for one, _ in member.projects

@@ -7,13 +7,15 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.rights import right
 from customers.core.api.enums import CustomerKind, Lifecycle
 from customers.core.api.ids import uuids
 from customers.core.api.stubs import Department, User
 from customers.core.domain.ids import uuid_or_none
 from customers.pool.api.customer_query import see_all_tags, words
-from customers.pool.api.tag import CustomersInfo, Tag
+from customers.pool.api.loaders import PoolLoaders
+from customers.pool.api.tag import Tag
 from customers.pool.store.customer import Search
 from customers.totals import store
 from customers.totals.domain import SMALLEST, Counted, Told, ranked, told
@@ -94,7 +96,7 @@ class TotalsQuery:
     )
     async def customer_totals(
         self,
-        info: CustomersInfo,
+        info: Info,
         by: Annotated[CustomerDimension, strawberry.argument(description="By what.")],
         filter: Annotated[
             CustomerTotalsFilter | None, strawberry.argument(description="Left out: all.")
@@ -131,7 +133,7 @@ def _group(by: CustomerDimension, one: Told, tags: dict[str, Tag]) -> CustomerGr
     )
 
 
-async def _tags(info: CustomersInfo, groups: list[Told]) -> dict[str, Tag]:
+async def _tags(info: Info, groups: list[Told]) -> dict[str, Tag]:
     ids = [id for one in groups if (id := uuid_or_none(one.key))]
-    rows = await info.context.loaders.tags.load_many(ids)
+    rows = await info.context.loaders_of(PoolLoaders).tags.load_many(ids)
     return {str(row.id): Tag.of(row) for row in rows if row}

@@ -1,4 +1,4 @@
-"""Founding a company: what is there already stays, so doing it twice is doing it once."""
+"""Bootstrap a company: what exists already stays, so running it twice changes nothing."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import events as audit
 from identity.bootstrap.domain import Company, Path, UserPlan, checked, paths
+from identity.core.commands import policy_version
 from identity.core.domain.ids import DepartmentId, UserId
+from identity.core.store import policy as policies
+from identity.people.domain.role import refuse_unknown
 from identity.people.domain.user import Kind, display_name, username
-from identity.people.store import department as departments, user as users
-from identity.policy.commands import policy
-from identity.policy.domain.role import refuse_unknown
+from identity.people.store import department as departments, role as roles, user as users
 from identity.policy.domain.starter import ROLES
-from identity.policy.store import policy as policies, role as roles, rule as rules
+from identity.policy.store import rule as rules
 from identity.sign_in.domain import password
 
 
 @dataclass(frozen=True, slots=True)
-class Founded:
+class Bootstrapped:
     """The ids of what a company consists of, and how many of them are new."""
 
     departments: dict[Path, DepartmentId]
@@ -27,7 +28,7 @@ class Founded:
     created: int
 
 
-def found(session: Session, company: Company) -> Founded:
+def bootstrap(session: Session, company: Company) -> Bootstrapped:
     """Make sure that departments, starter roles with their rules, and users exist.
 
     What an administrator changed is left as it is: the tree is built only where there is none, a
@@ -35,7 +36,7 @@ def found(session: Session, company: Company) -> Founded:
     service user follows the settings, since those are where it is kept.
     """
     checked(company)
-    policy.hold(session)
+    policy_version.hold(session)
     tree, created = _departments(session, company)
     created += _starter_policy(session)
     people: dict[str, UserId] = {}
@@ -43,11 +44,11 @@ def found(session: Session, company: Company) -> Founded:
         people[plan.username], is_new = _user(session, plan, tree)
         created += is_new
     if created:
-        version = policy.changed(session, "company")
+        version = policy_version.count_up(session, "company")
         audit.record(
             session, audit.Entry(None, "found", "Company", "company", policy_version=version)
         )
-    return Founded(tree, people, created)
+    return Bootstrapped(tree, people, created)
 
 
 def _departments(session: Session, company: Company) -> tuple[dict[Path, DepartmentId], int]:
@@ -82,7 +83,7 @@ def _user(session: Session, plan: UserPlan, tree: dict[Path, DepartmentId]) -> t
     known = users.credentials(session, name)
     if known is not None:
         if plan.kind is Kind.SERVICE and not password.matches(known.password_hash, plan.password):
-            users.change(session, known.id, password_hash=password.hashed(plan.password))
+            users.change(session, known.id, password_hash=password.hash_password(plan.password))
         return known.id, False
     all_roles = roles.names(session)
     refuse_unknown(plan.roles, list(all_roles), field="roles")
@@ -92,7 +93,7 @@ def _user(session: Session, plan: UserPlan, tree: dict[Path, DepartmentId]) -> t
         display_name=display_name(plan.display_name),
         kind=plan.kind,
         department=tree.get(plan.department) if plan.department else None,
-        password_hash=password.hashed(plan.password),
+        password_hash=password.hash_password(plan.password),
     )
     users.give_roles(session, id, plan.roles, all_roles)
     return id, True

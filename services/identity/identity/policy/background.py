@@ -18,7 +18,7 @@ from chassis.background import keeps_running, wait_for_notice
 from chassis.db import Database
 from chassis.policy import feed
 from chassis.web import Runtime
-from identity.policy.store import policy as store
+from identity.core.store import policy as store
 
 log = logging.getLogger("huichi.identity.policy")
 

@@ -9,12 +9,11 @@ from enum import Enum
 from uuid import UUID
 
 from chassis.policy.rules import ANY, DENY, Member, Rule, Snapshot, subjects
+from identity.ledger.domain.right_use import Right, Use
 
 LONGEST_TITLE = 200
 LONGEST_NOTE = 1000
 MOST_ITEMS = 20_000
-
-Right = tuple[str, str]
 
 
 class ReviewStatus(Enum):
@@ -38,14 +37,6 @@ class ReviewKind(Enum):
     ROLE = "role"
     DIRECTORY_ROLE = "directory_role"
     RULE = "rule"
-
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    """How often a right was used in the period, and when last."""
-
-    count: int
-    last: date
 
 
 Uses = Mapping[Right, Use]

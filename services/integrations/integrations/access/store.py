@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Column, Index, Table, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from chassis.policy.guard import RowAccess, RowColumns
+from chassis.policy.row_scopes import RowAccess, RowColumns
 from integrations.core.store.metadata import metadata
 
 customer_access = Table(

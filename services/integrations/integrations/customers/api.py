@@ -6,7 +6,6 @@ The field is nullable: when this service is down, the rest of the customer is st
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import strawberry
@@ -30,7 +29,7 @@ strawberry.enum(
 class SyncStateLoaders:
     """The loader of one request for the sync states of customers."""
 
-    def __init__(self, context: Context[Any]) -> None:
+    def __init__(self, context: Context) -> None:
         self.states: DataLoader[UUID, list[SourceState]] = scoped_loader(
             context, "Customer", store.of_customers
         )

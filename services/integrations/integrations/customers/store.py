@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from chassis.db import among
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from integrations.access.store import ROWS, customer_access
 from integrations.customers.domain import SourceState
 from integrations.installations.store import installation, stream_state

@@ -17,7 +17,8 @@ import orjson
 import requests
 from opentelemetry.trace import SpanKind
 
-from chassis import actor_context, telemetry
+from chassis import telemetry
+from chassis.authentication import actor_context
 from integrations.contract import Fatal, Retry
 from integrations.records.domain import Outcome
 from integrations.specs.domain.source_record import SourceRecord

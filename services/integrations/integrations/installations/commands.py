@@ -11,9 +11,9 @@ from sqlalchemy import func, insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from chassis import audit, outbox
+from chassis.audit import events as audit
 from chassis.errors import BadInput, Conflict, NotFound
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from integrations.core.domain.seal import Seal
 from integrations.installations import store
 from integrations.installations.store import InstallationRow, installation, installation_revision
@@ -235,7 +235,6 @@ def _store_revision(
 def _record_change(
     session: Session, scope: Scope, action: str, id: UUID, changes: dict[str, Any]
 ) -> None:
-    outbox.record(session, outbox.Fact(action, str(id), {"id": str(id)}))
     audit.record(
         session,
         audit.Entry(

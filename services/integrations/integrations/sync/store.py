@@ -33,7 +33,8 @@ from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 from sqlalchemy.orm import Session
 
 from chassis.db import among, in_order
-from chassis.policy.guard import RowColumns, Scope
+from chassis.policy.row_scopes import RowColumns
+from chassis.policy.scope import Scope
 from integrations.core.store.metadata import metadata
 from integrations.installations.store import installation
 from integrations.sync.domain import ACTIVE, Counters

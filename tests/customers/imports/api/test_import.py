@@ -276,8 +276,7 @@ from uuid import UUID
 import msgspec
 from chassis.worker import Work
 from customers.settings import CustomersSettings
-from customers.store import import_job as store
-from customers.tasks import import_job as tasks
+from customers.imports import store, tasks
 
 def die(*_a, **_k):
     os.kill(os.getpid(), signal.SIGKILL)

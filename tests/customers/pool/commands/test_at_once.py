@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from chassis.db import SyncDatabase
 from chassis.errors import Conflict, NotFound
-from customers.core.api.arguments import met_another
+from customers.core.api.arguments import is_retryable
 from customers.pool.commands.absorb import absorb
 from customers.pool.commands.customer import Creation, create, update
 from customers.pool.commands.merge import merge, unmerge, viewers
@@ -138,7 +138,7 @@ def again(db: SyncDatabase, command, *args, **more):  # type: ignore[no-untyped-
         try:
             return db.write(command, *args, **more)
         except DBAPIError as problem:
-            if not met_another(problem):
+            if not is_retryable(problem):
                 raise
     raise AssertionError("always somebody in the way")
 

@@ -116,7 +116,7 @@ def test_an_alert_grows_and_is_told_once(db: SyncDatabase) -> None:
     happened(db, a_read(range(120)))
     happened(db, a_read(range(120, 200), NOON + timedelta(minutes=1)))
 
-    facts = "SELECT count(*) FROM outbox WHERE name = 'identity.alert_raised'"
+    facts = "SELECT count(*) FROM outbox WHERE name = 'identity.access_alert.raised'"
     assert alerts(db) == [("BULK_READING", WHO, 200)]
     assert db.read(lambda s: s.execute(text(facts)).scalar_one()) == 1
     assert db.write(watch) == 0

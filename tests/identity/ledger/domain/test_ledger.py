@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from copy import deepcopy
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -27,7 +28,8 @@ from identity.ledger.domain.ledger import (
     sign,
 )
 from identity.ledger.domain.verification import ALL, FILTER, PERIOD, Finding, verify, verify_proof
-from identity.sign_in.domain.token import access_token, new_key
+from identity.sign_in.domain.token import new_key, sign_access_token
+from tests.support.budget import examples
 
 KEY, OTHER = new_key(), new_key()
 KEYS = KeySet([OKPKey.import_key(KEY.as_dict(private=False))])
@@ -199,7 +201,7 @@ def test_only_known_keys_sign() -> None:
 
 
 def test_a_token_is_no_head() -> None:
-    token = access_token(KEY, UserId(UUID(int=1)), UUID(int=2), now=0, seconds=60)  # type: ignore[arg-type]
+    token = sign_access_token(KEY, UserId(UUID(int=1)), UUID(int=2), now=0, seconds=60)  # type: ignore[arg-type]
 
     with pytest.raises(NotAHead):
         opened(token, KEYS)
@@ -245,7 +247,7 @@ def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [at]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(st.data())
 def test_whatever_is_edited_is_found(data: st.DataObject) -> None:
     whole = a_ledger()
@@ -283,7 +285,20 @@ def test_whatever_is_edited_is_found(data: st.DataObject) -> None:
     assert bool(found(lines, last)) is not same
 
 
-@settings(max_examples=150, deadline=None)
+def test_a_claimed_size_costs_no_memory() -> None:
+    lines = deepcopy(a_ledger())
+    lines[1]["header"]["size"] = 10**12
+    tracemalloc.start()
+
+    findings = found(lines)
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert findings
+    assert peak < 10_000_000
+
+
+@settings(max_examples=examples(150))
 @given(st.integers(0, 10**9), st.integers(0, 255))
 def test_whatever_byte_of_the_file_is_edited_nothing_false_is_believed(at: int, byte: int) -> None:
     text = b"\n".join(canonical(line) for line in a_ledger())

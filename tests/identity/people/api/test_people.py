@@ -258,7 +258,7 @@ def test_the_last_administrator_stays_one(house: House) -> None:
     suspended = house.as_("admin").data(SUSPEND, id=id)
 
     assert demoted["errors"][0]["path"] == ["roles"]
-    assert "nobody who can sign in" in demoted["errors"][0]["message"]
+    assert "no person who can sign in" in demoted["errors"][0]["message"]
     assert suspended["errors"] == [{"code": "BAD_INPUT", "path": ["id"]}]
     assert state(house) == before
     assert house.nobody().sign_in("admin")["errors"] == []

@@ -9,8 +9,7 @@ import pytest
 from chassis.errors import BadInput, Conflict
 from identity.core.domain.ids import DepartmentId
 from identity.core.domain.version import refuse_stale
-from identity.people.domain import department, user
-from identity.policy.domain import role
+from identity.people.domain import department, role, user
 
 A, B, C = (DepartmentId(UUID(int=number)) for number in (1, 2, 3))
 

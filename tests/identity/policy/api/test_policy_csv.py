@@ -10,8 +10,8 @@ import pytest
 from casbin.persist.adapters.string_adapter import StringAdapter
 
 import chassis.policy
-from chassis.policy.guard import compile_rules
-from identity.policy.domain.rulebook import RULEBOOK
+from chassis.policy.compiling import compile_rules
+from identity.core.domain.rulebook import RULEBOOK
 from tests.identity.conftest import House
 from tests.identity.policy.api.test_changeset import PUBLISH, SHOWN, done, refused, unchanged
 

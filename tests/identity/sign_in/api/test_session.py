@@ -190,7 +190,8 @@ def test_a_refresh_token_shown_twice_ends_the_whole_family(house: House) -> None
 
     assert reused["errors"][0] == {
         "code": "UNAUTHENTICATED",
-        "message": "The refresh token is not good any more; sign in again.",
+        "message": "The refresh token is expired, was used before, or its session has ended; "
+        "sign in again.",
         "path": ["refreshToken"],
     }
     assert heir["accessToken"] is None

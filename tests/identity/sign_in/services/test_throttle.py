@@ -56,7 +56,7 @@ async def test_a_valkey_that_does_not_answer_is_not_waited_for(
     async def silent(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(5)
 
-    monkeypatch.setattr(throttle, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(throttle, "TIMEOUT_SECONDS", 0.2)
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
 

@@ -38,7 +38,7 @@ async def test_installs_a_source_without_code_and_never_tells_its_secrets(
     assert found["credentialNames"] == ["token"]
     assert '"t0"' not in str(said)
     assert b"t0" not in bytes(house.one("SELECT credentials FROM installation"))
-    assert house.one("SELECT count(*) FROM outbox WHERE name = 'audit.recorded'") == 1
+    assert house.one("SELECT count(*) FROM outbox WHERE name = 'audit.event.recorded'") == 1
 
 
 @pytest.mark.parametrize(

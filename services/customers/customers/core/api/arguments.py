@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
+from typing import Annotated, Concatenate, ParamSpec, TypeVar
 
 import psycopg
 import strawberry
@@ -33,8 +33,8 @@ _TRIES = 4
 _AGAIN = frozenset({"40001", "40P01", "23505"})
 
 
-async def written(
-    ctx: Context[Any],
+async def write_with_retry(
+    ctx: Context,
     command: Callable[Concatenate[Session, P], T],
     /,
     *args: P.args,
@@ -45,11 +45,11 @@ async def written(
         try:
             return await ctx.write(command, *args, **kwargs)
         except DBAPIError as problem:
-            if left == 0 or not met_another(problem):
+            if left == 0 or not is_retryable(problem):
                 raise
     raise AssertionError("the last try returns or raises")
 
 
-def met_another(problem: DBAPIError) -> bool:
+def is_retryable(problem: DBAPIError) -> bool:
     """Whether the same transaction may well succeed when it is run again."""
     return isinstance(problem.orig, psycopg.Error) and problem.orig.sqlstate in _AGAIN

@@ -8,14 +8,14 @@ from typing import Annotated
 import strawberry
 from strawberry.scalars import JSON
 
+from chassis.api.context import Info
 from chassis.api.problems import UserError, answers, user_error
 from chassis.api.rights import right
 from chassis.errors import BadInput
-from customers.core.api.arguments import written
+from customers.core.api.arguments import write_with_retry
 from customers.core.api.enums import AbsorbResult, CustomerKind
 from customers.core.api.ids import uuid
-from customers.core.api.protected import EMAIL, MOBILE, NAME, SOME_FIELD
-from customers.pool.api.tag import CustomersInfo
+from customers.pool.api.protected import ANY_FIELD, EMAIL, MOBILE, NAME
 from customers.pool.commands.absorb import MAX_RECORDS, absorb
 from customers.pool.domain.outcome import Ambiguous, Outcome, Rejected, Unchanged
 from customers.pool.domain.record import ContactRecord, Source, SourceRecord
@@ -58,7 +58,7 @@ class SourceRecordInput:
     fields: JSON = strawberry.field(
         description="Values by field name, in snake_case or as Customer calls them; null and blank "
         "withdraw a value.",
-        directives=[SOME_FIELD],
+        directives=[ANY_FIELD],
     )
     id: strawberry.ID | None = strawberry.field(
         default=None, description="The id of the source record in integrations."
@@ -150,7 +150,7 @@ class AbsorbMutation:
     @answers(AbsorbPayload)
     async def absorb(
         self,
-        info: CustomersInfo,
+        info: Info,
         source: Annotated[SourceInput, strawberry.argument(description="Who speaks.")],
         records: Annotated[
             list[SourceRecordInput],
@@ -167,7 +167,7 @@ class AbsorbMutation:
         if dry_run:
             found = await ctx.read(absorb, scope, speaker, said, dry_run=True)
         else:
-            found = await written(ctx, absorb, scope, speaker, said)
+            found = await write_with_retry(ctx, absorb, scope, speaker, said)
         return AbsorbPayload(
             outcomes=[AbsorbOutcome.of(one, ctx.locale, dry_run=dry_run) for one in found]
         )

@@ -9,16 +9,17 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.rights import right
 from chassis.errors import BadInput, NotFound
 from chassis.explanation.api import AccessExplanation, asked, one_page, person_after
 from chassis.explanation.decisions import Explanation, Question, explain, holders
-from chassis.policy.guard import RowAccess
+from chassis.policy.row_scopes import RowAccess
 from customers.core.api.arguments import CustomerId
 from customers.core.api.ids import uuid
 from customers.core.api.stubs import User
-from customers.pool.api.tag import CustomersInfo
+from customers.pool.api.loaders import PoolLoaders
 from customers.pool.domain.fields import (
     CREDIT_CODE_COORDINATE,
     EMAIL_COORDINATE,
@@ -74,7 +75,7 @@ class AccessQuery:
     )
     async def explain_customer_access(
         self,
-        info: CustomersInfo,
+        info: Info,
         user_id: Annotated[strawberry.ID, strawberry.argument(description="The user's id.")],
         customer_id: CustomerId,
         object: Object = "Customer",
@@ -92,7 +93,7 @@ class AccessQuery:
     )
     async def who_can_access_customer(
         self,
-        info: CustomersInfo,
+        info: Info,
         customer_id: CustomerId,
         object: Object = "Customer",
         action: Action = "read",
@@ -110,10 +111,10 @@ class AccessQuery:
         )
 
 
-async def _row(info: CustomersInfo, customer_id: str) -> RowAccess:
+async def _row(info: Info, customer_id: str) -> RowAccess:
     """Who has to do with the customer, whoever asks; of one that was merged, the survivor's."""
     id = uuid(customer_id, "customerId")
-    found = await info.context.loaders.access.load(id)
+    found = await info.context.loaders_of(PoolLoaders).access.load(id)
     if found is None:
         raise NotFound(f"No customer {id} exists.", f"未找到客户 {id}。", field="customerId")
     return found

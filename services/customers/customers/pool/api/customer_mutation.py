@@ -9,14 +9,20 @@ from uuid import UUID
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
-from customers.core.api.arguments import CustomerId, ExpectedVersion, IdempotencyKey, written
+from customers.core.api.arguments import (
+    CustomerId,
+    ExpectedVersion,
+    IdempotencyKey,
+    write_with_retry,
+)
 from customers.core.api.enums import CustomerKind, Lifecycle
 from customers.core.api.ids import uuid, uuids
-from customers.core.api.protected import CREDIT_CODE, EMAIL, MOBILE
 from customers.pool.api.customer import Customer
-from customers.pool.api.tag import CustomersInfo
+from customers.pool.api.loaders import PoolLoaders
+from customers.pool.api.protected import CREDIT_CODE, EMAIL, MOBILE
 from customers.pool.commands import customer as commands, tag as tag_commands
 
 
@@ -94,7 +100,7 @@ class CustomerMutation:
     @answers(CustomerPayload)
     async def create_customer(
         self,
-        info: CustomersInfo,
+        info: Info,
         kind: Annotated[CustomerKind, strawberry.argument(description="What it is.")],
         set: Annotated[CustomerSet, strawberry.argument(description="What is known; a name.")],
         owner_id: Annotated[
@@ -117,7 +123,7 @@ class CustomerMutation:
             idempotency_key=idempotency_key,
         )
         scope = ctx.scope("Customer", "create")
-        id = await written(ctx, commands.create, scope, asked, ctx.policy)
+        id = await write_with_retry(ctx, commands.create, scope, asked, ctx.policy)
         return await answered(info, id)
 
     @strawberry.mutation(
@@ -128,14 +134,14 @@ class CustomerMutation:
     @answers(CustomerPayload)
     async def update_customer(
         self,
-        info: CustomersInfo,
+        info: Info,
         id: CustomerId,
         set: Annotated[CustomerSet, strawberry.argument(description="What to say.")],
         expected_version: ExpectedVersion = None,
         idempotency_key: IdempotencyKey = None,
     ) -> CustomerPayload:
         scope = info.context.scope("Customer", "update")
-        found = await written(
+        found = await write_with_retry(
             info.context,
             commands.update,
             scope,
@@ -153,7 +159,7 @@ class CustomerMutation:
     @answers(CustomerPayload)
     async def pin_field(
         self,
-        info: CustomersInfo,
+        info: Info,
         customer_id: CustomerId,
         field: Annotated[str, strawberry.argument(description="The field, as Customer has it.")],
         claim_id: Annotated[
@@ -165,7 +171,7 @@ class CustomerMutation:
         ] = None,
         expected_version: ExpectedVersion = None,
     ) -> CustomerPayload:
-        found = await written(
+        found = await write_with_retry(
             info.context,
             commands.pin,
             info.context.scope("Customer", "update"),
@@ -184,7 +190,7 @@ class CustomerMutation:
     @answers(CustomerPayload)
     async def set_tags(
         self,
-        info: CustomersInfo,
+        info: Info,
         customer_id: CustomerId,
         tag_ids: Annotated[
             list[strawberry.ID] | None, strawberry.argument(description="Tags by their ids.")
@@ -195,7 +201,7 @@ class CustomerMutation:
         ] = None,
         expected_version: ExpectedVersion = None,
     ) -> CustomerPayload:
-        found = await written(
+        found = await write_with_retry(
             info.context,
             tag_commands.set_tags,
             info.context.scope("Customer", "update"),
@@ -213,7 +219,7 @@ class CustomerMutation:
     @answers(CustomerPayload)
     async def assign_owner(
         self,
-        info: CustomersInfo,
+        info: Info,
         customer_id: CustomerId,
         owner_id: Annotated[
             strawberry.ID | None,
@@ -223,7 +229,7 @@ class CustomerMutation:
         idempotency_key: IdempotencyKey = None,
     ) -> CustomerPayload:
         ctx = info.context
-        found = await written(
+        found = await write_with_retry(
             ctx,
             commands.assign,
             ctx.scope("Customer", "update"),
@@ -241,12 +247,12 @@ class CustomerMutation:
         metadata=right("Customer", "update"),
     )
     @answers(CustomerPayload)
-    async def claim_customer(self, info: CustomersInfo, customer_id: CustomerId) -> CustomerPayload:
+    async def claim_customer(self, info: Info, customer_id: CustomerId) -> CustomerPayload:
         ctx = info.context
         # What may be taken is what may be seen: a pool customer is nobody's to update yet.
         scope = replace(ctx.scope("Customer"), action="claim")
         id = uuid(customer_id, "customerId")
-        found = await written(ctx, commands.claim_from_pool, scope, id, ctx.policy)
+        found = await write_with_retry(ctx, commands.claim_from_pool, scope, id, ctx.policy)
         return await answered(info, found)
 
     @strawberry.mutation(
@@ -256,7 +262,7 @@ class CustomerMutation:
     @answers(CustomerPayload)
     async def add_collaborator(
         self,
-        info: CustomersInfo,
+        info: Info,
         customer_id: CustomerId,
         user_id: UserId,
         expected_version: ExpectedVersion = None,
@@ -269,7 +275,7 @@ class CustomerMutation:
     @answers(CustomerPayload)
     async def remove_collaborator(
         self,
-        info: CustomersInfo,
+        info: Info,
         customer_id: CustomerId,
         user_id: UserId,
         expected_version: ExpectedVersion = None,
@@ -278,7 +284,7 @@ class CustomerMutation:
 
 
 async def _collaborate(
-    info: CustomersInfo,
+    info: Info,
     customer_id: strawberry.ID,
     user_id: strawberry.ID,
     expected_version: int | None,
@@ -286,7 +292,7 @@ async def _collaborate(
     joins: bool,
 ) -> CustomerPayload:
     ctx = info.context
-    found = await written(
+    found = await write_with_retry(
         ctx,
         commands.collaborate,
         ctx.scope("Customer", "update"),
@@ -299,11 +305,16 @@ async def _collaborate(
     return await answered(info, found)
 
 
-async def answered(info: CustomersInfo, id: UUID) -> CustomerPayload:
+async def answered(info: Info, id: UUID) -> CustomerPayload:
     """The customer as it is after the write, for those who may read."""
     if not info.context.may("Customer"):
         return CustomerPayload()
-    loaders = info.context.loaders
-    for loader in (loaders.customers, loaders.tags_of, loaders.links_of, loaders.believed):
+    loaders = info.context.loaders_of(PoolLoaders)
+    for loader in (
+        loaders.customers,
+        loaders.customer_tags,
+        loaders.customer_links,
+        loaders.elections,
+    ):
         loader.clear_all()
     return CustomerPayload(customer=await Customer.resolve_reference(info, strawberry.ID(str(id))))

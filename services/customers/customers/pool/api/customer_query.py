@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import strawberry
 from sqlalchemy.orm import Session
 
-from chassis.api.context import Context
+from chassis.api.context import Context, Info
 from chassis.api.paging import DEFAULT_FIRST, After, First, Window, connect
 from chassis.api.rights import right
 from chassis.errors import BadInput, Denied
@@ -18,7 +18,7 @@ from customers.core.api.arguments import CustomerId
 from customers.core.api.enums import CustomerKind, CustomerSort, Lifecycle
 from customers.core.api.ids import uuid, uuids
 from customers.pool.api.customer import Customer, CustomerConnection
-from customers.pool.api.tag import CustomersInfo
+from customers.pool.api.loaders import PoolLoaders
 from customers.pool.domain.golden import elect, values
 from customers.pool.store import claim as claim_store, customer as store
 from customers.pool.store.customer import CustomerRow, Search
@@ -61,7 +61,7 @@ class CustomerFilter:
     )
     ids: list[strawberry.ID] | None = strawberry.field(default=None, description="Among these.")
 
-    def resolved(self, ctx: Context[Any]) -> Search:
+    def resolved(self, ctx: Context) -> Search:
         """The search. Raises `Denied` where it compares what its reader may not see."""
         if self.tag_ids:
             see_all_tags(ctx, "filter.tagIds")
@@ -89,7 +89,7 @@ class CustomerFilter:
         )
 
 
-def see_all_tags(ctx: Context[Any], field: str) -> None:
+def see_all_tags(ctx: Context, field: str) -> None:
     """What somebody may not see they may not compare, or the answer would tell who wears which tag."""
     if not ctx.scope("Customer").within(ctx.scope("Tag")):
         raise Denied(
@@ -119,7 +119,7 @@ class CustomerQuery:
     )
     async def customer(
         self,
-        info: CustomersInfo,
+        info: Info,
         id: CustomerId,
         as_of: Annotated[
             datetime | None,
@@ -128,7 +128,7 @@ class CustomerQuery:
             ),
         ] = None,
     ) -> Customer | None:
-        loaders = info.context.loaders
+        loaders = info.context.loaders_of(PoolLoaders)
         asked = uuid(id, "id")
         row = await loaders.customers.load(asked)
         if row is None:
@@ -143,7 +143,7 @@ class CustomerQuery:
     )
     async def customers(
         self,
-        info: CustomersInfo,
+        info: Info,
         filter: Annotated[
             CustomerFilter | None, strawberry.argument(description="Left out: all.")
         ] = None,
@@ -157,7 +157,7 @@ class CustomerQuery:
         search = filter.resolved(info.context) if filter else Search()
         window = Window(first, after)
         found = await info.context.read(store.listed, scope, search, sort.name, window)
-        loaders = info.context.loaders
+        loaders = info.context.loaders_of(PoolLoaders)
         answer: CustomerConnection = connect(
             found,
             lambda row: Customer.of(store.row_of(row), loaders),

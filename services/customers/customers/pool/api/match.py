@@ -7,19 +7,19 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from chassis.errors import BadInput
-from chassis.policy.guard import RowAccess
-from customers.core.api.arguments import ExpectedVersion, written
+from chassis.policy.row_scopes import RowAccess
+from customers.core.api.arguments import ExpectedVersion, write_with_retry
 from customers.core.api.enums import Agreement, CandidateStatus, CustomerKind
 from customers.core.api.ids import uuid
-from customers.core.api.loaders import Loaders
-from customers.core.api.protected import CREDIT_CODE, EMAIL, MOBILE
 from customers.core.api.stubs import User
 from customers.pool.api.customer import Customer
-from customers.pool.api.tag import CustomersInfo
+from customers.pool.api.loaders import PoolLoaders
+from customers.pool.api.protected import CREDIT_CODE, EMAIL, MOBILE
 from customers.pool.commands import match as commands
 from customers.pool.commands.match import Duplicate as Found
 from customers.pool.domain.fields import FIELDS
@@ -55,27 +55,27 @@ class MatchCandidate:
     row: strawberry.Private[CandidateRow]
 
     @strawberry.field(description="The one the pool knew first.")
-    async def left(self, info: CustomersInfo) -> Customer | None:
+    async def left(self, info: Info) -> Customer | None:
         return await Customer.resolve_reference(info, strawberry.ID(str(self.row.left_id)))
 
     @strawberry.field(description="The other one.")
-    async def right(self, info: CustomersInfo) -> Customer | None:
+    async def right(self, info: Info) -> Customer | None:
         return await Customer.resolve_reference(info, strawberry.ID(str(self.row.right_id)))
 
     @strawberry.field(
         description="How sure the evidence is, 0 to 1; for whoever may not see all of it, what they see."
     )
-    async def score(self, info: CustomersInfo) -> float:
+    async def score(self, info: Info) -> float:
         seen = await self.seen_evidence(info)
         return self.row.score if len(seen) == len(self.row.evidence) else score(seen)
 
     @strawberry.field(description="What speaks for and against, as far as the reader may see it.")
-    async def evidence(self, info: CustomersInfo) -> list[MatchEvidence]:
+    async def evidence(self, info: Info) -> list[MatchEvidence]:
         return [MatchEvidence.of(one) for one in await self.seen_evidence(info)]
 
-    async def seen_evidence(self, info: CustomersInfo) -> list[Evidence]:
+    async def seen_evidence(self, info: Info) -> list[Evidence]:
         """What its reader may know."""
-        loaders = info.context.loaders
+        loaders = info.context.loaders_of(PoolLoaders)
         rows = await loaders.customers.load_many([self.row.left_id, self.row.right_id])
         return [
             one
@@ -84,15 +84,13 @@ class MatchCandidate:
         ]
 
     @classmethod
-    async def resolve_reference(
-        cls, info: CustomersInfo, id: strawberry.ID
-    ) -> MatchCandidate | None:
+    async def resolve_reference(cls, info: Info, id: strawberry.ID) -> MatchCandidate | None:
         info.context.scope("Customer", "merge")
         found = await info.context.read(store.candidate_by_id, uuid(id, "id"))
         if found is None:
             return None
         sides = [found.left_id, found.right_id]
-        rows = await info.context.loaders.customers.load_many(sides)
+        rows = await info.context.loaders_of(PoolLoaders).customers.load_many(sides)
         one = cls.of(found)
         seen = all(rows) and (
             not found.evidence or any(e.weight > 0 for e in await one.seen_evidence(info))
@@ -113,10 +111,10 @@ class MatchCandidate:
         )
 
 
-def may_know(evidence: Evidence, access: RowAccess, loaders: Loaders) -> bool:
+def may_know(evidence: Evidence, access: RowAccess, loaders: PoolLoaders) -> bool:
     """To say that a number agrees is to say the number: only who sees it in clear may know."""
     coordinate = FIELDS[evidence.field].protected_by
-    return coordinate is None or loaders.clear(coordinate, access)
+    return coordinate is None or loaders.shows_clear(coordinate, access)
 
 
 @strawberry.type(
@@ -135,7 +133,7 @@ class Duplicate:
     )
 
     @classmethod
-    def of(cls, found: Found, loaders: Loaders) -> Duplicate:
+    def of(cls, found: Found, loaders: PoolLoaders) -> Duplicate:
         row = found.row
         return cls(
             customer=Customer.of(row, loaders) if row else None,
@@ -169,7 +167,7 @@ class MatchQuery:
     )
     async def duplicate_check(
         self,
-        info: CustomersInfo,
+        info: Info,
         name: Annotated[
             str | None, strawberry.argument(description="The name, in any spelling.")
         ] = None,
@@ -204,8 +202,8 @@ class MatchQuery:
             )
         most = ctx.runtime.settings.duplicate_checks_a_day
         scope = ctx.scope("Customer")
-        found = await written(ctx, commands.check_duplicate, scope, kind.name, asked, most)
-        return [Duplicate.of(one, ctx.loaders) for one in found]
+        found = await write_with_retry(ctx, commands.check_duplicate, scope, kind.name, asked, most)
+        return [Duplicate.of(one, ctx.loaders_of(PoolLoaders)) for one in found]
 
     @strawberry.field(
         description="Pairs that may be one, the most alike first; only those of which you may see "
@@ -215,7 +213,7 @@ class MatchQuery:
     )
     async def match_candidates(
         self,
-        info: CustomersInfo,
+        info: Info,
         status: Annotated[
             CandidateStatus, strawberry.argument(description="What was decided.")
         ] = CandidateStatus.OPEN,
@@ -251,7 +249,7 @@ class MatchMutation:
     @answers(MatchCandidatePayload)
     async def dismiss_match_candidate(
         self,
-        info: CustomersInfo,
+        info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="The candidate's id.")],
         reason: Annotated[
             str | None, strawberry.argument(description="Why; at most 500 characters.")
@@ -259,7 +257,7 @@ class MatchMutation:
         expected_version: ExpectedVersion = None,
     ) -> MatchCandidatePayload:
         scope = info.context.scope("Customer", "merge")
-        await written(
+        await write_with_retry(
             info.context, commands.dismiss, scope, uuid(id, "id"), reason, expected_version
         )
         return MatchCandidatePayload(

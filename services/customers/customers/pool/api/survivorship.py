@@ -6,11 +6,11 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
-from customers.core.api.arguments import ExpectedVersion, written
+from customers.core.api.arguments import ExpectedVersion, write_with_retry
 from customers.pool.api.provenance import SurvivorshipRule
-from customers.pool.api.tag import CustomersInfo
 from customers.pool.commands import survivorship as commands
 from customers.pool.domain.fields import FIELDS
 from customers.pool.domain.golden import EVERY_FIELD
@@ -49,7 +49,7 @@ class SurvivorshipQuery:
         description="Which systems are believed first, for every field and for single ones.",
         metadata=right("Customer"),
     )
-    async def survivorship(self, info: CustomersInfo) -> list[SurvivorshipRule]:
+    async def survivorship(self, info: Info) -> list[SurvivorshipRule]:
         return [_rule(row) for row in await info.context.read(store.rule_rows)]
 
 
@@ -63,7 +63,7 @@ class SurvivorshipMutation:
     @answers(SurvivorshipPayload)
     async def set_survivorship(
         self,
-        info: CustomersInfo,
+        info: Info,
         source_order: Annotated[
             list[str],
             strawberry.argument(
@@ -76,7 +76,7 @@ class SurvivorshipMutation:
         expected_version: ExpectedVersion = None,
     ) -> SurvivorshipPayload:
         scope = info.context.scope("Customer", "merge")
-        done = await written(
+        done = await write_with_retry(
             info.context, commands.set_order, scope, field, source_order, expected_version
         )
         rules = [_rule(row) for row in await info.context.read(store.rule_rows)]

@@ -7,17 +7,15 @@ from typing import Annotated
 import strawberry
 from strawberry import Info
 
-from chassis.api.context import Context
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
-from customers.core.api.arguments import written
+from customers.core.api.arguments import write_with_retry
 from customers.core.api.ids import uuid
-from customers.core.api.loaders import Loaders
+from customers.pool.api.loaders import PoolLoaders
 from customers.pool.commands import tag as commands
 from customers.pool.store import tag as store
 from customers.pool.store.tag import GENERAL, TagRow
 
-CustomersInfo = Info[Context[Loaders], None]
 MAX_LISTED = 1000
 
 
@@ -28,8 +26,8 @@ class Tag:
     dimension: str = strawberry.field(description="What it tells of, e.g. intent or priority.")
 
     @classmethod
-    async def resolve_reference(cls, info: CustomersInfo, id: strawberry.ID) -> Tag | None:
-        found = await info.context.loaders.tags.load(uuid(id, "id"))
+    async def resolve_reference(cls, info: Info, id: strawberry.ID) -> Tag | None:
+        found = await info.context.loaders_of(PoolLoaders).tags.load(uuid(id, "id"))
         return cls.of(found) if found else None
 
     @classmethod
@@ -51,7 +49,7 @@ class TagQuery:
         description=f"The vocabulary of tags, at most {MAX_LISTED}, by dimension and name.",
         metadata=right("Tag"),
     )
-    async def tags(self, info: CustomersInfo) -> list[Tag]:
+    async def tags(self, info: Info) -> list[Tag]:
         info.context.scope("Tag")
         return [Tag.of(row) for row in await info.context.read(store.everything, MAX_LISTED)]
 
@@ -65,13 +63,13 @@ class TagMutation:
     @answers(TagPayload)
     async def create_tag(
         self,
-        info: CustomersInfo,
+        info: Info,
         name: Annotated[str, strawberry.argument(description="The word, 1 to 60 characters.")],
         dimension: Annotated[
             str, strawberry.argument(description="What it tells of, 1 to 60 characters.")
         ] = GENERAL,
     ) -> TagPayload:
         scope = info.context.scope("Tag", "update")
-        id = await written(info.context, commands.create_tag, scope, name, dimension)
-        found = await info.context.loaders.tags.load(id)
+        id = await write_with_retry(info.context, commands.create_tag, scope, name, dimension)
+        found = await info.context.loaders_of(PoolLoaders).tags.load(id)
         return TagPayload(tag=Tag.of(found) if found else None)

@@ -64,7 +64,7 @@ class Ambiguous:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Wrong in itself: nothing of it was written, everything wrong with it is said."""
+    """Wrong in itself: nothing of it was write_with_retry, everything wrong with it is said."""
 
     external_id: str
     errors: Sequence[HuichiError]

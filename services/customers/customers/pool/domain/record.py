@@ -20,6 +20,9 @@ MAX_CONTACTS = 100
 MAX_TAGS = 50
 MAX_EXTERNAL_ID = 300
 MANUAL = "manual"
+VALUE_ID_PREFIXES = ("code", "person", "key")
+"""External ids with these prefixes are, or are a hash of, values of the row that an import read: a
+reader who knows the rest of the row finds the value by trying."""
 
 
 @dataclass(frozen=True, slots=True)

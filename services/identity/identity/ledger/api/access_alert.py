@@ -7,12 +7,12 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Context, Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from identity.core.api.arguments import ExpectedVersion
 from identity.core.api.ids import maybe_uuid, uuid
-from identity.core.api.loaders import IdentityContext, IdentityInfo
 from identity.core.domain.ids import AccessAlertId, UserId
 from identity.ledger.api.alert_rule import AlertKind
 from identity.ledger.api.audit_event import AuditEvent, shows
@@ -20,7 +20,7 @@ from identity.ledger.commands import access_alert as commands
 from identity.ledger.domain.access_alert import AccessAlert as Alert, AlertFilter, AlertStatus
 from identity.ledger.domain.audit_event import Filter, asked
 from identity.ledger.store import access_alert as store, audit_event as events
-from identity.people.api.user import User, user_of
+from identity.people.api.types import User, user_of
 
 strawberry.enum(
     AlertStatus,
@@ -71,11 +71,11 @@ class AccessAlert:
     alert: strawberry.Private[Alert]
 
     @strawberry.field(description="Who it is about.", metadata=right("User"))
-    async def user(self, info: IdentityInfo) -> User | None:
+    async def user(self, info: Info) -> User | None:
         return await user_of(info, UserId(self.alert.subject))
 
     @strawberry.field(description="Who decided.", metadata=right("User"))
-    async def decided_by(self, info: IdentityInfo) -> User | None:
+    async def decided_by(self, info: Info) -> User | None:
         who = self.alert.decided_by
         return await user_of(info, UserId(who) if who else None)
 
@@ -83,7 +83,7 @@ class AccessAlert:
         description="What they did in that time, from the ledger.", metadata=right("AuditEvent")
     )
     async def events(
-        self, info: IdentityInfo, first: First = DEFAULT_FIRST, after: After = None
+        self, info: Info, first: First = DEFAULT_FIRST, after: After = None
     ) -> Connection[AuditEvent]:
         alert = self.alert
         wanted = Filter(actor=UserId(alert.subject), since=alert.begins, through=alert.ends)
@@ -141,7 +141,7 @@ class AccessAlertQuery:
     )
     async def access_alerts(
         self,
-        info: IdentityInfo,
+        info: Info,
         filter: Annotated[
             AccessAlertFilter | None, strawberry.argument(description="Which alerts; null: all.")
         ] = None,
@@ -176,7 +176,7 @@ class AccessAlertMutation:
     @answers(AccessAlertPayload)
     async def acknowledge_alert(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: AlertId,
         note: Note,
         expected_version: ExpectedVersion = None,
@@ -190,7 +190,7 @@ class AccessAlertMutation:
     @answers(AccessAlertPayload)
     async def resolve_alert(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: AlertId,
         note: Note,
         expected_version: ExpectedVersion = None,
@@ -199,7 +199,7 @@ class AccessAlertMutation:
 
 
 async def _decide(
-    ctx: IdentityContext, id: str, status: AlertStatus, note: str, expected: int | None
+    ctx: Context, id: str, status: AlertStatus, note: str, expected: int | None
 ) -> AccessAlertPayload:
     alert = AccessAlertId(uuid(id, "id"))
     scope = ctx.scope("AccessAlert", "update")

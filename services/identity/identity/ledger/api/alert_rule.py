@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from chassis.errors import BadInput
 from identity.core.api.arguments import ExpectedVersion
-from identity.core.api.loaders import IdentityInfo
 from identity.ledger.commands import alert_rule as commands
 from identity.ledger.domain.alert_rule import AlertKind as AlertKind, AlertRule as Rule, Hours
 from identity.ledger.store import alert_rule as store
@@ -20,10 +20,10 @@ from identity.ledger.store import alert_rule as store
 strawberry.enum(
     AlertKind,
     description="What a rule counts of one user within its minutes. BULK_READING: people and "
-    "companies whose personal data came out in clear. ODD_HOURS: the same and exported rows, while "
-    "nobody works. EXPORT_BURST: exports taken. EXPORT_ROWS: rows in them. REFUSALS: things the policy "
-    "refused. REFUSED_SIGN_INS: refused attempts to sign in as them. SIGN_IN_ADDRESSES: network "
-    "addresses they signed in from.",
+    "companies whose personal data came out in clear. ODD_HOURS: the same and exported rows, "
+    "while nobody works. EXPORT_BURST: exports taken. EXPORT_ROWS: rows in them. REFUSALS: things "
+    "the policy refused. REFUSED_SIGN_INS: refused attempts to sign in as them. "
+    "SIGN_IN_ADDRESSES: network addresses they signed in from.",
 )
 
 
@@ -58,8 +58,8 @@ class AlertRule:
     threshold: int = strawberry.field(description="So much, or more, is too much …")
     minutes: int = strawberry.field(description="… within so many minutes,")
     times: float | None = strawberry.field(
-        description="if it is also so many times what is usual for the user on a day of the last 30; "
-        "null: whatever is usual."
+        description="if it is also so many times what is usual for the user on a day of the last "
+        "30; null: whatever is usual."
     )
     ceiling: int | None = strawberry.field(
         description="So much raises an alert even if it is usual; null: no such limit."
@@ -151,7 +151,7 @@ class AlertRuleQuery:
     @strawberry.field(
         description="The rules of unusual access.", metadata=right("AlertRule", "read")
     )
-    async def alert_rules(self, info: IdentityInfo) -> list[AlertRule]:
+    async def alert_rules(self, info: Info) -> list[AlertRule]:
         found = await info.context.read(store.listed, info.context.scope("AlertRule"))
         return [AlertRule.of(one) for one in found]
 
@@ -165,7 +165,7 @@ class AlertRuleMutation:
     @answers(AlertRulePayload)
     async def update_alert_rule(
         self,
-        info: IdentityInfo,
+        info: Info,
         kind: Annotated[AlertKind, strawberry.argument(description="Which rule.")],
         set: Annotated[AlertRuleSet, strawberry.argument(description="What it should say.")],
         expected_version: ExpectedVersion = None,

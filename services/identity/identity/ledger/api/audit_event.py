@@ -9,17 +9,18 @@ from uuid import UUID
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.rights import right
 from chassis.api.visibility import Visibility
-from chassis.policy.guard import Protected, RowAccess
+from chassis.policy.masks import Protected
+from chassis.policy.row_scopes import RowAccess
 from identity.core.api.ids import maybe_uuid
-from identity.core.api.loaders import IdentityInfo
 from identity.core.domain.ids import UserId
 from identity.core.domain.text import optional, required
 from identity.ledger.domain.audit_event import AuditEvent as Event, Filter, asked, changes_of
 from identity.ledger.store import audit_event as store
-from identity.people.api.user import User, user_of
+from identity.people.api.types import User, user_of
 
 # A row in nobody's hands and in no department, and not in the pool either: only rules on all rows
 # reach it.
@@ -81,7 +82,7 @@ class AuditEvent:
     )
 
     @strawberry.field(description="Who did it.", metadata=right("User"))
-    async def actor(self, info: IdentityInfo) -> User | None:
+    async def actor(self, info: Info) -> User | None:
         found = maybe_uuid(self.actor_id, "actorId")
         return await user_of(info, UserId(found) if found else None)
 
@@ -168,7 +169,7 @@ class AuditEventQuery:
     )
     async def audit_events(
         self,
-        info: IdentityInfo,
+        info: Info,
         filter: Annotated[
             AuditEventFilter | None, strawberry.argument(description="Which events; null: all.")
         ] = None,
@@ -184,7 +185,7 @@ class AuditEventQuery:
         return answer
 
 
-def shows(info: IdentityInfo) -> Show:
+def shows(info: Info) -> Show:
     """How a guarded field of some row, nobody knows whose any more, is shown to this reader."""
     context = info.context
     # Not `context.scope`: what was masked when it was written is not a read of the value.

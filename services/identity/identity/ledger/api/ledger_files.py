@@ -18,11 +18,12 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from chassis import audit, telemetry
+from chassis import telemetry
 from chassis.actor import Actor
 from chassis.api.endpoint import circumstances_of
+from chassis.audit import events as audit
 from chassis.errors import BadInput, Denied, NotFound, Unauthenticated
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from chassis.web import Runtime
 from identity.core.api.ids import maybe_uuid
 from identity.core.domain.ids import UserId
@@ -175,7 +176,7 @@ async def head(request: Request) -> Response:
 async def public_keys(request: Request) -> Response:
     """The public halves of every key that ever signed, as a JWK set."""
     runtime: Runtime = request.app.state.runtime
-    return _json({"keys": await runtime.db.read(keys.ever)})
+    return _json({"keys": await runtime.db.read(keys.all_public_keys)})
 
 
 def filter_of(request: Request) -> Filter:
@@ -202,8 +203,8 @@ def filter_of(request: Request) -> Filter:
     )
     for name in said:
         raise BadInput(
-            f"There is no filter {name[:60]!r}; there are actor, service, action, object, resource, "
-            "coordinate, purpose, decision, trace, since and until.",
+            f"There is no filter {name[:60]!r}; there are actor, service, action, object, "
+            "resource, coordinate, purpose, decision, trace, since and until.",
             f"没有名为 {name[:60]!r} 的筛选条件。",
             field=name[:60],
         )

@@ -9,11 +9,11 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import events as audit
 from chassis.errors import Conflict, Denied, NotFound
-from chassis.outbox import Fact, record
-from chassis.policy.guard import Scope
-from identity.core.domain import text
+from chassis.facts.outbox import record
+from chassis.policy.scope import Scope
+from identity.core.domain import facts, text
 from identity.core.domain.ids import AccessAlertId
 from identity.core.domain.version import refuse_stale
 from identity.ledger.domain.access_alert import AccessAlert, AlertStatus
@@ -22,8 +22,6 @@ from identity.ledger.domain.audit_event import AuditEvent
 from identity.ledger.store import access_alert as store, alert_rule as rules, ledger
 from identity.people.store import user
 
-RAISED = "identity.alert_raised"
-RESOLVED = "identity.alert_resolved"
 AT_ONCE = 1_000
 LONGEST_NOTE = 1_000
 
@@ -106,7 +104,7 @@ def _raise(
         },
     )
     body = {"id": str(id), "kind": rule.kind.value, "measure": measure, **user.told(session, whose)}
-    record(session, Fact(RAISED, str(id), body))
+    record(session, facts.ACCESS_ALERT_RAISED.about(id, body))
 
 
 def _grow(session: Session, held: AccessAlert, measure: int, at: datetime) -> None:
@@ -151,7 +149,7 @@ def decide(
         decided_at=func.now(),
     )
     if status is AlertStatus.RESOLVED:
-        record(session, Fact(RESOLVED, str(id), {"id": str(id)}))
+        record(session, facts.ACCESS_ALERT_RESOLVED.about(id, {"id": str(id)}))
     audit.record(
         session,
         audit.Entry(

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
-from chassis.policy.guard import Scope
+from chassis.audit import events as audit
+from chassis.policy.scope import Scope
 from identity.core.domain.version import refuse_stale
 from identity.ledger.domain.alert_rule import AlertKind, AlertRule, checked
 from identity.ledger.store import alert_rule as store

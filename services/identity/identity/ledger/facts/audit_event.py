@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 
 from sqlalchemy.orm import Session
 
-from chassis.stream import Received
+from chassis.facts.stream import Received
 from identity.core.domain.ids import AuditEventId, UserId
 from identity.ledger.commands.audit_event import keep
 from identity.ledger.domain.audit_event import AuditEvent

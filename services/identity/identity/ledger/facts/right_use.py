@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from chassis.stream import Received
+from chassis.facts.stream import Received
 from identity.ledger.store import right_use as store
 
 

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import AccessAlertId
 from identity.core.store.metadata import metadata
 from identity.ledger.domain.access_alert import AccessAlert, AlertFilter, AlertStatus

@@ -27,7 +27,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Session
 
 from chassis.policy.disclosures import MOST_IDS
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from identity.core.store.metadata import metadata
 from identity.ledger.domain.alert_rule import DAYS_LEARNT, FEWEST_DAYS, AlertKind, AlertRule, Hours
 

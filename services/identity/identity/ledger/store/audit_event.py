@@ -26,11 +26,11 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import AuditEventId, UserId
 from identity.core.store.metadata import metadata
 from identity.ledger.domain.audit_event import AuditEvent, Filter
-from identity.policy.domain.replay import Recorded
+from identity.ledger.domain.decision import RecordedDecision
 
 audit_event = Table(
     "audit_event",
@@ -147,13 +147,13 @@ _DECISIONS = text(
 
 def decisions(
     session: Session, scope: Scope, since: datetime, asked: Iterable[tuple[str, str]], most: int
-) -> list[Recorded]:
+) -> list[RecordedDecision]:
     """What was decided about these objects and actions since then, equal decisions as one, those
     of late first."""
     assert scope.object == "AuditEvent"
     arguments = {"since": since, "asked": [" ".join(one) for one in asked], "most": most}
     return [
-        Recorded(
+        RecordedDecision(
             user_id=user,
             object=object,
             action=action,

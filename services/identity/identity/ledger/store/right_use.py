@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from identity.review.domain import Right, Use
+from identity.ledger.domain.right_use import Right, Use
 
 _ADD = text(
     "INSERT INTO right_use (user_id, object, action, day, uses) "

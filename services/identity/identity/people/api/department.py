@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from identity.core.api.arguments import ExpectedVersion, IdempotencyKey
 from identity.core.api.ids import maybe_uuid, uuid
-from identity.core.api.loaders import IdentityInfo
 from identity.core.domain.ids import DepartmentId, UserId
+from identity.people.api.loaders import PeopleLoaders
+from identity.people.api.types import Department, department_of
 from identity.people.commands import department as commands
 from identity.people.store import department as store
-from identity.people.store.department import DepartmentRow
 
-if TYPE_CHECKING:
-    from identity.people.api.user import User
-
-LazyUser = Annotated["User", strawberry.lazy("identity.people.api.user")]
 DepartmentIdArgument = Annotated[
     strawberry.ID, strawberry.argument(description="The department's id.")
 ]
@@ -29,61 +26,6 @@ Parent = Annotated[
     strawberry.ID | None,
     strawberry.argument(description="The department it lies below; null: at the top."),
 ]
-
-
-@strawberry.federation.type(keys=["id"], description="A part of the enterprise.")
-class Department:
-    id: strawberry.ID = strawberry.field(description="The department's id.")
-    name: str = strawberry.field(description="Its name.", metadata=right("Department"))
-    version: int = strawberry.field(
-        description="Grows with every change; give it back on writes.",
-        metadata=right("Department"),
-    )
-    parent_id: strawberry.Private[DepartmentId | None] = None
-    headed_by: strawberry.Private[UserId | None] = None
-
-    @strawberry.field(
-        description="The department it lies below; null at the top.", metadata=right("Department")
-    )
-    async def parent(self, info: IdentityInfo) -> Department | None:
-        return await department_of(info, self.parent_id)
-
-    @strawberry.field(
-        description="The way from the top down to this department, itself included.",
-        metadata=right("Department"),
-    )
-    async def path(self, info: IdentityInfo) -> list[Department]:
-        found = await info.context.loaders.path.load(DepartmentId(uuid(self.id, "id")))
-        return [Department.of(one) for one in found]
-
-    @strawberry.field(
-        description="Who heads it: customers and tasks of people who leave can be handed to them.",
-        metadata=right("User"),
-    )
-    async def head(self, info: IdentityInfo) -> LazyUser | None:
-        from identity.people.api.user import user_of
-
-        return await user_of(info, self.headed_by)
-
-    @classmethod
-    async def resolve_reference(cls, info: IdentityInfo, id: strawberry.ID) -> Department | None:
-        return await department_of(info, DepartmentId(uuid(id, "id")))
-
-    @classmethod
-    def of(cls, row: DepartmentRow) -> Department:
-        return cls(
-            id=strawberry.ID(str(row.id)),
-            name=row.name,
-            version=row.version,
-            parent_id=row.parent,
-            headed_by=row.head,
-        )
-
-
-async def department_of(info: IdentityInfo, id: DepartmentId | None) -> Department | None:
-    """The department of this id as its reader may see it."""
-    found = await info.context.loaders.department.load(id) if id else None
-    return Department.of(found) if found else None
 
 
 @strawberry.type(description="The department after the change, or why there was none.")
@@ -99,13 +41,13 @@ class DepartmentPayload:
 @strawberry.type
 class DepartmentQuery:
     @strawberry.field(description="One department.", metadata=right("Department"))
-    async def department(self, info: IdentityInfo, id: DepartmentIdArgument) -> Department | None:
+    async def department(self, info: Info, id: DepartmentIdArgument) -> Department | None:
         return await department_of(info, DepartmentId(uuid(id, "id")))
 
     @strawberry.field(description="Departments by name.", metadata=right("Department"))
     async def departments(
         self,
-        info: IdentityInfo,
+        info: Info,
         within: Annotated[
             strawberry.ID | None,
             strawberry.argument(description="Only this department and all below it."),
@@ -134,7 +76,7 @@ class DepartmentMutation:
     @answers(DepartmentPayload)
     async def create_department(
         self,
-        info: IdentityInfo,
+        info: Info,
         name: Name,
         parent_id: Parent = None,
         idempotency_key: IdempotencyKey = None,
@@ -154,7 +96,7 @@ class DepartmentMutation:
     @answers(DepartmentPayload)
     async def rename_department(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: DepartmentIdArgument,
         name: Name,
         expected_version: ExpectedVersion = None,
@@ -176,7 +118,7 @@ class DepartmentMutation:
     @answers(DepartmentPayload)
     async def move_department(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: DepartmentIdArgument,
         parent_id: Parent = None,
         expected_version: ExpectedVersion = None,
@@ -197,7 +139,7 @@ class DepartmentMutation:
     @answers(DepartmentPayload)
     async def set_department_head(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: DepartmentIdArgument,
         user_id: Annotated[
             strawberry.ID | None, strawberry.argument(description="Who; null: nobody.")
@@ -220,8 +162,8 @@ def _id(text: strawberry.ID | None) -> DepartmentId | None:
     return DepartmentId(found) if found else None
 
 
-async def _answer(info: IdentityInfo, id: DepartmentId) -> DepartmentPayload:
-    loaders = info.context.loaders
+async def _answer(info: Info, id: DepartmentId) -> DepartmentPayload:
+    loaders = info.context.loaders_of(PeopleLoaders)
     loaders.department.clear_all()  # a mutation before this one may have looked already
     loaders.path.clear_all()
     return DepartmentPayload(department=await department_of(info, id))

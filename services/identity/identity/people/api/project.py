@@ -8,16 +8,17 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from identity.core.api.arguments import ExpectedVersion, IdempotencyKey
 from identity.core.api.ids import maybe_uuid, uuid
-from identity.core.api.loaders import IdentityInfo
 from identity.core.domain.ids import ProjectId, UserId
 from identity.core.domain.moment import zoned
 from identity.core.domain.text import optional
-from identity.people.api.user import User, user_of
+from identity.people.api.loaders import PeopleLoaders
+from identity.people.api.types import User, user_of
 from identity.people.commands import project as commands
 from identity.people.commands.project import Draft
 from identity.people.domain.project import MOST_AT_ONCE
@@ -39,7 +40,7 @@ class ProjectMember:
     user_id: strawberry.Private[UserId]
 
     @strawberry.field(description="Who.", metadata=right("User"))
-    async def user(self, info: IdentityInfo) -> User | None:
+    async def user(self, info: Info) -> User | None:
         return await user_of(info, self.user_id)
 
     @classmethod
@@ -66,19 +67,19 @@ class Project:
     lead_id: strawberry.Private[UserId | None] = None
 
     @strawberry.field(description="Who leads it.", metadata=right("User"))
-    async def lead(self, info: IdentityInfo) -> User | None:
+    async def lead(self, info: Info) -> User | None:
         return await user_of(info, self.lead_id)
 
     @strawberry.field(description="Who is or was on it, by name.", metadata=right("Project"))
     async def members(
-        self, info: IdentityInfo, first: First = DEFAULT_FIRST, after: After = None
+        self, info: Info, first: First = DEFAULT_FIRST, after: After = None
     ) -> Connection[ProjectMember]:
         ctx, id = info.context, ProjectId(uuid(self.id, "id"))
         found = await ctx.read(store.members, ctx.scope("Project"), id, Window(first, after))
         return connect(found, ProjectMember.of)  # type: ignore[no-any-return]  # as asked
 
     @classmethod
-    async def resolve_reference(cls, info: IdentityInfo, id: strawberry.ID) -> Project | None:
+    async def resolve_reference(cls, info: Info, id: strawberry.ID) -> Project | None:
         return await project_of(info, ProjectId(uuid(id, "id")))
 
     @classmethod
@@ -93,9 +94,9 @@ class Project:
         )
 
 
-async def project_of(info: IdentityInfo, id: ProjectId) -> Project | None:
+async def project_of(info: Info, id: ProjectId) -> Project | None:
     """The project of this id as its reader may see it."""
-    found = await info.context.loaders.project.load(id)
+    found = await info.context.loaders_of(PeopleLoaders).project.load(id)
     return Project.of(found) if found else None
 
 
@@ -157,13 +158,13 @@ class ProjectPayload:
 @strawberry.type
 class ProjectQuery:
     @strawberry.field(description="One project.", metadata=right("Project"))
-    async def project(self, info: IdentityInfo, id: Id) -> Project | None:
+    async def project(self, info: Info, id: Id) -> Project | None:
         return await project_of(info, ProjectId(uuid(id, "id")))
 
     @strawberry.field(description="Projects by name.", metadata=right("Project"))
     async def projects(
         self,
-        info: IdentityInfo,
+        info: Info,
         filter: Annotated[
             ProjectFilter | None, strawberry.argument(description="Which projects; null: all.")
         ] = None,
@@ -184,7 +185,7 @@ class ProjectMutation:
     @answers(ProjectPayload)
     async def create_project(
         self,
-        info: IdentityInfo,
+        info: Info,
         input: Annotated[CreateProjectInput, strawberry.argument(description="The project.")],
         idempotency_key: IdempotencyKey = None,
     ) -> ProjectPayload:
@@ -198,7 +199,7 @@ class ProjectMutation:
     @answers(ProjectPayload)
     async def update_project(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: Id,
         input: Annotated[UpdateProjectInput, strawberry.argument(description="What changes.")],
         expected_version: ExpectedVersion = None,
@@ -213,7 +214,7 @@ class ProjectMutation:
     )
     @answers(ProjectPayload)
     async def end_project(
-        self, info: IdentityInfo, id: Id, expected_version: ExpectedVersion = None
+        self, info: Info, id: Id, expected_version: ExpectedVersion = None
     ) -> ProjectPayload:
         scope, project = info.context.scope("Project", "update"), ProjectId(uuid(id, "id"))
         return await _done(info, commands.end_project, scope, project, expected_version)
@@ -226,7 +227,7 @@ class ProjectMutation:
     @answers(ProjectPayload)
     async def add_project_members(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: Id,
         user_ids: People,
         until: Annotated[
@@ -244,19 +245,17 @@ class ProjectMutation:
         metadata=right("Project", "update"),
     )
     @answers(ProjectPayload)
-    async def remove_project_members(
-        self, info: IdentityInfo, id: Id, user_ids: People
-    ) -> ProjectPayload:
+    async def remove_project_members(self, info: Info, id: Id, user_ids: People) -> ProjectPayload:
         scope, project = info.context.scope("Project", "update"), ProjectId(uuid(id, "id"))
         people = [UserId(uuid(one, "userIds")) for one in user_ids]
         return await _done(info, commands.remove_members, scope, project, people)
 
 
-async def _done(
-    info: IdentityInfo, command: Callable[..., ProjectId], *args: object
-) -> ProjectPayload:
+async def _done(info: Info, command: Callable[..., ProjectId], *args: object) -> ProjectPayload:
     id = await info.context.write(command, *args)
-    info.context.loaders.project.clear_all()  # a mutation before this one may have looked already
+    info.context.loaders_of(
+        PeopleLoaders
+    ).project.clear_all()  # a mutation before this one may have looked already
     if not info.context.may("Project"):
         return ProjectPayload()
     return ProjectPayload(project=await project_of(info, id))

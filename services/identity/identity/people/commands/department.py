@@ -7,16 +7,18 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import events as audit
+from chassis.audit.events import Entry
 from chassis.errors import BadInput, Conflict, Denied, NotFound
 from chassis.idempotency import run_idempotent
-from chassis.policy.guard import RowAccess, Scope
+from chassis.policy.row_scopes import RowAccess
+from chassis.policy.scope import Scope
+from identity.core.commands import policy_version
 from identity.core.domain.ids import DepartmentId, UserId
 from identity.core.domain.version import refuse_stale
 from identity.people.domain import department as domain
 from identity.people.store import department as store, user as users
 from identity.people.store.department import DepartmentRow
-from identity.policy.commands import policy
 
 
 def create_department(
@@ -30,13 +32,15 @@ def create_department(
 
     def run() -> dict[str, Any]:
         accepted = domain.name(name)
-        policy.hold(session)
+        policy_version.hold(session)
         _place(session, scope, parent)
         domain.refuse_too_deep(store.depth(session, parent) + 1)
         _refuse_twin(session, accepted, parent)
         id = store.add(session, accepted, parent)
         changes = {"name": [None, accepted], "parent": [None, _text(parent)]}
-        _tell(session, scope, id, "create", changes)
+        policy_version.record_change(
+            session, "department", Entry(scope.actor, "create", "Department", str(id), changes)
+        )
         return {"id": str(id)}
 
     request = [name, str(parent)]
@@ -57,9 +61,7 @@ def rename_department(
         _refuse_twin(session, accepted, present.parent)
         store.rename(session, id, accepted)
         changes = {"name": [present.name, accepted]}
-        audit.record(
-            session, audit.Entry(scope.actor, "update", "Department", str(id), changes=changes)
-        )
+        audit.record(session, Entry(scope.actor, "update", "Department", str(id), changes=changes))
     return id
 
 
@@ -71,7 +73,7 @@ def move_department(
     expected: int | None,
 ) -> DepartmentId:
     """Hang a department with all below it under another one, or at the top."""
-    policy.hold(session)
+    policy_version.hold(session)
     present = held(session, scope, id)
     refuse_stale(present.version, expected)
     if present.parent != parent:
@@ -80,7 +82,17 @@ def move_department(
         domain.refuse_too_deep(store.depth(session, parent) + store.height(session, id))
         _refuse_twin(session, present.name, parent)
         store.move(session, id, parent)
-        _tell(session, scope, id, "move", {"parent": [_text(present.parent), _text(parent)]})
+        policy_version.record_change(
+            session,
+            "department",
+            Entry(
+                scope.actor,
+                "move",
+                "Department",
+                str(id),
+                {"parent": [_text(present.parent), _text(parent)]},
+            ),
+        )
     return id
 
 
@@ -99,9 +111,7 @@ def set_head(
         store.set_head(session, id, head)
         before = str(present.head) if present.head else None
         changes = {"head": [before, str(head) if head else None]}
-        audit.record(
-            session, audit.Entry(scope.actor, "update", "Department", str(id), changes=changes)
-        )
+        audit.record(session, Entry(scope.actor, "update", "Department", str(id), changes=changes))
     return id
 
 
@@ -137,27 +147,6 @@ def _refuse_twin(session: Session, name: str, parent: DepartmentId | None) -> No
             f"该位置已存在部门“{name}”，请使用其他名称。",
             field="name",
         )
-
-
-def _tell(
-    session: Session,
-    scope: Scope,
-    id: DepartmentId,
-    action: str,
-    changes: dict[str, list[str | None]],
-) -> None:
-    version = policy.changed(session, "department")
-    audit.record(
-        session,
-        audit.Entry(
-            scope.actor,
-            action,
-            "Department",
-            str(id),
-            changes=changes,
-            policy_version=version,
-        ),
-    )
 
 
 def _text(id: DepartmentId | None) -> str | None:

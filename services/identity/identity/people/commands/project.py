@@ -11,16 +11,17 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit.events import Entry
 from chassis.errors import BadInput, Conflict, Denied, NotFound
 from chassis.idempotency import run_idempotent
-from chassis.policy.guard import RowAccess, Scope
+from chassis.policy.row_scopes import RowAccess
+from chassis.policy.scope import Scope
+from identity.core.commands import policy_version
 from identity.core.domain.ids import ProjectId, UserId
 from identity.core.domain.version import refuse_stale
 from identity.people.domain import project as domain
 from identity.people.store import project as store, user as users
 from identity.people.store.project import ProjectRow
-from identity.policy.commands import policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def create_project(session: Session, scope: Scope, draft: Draft, key: str | None
 
     def run() -> dict[str, Any]:
         name = domain.name(draft.name or "")
-        policy.hold(session)
+        policy_version.hold(session)
         _refuse_twin(session, name)
         lead = draft.lead or UserId(scope.actor.user_id)
         _refuse_lead(session, scope, lead)
@@ -56,7 +57,9 @@ def create_project(session: Session, scope: Scope, draft: Draft, key: str | None
             "lead": [None, str(lead)],
             "ends_at": [None, _text(ends_at)],
         }
-        _tell(session, scope, id, "create", changes)
+        policy_version.record_change(
+            session, "project", Entry(scope.actor, "create", "Project", str(id), changes)
+        )
         return {"id": str(id)}
 
     request = [draft.name, draft.description, str(draft.lead), _text(draft.ends_at)]
@@ -70,7 +73,7 @@ def update_project(
     session: Session, scope: Scope, id: ProjectId, draft: Draft, expected: int | None
 ) -> ProjectId:
     """Give a project another name, lead or end."""
-    policy.hold(session)
+    policy_version.hold(session)
     present = held(session, scope, id, expected)
     values: dict[str, object] = {}
     changes: dict[str, list[str | None]] = {}
@@ -93,18 +96,30 @@ def update_project(
             changes["ends_at"] = [_text(present.ends_at), _text(ends_at)]
     if changes:
         store.change(session, id, **values)
-        _tell(session, scope, id, "update", changes)
+        policy_version.record_change(
+            session, "project", Entry(scope.actor, "update", "Project", str(id), changes)
+        )
     return id
 
 
 def end_project(session: Session, scope: Scope, id: ProjectId, expected: int | None) -> ProjectId:
     """End a project now: nobody reaches anything by it any more. Twice is as once."""
-    policy.hold(session)
+    policy_version.hold(session)
     present = held(session, scope, id, expected)
     now = datetime.now(UTC)
     if present.ends_at is None or present.ends_at > now:
         store.change(session, id, ends_at=func.now())
-        _tell(session, scope, id, "end", {"ends_at": [_text(present.ends_at), _text(now)]})
+        policy_version.record_change(
+            session,
+            "project",
+            Entry(
+                scope.actor,
+                "end",
+                "Project",
+                str(id),
+                {"ends_at": [_text(present.ends_at), _text(now)]},
+            ),
+        )
     return id
 
 
@@ -118,7 +133,7 @@ def add_members(
     """Let people be on a project, until a day or as long as it lasts; also to change that day."""
     domain.refuse_many(len(people))
     until = domain.until(until, datetime.now(UTC))
-    policy.hold(session)
+    policy_version.hold(session)
     held(session, scope, id, None)
     for one in people:
         if not users.exists(session, one):
@@ -129,8 +144,16 @@ def add_members(
             )
     joined = store.join(session, id, sorted(set(people)), until)
     if joined:
-        _tell(
-            session, scope, id, "add_members", _members(joined, 1) | {"until": [None, _text(until)]}
+        policy_version.record_change(
+            session,
+            "project",
+            Entry(
+                scope.actor,
+                "add_members",
+                "Project",
+                str(id),
+                _members(joined, 1) | {"until": [None, _text(until)]},
+            ),
         )
     return id
 
@@ -140,11 +163,15 @@ def remove_members(
 ) -> ProjectId:
     """Take people off a project. Who is not on it is not missed."""
     domain.refuse_many(len(people))
-    policy.hold(session)
+    policy_version.hold(session)
     held(session, scope, id, None)
     left = store.leave(session, id, people)
     if left:
-        _tell(session, scope, id, "remove_members", _members(left, 0))
+        policy_version.record_change(
+            session,
+            "project",
+            Entry(scope.actor, "remove_members", "Project", str(id), _members(left, 0)),
+        )
     return id
 
 
@@ -186,22 +213,6 @@ def _members(people: Sequence[UserId], at: int) -> dict[str, list[str | None]]:
     change: list[str | None] = [None, None]
     change[at] = ", ".join(sorted(map(str, people)))
     return {"members": change}
-
-
-def _tell(
-    session: Session,
-    scope: Scope,
-    id: ProjectId,
-    action: str,
-    changes: dict[str, list[str | None]],
-) -> None:
-    version = policy.changed(session, "project")
-    audit.record(
-        session,
-        audit.Entry(
-            scope.actor, action, "Project", str(id), changes=changes, policy_version=version
-        ),
-    )
 
 
 def _text(moment: datetime | None) -> str | None:

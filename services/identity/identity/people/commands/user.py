@@ -10,21 +10,20 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import events as audit
+from chassis.audit.events import Entry
 from chassis.errors import BadInput, Conflict, Denied, NotFound
 from chassis.idempotency import run_idempotent
-from chassis.policy.guard import RowAccess, Scope
+from chassis.policy.row_scopes import RowAccess
+from chassis.policy.scope import Scope
+from identity.core.commands import policy_version
 from identity.core.domain.ids import DepartmentId, UserId
 from identity.core.domain.version import refuse_stale
-from identity.people.domain import user as domain
-from identity.people.domain.user import Kind, Status
-from identity.people.store import department as departments, user as store
+from identity.people.commands import lockout
+from identity.people.domain import role as role_domain, user as domain
+from identity.people.domain.user import Kind
+from identity.people.store import department as departments, role as roles, user as store
 from identity.people.store.user import UserRow
-from identity.policy.commands import policy
-from identity.policy.domain import role as role_domain
-from identity.policy.store import role as roles
-from identity.sign_in.domain.session import Ending
-from identity.sign_in.store import session as sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ def create_user(session: Session, scope: Scope, draft: Draft, key: str | None = 
     def run() -> dict[str, Any]:
         username, shown = domain.username(draft.username), domain.display_name(draft.display_name)
         until = domain.access_until(draft.access_until, draft.kind, datetime.now(UTC))
-        policy.hold(session)
+        policy_version.hold(session)
         _refuse_place(session, scope, draft.department)
         if store.credentials(session, username) is not None:
             raise Conflict(
@@ -90,7 +89,9 @@ def create_user(session: Session, scope: Scope, draft: Draft, key: str | None = 
             "roles": [None, ", ".join(sorted(draft.roles))],
             "access_until": [None, _moment(until)],
         }
-        _tell(session, scope, id, "create", changes)
+        policy_version.record_change(
+            session, "user", Entry(scope.actor, "create", "User", str(id), changes)
+        )
         return {"id": str(id)}
 
     request = [
@@ -109,7 +110,7 @@ def update_user(
     session: Session, scope: Scope, id: UserId, change: Change, expected: int | None
 ) -> UserId:
     """Give a user another name, department or other roles."""
-    policy.hold(session)
+    policy_version.hold(session)
     present = held(session, scope, id, expected)
     values: dict[str, object] = {}
     changes: dict[str, list[str | None]] = {}
@@ -138,13 +139,15 @@ def update_user(
     store.change(session, id, **values)
     if given or ends:
         field = "roles" if given else "accessUntil"
-        policy.keep_a_way_back(session, scope.actor, field=field)
+        lockout.refuse_lockout(session, scope.actor, field=field)
     if given or ends or "department_id" in values:
-        _tell(session, scope, id, "update", changes)
+        policy_version.record_change(
+            session, "user", Entry(scope.actor, "update", "User", str(id), changes)
+        )
     else:
         audit.record(
             session,
-            audit.Entry(
+            Entry(
                 scope.actor,
                 "update",
                 "User",
@@ -156,49 +159,13 @@ def update_user(
     return id
 
 
-def suspend_user(session: Session, scope: Scope, id: UserId, expected: int | None) -> UserId:
-    """Shut somebody out at once: no right from the next policy version on, and no session."""
-    policy.hold(session)
-    present = held(session, scope, id, expected)
-    if present.status is Status.ACTIVE:
-        store.change(session, id, status=Status.SUSPENDED.value)
-        sessions.end_all(session, id, Ending.SUSPENDED)
-        policy.keep_a_way_back(session, scope.actor, field="id")
-        _tell(session, scope, id, "suspend", {"status": ["active", "suspended"]})
-    return id
-
-
-def activate_user(session: Session, scope: Scope, id: UserId, expected: int | None) -> UserId:
-    """Let somebody in again who was suspended."""
-    policy.hold(session)
-    present = held(session, scope, id, expected)
-    if present.status is Status.SUSPENDED:
-        store.change(session, id, status=Status.ACTIVE.value)
-        _tell(session, scope, id, "activate", {"status": ["suspended", "active"]})
-    return id
-
-
-def set_password(
-    session: Session, scope: Scope, id: UserId, hashed: str, *, must_change: bool
-) -> UserId:
-    """Give somebody a new password in their stead; all their sessions end."""
-    held(session, scope, id, None)
-    store.change(session, id, password_hash=hashed, must_change_password=must_change)
-    sessions.end_all(session, id, Ending.PASSWORD_CHANGED)
-    audit.record(
-        session,
-        audit.Entry(scope.actor, "set_password", "User", str(id), policy_version=scope.version),
-    )
-    return id
-
-
 def held(session: Session, scope: Scope, id: UserId, expected: int | None) -> UserRow:
     """The user, kept until the transaction ends. Raises `NotFound`, `Conflict` or `Denied`."""
     found = store.locked(session, scope, id)
     if found is None:
         raise NotFound(f"No user {id} exists for you.", f"未找到您可管理的用户 {id}。", field="id")
     refuse_stale(found.version, expected)
-    policy.refuse_taking_over(session, scope.permissions, id)
+    lockout.refuse_taking_over(session, scope.permissions, id)
     return found
 
 
@@ -228,14 +195,6 @@ def _refuse_place(session: Session, scope: Scope, department: DepartmentId | Non
             f"departmentId {department} 不是您可以安排用户的部门。",
             field="departmentId",
         )
-
-
-def _tell(session: Session, scope: Scope, id: UserId, action: str, changes: dict[str, Any]) -> None:
-    version = policy.changed(session, "user")
-    audit.record(
-        session,
-        audit.Entry(scope.actor, action, "User", str(id), changes=changes, policy_version=version),
-    )
 
 
 def _moment(moment: datetime | None) -> str | None:

@@ -31,7 +31,8 @@ from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
 from chassis.db import among, in_order
-from chassis.policy.guard import RowAccess, RowColumns, Scope
+from chassis.policy.row_scopes import RowAccess, RowColumns
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import ProjectId, UserId
 from identity.core.store.metadata import metadata
 from identity.people.store.user import user

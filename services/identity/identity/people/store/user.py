@@ -32,12 +32,13 @@ from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
 from chassis.db import among, in_order
-from chassis.policy.guard import RowAccess, RowColumns, Scope
+from chassis.policy.row_scopes import RowAccess, RowColumns
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import DepartmentId, RoleId, UserId
 from identity.core.store.metadata import metadata
 from identity.people.domain.user import Kind, Status
 from identity.people.store.department import department_path
-from identity.policy.store.role import role
+from identity.people.store.role import role
 
 user = Table(
     "user_account",

@@ -9,14 +9,14 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.rights import right
 from chassis.explanation.api import AccessExplanation, asked, one_page, person_after
 from chassis.explanation.decisions import Explanation, Question, explain, holders
 from identity.core.api.ids import uuid
-from identity.core.api.loaders import IdentityInfo
 from identity.core.domain.ids import UserId
-from identity.people.api.user import User, user_of
+from identity.people.api.types import User, user_of
 from identity.policy.domain.rule import askable
 
 Object = Annotated[
@@ -39,7 +39,7 @@ class AccessHolder:
     user_id: strawberry.Private[UserId]
 
     @strawberry.field(description="Who may.", metadata=right("User"))
-    async def user(self, info: IdentityInfo) -> User | None:
+    async def user(self, info: Info) -> User | None:
         return await user_of(info, self.user_id)
 
     @classmethod
@@ -56,7 +56,7 @@ class AccessQuery:
     )
     async def explain_access(
         self,
-        info: IdentityInfo,
+        info: Info,
         user_id: Annotated[strawberry.ID, strawberry.argument(description="The user's id.")],
         object: Object,
         action: Action = "read",
@@ -73,7 +73,7 @@ class AccessQuery:
     )
     async def who_can_access(
         self,
-        info: IdentityInfo,
+        info: Info,
         object: Object,
         action: Action = "read",
         field: Field = None,

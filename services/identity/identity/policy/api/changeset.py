@@ -8,15 +8,17 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from chassis.policy.rules import Rule as PolicyRule, casbin_line
 from identity.core.api.arguments import IdempotencyKey
 from identity.core.api.ids import maybe_uuid, uuid
-from identity.core.api.loaders import IdentityInfo
 from identity.core.domain.ids import ChangesetId, RuleId
-from identity.people.api.user import User, user_of
+from identity.core.store import policy
+from identity.people.api.types import User, user_of
+from identity.policy.api.loaders import PolicyLoaders
 from identity.policy.api.rule import RuleInput
 from identity.policy.api.simulation import Simulation, simulation_of
 from identity.policy.commands import changeset as commands
@@ -28,8 +30,9 @@ from identity.policy.domain.changeset import (
     ChangesetStatus,
     refuse_wrong_size,
 )
-from identity.policy.store import changeset as store, policy
+from identity.policy.store import changeset as store
 from identity.policy.store.changeset import ChangesetRow
+from identity.settings import IdentitySettings
 
 strawberry.enum(
     ChangesetStatus,
@@ -125,31 +128,31 @@ class Changeset:
         description="What publishing it now would do to whom, and what stands against it.",
         metadata=right("Rule"),
     )
-    async def simulation(self, info: IdentityInfo) -> Simulation:
+    async def simulation(self, info: Info) -> Simulation:
         return await simulation_of(info.context, self.row)
 
     @strawberry.field(description="Who wrote it last.", metadata=right("Rule"))
-    async def author(self, info: IdentityInfo) -> User | None:
+    async def author(self, info: Info) -> User | None:
         return await user_of(info, self.row.author)
 
     @strawberry.field(
         description="Who looked at it last; never its author.", metadata=right("Rule")
     )
-    async def reviewer(self, info: IdentityInfo) -> User | None:
+    async def reviewer(self, info: Info) -> User | None:
         return await user_of(info, self.row.reviewer)
 
     @strawberry.field(description="Who put it into force.", metadata=right("Rule"))
-    async def published_by(self, info: IdentityInfo) -> User | None:
+    async def published_by(self, info: Info) -> User | None:
         return await user_of(info, self.row.published_by)
 
     @strawberry.field(
         description="The changeset whose changes this one takes back.", metadata=right("Rule")
     )
-    async def restores(self, info: IdentityInfo) -> Changeset | None:
+    async def restores(self, info: Info) -> Changeset | None:
         return await changeset_of(info, self.row.restores)
 
     @classmethod
-    async def resolve_reference(cls, info: IdentityInfo, id: strawberry.ID) -> Changeset | None:
+    async def resolve_reference(cls, info: Info, id: strawberry.ID) -> Changeset | None:
         return await changeset_of(info, ChangesetId(uuid(id, "id")))
 
     @classmethod
@@ -171,9 +174,9 @@ class Changeset:
         )
 
 
-async def changeset_of(info: IdentityInfo, id: ChangesetId | None) -> Changeset | None:
+async def changeset_of(info: Info, id: ChangesetId | None) -> Changeset | None:
     """The changeset of this id, for those who read the policy."""
-    found = await info.context.loaders.changeset.load(id) if id else None
+    found = await info.context.loaders_of(PolicyLoaders).changeset.load(id) if id else None
     return Changeset.of(found) if found else None
 
 
@@ -225,7 +228,7 @@ class ChangesetPayload:
 @strawberry.type
 class ChangesetQuery:
     @strawberry.field(description="One changeset.", metadata=right("Rule"))
-    async def changeset(self, info: IdentityInfo, id: ChangesetIdArgument) -> Changeset | None:
+    async def changeset(self, info: Info, id: ChangesetIdArgument) -> Changeset | None:
         return await changeset_of(info, ChangesetId(uuid(id, "id")))
 
     @strawberry.field(
@@ -233,7 +236,7 @@ class ChangesetQuery:
         "which role (`g`). `importPolicy` reads it.",
         metadata=right("Rule"),
     )
-    async def policy_csv(self, info: IdentityInfo) -> str:
+    async def policy_csv(self, info: Info) -> str:
         return policy_csv.written(await info.context.read(policy.snapshot))
 
     @strawberry.field(
@@ -242,7 +245,7 @@ class ChangesetQuery:
     )
     async def changesets(
         self,
-        info: IdentityInfo,
+        info: Info,
         status: Annotated[
             ChangesetStatus | None,
             strawberry.argument(description="Only those that are here; null: all."),
@@ -265,7 +268,7 @@ class ChangesetMutation:
     @answers(ChangesetPayload)
     async def create_changeset(
         self,
-        info: IdentityInfo,
+        info: Info,
         title: Title,
         changes: Changes,
         reason: Reason = "",
@@ -285,7 +288,7 @@ class ChangesetMutation:
     @answers(ChangesetPayload)
     async def import_policy(
         self,
-        info: IdentityInfo,
+        info: Info,
         csv: Annotated[
             str,
             strawberry.argument(
@@ -324,7 +327,7 @@ class ChangesetMutation:
     @answers(ChangesetPayload)
     async def update_changeset(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: ChangesetIdArgument,
         expected_version: ChangesetVersion,
         title: Annotated[
@@ -354,7 +357,7 @@ class ChangesetMutation:
     )
     @answers(ChangesetPayload)
     async def submit_changeset(
-        self, info: IdentityInfo, id: ChangesetIdArgument, expected_version: ChangesetVersion
+        self, info: Info, id: ChangesetIdArgument, expected_version: ChangesetVersion
     ) -> ChangesetPayload:
         scope = info.context.scope("Rule", "update")
         found = await info.context.write(
@@ -369,7 +372,7 @@ class ChangesetMutation:
     @answers(ChangesetPayload)
     async def approve_changeset(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: ChangesetIdArgument,
         expected_version: ChangesetVersion,
         note: Annotated[str, strawberry.argument(description="What there is to say.")] = "",
@@ -383,7 +386,7 @@ class ChangesetMutation:
     @answers(ChangesetPayload)
     async def return_changeset(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: ChangesetIdArgument,
         expected_version: ChangesetVersion,
         note: Annotated[str, strawberry.argument(description="What is to be changed.")],
@@ -398,7 +401,7 @@ class ChangesetMutation:
     )
     @answers(ChangesetPayload)
     async def publish_changeset(
-        self, info: IdentityInfo, id: ChangesetIdArgument, expected_version: ChangesetVersion
+        self, info: Info, id: ChangesetIdArgument, expected_version: ChangesetVersion
     ) -> ChangesetPayload:
         found = await info.context.write(
             commands.publish_changeset,
@@ -415,7 +418,7 @@ class ChangesetMutation:
     )
     @answers(ChangesetPayload)
     async def discard_changeset(
-        self, info: IdentityInfo, id: ChangesetIdArgument, expected_version: ChangesetVersion
+        self, info: Info, id: ChangesetIdArgument, expected_version: ChangesetVersion
     ) -> ChangesetPayload:
         scope = info.context.scope("Rule", "update")
         found = await info.context.write(
@@ -431,7 +434,7 @@ class ChangesetMutation:
     @answers(ChangesetPayload)
     async def roll_back_changeset(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: ChangesetIdArgument,
         reason: Reason = "",
         publish: Annotated[
@@ -455,7 +458,7 @@ class ChangesetMutation:
 
 
 async def _review(
-    info: IdentityInfo, id: str, expected: int, *, approve: bool, note: str
+    info: Info, id: str, expected: int, *, approve: bool, note: str
 ) -> ChangesetPayload:
     found = await info.context.write(
         commands.review_changeset,
@@ -468,10 +471,10 @@ async def _review(
     return await _answer(info, found)
 
 
-def _review_is_asked_for(info: IdentityInfo) -> bool:
-    return info.context.loaders.office.settings.policy_review
+def _review_is_asked_for(info: Info) -> bool:
+    return info.context.resource(IdentitySettings).policy_review
 
 
-async def _answer(info: IdentityInfo, id: ChangesetId) -> ChangesetPayload:
+async def _answer(info: Info, id: ChangesetId) -> ChangesetPayload:
     found = await info.context.read(store.by_ids, info.context.scope("Rule"), [id])
     return ChangesetPayload(changeset=Changeset.of(found[0]) if found[0] else None)

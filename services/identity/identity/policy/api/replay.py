@@ -10,16 +10,16 @@ from typing import Annotated
 
 import strawberry
 
-from chassis.api.context import Context
+from chassis.api.context import Context, Info
 from chassis.api.rights import right
 from chassis.errors import BadInput
-from identity.core.api.loaders import IdentityInfo, Loaders
 from identity.core.domain.ids import UserId
+from identity.core.domain.rulebook import ASKED
+from identity.ledger.domain.decision import RecordedDecision
 from identity.ledger.store import audit_event as ledger
-from identity.people.api.user import User, user_of
+from identity.people.api.types import User, user_of
 from identity.policy.commands.simulation import Simulated
-from identity.policy.domain.replay import Recorded, Replayed, replay
-from identity.policy.domain.rulebook import ASKED
+from identity.policy.services.replay import Replayed, replay
 
 MOST_DAYS, MOST_KINDS, MOST_EXAMPLES = 365, 20_000, 100
 Days = Annotated[int, strawberry.argument(description=f"How many days back, 1 to {MOST_DAYS}.")]
@@ -46,11 +46,11 @@ class ReplayedDecision:
     user_id: strawberry.Private[UserId]
 
     @strawberry.field(description="Who asked.", metadata=right("User"))
-    async def user(self, info: IdentityInfo) -> User | None:
+    async def user(self, info: Info) -> User | None:
         return await user_of(info, self.user_id)
 
     @classmethod
-    def of(cls, one: Recorded, outcome: Replayed) -> ReplayedDecision:
+    def of(cls, one: RecordedDecision, outcome: Replayed) -> ReplayedDecision:
         return cls(
             object=one.object,
             action=one.action,
@@ -78,7 +78,7 @@ class Replay:
         description=f"false: there are more than {MOST_KINDS} different decisions, and only the "
         "latest were made again."
     )
-    found: strawberry.Private[Sequence[tuple[Recorded, Replayed]]]
+    found: strawberry.Private[Sequence[tuple[RecordedDecision, Replayed]]]
 
     @strawberry.field(description="Those that would not be the same, the most frequent first.")
     def examples(
@@ -100,7 +100,7 @@ class Replay:
         return [ReplayedDecision.of(*pair) for pair in chosen[:first]]
 
 
-async def replay_of(ctx: Context[Loaders], done: Simulated, days: int) -> Replay:
+async def replay_of(ctx: Context, done: Simulated, days: int) -> Replay:
     """The replay of a simulated changeset; tables are compared in a thread, others are served on."""
     _within(days, MOST_DAYS, "days")
     since = datetime.now(UTC) - timedelta(days=days)

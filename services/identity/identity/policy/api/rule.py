@@ -6,21 +6,23 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from chassis.policy.rules import Rule as PolicyRule
 from identity.core.api.arguments import IdempotencyKey, PolicyVersion
 from identity.core.api.ids import uuid
-from identity.core.api.loaders import IdentityInfo
 from identity.core.domain.ids import RuleId
+from identity.core.domain.rulebook import RULEBOOK, Entry
 from identity.core.domain.text import optional
+from identity.core.store import policy
 from identity.policy.commands import rule as commands
 from identity.policy.commands.rule import Edited
 from identity.policy.domain import rule as domain
-from identity.policy.domain.rulebook import RULEBOOK, Entry
-from identity.policy.store import policy, rule as store
+from identity.policy.store import rule as store
 from identity.policy.store.rule import RuleRow
+from identity.settings import IdentitySettings
 
 RuleIdArgument = Annotated[strawberry.ID, strawberry.argument(description="The rule's id.")]
 
@@ -128,13 +130,13 @@ class RuleQuery:
         description="The policy's version; give it back when changing rules.",
         metadata=right("Rule"),
     )
-    async def policy_version(self, info: IdentityInfo) -> int:
+    async def policy_version(self, info: Info) -> int:
         return await info.context.read(policy.version)
 
     @strawberry.field(description="The policy's rules, the oldest first.", metadata=right("Rule"))
     async def rules(
         self,
-        info: IdentityInfo,
+        info: Info,
         filter: Annotated[
             RuleFilter | None, strawberry.argument(description="Which rules; null: all.")
         ] = None,
@@ -161,7 +163,7 @@ class RuleMutation:
     @answers(RulePayload)
     async def add_rule(
         self,
-        info: IdentityInfo,
+        info: Info,
         input: Annotated[RuleInput, strawberry.argument(description="The rule to be.")],
         expected_version: PolicyVersion,
         idempotency_key: IdempotencyKey = None,
@@ -172,7 +174,7 @@ class RuleMutation:
             input.wanted(),
             expected_version,
             idempotency_key,
-            review=info.context.loaders.office.settings.policy_review,
+            review=info.context.resource(IdentitySettings).policy_review,
         )
         return await _answer(info, edited)
 
@@ -184,7 +186,7 @@ class RuleMutation:
     @answers(RulePayload)
     async def update_rule(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: RuleIdArgument,
         input: Annotated[RuleInput, strawberry.argument(description="What it is to say.")],
         expected_version: PolicyVersion,
@@ -195,7 +197,7 @@ class RuleMutation:
             RuleId(uuid(id, "id")),
             input.wanted(),
             expected_version,
-            review=info.context.loaders.office.settings.policy_review,
+            review=info.context.resource(IdentitySettings).policy_review,
         )
         return await _answer(info, edited)
 
@@ -206,18 +208,18 @@ class RuleMutation:
     )
     @answers(RulePayload)
     async def remove_rule(
-        self, info: IdentityInfo, id: RuleIdArgument, expected_version: PolicyVersion
+        self, info: Info, id: RuleIdArgument, expected_version: PolicyVersion
     ) -> RulePayload:
         edited = await info.context.write(
             commands.remove_rule,
             info.context.scope("Rule", "update"),
             RuleId(uuid(id, "id")),
             expected_version,
-            review=info.context.loaders.office.settings.policy_review,
+            review=info.context.resource(IdentitySettings).policy_review,
         )
         return await _answer(info, edited)
 
 
-async def _answer(info: IdentityInfo, edited: Edited) -> RulePayload:
+async def _answer(info: Info, edited: Edited) -> RulePayload:
     found = await info.context.read(store.by_id, edited.id)
     return RulePayload(rule=Rule.of(found) if found else None, policy_version=edited.version)

@@ -12,18 +12,17 @@ from collections.abc import Sequence
 import orjson
 import strawberry
 
-from chassis.api.context import Context
+from chassis.api.context import Context, Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Page, Window, connect
 from chassis.api.problems import UserError, user_error
 from chassis.api.rights import right
 from chassis.errors import BadInput
 from chassis.explanation.difference import Difference, Effect, Reach, differences
-from identity.core.api.loaders import IdentityInfo, Loaders
 from identity.core.domain.ids import UserId
-from identity.people.api.user import User, user_of
+from identity.core.domain.rulebook import ASKED
+from identity.people.api.types import User, user_of
 from identity.policy.api.replay import Days, Replay, replay_of
 from identity.policy.commands.simulation import Simulated, simulate
-from identity.policy.domain.rulebook import ASKED
 from identity.policy.store.changeset import ChangesetRow
 
 strawberry.enum(
@@ -54,7 +53,7 @@ class AccessChange:
     user_id: strawberry.Private[UserId]
 
     @strawberry.field(description="Whose it is.", metadata=right("User"))
-    async def user(self, info: IdentityInfo) -> User | None:
+    async def user(self, info: Info) -> User | None:
         return await user_of(info, self.user_id)
 
     @classmethod
@@ -88,7 +87,7 @@ class Simulation:
         "they were made again. Of rows it only knows which a permission may reach.",
         metadata=right("AuditEvent"),
     )
-    async def replay(self, info: IdentityInfo, days: Days = 30) -> Replay:
+    async def replay(self, info: Info, days: Days = 30) -> Replay:
         return await replay_of(info.context, self.done, days)
 
     @strawberry.field(description="Every permission that would change, person by person.")
@@ -99,7 +98,7 @@ class Simulation:
         return connect(found, AccessChange.of)  # type: ignore[no-any-return]  # the one asked for
 
 
-async def simulation_of(ctx: Context[Loaders], row: ChangesetRow) -> Simulation:
+async def simulation_of(ctx: Context, row: ChangesetRow) -> Simulation:
     """The simulation of a changeset; the tables are compared in a thread, others are served on."""
     done = await ctx.read(simulate, ctx.scope("Rule"), row)
     found = await asyncio.to_thread(lambda: list(differences(done.before, done.after, ASKED)))

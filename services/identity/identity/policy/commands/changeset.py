@@ -15,20 +15,23 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import events as audit
 from chassis.errors import BadInput, Conflict, Denied, HuichiError, NotFound
+from chassis.facts.outbox import record
 from chassis.idempotency import run_idempotent
-from chassis.outbox import Fact, record
-from chassis.policy.guard import Scope
 from chassis.policy.rules import Rule
+from chassis.policy.scope import Scope
+from identity.core.commands import policy_version
+from identity.core.domain import facts
 from identity.core.domain.ids import ChangesetId, RuleId, UserId
 from identity.core.domain.text import optional, required
 from identity.core.domain.version import refuse_stale
-from identity.people.store import user as users
-from identity.policy.commands import policy
-from identity.policy.domain import changeset as domain, policy_csv, role as role_domain
+from identity.people.commands import lockout
+from identity.people.domain import role as role_domain
+from identity.people.store import role as roles, user as users
+from identity.policy.domain import changeset as domain, policy_csv
 from identity.policy.domain.changeset import EDITABLE, Change, ChangesetStatus
-from identity.policy.store import changeset as store, role as roles, rule as rules
+from identity.policy.store import changeset as store, rule as rules
 from identity.policy.store.changeset import ChangesetRow
 
 
@@ -171,7 +174,7 @@ def publish_changeset(
     session: Session, scope: Scope, id: ChangesetId, expected: int, *, review: bool
 ) -> ChangesetId:
     """Put a changeset into force. Where `review` is asked for, only an approved one."""
-    policy.hold(session)
+    policy_version.hold(session)
     present = _held(session, id, expected, EDITABLE)
     waits = review or present.status is ChangesetStatus.IN_REVIEW
     if waits and present.status is not ChangesetStatus.APPROVED:
@@ -198,7 +201,7 @@ def roll_back_changeset(
     that is wished and no review is asked for."""
 
     def run() -> dict[str, Any]:
-        policy.hold(session)
+        policy_version.hold(session)
         present = _present(session, id)
         if present.status is not ChangesetStatus.PUBLISHED:
             raise Conflict(
@@ -332,8 +335,8 @@ def _publish(
     for one in changes:
         if one.rule and one.after:
             rules.add(session, one.after, one.rule)
-    policy.keep_a_way_back(session, scope.actor, field=field)
-    version = policy.changed(session, what)
+    lockout.refuse_lockout(session, scope.actor, field=field)
+    version = policy_version.count_up(session, what)
     done = domain.numbered(changes, made)
     store.change(
         session,
@@ -402,7 +405,7 @@ def _tell(
     version: int | None = None,
 ) -> None:
     author = _present(session, id).author
-    record(session, Fact("changesets.changed", str(id), {"action": action, "user": str(author)}))
+    record(session, facts.CHANGESET_CHANGED.about(id, {"action": action, "user": str(author)}))
     audit.record(
         session,
         audit.Entry(

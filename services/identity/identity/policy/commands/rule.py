@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session
 
 from chassis.errors import NotFound
 from chassis.idempotency import run_idempotent
-from chassis.policy.guard import Scope
 from chassis.policy.rules import Rule
+from chassis.policy.scope import Scope
+from identity.core.commands import policy_version
 from identity.core.domain.ids import RuleId
-from identity.policy.commands import policy
 from identity.policy.commands.changeset import publish_at_once, refused_without_review
 from identity.policy.domain.changeset import Change, line
 from identity.policy.store import rule as store
@@ -77,7 +77,7 @@ def remove_rule(
 def _hold(session: Session, expected: int, review: bool) -> int:
     if review:
         raise refused_without_review()
-    return policy.hold(session, expected)
+    return policy_version.hold(session, expected)
 
 
 def _present(session: Session, id: RuleId) -> RuleRow:

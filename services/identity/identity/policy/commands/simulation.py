@@ -8,12 +8,13 @@ from sqlalchemy.orm import Session
 
 from chassis.errors import HuichiError
 from chassis.explanation.difference import with_rules
-from chassis.policy.guard import Scope
 from chassis.policy.rules import Snapshot
-from identity.policy.commands import policy
+from chassis.policy.scope import Scope
+from identity.core.store import policy as store
+from identity.people.commands import lockout
 from identity.policy.commands.changeset import refuse_unknown_subject
 from identity.policy.domain.changeset import applied
-from identity.policy.store import policy as store, rule as rules
+from identity.policy.store import rule as rules
 from identity.policy.store.changeset import ChangesetRow
 
 
@@ -38,7 +39,7 @@ def simulate(session: Session, scope: Scope, changeset: ChangesetRow) -> Simulat
         for change in changeset.changes:
             if change.after is not None:
                 refuse_unknown_subject(session, change.after)
-        policy.refuse_lockout(session, after, scope.actor, field="changes")
+        lockout.refuse_lockout_under(session, after, scope.actor, field="changes")
     except HuichiError as problem:
         return Simulated(before, after, problem)
     return Simulated(before, after, None)

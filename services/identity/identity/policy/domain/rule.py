@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from chassis.errors import BadInput
 from chassis.policy.rules import ALLOW, ANY, DENY, ROWS, Rule
-from identity.policy.domain.rulebook import EVERYTHING, OBJECTS, Entry
+from identity.core.domain.rulebook import EVERYTHING, OBJECTS, Entry
 
 EFFECTS = (ALLOW, DENY)
 SUBJECTS = ("role", "user")

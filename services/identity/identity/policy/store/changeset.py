@@ -27,8 +27,8 @@ from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
 from chassis.db import among, in_order
-from chassis.policy.guard import Scope
 from chassis.policy.rules import Rule
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import ChangesetId, RuleId, UserId
 from identity.core.store.metadata import metadata
 from identity.policy.domain.changeset import Change, ChangesetStatus

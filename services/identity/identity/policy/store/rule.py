@@ -24,8 +24,8 @@ from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
 from chassis.db import among
-from chassis.policy.guard import Scope
 from chassis.policy.rules import Rule
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import RuleId
 from identity.core.store.metadata import metadata
 

@@ -8,16 +8,17 @@ from uuid import UUID
 
 import strawberry
 
+from chassis.api.context import Context, Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.rights import right
 from chassis.errors import BadInput
 from identity.core.api.ids import maybe_uuid, uuid
-from identity.core.api.loaders import IdentityContext, IdentityInfo
 from identity.core.domain.ids import AccessReviewId, DepartmentId, UserId
+from identity.core.store import policy as policies
 from identity.ledger.store import right_use
-from identity.people.api.user import User, UserIdArgument, user_of
+from identity.people.api.types import User, user_of
+from identity.people.api.user import UserIdArgument
 from identity.policy.api.changeset import Changeset, changeset_of
-from identity.policy.store import policy as policies
 from identity.review import domain, store
 from identity.review.commands import access_review as commands
 from identity.review.commands.access_review import OBJECT, Reach
@@ -76,7 +77,7 @@ class AccessGiven:
     user_id: strawberry.Private[UserId]
 
     @strawberry.field(description="Who has it.", metadata=right("User"))
-    async def user(self, info: IdentityInfo) -> User | None:
+    async def user(self, info: Info) -> User | None:
         return await user_of(info, self.user_id)
 
     @classmethod
@@ -109,7 +110,7 @@ class AccessReviewItem(AccessGiven):
         description="Who decides; null: nobody yet, see reassignAccessReview.",
         metadata=right("User"),
     )
-    async def reviewer(self, info: IdentityInfo) -> User | None:
+    async def reviewer(self, info: Info) -> User | None:
         return await user_of(info, self.reviewer_id)
 
     @classmethod
@@ -150,7 +151,7 @@ class AccessReviewSignOff:
     reviewer_id: strawberry.Private[UserId]
 
     @strawberry.field(description="Who.", metadata=right("User"))
-    async def reviewer(self, info: IdentityInfo) -> User | None:
+    async def reviewer(self, info: Info) -> User | None:
         return await user_of(info, self.reviewer_id)
 
 
@@ -167,12 +168,12 @@ class AccessReview:
     row: strawberry.Private[ReviewRow]
 
     @strawberry.field(description="How far all decisions are; for reviewers, their own.")
-    async def progress(self, info: IdentityInfo) -> AccessReviewProgress:
+    async def progress(self, info: Info) -> AccessReviewProgress:
         me = onlooker(info.context)
         return AccessReviewProgress.of(await info.context.read(store.progress, me, self.row.id))
 
     @strawberry.field(description="How far your own decisions are.")
-    async def my_progress(self, info: IdentityInfo) -> AccessReviewProgress:
+    async def my_progress(self, info: Info) -> AccessReviewProgress:
         me = info.context.actor.user_id
         return AccessReviewProgress.of(await info.context.read(store.progress, me, self.row.id))
 
@@ -182,7 +183,7 @@ class AccessReview:
     )
     async def items(
         self,
-        info: IdentityInfo,
+        info: Info,
         undecided: Annotated[
             bool | None, strawberry.argument(description="true: only those that wait.")
         ] = None,
@@ -213,18 +214,18 @@ class AccessReview:
         return answer
 
     @strawberry.field(description="Who signed off.", metadata=right(OBJECT))
-    async def signed_off(self, info: IdentityInfo) -> list[AccessReviewSignOff]:
+    async def signed_off(self, info: Info) -> list[AccessReviewSignOff]:
         found = await info.context.read(store.signed, self.row.id)
         return [AccessReviewSignOff(reviewer_id=who, at=at) for who, at in found.items()]
 
     @strawberry.field(description="Reviewers who have not signed off.", metadata=right(OBJECT))
-    async def waiting_for(self, info: IdentityInfo) -> list[User]:
+    async def waiting_for(self, info: Info) -> list[User]:
         found = await info.context.read(store.unsigned, self.row.id)
         users = [await user_of(info, id) for id in found]
         return [user for user in users if user]
 
     @strawberry.field(description="The changeset of the revoked rules.", metadata=right("Rule"))
-    async def changeset(self, info: IdentityInfo) -> Changeset | None:
+    async def changeset(self, info: Info) -> Changeset | None:
         return await changeset_of(info, self.row.changeset)
 
     @strawberry.field(
@@ -250,7 +251,7 @@ class AccessReview:
         )
 
 
-def onlooker(ctx: IdentityContext) -> UUID | None:
+def onlooker(ctx: Context) -> UUID | None:
     """`None` for who sees all of a review, else the reviewer who sees their part."""
     return None if ctx.may(OBJECT) else ctx.actor.user_id
 
@@ -307,7 +308,7 @@ class AccessReviewQuery:
         metadata=right(OBJECT),
     )
     async def rights_of(
-        self, info: IdentityInfo, user_id: UserIdArgument, days: Days = 90
+        self, info: Info, user_id: UserIdArgument, days: Days = 90
     ) -> list[RightUse]:
         ctx, user = info.context, uuid(user_id, "userId")
         uses = await ctx.read(right_use.since, [user], refuse_days(days))
@@ -331,7 +332,7 @@ class AccessReviewQuery:
         metadata=right(OBJECT),
     )
     async def unused_access(
-        self, info: IdentityInfo, reach: ReachArgument = None, days: Days = 90
+        self, info: Info, reach: ReachArgument = None, days: Days = 90
     ) -> list[AccessGiven]:
         asked = reach.reach() if reach else Reach()
         found = await info.context.read(commands.preview, asked, refuse_days(days))
@@ -343,7 +344,7 @@ class AccessReviewQuery:
     )
     async def access_reviews(
         self,
-        info: IdentityInfo,
+        info: Info,
         status: Annotated[
             ReviewStatus | None, strawberry.argument(description="Only those that are here.")
         ] = None,
@@ -358,7 +359,7 @@ class AccessReviewQuery:
     @strawberry.field(description="One access review; null where you have no part in it.")
     async def access_review(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="The review's id.")],
     ) -> AccessReview | None:
         wanted = AccessReviewId(uuid(id, "id"))

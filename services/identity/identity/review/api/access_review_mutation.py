@@ -7,12 +7,12 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from chassis.errors import BadInput
 from identity.core.api.arguments import IdempotencyKey
 from identity.core.api.ids import maybe_uuid, uuid
-from identity.core.api.loaders import IdentityInfo
 from identity.core.domain.ids import AccessReviewId, AccessReviewItemId, UserId
 from identity.review import store
 from identity.review.api.access_review import (
@@ -27,6 +27,7 @@ from identity.review.commands import access_review as commands
 from identity.review.commands.access_review import OBJECT, Plan, Reach
 from identity.review.commands.access_review_close import Closing, close
 from identity.review.domain import ReviewDecision
+from identity.settings import IdentitySettings
 
 ReviewId = Annotated[strawberry.ID, strawberry.argument(description="The review's id.")]
 ItemIds = Annotated[
@@ -79,7 +80,7 @@ class AccessReviewMutation:
     @answers(AccessReviewPayload)
     async def create_access_review(
         self,
-        info: IdentityInfo,
+        info: Info,
         title: Annotated[
             str, strawberry.argument(description="What it is called, at most 200 characters.")
         ],
@@ -113,7 +114,7 @@ class AccessReviewMutation:
     @answers(AccessReviewPayload)
     async def decide_access_review(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: ReviewId,
         item_ids: ItemIds,
         decision: Annotated[
@@ -136,7 +137,7 @@ class AccessReviewMutation:
         metadata=right(OBJECT, "decide"),
     )
     @answers(AccessReviewPayload)
-    async def sign_off_access_review(self, info: IdentityInfo, id: ReviewId) -> AccessReviewPayload:
+    async def sign_off_access_review(self, info: Info, id: ReviewId) -> AccessReviewPayload:
         ctx = info.context
         version = ctx.scope(OBJECT, "decide").version
         wanted = AccessReviewId(uuid(id, "id"))
@@ -150,7 +151,7 @@ class AccessReviewMutation:
     @answers(AccessReviewPayload)
     async def reassign_access_review(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: ReviewId,
         item_ids: ItemIds,
         reviewer_id: Annotated[
@@ -177,7 +178,7 @@ class AccessReviewMutation:
     @answers(AccessReviewClosing)
     async def close_access_review(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: ReviewId,
         expected_version: Version,
         undecided: Annotated[
@@ -194,7 +195,7 @@ class AccessReviewMutation:
         ctx = info.context
         wanted = AccessReviewId(uuid(id, "id"))
         scope = ctx.scope(OBJECT, "manage")
-        review = ctx.loaders.office.settings.policy_review
+        review = ctx.resource(IdentitySettings).policy_review
         done: Closing = await ctx.write(
             close,
             scope,
@@ -221,7 +222,7 @@ class AccessReviewMutation:
     )
     @answers(AccessReviewPayload)
     async def discard_access_review(
-        self, info: IdentityInfo, id: ReviewId, expected_version: Version
+        self, info: Info, id: ReviewId, expected_version: Version
     ) -> AccessReviewPayload:
         wanted = AccessReviewId(uuid(id, "id"))
         scope = info.context.scope(OBJECT, "manage")
@@ -239,7 +240,7 @@ def _items(ids: list[strawberry.ID]) -> list[AccessReviewItemId]:
     return [AccessReviewItemId(uuid(one, f"itemIds.{index}")) for index, one in enumerate(ids)]
 
 
-async def _answer(info: IdentityInfo, id: AccessReviewId) -> AccessReviewPayload:
+async def _answer(info: Info, id: AccessReviewId) -> AccessReviewPayload:
     ctx = info.context
     me = None if ctx.may(OBJECT, "manage") else onlooker(ctx)
     found = await ctx.read(store.by_id, me, id)

@@ -14,27 +14,27 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from chassis import audit
 from chassis.actor import Actor
+from chassis.audit import events as audit
 from chassis.errors import BadInput, Conflict, Denied, LimitExceeded, NotFound
+from chassis.facts.outbox import record
 from chassis.idempotency import run_idempotent
-from chassis.outbox import Fact, record
-from chassis.policy.guard import Scope, compile_rules
+from chassis.policy.compiling import compile_rules
 from chassis.policy.rules import Member, Snapshot, subtree
+from chassis.policy.scope import Scope
+from identity.core.domain import facts
 from identity.core.domain.ids import AccessReviewId, AccessReviewItemId, DepartmentId, UserId
 from identity.core.domain.text import optional, required
 from identity.core.domain.version import refuse_stale
+from identity.core.store import policy as policies
 from identity.ledger.store import right_use
 from identity.people.store import user as users
-from identity.policy.store import policy as policies, rule as rules
+from identity.policy.store import rule as rules
 from identity.review import domain, store
 from identity.review.domain import Given, ReviewDecision, ReviewStatus
 from identity.review.store import ItemRow, ReviewRow
 
 OBJECT = "AccessReview"
-WAITING = "access_reviews.waiting"
-SIGNED_OFF = "access_reviews.signed_off"
-ENDED = "access_reviews.ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def _begin(
     changes = {"items": [None, len(given)], "due": [None, plan.due_at.isoformat()]}
     _tell(session, actor, "create", str(id), changes, version)
     for reviewer in sorted({one for one in to_whom.values() if one is not None}):
-        record(session, Fact(WAITING, str(id), {"reviewer": str(reviewer)}))
+        record(session, facts.ACCESS_REVIEW_REQUESTED.about(id, {"reviewer": str(reviewer)}))
     return id
 
 
@@ -193,7 +193,7 @@ def sign_off(session: Session, actor: Actor, id: AccessReviewId, version: int) -
     store.sign(session, id, UserId(actor.user_id))
     changes = {"kept": [None, mine.kept], "revoked": [None, mine.revoked]}
     _tell(session, actor, "sign_off", str(id), changes, version)
-    record(session, Fact(SIGNED_OFF, str(id), {"reviewer": str(actor.user_id)}))
+    record(session, facts.ACCESS_REVIEW_SIGNED_OFF.about(id, {"reviewer": str(actor.user_id)}))
     return id
 
 
@@ -229,7 +229,7 @@ def reassign(
     store.unsign(session, id, [reviewer])
     changes = {"reviewer": [None, str(reviewer)], "items": [None, len(found)]}
     _tell(session, scope.actor, "reassign", str(id), changes, scope.version)
-    record(session, Fact(WAITING, str(id), {"reviewer": str(reviewer)}))
+    record(session, facts.ACCESS_REVIEW_REQUESTED.about(id, {"reviewer": str(reviewer)}))
     return id
 
 
@@ -240,7 +240,7 @@ def discard(session: Session, scope: Scope, id: AccessReviewId, expected: int) -
     store.change(session, id, status=ReviewStatus.DISCARDED.value, closed_at=func.now())
     changes = {"status": ["open", "discarded"]}
     _tell(session, scope.actor, "discard", str(id), changes, scope.version)
-    record(session, Fact(ENDED, str(id), {}))
+    record(session, facts.ACCESS_REVIEW_CLOSED.about(id, {}))
     return id
 
 

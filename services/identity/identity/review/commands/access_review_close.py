@@ -11,17 +11,20 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import events as audit
 from chassis.errors import Conflict, Denied
-from chassis.outbox import Fact, record
-from chassis.policy.guard import Scope
+from chassis.facts.outbox import record
+from chassis.policy.scope import Scope
+from identity.core.commands import policy_version
+from identity.core.domain import facts
 from identity.core.domain.ids import AccessReviewId, ChangesetId, RuleId, UserId
-from identity.people.store import user as users
-from identity.policy.commands import changeset as changesets, policy
+from identity.people.commands import lockout
+from identity.people.store import role as roles, user as users
+from identity.policy.commands import changeset as changesets
 from identity.policy.commands.changeset import Wanted
-from identity.policy.store import role as roles, rule as rules
+from identity.policy.store import rule as rules
 from identity.review import store
-from identity.review.commands.access_review import ENDED, OBJECT, digest, opened, report
+from identity.review.commands.access_review import OBJECT, digest, opened, report
 from identity.review.domain import ReviewDecision, ReviewKind, ReviewStatus
 from identity.review.store import ItemRow, ReviewRow
 
@@ -64,7 +67,7 @@ def close(
     counted = Counter(fate.values())
     if dry_run:
         return Closing(counted, losers, None, None)
-    policy.hold(session)
+    policy_version.hold(session)
     if undecided is not None:
         store.settle(session, id, undecided)
     made = _changeset(session, scope, present, revoked, fate, review=review)
@@ -96,7 +99,7 @@ def close(
             policy_version=version or scope.version,
         ),
     )
-    record(session, Fact(ENDED, str(id), {}))
+    record(session, facts.ACCESS_REVIEW_CLOSED.about(id, {}))
     return Closing(counted, losers, made, version)
 
 
@@ -168,8 +171,8 @@ def _take_roles(
     for user, names in lost.items():
         users.give_roles(session, user, sorted(set(by_hand[user]) - names), known)
         users.change(session, user)
-    policy.keep_a_way_back(session, scope.actor, field="id")
-    version = policy.changed(session, "user")
+    lockout.refuse_lockout(session, scope.actor, field="id")
+    version = policy_version.count_up(session, "user")
     for user, names in lost.items():
         before = sorted(by_hand[user])
         after = sorted(set(before) - names)

@@ -1,4 +1,4 @@
-"""The public token keys, where every verifier looks for them (RFC 7517)."""
+"""The public token keys as a JWK set, where every verifier looks for them (RFC 7517)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ PATH = "/.well-known/jwks.json"
 
 
 def route(office: Office) -> Route:
-    """Serve the keys; they may be kept for a few seconds, since a new one is published ahead."""
+    """Return the route of the JWK set.
+
+    It may be cached for some seconds, since new keys are published ahead.
+    """
 
     async def show(request: Request) -> Response:
         runtime: Runtime = request.app.state.runtime

@@ -7,14 +7,14 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from identity.core.api.arguments import IdempotencyKey
 from identity.core.api.ids import maybe_uuid, uuid
-from identity.core.api.loaders import IdentityInfo
 from identity.core.domain.ids import DelegationId, UserId
-from identity.people.api.user import User, user_of
+from identity.people.api.types import User, user_of
 from identity.temporary.commands import delegation as commands
 from identity.temporary.domain.delegation import MOST_CUSTOMERS, DelegationState, Draft
 from identity.temporary.store import delegation as store
@@ -49,15 +49,15 @@ class Delegation:
     row: strawberry.Private[DelegationRow]
 
     @strawberry.field(description="Whose work it is.", metadata=right("User"))
-    async def giver(self, info: IdentityInfo) -> User | None:
+    async def giver(self, info: Info) -> User | None:
         return await user_of(info, self.row.giver)
 
     @strawberry.field(description="Who does it.", metadata=right("User"))
-    async def taker(self, info: IdentityInfo) -> User | None:
+    async def taker(self, info: Info) -> User | None:
         return await user_of(info, self.row.taker)
 
     @strawberry.field(description="Who wrote it down.", metadata=right("User"))
-    async def created_by(self, info: IdentityInfo) -> User | None:
+    async def created_by(self, info: Info) -> User | None:
         return await user_of(info, self.row.created_by)
 
     @classmethod
@@ -151,7 +151,7 @@ class DelegationQuery:
     )
     async def delegations(
         self,
-        info: IdentityInfo,
+        info: Info,
         filter: Annotated[
             DelegationFilter | None, strawberry.argument(description="Which; null: all.")
         ] = None,
@@ -172,7 +172,7 @@ class DelegationMutation:
     @answers(DelegationPayload)
     async def delegate(
         self,
-        info: IdentityInfo,
+        info: Info,
         input: Annotated[DelegateInput, strawberry.argument(description="To whom, how long.")],
         idempotency_key: IdempotencyKey = None,
     ) -> DelegationPayload:
@@ -190,7 +190,7 @@ class DelegationMutation:
     @answers(DelegationPayload)
     async def end_delegation(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="The delegation's id.")],
     ) -> DelegationPayload:
         ctx, wanted = info.context, DelegationId(uuid(id, "id"))
@@ -198,7 +198,7 @@ class DelegationMutation:
         return await _answer(info, await ctx.write(commands.end_delegation, scope, wanted))
 
 
-async def _answer(info: IdentityInfo, id: DelegationId) -> DelegationPayload:
+async def _answer(info: Info, id: DelegationId) -> DelegationPayload:
     if not info.context.may("Delegation"):
         return DelegationPayload()
     found = await info.context.read(store.by_id, info.context.scope("Delegation"), id)

@@ -9,14 +9,14 @@ import strawberry
 from strawberry.federation.schema_directives import Key
 from strawberry.federation.types import FieldSet
 
+from chassis.api.context import Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from identity.core.api.arguments import IdempotencyKey
 from identity.core.api.ids import maybe_uuid, uuid
-from identity.core.api.loaders import IdentityInfo
 from identity.core.domain.ids import EmergencyAccessId, UserId
-from identity.people.api.user import User, user_of
+from identity.people.api.types import User, user_of
 from identity.temporary.commands import emergency_access as commands
 from identity.temporary.domain.emergency_access import (
     DEFAULT_MINUTES,
@@ -63,11 +63,11 @@ class EmergencyAccess:
     row: strawberry.Private[EmergencyRow]
 
     @strawberry.field(description="Who took it.", metadata=right("User"))
-    async def user(self, info: IdentityInfo) -> User | None:
+    async def user(self, info: Info) -> User | None:
         return await user_of(info, self.row.user)
 
     @strawberry.field(description="Who reviewed it.", metadata=right("User"))
-    async def reviewed_by(self, info: IdentityInfo) -> User | None:
+    async def reviewed_by(self, info: Info) -> User | None:
         return await user_of(info, self.row.reviewed_by)
 
     @classmethod
@@ -128,7 +128,7 @@ class EmergencyAccessQuery:
     )
     async def emergency_accesses(
         self,
-        info: IdentityInfo,
+        info: Info,
         filter: Annotated[
             EmergencyAccessFilter | None, strawberry.argument(description="Which; null: all.")
         ] = None,
@@ -151,7 +151,7 @@ class EmergencyAccessMutation:
     @answers(EmergencyAccessPayload)
     async def take_emergency_access(
         self,
-        info: IdentityInfo,
+        info: Info,
         customer_id: Annotated[
             strawberry.ID, strawberry.argument(description="The customer's present id.")
         ],
@@ -174,7 +174,7 @@ class EmergencyAccessMutation:
         metadata=right("EmergencyAccess", "update"),
     )
     @answers(EmergencyAccessPayload)
-    async def end_emergency_access(self, info: IdentityInfo, id: Id) -> EmergencyAccessPayload:
+    async def end_emergency_access(self, info: Info, id: Id) -> EmergencyAccessPayload:
         ctx, wanted = info.context, EmergencyAccessId(uuid(id, "id"))
         scope = ctx.scope("EmergencyAccess", "update")
         return await _answer(info, await ctx.write(commands.end, scope, wanted))
@@ -187,7 +187,7 @@ class EmergencyAccessMutation:
     @answers(EmergencyAccessPayload)
     async def review_emergency_access(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: Id,
         verdict: Annotated[Verdict, strawberry.argument(description="What you think of it.")],
         note: Annotated[
@@ -199,7 +199,7 @@ class EmergencyAccessMutation:
         return await _answer(info, await ctx.write(commands.review, scope, wanted, verdict, note))
 
 
-async def _answer(info: IdentityInfo, id: EmergencyAccessId) -> EmergencyAccessPayload:
+async def _answer(info: Info, id: EmergencyAccessId) -> EmergencyAccessPayload:
     if not info.context.may("EmergencyAccess"):
         return EmergencyAccessPayload()
     found = await info.context.read(store.by_id, info.context.scope("EmergencyAccess"), id)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
-from chassis.outbox import Fact, record
+from chassis.audit import events as audit
+from chassis.facts.outbox import record
+from identity.core.commands import policy_version
+from identity.core.domain import facts
 from identity.people.store import user as users
-from identity.policy.commands import policy
 from identity.sign_in.domain.session import Ending
 from identity.sign_in.store import session as sessions
 from identity.temporary.store import access_end as store
@@ -21,11 +22,11 @@ REMINDED_DAYS = (14, 7, 1)
 
 def settle(session: Session) -> int:
     """End the sessions of everybody whose access ended; answer how many people that were."""
-    policy.hold(session)
+    policy_version.hold(session)
     gone = store.claim_ended(session)
     if not gone:
         return 0
-    version = policy.changed(session, "user")
+    version = policy_version.count_up(session, "user")
     for id in gone:
         ended = sessions.end_all(session, id, Ending.ACCESS_ENDED)
         audit.record(
@@ -47,5 +48,5 @@ def remind(session: Session) -> int:
     soon = store.claim_ending(session, REMINDED_DAYS)
     for one in soon:
         body = {"until": one.until.isoformat(), "days": one.days, **users.told(session, one.user)}
-        record(session, Fact("users.access_ending", str(one.user), body))
+        record(session, facts.ACCESS_END_ANNOUNCED.about(one.user, body))
     return len(soon)

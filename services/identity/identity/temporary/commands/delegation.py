@@ -8,16 +8,18 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit.events import Entry
 from chassis.errors import Conflict, Denied, NotFound
+from chassis.facts.outbox import record
 from chassis.idempotency import run_idempotent
-from chassis.outbox import Fact, record
-from chassis.policy.guard import RowAccess, Scope
+from chassis.policy.row_scopes import RowAccess
+from chassis.policy.scope import Scope
+from identity.core.commands import policy_version
+from identity.core.domain import facts
 from identity.core.domain.ids import DelegationId, UserId
+from identity.core.store import policy as policies
 from identity.people.domain.user import Kind
 from identity.people.store import user as users
-from identity.policy.commands import policy
-from identity.policy.store import policy as policies
 from identity.temporary.domain import delegation as domain
 from identity.temporary.domain.delegation import Draft
 from identity.temporary.store import delegation as store
@@ -29,7 +31,7 @@ def delegate(session: Session, scope: Scope, draft: Draft, key: str | None = Non
     def run() -> dict[str, Any]:
         span = domain.span(draft, datetime.now(UTC))
         customers, note = domain.customers(draft.customers), domain.note(draft.note)
-        policy.hold(session)
+        policy_version.hold(session)
         giver, taker = users.about(session, draft.giver), users.about(session, draft.taker)
         if not scope.sees(RowAccess(draft.giver, giver.department if giver else None)):
             raise Denied(
@@ -64,9 +66,11 @@ def delegate(session: Session, scope: Scope, draft: Draft, key: str | None = Non
             "roles": [None, ", ".join(draft.roles) if draft.roles is not None else "all"],
             "customers": [None, str(len(customers)) if customers is not None else "all"],
         }
-        _tell(session, scope, id, "create", changes)
+        policy_version.record_change(
+            session, "delegation", Entry(scope.actor, "create", "Delegation", str(id), changes)
+        )
         told = {"giver": str(draft.giver), "taker": str(draft.taker)}
-        record(session, Fact("delegations.given", str(id), told))
+        record(session, facts.DELEGATION_GRANTED.about(id, told))
         return {"id": str(id)}
 
     request = [
@@ -84,7 +88,7 @@ def delegate(session: Session, scope: Scope, draft: Draft, key: str | None = Non
 
 def end_delegation(session: Session, scope: Scope, id: DelegationId) -> DelegationId:
     """End one now: by who gave it, who took it, or an administrator. Twice is as once."""
-    policy.hold(session)
+    policy_version.hold(session)
     if store.locked(session, scope, id) is None:
         raise NotFound(
             f"No delegation {id} exists that you may end.",
@@ -92,25 +96,13 @@ def end_delegation(session: Session, scope: Scope, id: DelegationId) -> Delegati
             field="id",
         )
     if store.end(session, id, UserId(scope.actor.user_id)):
-        _tell(session, scope, id, "end", {"state": [None, "over"]})
+        policy_version.record_change(
+            session,
+            "delegation",
+            Entry(scope.actor, "end", "Delegation", str(id), {"state": [None, "over"]}),
+        )
     return id
 
 
 def _working(found: users.About | None) -> Kind | None:
     return found.kind if found is not None and found.works_here else None
-
-
-def _tell(
-    session: Session,
-    scope: Scope,
-    id: DelegationId,
-    action: str,
-    changes: dict[str, list[str | None]],
-) -> None:
-    version = policy.changed(session, "delegation")
-    audit.record(
-        session,
-        audit.Entry(
-            scope.actor, action, "Delegation", str(id), changes=changes, policy_version=version
-        ),
-    )

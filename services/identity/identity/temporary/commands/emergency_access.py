@@ -7,14 +7,15 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import events as audit
 from chassis.errors import Conflict, NotFound
+from chassis.facts.outbox import record
 from chassis.idempotency import run_idempotent
-from chassis.outbox import Fact, record
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
+from identity.core.commands import policy_version
+from identity.core.domain import facts
 from identity.core.domain.ids import EmergencyAccessId, UserId
 from identity.people.store import user as users
-from identity.policy.commands import policy
 from identity.temporary.domain import emergency_access as domain
 from identity.temporary.domain.emergency_access import Verdict
 from identity.temporary.store import emergency_access as store
@@ -30,13 +31,13 @@ def take(
     def run() -> dict[str, Any]:
         why, lasts = domain.reason(reason), domain.lasts(minutes)
         me = UserId(scope.actor.user_id)
-        policy.hold(session)
+        policy_version.hold(session)
         domain.refuse_many(store.open_count(session, me))
         id = store.add(session, me, customer, why, lasts)
         changes = {"customer": [None, str(customer)], "minutes": [None, str(minutes)]}
         version = _changed(session, scope, id, "take", changes, purpose=why)
         told = {**users.told(session, me), "customer": str(customer), "policy_version": version}
-        record(session, Fact("emergency_access.taken", str(id), told))
+        record(session, facts.EMERGENCY_ACCESS_TAKEN.about(id, told))
         return {"id": str(id)}
 
     request = [str(customer), reason, minutes]
@@ -48,7 +49,7 @@ def take(
 
 def end(session: Session, scope: Scope, id: EmergencyAccessId) -> EmergencyAccessId:
     """End it before its time. Twice is as once."""
-    policy.hold(session)
+    policy_version.hold(session)
     found = _held(session, scope, id)
     if store.end(session, id, UserId(scope.actor.user_id)):
         _changed(session, scope, id, "end", {"until": [found.until.isoformat(), "now"]})
@@ -86,9 +87,9 @@ def review(
             policy_version=scope.version,
         ),
     )
-    record(session, Fact("emergency_access.reviewed", str(id), {"verdict": verdict.value}))
+    record(session, facts.EMERGENCY_ACCESS_REVIEWED.about(id, {"verdict": verdict.value}))
     if verdict is Verdict.OBJECTED:
-        record(session, Fact("emergency_access.objected", str(id), {"user": str(found.user)}))
+        record(session, facts.EMERGENCY_ACCESS_OBJECTED.about(id, {"user": str(found.user)}))
     return id
 
 
@@ -112,7 +113,7 @@ def _changed(
     *,
     purpose: str | None = None,
 ) -> int:
-    version = policy.changed(session, "emergency_access")
+    version = policy_version.count_up(session, "emergency_access")
     audit.record(
         session,
         audit.Entry(

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from chassis.errors import HuichiError
 from chassis.spreadsheet import reading as spreadsheet
+from chassis.spreadsheet.limits import Limits
 from integrations.connectors.spreadsheet.form import mapped_headers
 from integrations.connectors.spreadsheet.mapping import group_rows
 from integrations.contract import Access, Cursor, Fatal, Page
@@ -18,7 +19,7 @@ from integrations.rest.envelope import by_status, failure, retry_after
 from integrations.rest.retry_policy import call_with_retries
 
 PAGE_SIZE = 500
-MAX_BYTES = spreadsheet.Limits().size
+MAX_BYTES = Limits().size
 
 
 def pages(access: Access, since: Cursor, configuration: Mapping[str, Any]) -> Iterator[Page]:

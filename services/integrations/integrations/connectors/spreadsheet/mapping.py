@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from chassis.spreadsheet.reading import LostDigits
+from chassis.spreadsheet.cells import LostDigits
 
 _SEPARATORS = re.compile(r"[,，;；、|]")
 # A person is identified by the first of these columns that has a value.

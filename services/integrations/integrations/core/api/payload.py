@@ -10,7 +10,8 @@ from uuid import UUID
 
 from chassis.api.context import Info
 from chassis.api.visibility import Visibility
-from chassis.policy.guard import RowAccess, Scope
+from chassis.policy.row_scopes import RowAccess
+from chassis.policy.scope import Scope
 from integrations.core.api.types import ProtectedJson
 from integrations.core.domain.seal import Broken, seal
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy.orm import Session
 from strawberry.dataloader import DataLoader
 
 from chassis.api.context import Context
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 
 def scoped_loader(
-    context: Context[Any], object: str, query: Callable[[Session, Scope, Sequence[K]], list[V]]
+    context: Context, object: str, query: Callable[[Session, Scope, Sequence[K]], list[V]]
 ) -> DataLoader[K, V]:
     """Return a loader that reads batches of keys with the right to read `object`.
 

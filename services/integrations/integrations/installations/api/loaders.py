@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from strawberry.dataloader import DataLoader
@@ -16,7 +15,7 @@ from integrations.installations.store import InstallationRow, RevisionRow
 class InstallationLoaders:
     """Installations by id, and the revisions of an installation."""
 
-    def __init__(self, context: Context[Any]) -> None:
+    def __init__(self, context: Context) -> None:
         self._context = context
         self.installation: DataLoader[UUID, InstallationRow | None] = scoped_loader(
             context, "Installation", store.by_ids

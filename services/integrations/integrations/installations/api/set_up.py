@@ -13,7 +13,7 @@ from chassis.api.context import Info
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from chassis.idempotency import run_idempotent
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from integrations.core.api.ids import uuid
 from integrations.core.domain.seal import seal
 from integrations.installations import commands, store

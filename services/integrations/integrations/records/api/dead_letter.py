@@ -14,7 +14,7 @@ from chassis.api.context import Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect, page
 from chassis.api.rights import right
 from chassis.api.visibility import Visibility
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from integrations.access.store import NO_CUSTOMER
 from integrations.core.api import payload
 from integrations.core.api.ids import uuid

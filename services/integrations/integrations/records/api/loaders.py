@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from strawberry.dataloader import DataLoader
@@ -27,7 +26,7 @@ class CustomerRecordsKey:
 class RecordLoaders:
     """Source records and dead letters by id, with their sealed payloads."""
 
-    def __init__(self, context: Context[Any]) -> None:
+    def __init__(self, context: Context) -> None:
         self._context = context
         self.source_record: DataLoader[UUID, SourceRecordRow | None] = scoped_loader(
             context, "SourceRecord", source_record.by_ids

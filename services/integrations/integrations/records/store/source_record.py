@@ -27,7 +27,8 @@ from sqlalchemy.orm import Session
 
 from chassis.api.paging import Order, Page, Window, beyond, decode, encode
 from chassis.db import among, in_order
-from chassis.policy.guard import RowAccess, Scope
+from chassis.policy.row_scopes import RowAccess
+from chassis.policy.scope import Scope
 from integrations.access.store import NO_CUSTOMER, ROWS, customer_access
 from integrations.core.store.metadata import metadata
 from integrations.installations.store import installation

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from strawberry.dataloader import DataLoader
@@ -16,7 +15,7 @@ from integrations.sync.store import SyncRunRow
 class SyncRunLoaders:
     """Runs by id, and the newest run of an installation."""
 
-    def __init__(self, context: Context[Any]) -> None:
+    def __init__(self, context: Context) -> None:
         self.run: DataLoader[UUID, SyncRunRow | None] = scoped_loader(
             context, "SyncRun", store.by_ids
         )

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from chassis.api.context import Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect, page
 from chassis.api.rights import right
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from integrations.core.api.ids import uuid
 from integrations.core.api.types import Reason, User, stored_reason
 from integrations.installations.api.installation import Installation

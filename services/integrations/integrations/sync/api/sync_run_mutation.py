@@ -13,7 +13,7 @@ from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from chassis.errors import BadInput, NotFound
 from chassis.idempotency import run_idempotent
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from integrations.core.api.ids import uuid
 from integrations.sync.api.loaders import SyncRunLoaders
 from integrations.sync.api.sync_run import SyncRun

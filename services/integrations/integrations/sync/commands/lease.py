@@ -13,7 +13,6 @@ import orjson
 from sqlalchemy import and_, func, select, text, update
 from sqlalchemy.orm import Session
 
-from chassis import outbox
 from integrations.core.domain.failure import Failure
 from integrations.sync.domain import RunStatus
 from integrations.sync.store import COLUMNS, SyncRunRow, is_active, is_claimable, sync_run
@@ -123,18 +122,16 @@ _UPSERT_WATERMARK = text(
 
 
 def _end(session: Session, id: UUID, fence: int, status: RunStatus, **values: Any) -> None:
-    installation_id = session.execute(
+    ended_id = session.execute(
         update(sync_run)
         .where(_is_leased(id, fence))
         .values(
             status=status.value, finished_at=func.now(), lease_until=None, not_before=None, **values
         )
-        .returning(sync_run.c.installation_id)
+        .returning(sync_run.c.id)
     ).scalar_one_or_none()
-    if installation_id is None:
+    if ended_id is None:
         raise LeaseLost
-    body = {"id": str(id), "installation": str(installation_id), "status": status.value}
-    outbox.record(session, outbox.Fact("sync.finished", str(id), body))
 
 
 def _is_leased(id: UUID, fence: int) -> Any:

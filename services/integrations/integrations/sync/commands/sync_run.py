@@ -10,10 +10,10 @@ from sqlalchemy import and_, exists, func, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from chassis import audit, outbox
+from chassis.audit import events as audit
 from chassis.db import among
 from chassis.errors import BadInput, Conflict
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from integrations.installations import store as installations
 from integrations.installations.commands import missing
 from integrations.installations.store import installation
@@ -216,7 +216,6 @@ def _insert(
 
 
 def _record_request(session: Session, scope: Scope, action: str, run: UUID) -> None:
-    outbox.record(session, outbox.Fact(action, str(run), {"id": str(run)}))
     audit.record(
         session, audit.Entry(scope.actor, action, "SyncRun", str(run), policy_version=scope.version)
     )

@@ -1,0 +1,169 @@
+"""Accounts of users: created, suspended, activated, given a password by an administrator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+from sqlalchemy.orm import Session
+
+from chassis.api.context import Info
+from chassis.api.problems import answers
+from chassis.api.rights import right
+from chassis.policy.scope import Scope
+from identity.core.api.arguments import ExpectedVersion, IdempotencyKey
+from identity.core.api.ids import maybe_uuid, uuid
+from identity.core.domain.ids import DepartmentId, UserId
+from identity.core.domain.moment import zoned
+from identity.lifecycle.commands import account as commands
+from identity.people.api.user import UserIdArgument, UserPayload, answer_with
+from identity.people.commands.user import Draft, create_user
+from identity.people.domain.user import Kind
+from identity.people.store import user as store
+from identity.settings import IdentitySettings
+from identity.sign_in.services.office import Office
+
+
+@strawberry.input(description="A user to be.")
+class CreateUserInput:
+    username: str = strawberry.field(
+        description="What they sign in with: 2 to 64 of a-z, 0-9 and . _ @ -."
+    )
+    display_name: str = strawberry.field(
+        description="The name colleagues read, at most 100 characters."
+    )
+    department_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Where they work."
+    )
+    roles: list[str] = strawberry.field(
+        default_factory=list,
+        description="Names of their roles; needs the right to update Role.",
+    )
+    kind: Kind = strawberry.field(
+        default=Kind.PERSON, description="A person, a service, or somebody from outside."
+    )
+    access_until: datetime | None = strawberry.field(
+        default=None,
+        description="When their access ends by itself; for EXTERNAL required, at most 366 days away.",
+    )
+    password: str | None = strawberry.field(
+        default=None,
+        description="Their first password, 10 to 200 characters; without one they cannot sign in.",
+    )
+    must_change_password: bool | None = strawberry.field(
+        default=None,
+        description="Whether they have to change it when they sign in first. Left out: people do, "
+        "unless the settings say otherwise.",
+    )
+
+
+@strawberry.type
+class AccountMutation:
+    @strawberry.mutation(
+        description="Add somebody who may sign in.", metadata=right("User", "create")
+    )
+    @answers(UserPayload)
+    async def create_user(
+        self,
+        info: Info,
+        input: Annotated[CreateUserInput, strawberry.argument(description="The user to be.")],
+        idempotency_key: IdempotencyKey = None,
+    ) -> UserPayload:
+        department = maybe_uuid(input.department_id, "departmentId")
+        draft = Draft(
+            username=input.username,
+            display_name=input.display_name,
+            department=DepartmentId(department) if department else None,
+            roles=tuple(input.roles),
+            kind=input.kind,
+            access_until=zoned(input.access_until) if input.access_until else None,
+            password_hash=await _hashed(info, input.password, input.username, input.display_name),
+            must_change_password=input.password is not None
+            and _must_change(info, input.must_change_password, input.kind),
+        )
+        scope = info.context.scope("User", "create")
+        return await answer_with(
+            info, await info.context.write(create_user, scope, draft, idempotency_key)
+        )
+
+    @strawberry.mutation(
+        description="Shut somebody out: no right within one second, and all sessions end.",
+        metadata=right("User", "update"),
+    )
+    @answers(UserPayload)
+    async def suspend_user(
+        self, info: Info, id: UserIdArgument, expected_version: ExpectedVersion = None
+    ) -> UserPayload:
+        return await _done(info, commands.suspend_user, id, expected_version)
+
+    @strawberry.mutation(
+        description="Let somebody in again who was suspended.", metadata=right("User", "update")
+    )
+    @answers(UserPayload)
+    async def activate_user(
+        self, info: Info, id: UserIdArgument, expected_version: ExpectedVersion = None
+    ) -> UserPayload:
+        return await _done(info, commands.activate_user, id, expected_version)
+
+    @strawberry.mutation(
+        description="Give somebody a new password in their stead; all their sessions end.",
+        metadata=right("User", "update"),
+    )
+    @answers(UserPayload)
+    async def set_password(
+        self,
+        info: Info,
+        id: UserIdArgument,
+        password: Annotated[
+            str, strawberry.argument(description="10 to 200 characters, not easy to guess.")
+        ],
+        must_change: Annotated[
+            bool | None,
+            strawberry.argument(
+                description="Whether they have to change it when they sign in next. Left out: "
+                "people do, unless the settings say otherwise."
+            ),
+        ] = None,
+    ) -> UserPayload:
+        user_id, scope = UserId(uuid(id, "id")), info.context.scope("User", "update")
+        known = await info.context.read(store.by_ids, scope, [user_id])
+        found = known[0]
+        hashed = await _hashed(
+            info,
+            password,
+            found.username if found else "",
+            found.display_name if found else "",
+        )
+        assert hashed is not None
+        must = _must_change(info, must_change, found.kind if found else Kind.PERSON)
+        await info.context.write(commands.set_password, scope, user_id, hashed, must_change=must)
+        return await answer_with(info, user_id)
+
+
+Command = Callable[[Session, Scope, UserId, int | None], UserId]
+
+
+async def _done(
+    info: Info, command: Command, id: strawberry.ID, expected: int | None
+) -> UserPayload:
+    scope = info.context.scope("User", "update")
+    return await answer_with(
+        info, await info.context.write(command, scope, UserId(uuid(id, "id")), expected)
+    )
+
+
+async def _hashed(info: Info, password: str | None, username: str, name: str) -> str | None:
+    if password is None:
+        return None
+    passwords = info.context.resource(Office).passwords
+    await passwords.accepted(password, username, name, field="password")
+    return await passwords.hashed(password)
+
+
+def _must_change(info: Info, said: bool | None, kind: Kind) -> bool:
+    """Nobody but its owner should know a password for long; programs change theirs by hand."""
+    if said is not None:
+        return said
+    return kind is Kind.PERSON and info.context.resource(IdentitySettings).temporary_passwords
