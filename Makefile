@@ -38,7 +38,7 @@ test: dev ## run every test on servers of its own, a worker a core (ARGS=tests/â
 soak: dev ## draw new cases for the random tests until MINUTES=10 are over (ROUND=7 sees one again)
 	@$(BIN)/python -m tests.support.soak --minutes $(MINUTES) $(if $(ROUND),--round $(ROUND)) $(ARGS)
 
-check: dev ## format, lint, types, import contracts, schemas, compose file
+check: dev ## format, lint, types, import contracts, tests of pure code, schemas, compose file
 	@$(BIN)/python -m onebox.check
 
 schemas: dev ## print the subgraphs' schemas and compose the supergraph

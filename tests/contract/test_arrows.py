@@ -78,7 +78,7 @@ SINS: list[tuple[str, Sin]] = [
     ("gateway-serving-floors", Sin("gateway.serving.protection.caller", "import gateway.serving.documents")),
     ("gateway-execution-floors", Sin("gateway.execution.fetch", "import gateway.execution.http")),
     ("gateway-execution-floors", Sin("gateway.execution.transport", "from gateway.execution import tree")),
-    ("gateway-pure", Sin("gateway.planning.walk", "import asyncio")),
+    ("gateway-pure", Sin("gateway.planning.path_tree", "import asyncio")),
     ("gateway-pure", Sin("gateway.composition", "from chassis import errors")),
     ("chassis-floors", Sin("chassis.db", "from chassis.facts import outbox")),
     ("chassis-floors", Sin("chassis.errors", "from chassis import settings")),

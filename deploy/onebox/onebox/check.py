@@ -25,6 +25,14 @@ TYPED = (
 )
 
 
+# Tests of code that needs no server; the random ones among them are for `make test`.
+PURE = (
+    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("domain")),
+    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("test_domain.py")),
+    *(f"tests/gateway/{name}" for name in ("composition", "planning", "supergraph")),
+)
+
+
 @dataclass(frozen=True)
 class Check:
     """One check: its command, and what to do when it fails."""
@@ -37,6 +45,11 @@ class Check:
 CHECKS = (
     # The slowest first, so that the others run beside it.
     Check("types", (f"{BIN}/mypy", *TYPED), "fix the types named above"),
+    Check(
+        "units",
+        (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not soak", *PURE),
+        "fix what the tests of pure code found",
+    ),
     Check(
         "imports",
         (f"{BIN}/lint-imports", "--no-cache"),

@@ -1,4 +1,4 @@
-"""`make schemas`: write subgraph schemas, the composed supergraph, error codes and facts.
+"""`make schemas`: write every subgraph's schema, the composed supergraph, error codes and facts.
 
 `--check` writes nothing, and fails where a checked-in file differs from the code.
 """

@@ -35,7 +35,7 @@ def prepare(house: House) -> None:
     for name in SERVICES:
         migrate.upgrade(house.database_url(name), name)
     os.environ.update(house.environment())
-    _bootstrap(house.secret["company_password"], house.secret["service_password"])
+    _create_company(house.secret["company_password"], house.secret["service_password"])
 
 
 def main() -> None:
@@ -45,12 +45,12 @@ def main() -> None:
     for name in SERVICES:
         migrate.upgrade(os.environ[f"HUICHI_{name.upper()}_DATABASE_URL"], name)
         print(f"{name}: migrated to the newest revision", flush=True)
-    _bootstrap(
+    _create_company(
         os.environ["HUICHI_COMPANY_PASSWORD"], os.environ["HUICHI_INTEGRATIONS_SERVICE_PASSWORD"]
     )
 
 
-def _bootstrap(password: str, service_password: str) -> None:
+def _create_company(password: str, service_password: str) -> None:
     services = importlib.import_module("identity.bootstrap.services")
     services.bootstrap_from_environment(company.demonstration(password, service_password))
 

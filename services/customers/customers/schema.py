@@ -26,7 +26,7 @@ from customers.projects.api import ProjectMutation
 from customers.totals.api import TotalsQuery
 
 
-@strawberry.type(description="What can be asked.")
+@strawberry.type(description="The queries of this graph.")
 class Query(
     CustomerQuery,
     AccessQuery,
@@ -37,10 +37,10 @@ class Query(
     TagQuery,
     TotalsQuery,
 ):
-    pass
+    """All queries of customers."""
 
 
-@strawberry.type(description="What can be done.")
+@strawberry.type(description="The mutations of this graph.")
 class Mutation(
     CustomerMutation,
     ContactMutation,
@@ -54,7 +54,7 @@ class Mutation(
     AbsorbMutation,
     ProjectMutation,
 ):
-    pass
+    """All mutations of customers."""
 
 
 schema: Schema = build(

@@ -1,4 +1,4 @@
-"""Handle facts of the customers service: changed access data, merges and their undoing."""
+"""The facts of other services that integrations listens to: access to customers, and merges."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ LISTENS_TO = ("customers",)
 
 
 def customers_changed(session: Session, fact: Received) -> None:
-    """Store the access data of the customers a fact names."""
+    """Update who may see the customers of the fact."""
     project_access(session, [_access(row) for row in fact.body.get("access") or ()])
 
 
 def customers_merged(session: Session, fact: Received) -> None:
-    """Link the source records of merged customers to the survivor."""
+    """Move the source records of merged customers to the survivor."""
     customers_changed(session, fact)
     absorbed = [UUID(id) for id in fact.body["absorbed"]]
     move_links(session, UUID(fact.body["merge"]), UUID(fact.body["survivor"]), absorbed)
 
 
 def customers_unmerged(session: Session, fact: Received) -> None:
-    """Restore the links a merge moved."""
+    """Move source records back where a merge had found them."""
     customers_changed(session, fact)
     move_links_back(session, UUID(fact.body["merge"]), UUID(fact.body["survivor"]))
 

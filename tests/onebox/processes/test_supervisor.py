@@ -19,6 +19,7 @@ from onebox.processes.process import ProcessIdentity
 from onebox.processes.state import AlreadyRunning, State
 from onebox.servers import native
 from tests.support.servers import free_port
+from tests.support.waiting import PATIENCE, stretched
 
 # A house of two parts: `steady` runs; `shaky` ends whenever the file `end` appears.
 PROGRAM = """
@@ -107,7 +108,7 @@ def var(tmp_path: Path) -> Iterator[Path]:
         known.signal(signal.SIGKILL)
 
 
-def gone(pids: list[int], within: float = 3.0) -> bool:
+def gone(pids: list[int], within: float = PATIENCE) -> bool:
     deadline = time.monotonic() + within
     while any(ProcessIdentity.of(pid) for pid in pids) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -124,7 +125,7 @@ def test_runs_set_up_then_parts_and_stops_them_at_once(var: Path) -> None:
 
     assert launched.line() == ["stopped"]
     assert launched.process.wait() == 0
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < stretched(3)
     assert gone(pids)
     assert not (var / "running.json").exists()
     assert (var / "log" / "steady.log").read_text() == "steady speaks\n"
@@ -137,8 +138,8 @@ def test_insists_when_a_part_does_not_listen(var: Path) -> None:
     begun = time.monotonic()
     launched.process.send_signal(signal.SIGTERM)
 
-    assert launched.process.wait(5) == 0
-    assert time.monotonic() - begun < 5
+    assert launched.process.wait(PATIENCE) == 0
+    assert time.monotonic() - begun < stretched(5)
     assert gone(pids)
 
 
@@ -151,7 +152,7 @@ def test_starts_again_what_ended_and_leaves_the_rest_alone(var: Path) -> None:
 
     assert " ".join(launched.line()) == "shaky ended (status 3); starting it again in 0.2 s"
     assert gone([shaky])
-    deadline = time.monotonic() + 3
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and parts_of(var).get("shaky") in (None, before["shaky"]):
         time.sleep(0.02)
     after = parts_of(var)
@@ -159,7 +160,7 @@ def test_starts_again_what_ended_and_leaves_the_rest_alone(var: Path) -> None:
     assert after["shaky"].alive()
     assert after["shaky"] != before["shaky"]
     launched.process.send_signal(signal.SIGTERM)
-    launched.process.wait(5)
+    launched.process.wait(PATIENCE)
 
 
 def parts_of(var: Path) -> dict[str, ProcessIdentity]:
@@ -218,7 +219,7 @@ def test_refuses_to_run_twice_from_one_folder(var: Path) -> None:
         State(var).take()
 
     launched.process.send_signal(signal.SIGTERM)
-    launched.process.wait(5)
+    launched.process.wait(PATIENCE)
 
 
 def test_says_which_port_is_taken_and_how_to_move(tmp_path: Path) -> None:

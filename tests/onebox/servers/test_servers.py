@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from redis.retry import Retry
 
 from onebox.servers import native, postgres
 from tests.support.servers import free_port
+from tests.support.waiting import wait_until
 
 
 def connect(url: str) -> psycopg.Connection[tuple[object, ...]]:
@@ -130,7 +130,4 @@ def test_ends_when_its_launcher_is_killed(tmp_path: Path) -> None:
     launcher.send_signal(signal.SIGKILL)
     launcher.wait()
 
-    deadline = time.monotonic() + 15
-    while Path(f"/proc/{server}").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not Path(f"/proc/{server}").exists()
+    wait_until(lambda: not Path(f"/proc/{server}").exists())

@@ -67,7 +67,7 @@ def disclose(
     clear = visibility is Visibility.CLEAR
     if value is not None:
         object, id = audited_row
-        info.context.shown.note(object, COORDINATE, id, clear=clear)
+        info.context.disclosures.note(object, COORDINATE, id, clear=clear)
     shown = value if clear else mask(value)
     return ProtectedJson(value=json.loads(json.dumps(shown, default=str)), visibility=visibility)
 

@@ -9,7 +9,7 @@ from scim2_models import Group, GroupMember, InvalidValueException, Meta, Refere
 
 from identity.core.domain.ids import UserId
 from identity.directory.domain.directory import (
-    GroupRequest as Wanted,
+    GroupRequest,
     Member,
     check_external_id,
     check_member_name,
@@ -43,10 +43,10 @@ def to_scim(row: GroupRow, members: Sequence[Member], base: str) -> Group:
     )
 
 
-def to_request(group: Group) -> Wanted:
+def to_request(group: Group) -> GroupRequest:
     """Return the requested state of a group."""
     members = {member.user: member for member in map(_member, group.members or ())}
-    return Wanted(
+    return GroupRequest(
         group.display_name or "", check_external_id(group.external_id), tuple(members.values())
     )
 

@@ -12,7 +12,7 @@ from identity.core.domain.ids import DirectoryGroupId
 from identity.directory.api.scim.description import Person
 from identity.directory.domain.directory import (
     UNCHANGED,
-    PersonRequest as Wanted,
+    PersonRequest,
     Unchanged,
     check_external_id,
     first_nonempty_name,
@@ -68,7 +68,9 @@ def editable(row: PersonRow, base: str) -> User[Any]:
     return person
 
 
-async def to_request(person: User[Any], passwords: Passwords, current: PersonRow | None) -> Wanted:
+async def to_request(
+    person: User[Any], passwords: Passwords, current: PersonRow | None
+) -> PersonRequest:
     """Return the requested state of a person.
 
     Hashes a password that the directory sets, so it runs before the transaction.
@@ -86,7 +88,7 @@ async def to_request(person: User[Any], passwords: Passwords, current: PersonRow
             )
         )
     extension: EnterpriseUser | None = person[EnterpriseUser]
-    return Wanted(
+    return PersonRequest(
         username=username,
         display_name=_display_name(person),
         external_id=check_external_id(person.external_id),
