@@ -38,7 +38,7 @@ test: dev ## run every test on servers of its own, a worker a core (ARGS=tests/â
 soak: dev ## draw new cases for the random tests until MINUTES=10 are over (ROUND=7 sees one again)
 	@$(BIN)/python -m tests.support.soak --minutes $(MINUTES) $(if $(ROUND),--round $(ROUND)) $(ARGS)
 
-check: dev ## format, lint, types, import contracts, schemas, compose file
+check: dev ## format, lint, types, import contracts, tests of pure code, schemas, compose file
 	@$(BIN)/python -m onebox.check
 
 schemas: dev ## print the subgraphs' schemas and compose the supergraph
@@ -48,10 +48,10 @@ bench: dev ## measure every published number again
 	@set -e; for one in benchmarks/*/__main__.py; do $(BIN)/python -m $$(dirname $$one | tr / .); done
 
 compose-env: runtime ## write .env with generated secrets for docker compose
-	@$(BIN)/python -m onebox.compose env
+	@$(BIN)/python -m onebox.containers.compose env
 
 compose-test: dev ## run the containers with a real engine and locally made base images (Debian, root)
-	@$(BIN)/python -m onebox.compose_test
+	@$(BIN)/python -m onebox.containers.compose_test
 
 lock: dev ## renew requirements*.lock from pyproject.toml
 	@$(PYTHON) deploy/bootstrap.py lock

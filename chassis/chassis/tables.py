@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 
 def add_chassis_tables(metadata: MetaData) -> None:
-    """Add the tables `outbox`, `inbox` and `answered` to a service's metadata."""
+    """Add the tables `outbox`, `inbox` and `idempotency_key` to a service's metadata."""
     outbox = Table(
         "outbox",
         metadata,
@@ -50,7 +50,7 @@ def add_chassis_tables(metadata: MetaData) -> None:
         Index("inbox_at", "at"),
     )
     Table(
-        "answered",
+        "idempotency_key",
         metadata,
         Column("actor", Uuid, primary_key=True),
         Column("command", Text, primary_key=True),
@@ -58,5 +58,5 @@ def add_chassis_tables(metadata: MetaData) -> None:
         Column("request", Text, nullable=False),
         Column("answer", JSONB),
         Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-        Index("answered_at", "at"),
+        Index("idempotency_key_at", "at"),
     )

@@ -22,6 +22,7 @@ from identity.people.domain.user import Kind
 from identity.settings import IdentitySettings
 from tests.support.serve import served
 from tests.support.servers import Databases
+from tests.support.waiting import PATIENCE
 
 PASSWORD = "correct horse battery"
 SERVICE_PASSWORD = "a password of the settings"
@@ -130,7 +131,7 @@ class House:
     def follow(self) -> float:
         """Wait until the guard is at the committed version; the seconds it took."""
         started, version = time.monotonic(), self.version()
-        while time.monotonic() < started + 5:
+        while time.monotonic() < started + PATIENCE:
             ready = requests.get(f"{self.url}/readyz", timeout=5).json()
             if ready["policy"] == version:
                 return time.monotonic() - started

@@ -64,7 +64,7 @@ def test_its_forms_are_json_schema_and_take_the_example(kind: Kind) -> None:
 
 
 def test_its_spec_is_sound(spec: Spec) -> None:
-    assert specs.check(spec.said) == []
+    assert specs.check(spec.document) == []
     assert {stream.name for stream in spec.streams}
 
 

@@ -27,9 +27,9 @@ import redis
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from onebox import native
-from onebox.postgres import Postgres, new_password, stop as stop_postgres
-from onebox.valkey import Valkey, stop as stop_valkey
+from onebox.servers import native
+from onebox.servers.postgres import Postgres, new_password, stop as stop_postgres
+from onebox.servers.valkey import Valkey, stop as stop_valkey
 
 DATABASE_URL = "HUICHI_TEST_DATABASE_URL"
 REDIS_URL = "HUICHI_TEST_REDIS_URL"

@@ -1,4 +1,4 @@
-"""Add fields to a GraphQL type from the capability that knows them, so that imports only point down.
+"""Add fields to a GraphQL type from the capability that knows them; imports only point down.
 
 Types of a graph point at each other; modules must not. The lower capability declares the type with
 the fields it knows, an upper one writes the fields it adds as a class of resolvers, and the

@@ -1,9 +1,9 @@
-"""An audit event is written with the work it tells of: a fact in the same transaction.
+"""Audit events, recorded as facts in the transaction of the work they document.
 
 Identity keeps the ledger. Values of personal data never travel in clear: the caller masks them.
 
-What every event of a request has in common (what it is for, where it came from, the policy version
-that decides) is kept beside the work, so that no command has to hand it on.
+What all events of a request have in common (purpose, address, policy version) is kept in a context
+variable, so that no command has to pass it on.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Event = dict[str, Any]
 
 @dataclass(slots=True)
 class Circumstances:
-    """How a request came, and under which policy it is answered."""
+    """What all audit events of a request have in common."""
 
     purpose: str | None = None
     address: str | None = None
@@ -40,8 +40,8 @@ _present: ContextVar[Circumstances | None] = ContextVar("circumstances", default
 
 
 @contextlib.contextmanager
-def under(circumstances: Circumstances) -> Iterator[Circumstances]:
-    """Everything told inside belongs to one request."""
+def in_circumstances(circumstances: Circumstances) -> Iterator[Circumstances]:
+    """Give all events recorded inside the circumstances of one request."""
     before = _present.set(circumstances)
     try:
         yield circumstances
@@ -49,8 +49,8 @@ def under(circumstances: Circumstances) -> Iterator[Circumstances]:
         _present.reset(before)
 
 
-def decided_by(policy_version: int, standing_in_for: Iterable[UUID] = ()) -> None:
-    """The request's questions are decided by this version, and by whose work its sender does too."""
+def set_policy(policy_version: int, standing_in_for: Iterable[UUID] = ()) -> None:
+    """Set the policy version of this request, and the users for whom its caller acts."""
     present = _present.get()
     if present is not None:
         present.policy_version = policy_version
@@ -59,7 +59,7 @@ def decided_by(policy_version: int, standing_in_for: Iterable[UUID] = ()) -> Non
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One audit event before it is stored: who did what to which object.
+    """One audit event before it is stored: the actor, the action and the object.
 
     `changes` is `{field: [before, after]}` with personal data masked. `protected` names the schema
     coordinate that guards a changed field, so that a reader of the ledger sees no more of the field

@@ -1,7 +1,8 @@
-"""Which rights are used: counted in memory, told once a minute as one fact.
+"""Count which rights are used, in memory, and record the counts once a minute as facts.
 
-A right that nobody uses is one that somebody has too much. A dictionary in memory costs a request less
-than a microsecond; what a killed process had not told yet is lost, which a count over months bears.
+A right that is never used should be revoked. A dictionary in memory costs a request less than a
+microsecond; counts that a killed process had not recorded are lost, which statistics over months
+tolerate.
 """
 
 from __future__ import annotations
@@ -30,44 +31,44 @@ Use = tuple[UUID, str, str, str]
 
 
 class RightUsage:
-    """One a process: how often each person used each right, by the day (UTC)."""
+    """How often each user used each right, by day (UTC); one per process."""
 
     def __init__(self) -> None:
         self._counts: Counter[Use] = Counter()
 
-    def note(self, user: UUID, rights: Iterable[tuple[str, str]]) -> None:
-        """One request used these rights, each an object and an action."""
+    def count(self, user: UUID, rights: Iterable[tuple[str, str]]) -> None:
+        """Count the rights that one request used, each an object and an action."""
         today = datetime.now(UTC).date().isoformat()
         for object, action in rights:
             self._counts[user, object, action, today] += 1
 
-    async def tell(self, database: Database) -> int:
-        """Writes what was counted as facts; how many different uses. What fails is counted on."""
-        taken, self._counts = self._counts, Counter()
+    async def flush(self, database: Database) -> int:
+        """Record the counts as facts and return their number; after an error they are kept."""
+        counts, self._counts = self._counts, Counter()
         try:
-            if taken:
-                await database.write(_record, taken)
+            if counts:
+                await database.write(_record, counts)
         except BaseException:
-            self._counts.update(taken)
+            self._counts.update(counts)
             raise
-        return len(taken)
+        return len(counts)
 
     async def run(self, database: Database) -> None:
-        """Until cancelled: tell once a minute, and at the end what is left."""
+        """Record the counts once a minute and at the end, until cancelled."""
         try:
             while True:
                 await asyncio.sleep(EVERY_SECONDS)
                 try:
-                    await self.tell(database)
+                    await self.flush(database)
                 except (SQLAlchemyError, OSError) as problem:
-                    log.warning("used rights are told later: %s", type(problem).__name__)
+                    log.warning("used rights are recorded later: %s", type(problem).__name__)
         finally:
             with contextlib.suppress(SQLAlchemyError, OSError):
-                await self.tell(database)
+                await self.flush(database)
 
 
 def _record(session: Session, counts: Counter[Use]) -> None:
     uses = [[str(user), *rest, count] for (user, *rest), count in counts.items()]
     for start in range(0, len(uses), MOST_IN_A_FACT):
-        some = uses[start : start + MOST_IN_A_FACT]
-        record(session, RIGHTS_USED.about(some[0][3], {"uses": some}))
+        batch = uses[start : start + MOST_IN_A_FACT]
+        record(session, RIGHTS_USED.about(batch[0][3], {"uses": batch}))

@@ -1,9 +1,9 @@
-"""Reads are told before they are answered, and many of them in one transaction.
+"""Store the audit events of reads before they are answered, many of them in one transaction.
 
-A read has no transaction to write its audit event in. It hands the event over here and waits until
-it is stored; all that arrive while one batch is being committed are the next batch. So the answer
-never leaves before its event is safe in the outbox (a process that is killed in between has
-answered nobody), and a hundred reads at once cost one commit.
+A read has no transaction to write its audit event in. It passes the event to the writer and waits
+until it is stored; all events that arrive while one batch is being committed form the next batch.
+So an answer never leaves before its event is safe in the outbox (a process that is killed in
+between has sent no answer), and a hundred concurrent reads cost one commit.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BATCH = 100
 
 
 class AuditWriter:
-    """One a process."""
+    """Writes the audit events of reads; one per process."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -33,14 +33,14 @@ class AuditWriter:
         self._writing: asyncio.Task[None] | None = None
 
     async def write(self, events: Sequence[Event]) -> None:
-        """Returns when the events are stored. Raises `Unavailable` when they cannot be."""
+        """Return when the events are stored. Raise `Unavailable` if they cannot be."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((events, done))
         if self._writing is None:
             # In a context of its own: the batch belongs to no single request.
-            alone = contextvars.Context()
+            empty = contextvars.Context()
             self._writing = asyncio.get_running_loop().create_task(
-                self._write_batches(), context=alone
+                self._write_batches(), context=empty
             )
         await done
 
@@ -48,7 +48,7 @@ class AuditWriter:
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-                problem = await self._store([one for events, _ in batch for one in events])
+                problem = await self._store([event for events, _ in batch for event in events])
                 for _, done in batch:
                     _settle(done, problem)
         finally:
@@ -60,19 +60,19 @@ class AuditWriter:
         except (SQLAlchemyError, OSError) as problem:
             log.warning("reads cannot be audited now: %s", type(problem).__name__)
             return Unavailable(
-                "What you asked for cannot be written into the audit ledger now, so it is not "
-                "shown; try again in a moment.",
+                "The read cannot be recorded in the audit ledger now, so no data is returned; try "
+                "again in a moment.",
                 "审计记录暂时无法写入，因此不返回数据，请稍后再试。",
             )
         except Exception:
-            # Whoever waits here must not wait for ever because of a mistake of ours.
+            # A request that waits for this batch must not wait for ever because of a bug.
             log.exception("reads could not be audited")
             return internal()
         return None
 
 
 def _settle(done: asyncio.Future[None], problem: HuichiError | None) -> None:
-    if done.done():  # whoever waited went away
+    if done.done():  # the waiting request was cancelled
         return
     if problem is None:
         done.set_result(None)

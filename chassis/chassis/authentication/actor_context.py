@@ -1,9 +1,10 @@
-"""Whether a request came from the gateway, or from another service of the house, and is still the one
-that was sent. A bearer token says who asks; the context says that this very request, with this token and
-this body, was meant for this service a moment ago.
+"""Sign and verify requests between the gateway and the services, and among the services.
 
-It is `v1.<claims>.<mac>` (docs/gateway.md), keyed with the secret of the house for each pair of signer and
-receiver. A check costs a few microseconds, so nothing is remembered.
+A bearer token names the caller; the actor context proves that this very request, with this token
+and this body, was sent to this service by the gateway or another service a moment ago.
+
+It is `v1.<claims>.<mac>` (docs/gateway.md), keyed with the secret of the installation for each pair
+of signer and receiver. A check costs a few microseconds, so nothing is cached.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def sign(
     traceparent: str | None = None,
     seconds: int = SECONDS,
 ) -> str:
-    """The context of a request that one service sends to another."""
+    """Return the actor context of a request that `issuer` sends to `audience`."""
     now = int(time.time())
     claims = {
         "iss": issuer,
@@ -49,12 +50,12 @@ def sign(
         "tok": _digest(authorization.encode("latin-1")) if authorization else None,
         "body": _digest(body),
     }
-    said = b"v1." + _text(orjson.dumps(claims))
-    return (said + b"." + _text(_mac(secret, issuer, audience, said))).decode()
+    signed = b"v1." + _text(orjson.dumps(claims))
+    return (signed + b"." + _text(_mac(secret, issuer, audience, signed))).decode()
 
 
-class Contexts:
-    """Checks the contexts of requests to one service."""
+class ActorContextVerifier:
+    """Verifies the actor contexts of requests to one service."""
 
     def __init__(self, secret: str, audience: str, clock: Callable[[], float] = time.time) -> None:
         self._secret = secret
@@ -69,11 +70,14 @@ class Contexts:
         authorization: str | None,
         traceparent: str | None = None,
     ) -> str:
-        """Who signed. Raises `Denied` for a request nobody signed, or that is not the one signed."""
+        """Return the signer. Raise `Denied` for a request without a valid signature of its own."""
         claims = self._read(context)
         now = self._clock()
         if claims["exp"] + LEEWAY_SECONDS < now or claims["iat"] - LEEWAY_SECONDS > now:
-            raise _refused("The actor context has expired.", "调用方上下文已过期。")
+            raise _refused(
+                "The actor context has expired; send the request again.",
+                "调用方上下文已过期，请重新发送请求。",
+            )
         token = _digest(authorization.encode("latin-1")) if authorization else None
         if claims["tok"] != token or claims["body"] != _digest(body):
             raise _refused(
@@ -89,25 +93,26 @@ class Contexts:
     def _read(self, context: str | None) -> dict[str, Any]:
         if not context or len(context) > _LONGEST:
             raise _refused(
-                "This service answers the gateway and its peers only; ask the gateway.",
+                "This service answers only the gateway and other services; send the request to "
+                "the gateway.",
                 "本服务只接受网关及其他内部服务的请求，请访问网关。",
             )
-        said, _, mac = context.rpartition(".")
+        signed, _, mac = context.rpartition(".")
         try:
-            version, _, claims = said.partition(".")
-            found: dict[str, Any] = orjson.loads(_bytes(claims))
-            if version != "v1" or found["aud"] != self._audience:
-                raise ValueError("not for us")
-            own = _mac(self._secret, str(found["iss"]), self._audience, said.encode())
-            if not hmac.compare_digest(own, _bytes(mac)):
-                raise ValueError("not signed by us")
-            return {"tok": None, "body": None, "rid": None} | found
+            version, _, claims = signed.partition(".")
+            values: dict[str, Any] = orjson.loads(_bytes(claims))
+            if version != "v1" or values["aud"] != self._audience:
+                raise ValueError("another version or audience")
+            expected = _mac(self._secret, str(values["iss"]), self._audience, signed.encode())
+            if not hmac.compare_digest(expected, _bytes(mac)):
+                raise ValueError("wrong signature")
+            return {"tok": None, "body": None, "rid": None} | values
         except (ValueError, KeyError, TypeError, binascii.Error) as problem:
             raise _refused("The actor context is not valid.", "调用方上下文无效。") from problem
 
 
-def _mac(secret: str, issuer: str, audience: str, said: bytes) -> bytes:
-    return hmac.digest(_key(secret, issuer, audience), said, hashlib.sha256)
+def _mac(secret: str, issuer: str, audience: str, signed: bytes) -> bytes:
+    return hmac.digest(_key(secret, issuer, audience), signed, hashlib.sha256)
 
 
 @lru_cache(maxsize=256)

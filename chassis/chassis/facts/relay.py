@@ -42,7 +42,7 @@ _SHIPPED = text("UPDATE outbox SET shipped_at = now() WHERE position = ANY(:posi
 _PRUNE = (
     text("DELETE FROM outbox WHERE shipped_at < now() - interval '1 day'"),
     text("DELETE FROM inbox WHERE at < now() - interval '7 days'"),
-    text("DELETE FROM answered WHERE at < now() - interval '7 days'"),
+    text("DELETE FROM idempotency_key WHERE at < now() - interval '7 days'"),
 )
 _SHIP_AGAIN = text(
     "UPDATE outbox SET shipped_at = NULL WHERE shipped_at > now() - make_interval(secs => :seconds)"

@@ -1,8 +1,8 @@
-"""Facts of other services arrive here, and each is handled once.
+"""Consume the facts of other services; each fact is handled once.
 
 Every listening service is one consumer group. A handler runs in the same transaction that writes
-the fact's id into the inbox, so a fact that comes twice is handled once; what a crashed process
-left unacknowledged is claimed back after a while.
+the fact's id into the inbox, so a fact that arrives twice is handled once; facts that a crashed
+process left unacknowledged are claimed by another one after a while.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ log = logging.getLogger("huichi.chassis.stream")
 BATCH = 100
 ABANDONED_MS = 15_000
 POISON_AFTER = 10
-_SEEN = text("INSERT INTO inbox (id) VALUES (:id) ON CONFLICT DO NOTHING")
+_INSERT = text("INSERT INTO inbox (id) VALUES (:id) ON CONFLICT DO NOTHING")
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A fact as its receiver sees it."""
+    """A fact as its receiver gets it."""
 
     id: UUID
     name: str
@@ -73,7 +73,7 @@ class Consumer:
         self._handlers = handlers
 
     async def run(self) -> None:
-        """Until cancelled: read new facts, and now and then what another process abandoned."""
+        """Handle new facts, and from time to time abandoned ones, until cancelled."""
         if not self._sources:
             return
         last_claim = float("-inf")
@@ -82,17 +82,17 @@ class Consumer:
                 now = asyncio.get_running_loop().time()
                 if now - last_claim > ABANDONED_MS / 2000:
                     await self._join_groups()
-                    await self._take_over()
+                    await self._claim_abandoned()
                     last_claim = now
                 await self.step(block_ms=1000)
             except (RedisError, SQLAlchemyError, OSError) as problem:
                 if "NOGROUP" in str(problem):
-                    last_claim = float("-inf")  # the store was emptied: join again
+                    last_claim = float("-inf")  # Valkey was emptied: create the groups again
                 log.warning("facts cannot be read now: %s", type(problem).__name__)
                 await asyncio.sleep(0.5)
 
     async def step(self, block_ms: int | None = None) -> int:
-        """Handles one batch of new facts; returns how many."""
+        """Handle one batch of new facts; return their number."""
         streams: dict[Any, Any] = dict.fromkeys(self._sources, ">")
         answer = await self._redis.xreadgroup(
             self._group, self._name, streams, count=BATCH, block=block_ms
@@ -109,7 +109,7 @@ class Consumer:
             with contextlib.suppress(ResponseError):  # BUSYGROUP: it exists already
                 await self._redis.xgroup_create(stream, self._group, id="0", mkstream=True)
 
-    async def _take_over(self) -> None:
+    async def _claim_abandoned(self) -> None:
         for stream in self._sources:
             cursor: Any = "0-0"
             while True:
@@ -147,7 +147,10 @@ class Consumer:
     async def _apply(
         self, handler: Handler, fact: Received, parent: str | None, entry_id: Any
     ) -> bool:
-        """Whether the fact is done with. A failing handler is tried again when it is claimed."""
+        """Run a handler; return whether to acknowledge the fact.
+
+        A fact whose handler failed is tried again when it is claimed.
+        """
         with telemetry.span(
             f"handle {fact.name}",
             kind=SpanKind.CONSUMER,
@@ -155,17 +158,18 @@ class Consumer:
             **{"fact.id": str(fact.id)},
         ):
             try:
-                await self._database.write(_once, handler, fact)
+                await self._database.write(_handle_once, handler, fact)
             except (SQLAlchemyError, OSError) as problem:
                 log.warning("fact %s %s waits: %s", fact.name, fact.id, type(problem).__name__)
                 return False
             except Exception:
-                # A handler that cannot digest a fact would stop all facts behind it for ever.
+                # A handler that always fails on a fact would block all later facts for ever.
                 log.exception("fact %s %s could not be handled", fact.name, fact.id)
-                return await self._tried_enough(fact)
+                return await self._set_aside(fact)
         return True
 
-    async def _tried_enough(self, fact: Received) -> bool:
+    async def _set_aside(self, fact: Received) -> bool:
+        """Count a failure; after too many, move the fact to the dead list and return `True`."""
         key = f"facts:failed:{self._group}:{fact.id}"
         tries = int(await self._redis.incr(key))
         await self._redis.expire(key, 86_400)
@@ -179,13 +183,13 @@ class Consumer:
         return True
 
 
-def _once(session: Session, handler: Handler, fact: Received) -> None:
-    if session.execute(_SEEN, {"id": fact.id}).rowcount == 1:  # type: ignore[attr-defined]
+def _handle_once(session: Session, handler: Handler, fact: Received) -> None:
+    if session.execute(_INSERT, {"id": fact.id}).rowcount == 1:  # type: ignore[attr-defined]
         handler(session, fact)
 
 
 def _pairs(answer: Any) -> list[tuple[str, list[tuple[Any, Mapping[Any, Any]]]]]:
-    """redis-py answers a dict under RESP3 and a list of pairs under RESP2."""
+    """Return the entries by stream: redis-py gives a dict under RESP3, a list under RESP2."""
     if not answer:
         return []
     items = answer.items() if isinstance(answer, Mapping) else answer

@@ -164,7 +164,7 @@ class Scope:
         )
 
     @cached_property
-    def people(self) -> frozenset[UUID]:
+    def acting_users(self) -> frozenset[UUID]:
         """Return the users in whose name the actor acts: itself, and givers without row limits."""
         users = {
             principal.user_id for principal in self._rows_by_principal if principal.only is None

@@ -13,7 +13,7 @@ HEADER_WITHIN = 20
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The largest file that is read: bytes packed and unpacked, rows, columns, cells, characters."""
+    """The largest file that is read: bytes, unpacked bytes, rows, columns, cells, characters."""
 
     size: int = 32 * MEGABYTE
     unpacked: int = 256 * MEGABYTE

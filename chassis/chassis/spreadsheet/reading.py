@@ -130,7 +130,7 @@ def _looks_like_data(cell: str) -> bool:
 
 
 def _distinct(headers: Sequence[str]) -> tuple[str, ...]:
-    """Number repeated headers: `Name`, `Name (2)`."""
+    """Return the headers with numbers for repeated ones: `Name`, `Name (2)`."""
     counts: dict[str, int] = {}
     distinct = []
     for header in headers:

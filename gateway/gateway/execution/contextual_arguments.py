@@ -1,4 +1,4 @@
-"""Reads values for contextual arguments out of the objects that stand above an entity."""
+"""Reads the values of contextual arguments (@fromContext) from the objects above an entity."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from gateway.plan import Given, Source
 
 
 def value_above(given: Given, root: Object, place: Place) -> Any:
-    """Return what the nearest object that sets the context holds, null when none does."""
+    """Return the value from the nearest object that sets the context; None when none does."""
     for source in given.sources:
         above: Any = root
         for step in place[: source.depth]:

@@ -1,4 +1,4 @@
-"""What execution tells whoever watches it: a fetch began, a fetch ended, which trace it belongs to."""
+"""The seam through which execution reports the beginning and the end of fetches to tracing."""
 
 from typing import Protocol
 
@@ -8,28 +8,28 @@ from gateway.execution.transport import Request
 
 
 class Observer(Protocol):
-    """Watches the fetches of one request."""
+    """Observes the fetches of one request."""
 
     def fetch_started(self, request: Request, address: str) -> Span | None:
-        """Open a span, or answer None when nobody records this request."""
+        """Open a span; return None when this request is not recorded."""
 
     def trace_lines(self, span: Span | None) -> bytes:
-        """The header lines that carry the trace to the subgraph."""
+        """Return the header lines that carry the trace to the subgraph."""
 
     def fetch_ended(self, span: Span | None, subgraph: str, code: str, seconds: float) -> None:
         """Close the span and count; `code` is OK or the code of the failure."""
 
 
-class Silent:
-    """Watches nothing; for tests and tools."""
+class NoObserver:
+    """Observes nothing; for tests and tools."""
 
     def fetch_started(self, request: Request, address: str) -> Span | None:
-        """Nobody records."""
+        """Record nothing."""
         return None
 
     def trace_lines(self, span: Span | None) -> bytes:
-        """No trace."""
+        """Return no lines."""
         return b""
 
     def fetch_ended(self, span: Span | None, subgraph: str, code: str, seconds: float) -> None:
-        """Nobody counts."""
+        """Count nothing."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.errors import GatewayError, MethodNotAllowed, SubscriptionsUnsupported
-from gateway.execution.deferral import Deferring
+from gateway.execution.deferral import DeferredExecutable
 from gateway.execution.transport import Send
 from gateway.plan import print_plan
 from gateway.result import Response
@@ -48,7 +48,7 @@ class ReadyOperation:
     locale: str
     state: State
 
-    def deferred(self) -> Deferring | None:
+    def deferred(self) -> DeferredExecutable | None:
         """Return the plan in parts; None where these variables defer nothing."""
         plans = self.operation.deferred
         return plans.for_variables(self.variables) if plans else None
@@ -70,7 +70,10 @@ class ReadyOperation:
         return response
 
     def extend(
-        self, extensions: dict[str, Any], trace: RequestTrace, parts: Deferring | None = None
+        self,
+        extensions: dict[str, Any],
+        trace: RequestTrace,
+        parts: DeferredExecutable | None = None,
     ) -> None:
         """Add cost and plan, as far as the client asks and may, and the trace."""
         settings, headers = self.state.settings, self.headers

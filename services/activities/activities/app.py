@@ -1,4 +1,4 @@
-"""The composition root of activities: its schema, its loaders and what it listens to."""
+"""The composition root of activities: its schema and the facts it listens to."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chassis.web import Service, application, serve
 
 
 def create(settings: ActivitiesSettings) -> Starlette:
-    """The web application."""
+    """Return the web application."""
     return application(
         Service(
             name="activities",
@@ -25,7 +25,7 @@ def create(settings: ActivitiesSettings) -> Starlette:
 
 
 def main() -> None:
-    """Serve until told to stop; settings come from the environment."""
+    """Serve until stopped; settings come from the environment."""
     settings = load(ActivitiesSettings, "activities")
     serve(create(settings), settings)
 

@@ -41,19 +41,19 @@ def user_changed_job(session: Session, fact: Received) -> None:
 def alert_raised(session: Session, fact: Received) -> None:
     """Notify those who decide access alerts."""
     details = {name: fact.body[name] for name in ("kind", "measure")}
-    _tell(session, fact, Kind.ACCESS_ALERT, details)
+    _notify_for_right(session, fact, Kind.ACCESS_ALERT, details)
 
 
 def access_ending(session: Session, fact: Received) -> None:
     """Notify those who can extend the access of the user."""
-    _tell(session, fact, Kind.ACCESS_ENDING, {"days": fact.body["days"]})
+    _notify_for_right(session, fact, Kind.ACCESS_ENDING, {"days": fact.body["days"]})
 
 
 def changeset_changed(session: Session, fact: Received) -> None:
     """Notify those who may approve a submitted changeset, or its author of the decision."""
     action = fact.body["action"]
     if action == "submit":
-        _tell(session, fact, Kind.CHANGESET_WAITING, {})
+        _notify_for_right(session, fact, Kind.CHANGESET_WAITING, {})
         return
     notification.settle(session, Kind.CHANGESET_WAITING, UUID(fact.subject))
     if action in ("approve", "return"):
@@ -63,7 +63,7 @@ def changeset_changed(session: Session, fact: Received) -> None:
 
 def emergency_taken(session: Session, fact: Received) -> None:
     """Notify those who review emergency access."""
-    _tell(session, fact, Kind.EMERGENCY_ACCESS, {})
+    _notify_for_right(session, fact, Kind.EMERGENCY_ACCESS, {})
 
 
 def delegation_given(session: Session, fact: Received) -> None:
@@ -77,7 +77,7 @@ def export_changed(session: Session, fact: Received) -> None:
     status = fact.body["status"]
     if status == "AWAITING_APPROVAL":
         details = {name: fact.body[name] for name in ("rows", "sensitive")}
-        _tell(session, fact, Kind.EXPORT_WAITING, details)
+        _notify_for_right(session, fact, Kind.EXPORT_WAITING, details)
         return
     notification.settle(session, Kind.EXPORT_WAITING, UUID(fact.subject))
     whose, by = UUID(fact.body["user"]), _uuid(fact.body["by"])
@@ -129,7 +129,9 @@ HANDLERS: Mapping[str, Handler] = {
 }
 
 
-def _tell(session: Session, fact: Received, kind: Kind, details: Mapping[str, Any]) -> None:
+def _notify_for_right(
+    session: Session, fact: Received, kind: Kind, details: Mapping[str, Any]
+) -> None:
     """Notify all who may act on it and see the user that it concerns."""
     notify(
         session,

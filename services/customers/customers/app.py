@@ -14,7 +14,7 @@ from customers.settings import CustomersSettings
 
 
 def create(settings: CustomersSettings) -> Starlette:
-    """The web application."""
+    """Create the web application."""
     return application(
         Service(
             name="customers",
@@ -28,7 +28,7 @@ def create(settings: CustomersSettings) -> Starlette:
 
 
 def main() -> None:
-    """Serve until told to stop; settings come from the environment."""
+    """Serve until stopped, with the settings of the environment."""
     settings = load(CustomersSettings, "customers")
     serve(create(settings), settings)
 

@@ -1,4 +1,4 @@
-"""The facts of other services that customers listens to: users who left or moved."""
+"""Handlers of identity's facts: hand over the customers of users who leave or change their job."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ LISTENS_TO = ("identity",)
 
 
 def user_off_boarded(session: Session, fact: Received) -> None:
-    """Revoke the exports of a user who left, and hand over all their customers."""
+    """Revoke the exports of a user who left and hand over all their customers. Idempotent."""
     revoke_all_of(session, UUID(fact.body["user"]))
     handover.begin(session, fact.body, whole=True)
 
 
 def user_changed_job(session: Session, fact: Received) -> None:
-    """Hand over the customers that the user owned in their old department."""
+    """Hand over the customers that a user owned in their former department. Idempotent."""
     handover.begin(session, fact.body, whole=False)
 
 

@@ -6,10 +6,11 @@ import strawberry
 from strawberry.federation import Schema
 
 from chassis.api.schema import build
-from customers.exports.api.customer_export import CustomerExportMutation, CustomerExportQuery
+from customers.exports.api.customer_export_mutation import CustomerExportMutation
+from customers.exports.api.customer_export_query import CustomerExportQuery
 from customers.exports.api.leak import LeakMutation
 from customers.handover.api import OffBoarding
-from customers.imports.api.import_job import ImportMutation, ImportQuery
+from customers.imports.api.import_mutation import ImportMutation, ImportQuery
 from customers.policy_preview.api import Changeset
 from customers.pool.api.absorb import AbsorbMutation
 from customers.pool.api.access import AccessQuery
@@ -25,7 +26,7 @@ from customers.projects.api import ProjectMutation
 from customers.totals.api import TotalsQuery
 
 
-@strawberry.type(description="What can be asked.")
+@strawberry.type(description="The queries of this graph.")
 class Query(
     CustomerQuery,
     AccessQuery,
@@ -36,10 +37,10 @@ class Query(
     TagQuery,
     TotalsQuery,
 ):
-    pass
+    """All queries of customers."""
 
 
-@strawberry.type(description="What can be done.")
+@strawberry.type(description="The mutations of this graph.")
 class Mutation(
     CustomerMutation,
     ContactMutation,
@@ -53,7 +54,7 @@ class Mutation(
     AbsorbMutation,
     ProjectMutation,
 ):
-    pass
+    """All mutations of customers."""
 
 
 schema: Schema = build(

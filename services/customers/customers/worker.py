@@ -1,4 +1,4 @@
-"""The composition root of the worker: what a Celery process has to know to work for customers."""
+"""The composition root of the worker: the tasks that a Celery process runs for customers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from customers.settings import CustomersSettings
 
 
 def register(app: Celery, settings: CustomersSettings) -> None:
-    """Adds the tasks of customers to an application."""
+    """Add the tasks of customers to an application."""
     route(app, "customers")
     import_job.define(app, settings)
     customer_export.define(app, settings)
@@ -23,7 +23,7 @@ def register(app: Celery, settings: CustomersSettings) -> None:
 
 
 def create() -> Celery:
-    """An application of its own, for `celery -A customers.worker:create() worker -B`."""
+    """Create an application for this service, for `celery -A customers.worker:create() worker -B`."""
     settings = load(CustomersSettings, "customers")
     app = celery("customers", settings)
     register(app, settings)

@@ -1,4 +1,4 @@
-"""The composition root of identity: its schema, its loaders, its keys, and the policy it publishes."""
+"""The composition root of identity: schema, resources, routes, keys and background work."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from identity.sign_in.services.sign_in_service import SignInService
 
 
 def create(settings: IdentitySettings) -> Starlette:
-    """The web application."""
+    """Create the web application."""
     sign_in_service = SignInService(settings)
 
     async def published(runtime: Runtime) -> KeySetSerialization:
@@ -54,7 +54,7 @@ def create(settings: IdentitySettings) -> Starlette:
 
 
 def main() -> None:
-    """Serves identity with the settings of the environment."""
+    """Serve identity with the settings of the environment."""
     settings = load(IdentitySettings, "identity")
     serve(create(settings), settings)
 

@@ -1,4 +1,4 @@
-"""What arrives from all services, and what leaves beside the outbox."""
+"""The facts of all services that identity handles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The subgraph of identity, put together from its entities."""
+"""The subgraph of identity, composed of the queries and mutations of its capabilities."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from identity.people.api.role import RoleMutation, RoleQuery
 from identity.people.api.types import Department, User
 from identity.people.api.user import UserMutation, UserQuery
 from identity.policy.api.access import AccessQuery
-from identity.policy.api.changeset import Changeset, ChangesetMutation, ChangesetQuery
+from identity.policy.api.changeset import Changeset, ChangesetQuery
+from identity.policy.api.changeset_mutation import ChangesetMutation
 from identity.policy.api.rule import RuleMutation, RuleQuery
-from identity.review.api.access_review import AccessReviewQuery
 from identity.review.api.access_review_mutation import AccessReviewMutation
+from identity.review.api.access_review_query import AccessReviewQuery
 from identity.sign_in.api.passkey import PasskeyMutation, PasskeyQuery
 from identity.sign_in.api.password_reset import PasswordResetMutation
 from identity.sign_in.api.provider import ProviderMutation, ProviderQuery
@@ -34,7 +35,7 @@ from identity.temporary.api.delegation import DelegationMutation, DelegationQuer
 from identity.temporary.api.emergency_access import EmergencyAccessMutation, EmergencyAccessQuery
 
 
-@strawberry.type(description="What can be asked.")
+@strawberry.type(description="The queries of identity.")
 class Query(
     UserQuery,
     DepartmentQuery,
@@ -58,10 +59,10 @@ class Query(
     EmergencyAccessQuery,
     OffBoardingQuery,
 ):
-    pass
+    """All queries."""
 
 
-@strawberry.type(description="What can be done.")
+@strawberry.type(description="The mutations of identity.")
 class Mutation(
     SignInMutation,
     PasswordResetMutation,
@@ -86,7 +87,7 @@ class Mutation(
     EmergencyAccessMutation,
     OffBoardingMutation,
 ):
-    pass
+    """All mutations."""
 
 
 schema: Schema = build(

@@ -1,4 +1,4 @@
-"""The composition root of the worker: the tasks of identity and the Celery application that runs them."""
+"""The composition root of the worker: the tasks of identity and their Celery application."""
 
 from __future__ import annotations
 

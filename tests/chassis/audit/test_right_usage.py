@@ -29,11 +29,11 @@ def test_counts_are_told_once_and_what_is_left_at_the_end(database) -> None:  # 
     async def scenario() -> list[list[object]]:
         db = Database(database("activities"), application="test")
         usage = RightUsage()
-        usage.note(ADA, [("Invoice", "read"), ("Invoice.amount", "read")])
-        usage.note(ADA, [("Invoice", "read")])
-        assert await usage.tell(db) == 2
-        assert await usage.tell(db) == 0
-        usage.note(ADA, [("Invoice", "pay")])
+        usage.count(ADA, [("Invoice", "read"), ("Invoice.amount", "read")])
+        usage.count(ADA, [("Invoice", "read")])
+        assert await usage.flush(db) == 2
+        assert await usage.flush(db) == 0
+        usage.count(ADA, [("Invoice", "pay")])
         running = asyncio.create_task(usage.run(db))
         await asyncio.sleep(0)
         running.cancel()
@@ -55,10 +55,10 @@ def test_what_could_not_be_told_is_counted_on(database) -> None:  # type: ignore
         away = Database("postgresql://nobody@127.0.0.1:1/none", application="test")
         db = Database(database("activities"), application="test")
         usage = RightUsage()
-        usage.note(ADA, [("Invoice", "read")])
+        usage.count(ADA, [("Invoice", "read")])
         with pytest.raises(OperationalError):
-            await usage.tell(away)
-        found = await usage.tell(db)
+            await usage.flush(away)
+        found = await usage.flush(db)
         await away.close()
         await db.close()
         return found

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from chassis.audit.events import Circumstances, Entry, Event, event, under
+from chassis.audit.events import Circumstances, Entry, Event, event, in_circumstances
 from chassis.audit.writer import BATCH, AuditWriter
 from chassis.errors import Internal, Unavailable
 
@@ -82,7 +82,7 @@ async def test_who_goes_away_disturbs_nobody() -> None:
 
 
 def test_events_of_a_request_share_its_circumstances() -> None:
-    with under(Circumstances("audit", "192.0.2.1", "Op", 7)):
+    with in_circumstances(Circumstances("audit", "192.0.2.1", "Op", 7)):
         said = event(Entry(None, "update", "Thing", "1", policy_version=8))
         other = event(Entry(None, "update", "Thing", "1", purpose="own"))
 

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from chassis.authentication.actor_context import LEEWAY_SECONDS, SECONDS, Contexts, sign
+from chassis.authentication.actor_context import LEEWAY_SECONDS, SECONDS, ActorContextVerifier, sign
 from chassis.errors import Denied
 from gateway.execution.http.signing import Signer
 
@@ -34,7 +34,7 @@ def signed(**changes: Any) -> str:
 def checked(context: str | None, **changes: Any) -> str:
     given: Mapping[str, Any] = {"body": BODY, "authorization": TOKEN, "traceparent": TRACE}
     clock = changes.pop("clock", time.time)
-    return Contexts(SECRET, "customers", clock).check(context, **{**given, **changes})
+    return ActorContextVerifier(SECRET, "customers", clock).check(context, **{**given, **changes})
 
 
 def test_says_who_signed() -> None:

@@ -195,7 +195,7 @@ async def test_sets_a_poison_fact_aside_and_goes_on(
     await consumer._join_groups()
 
     await consumer.step()
-    await consumer._take_over()
+    await consumer._claim_abandoned()
 
     assert [fact.subject for fact in house.seen] == ["good"]
     assert await house.store.llen("facts:dead:receiver") == 1
@@ -212,7 +212,7 @@ async def test_takes_over_what_a_dead_process_left(
     await house.consumer()._join_groups()
     await house.store.xreadgroup("receiver", "dead", {outbox.stream_of("sender"): ">"})
 
-    await house.consumer("alive")._take_over()
+    await house.consumer("alive")._claim_abandoned()
 
     assert [fact.subject for fact in house.seen] == ["left"]
 

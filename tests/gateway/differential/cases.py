@@ -58,11 +58,11 @@ class Case:
             return None
         return f"got {got.data}\nnot {expected}\n{print_plan(found)}"
 
-    def told(self) -> str:
-        """Everything that is needed to look at it."""
+    def description(self) -> str:
+        """Return everything that is needed to reproduce the case."""
         parts = [f"# {name}\n{subgraph(self.world, name)}" for name in all_graphs(self.world)]
-        asked = f"{self.query}\n{self.variables} labels {sorted(self.labels)}"
-        return "\n".join([*parts, asked, self.wrong() or "right"])
+        request = f"{self.query}\n{self.variables} labels {sorted(self.labels)}"
+        return "\n".join([*parts, request, self.wrong() or "right"])
 
 
 def composed(world: World) -> Supergraph | None:

@@ -1,4 +1,4 @@
-"""Deferring changes when parts of an answer come, never what the answer is: random worlds, random @defer."""
+"""DeferredExecutable changes when parts of an answer come, never what the answer is: random worlds, random @defer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from graphql import parse, validate
 
-from gateway.execution.deferral import Deferring, Part
+from gateway.execution.deferral import DeferredExecutable, Part
 from gateway.operation import choose
 from gateway.plan import print_plan
 from gateway.planning import plan
@@ -61,13 +61,13 @@ def test_pieces_make_the_answer_of_one_server(seed: int) -> None:
         found = plan(supergraph, choose(parse(deferred), deferring=frozenset()))
         if found.pieces is None:
             continue
-        parts = asyncio.run(_parts(Deferring(found, supergraph.schema), variables, world))
+        parts = asyncio.run(_parts(DeferredExecutable(found, supergraph.schema), variables, world))
         expected = whole(world, query, variables)
 
         assert assembled(parts) == expected, f"{deferred}\n{variables}\n{print_plan(found)}"
 
 
-async def _parts(deferring: Deferring, variables: Any, world: World) -> list[Part]:
+async def _parts(deferring: DeferredExecutable, variables: Any, world: World) -> list[Part]:
     return [part async for part in deferring.parts(variables, sender(world), "en")]
 
 

@@ -21,7 +21,7 @@ QUERIES = 5
 def test_answers_like_one_server(seed: int) -> None:
     for case in cases(seed, QUERIES):
         if case.wrong() is not None:
-            pytest.fail(f"seed {seed}, made smaller:\n{shrunk(case).told()}")
+            pytest.fail(f"seed {seed}, made smaller:\n{shrunk(case).description()}")
 
 
 def test_the_worlds_hold_what_federation_is_made_of() -> None:

@@ -336,7 +336,7 @@ def test_refuses_an_operation_with_too_many_ways() -> None:
         below = (selection(depth - 1) if depth else f"a{next(numbers)}: id" for _ in range(6))
         return " ".join(f"n{n} {{ {inner} }}" for n, inner in enumerate(below))
 
-    with pytest.raises(TooComplex, match="ways through the subgraphs"):
+    with pytest.raises(TooComplex, match="paths through the subgraphs"):
         plan(many, read(f"{{ node {{ {selection(4)} }} }}"))
 
 

@@ -21,6 +21,7 @@ from identity.core.store import policy as store
 from identity.policy.background import publish_policy, publish_present
 from tests.identity.conftest import COMPANY, settings_for
 from tests.support.servers import Databases
+from tests.support.waiting import PATIENCE, stretched
 
 
 @dataclass
@@ -38,7 +39,7 @@ class Running:
         """Seconds until the follower is at this version."""
         started = time.monotonic()
         while self.guard.version != version:
-            assert time.monotonic() - started < 5, "the policy never arrived"
+            assert time.monotonic() - started < PATIENCE, "the policy never arrived"
             await asyncio.sleep(0.002)
         return time.monotonic() - started
 
@@ -96,7 +97,7 @@ async def test_a_change_is_followed_within_a_second(founded: str, emptied: str) 
         waits = [await house.followed(await house.change()) for _ in range(20)]
 
     print(f"slowest of 20 changes: {max(waits) * 1000:.0f} ms")
-    assert max(waits) < 1
+    assert max(waits) < stretched(1)
 
 
 async def test_an_emptied_valkey_is_filled_again_within_a_second(
@@ -109,10 +110,10 @@ async def test_an_emptied_valkey_is_filled_again_within_a_second(
         await house.redis.flushdb()
         started = time.monotonic()
         while await feed.published_version(house.redis) is None:
-            assert time.monotonic() - started < 5
+            assert time.monotonic() - started < PATIENCE
             await asyncio.sleep(0.01)
 
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < stretched(1)
         assert await feed.published_version(house.redis) == version
 
 

@@ -1,4 +1,4 @@
-"""Subgraphs over HTTP: addresses, deadlines, a cap on answers, retries where they are safe."""
+"""The HTTP client of the subgraphs: addresses, deadlines, a limit on responses, safe retries."""
 
 import asyncio
 import time
@@ -25,18 +25,19 @@ from gateway.settings import SubgraphLimits
 
 Headers = Sequence[tuple[str, str]]
 
-# Nothing is said about compression: inside a data centre it costs more than it saves.
+# No Accept-Encoding: inside a data centre compression costs more than it saves.
 ALWAYS_SENT: Headers = (
     ("content-type", "application/json"),
     ("accept", "application/graphql-response+json, application/json;q=0.9"),
     ("user-agent", "gateway"),
 )
 BUSY = frozenset({502, 503, 504})
+"""HTTP statuses of a server that is not available now."""
 RETRY_PAUSE = 0.05
 
 
 class Subgraphs:
-    """Every subgraph's address with the connections to it; made after the fork, closed at the end."""
+    """Every subgraph's address with the connections to it; made after a fork, closed at the end."""
 
     def __init__(self, addresses: Mapping[str, str], limits: SubgraphLimits) -> None:
         self.addresses = addresses
@@ -44,7 +45,7 @@ class Subgraphs:
         self.origins = {name: _origin(address, limits) for name, address in addresses.items()}
 
     def moved(self, addresses: Mapping[str, str]) -> "Subgraphs":
-        """For a new supergraph: connections to addresses that stay are kept."""
+        """Return the subgraphs of a new supergraph; connections to unchanged addresses are kept."""
         other = Subgraphs(addresses, self.limits)
         for name, origin in self.origins.items():
             if addresses.get(name) == self.addresses[name]:
@@ -54,7 +55,7 @@ class Subgraphs:
         return other
 
     async def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         for origin in self.origins.values():
             origin.close()
 
@@ -69,7 +70,7 @@ def _origin(address: str, limits: SubgraphLimits) -> Origin:
 
 
 class Sender:
-    """`send` for one request of one client: its headers, its deadline, its trace."""
+    """The `send` function of one request of one client: its headers, its deadline, its trace."""
 
     __slots__ = (
         "deadline",
@@ -90,8 +91,11 @@ class Sender:
         timeout_header: bytes = b"",
         signer: Signer | None = None,
     ) -> None:
-        """`deadline` is on the clock of time.monotonic; the header tells a subgraph what is left of it.
-        The signer says that requests are the gateway's own."""
+        """Take a deadline on the clock of time.monotonic.
+
+        `timeout_header` names the header that tells subgraphs what is left of it. The signer proves
+        that requests are the gateway's own.
+        """
         self.subgraphs = subgraphs
         self.deadline = deadline
         self.observer = observer
@@ -101,7 +105,10 @@ class Sender:
         self.lines = ALWAYS + lines_of(headers)
 
     async def __call__(self, request: Request) -> Answer:
-        """Send, retry what may be retried, and say how it went."""
+        """Send one request, retry it where that is safe, and report to the observer.
+
+        Raises SubgraphFailed.
+        """
         name = request.fetch.subgraph
         observer, subgraphs = self.observer, self.subgraphs
         started = time.perf_counter()
@@ -121,7 +128,7 @@ class Sender:
                 try:
                     return _parse(name, await self._post(origin, lines, request))
                 except SubgraphUnavailable as failure:
-                    if not self._may_try_again(request, failure, attempt):
+                    if not self._may_retry(request, failure, attempt):
                         raise
                 await asyncio.sleep(RETRY_PAUSE * attempt)
         except SubgraphFailed as failure:
@@ -162,8 +169,8 @@ class Sender:
         except WireError as error:
             raise _failure(name, error, limits) from error
 
-    def _may_try_again(self, request: Request, failure: SubgraphFailed, attempt: int) -> bool:
-        """Queries only; not after a connection that nobody accepted in time, for it would not be now."""
+    def _may_retry(self, request: Request, failure: SubgraphFailed, attempt: int) -> bool:
+        """Tell whether to retry: queries only, and not after a connection timed out."""
         if request.fetch.kind != "query" or attempt > self.subgraphs.limits.retries:
             return False
         cause = failure.__cause__
@@ -173,7 +180,7 @@ class Sender:
 
 
 def _failure(name: str, error: WireError, limits: SubgraphLimits) -> SubgraphFailed:
-    """What a failure of the wire means to a client."""
+    """Return the client's error for a failure of the connection."""
     match error:
         case TimedOut():
             return _timeout(name)
@@ -181,18 +188,20 @@ def _failure(name: str, error: WireError, limits: SubgraphLimits) -> SubgraphFai
             return _unavailable(name, "it does not accept connections", "无法建立连接")
         case TooLong():
             limit = limits.response_bytes
-            return _bad(name, f"its answer is larger than {limit} bytes", f"响应超过 {limit} 字节")
+            return _bad(
+                name, f"its response is larger than {limit} bytes", f"响应超过 {limit} 字节"
+            )
         case NotHTTP():
-            return _bad(name, "its answer is not valid HTTP", "响应不是有效的 HTTP")
+            return _bad(name, "its response is not valid HTTP", "响应不是有效的 HTTP")
         case _:
             return _unavailable(name, "the connection failed", "连接失败")
 
 
 def lines_of(headers: Headers) -> bytes:
-    """Headers as they travel; a value that would end its line is refused."""
+    """Return headers as lines of HTTP; raises ValueError for a value with a line break."""
     text = "".join([f"{name}: {value}\r\n" for name, value in headers])
     if text.count("\n") > len(headers) or text.count("\r") > len(headers):
-        raise ValueError("a header's value holds a line's end")
+        raise ValueError("a header holds a line break")
     return text.encode("latin-1")
 
 
@@ -228,7 +237,7 @@ def _parse(name: str, reply: Reply) -> Answer:
 
 
 def is_answer(answer: Any) -> bool:
-    """Whether this JSON has the form of a GraphQL response."""
+    """Tell whether this JSON has the form of a GraphQL response."""
     return (
         type(answer) is dict
         and ("data" in answer or bool(answer.get("errors")))
@@ -237,10 +246,10 @@ def is_answer(answer: Any) -> bool:
     )
 
 
-def _unavailable(name: str, why: str, warum: str) -> SubgraphUnavailable:
+def _unavailable(name: str, why: str, why_zh: str) -> SubgraphUnavailable:
     return SubgraphUnavailable(
         f'The subgraph "{name}" is not available: {why}.',
-        f"子图“{name}”不可用：{warum}。",
+        f"子图“{name}”不可用：{why_zh}。",
         service=name,
     )
 
@@ -251,9 +260,9 @@ def _timeout(name: str) -> SubgraphTimeout:
     )
 
 
-def _bad(name: str, why: str, warum: str) -> BadSubgraphAnswer:
+def _bad(name: str, why: str, why_zh: str) -> BadSubgraphAnswer:
     return BadSubgraphAnswer(
-        f'The subgraph "{name}" gave no usable answer: {why}.',
-        f"子图“{name}”的响应无法使用：{warum}。",
+        f'The subgraph "{name}" sent no usable response: {why}.',
+        f"子图“{name}”的响应无法使用：{why_zh}。",
         service=name,
     )

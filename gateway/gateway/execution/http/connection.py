@@ -1,6 +1,6 @@
-"""One HTTP/1.1 connection as far as a gateway needs it: POST and read the answer, as cheap as Python can.
+"""One HTTP/1.1 connection, as far as POST to a subgraph needs it and as cheap as Python allows.
 
-A request is one write and usually one read; httptools (the parser of Node, in C) reads the answer.
+A request is one write and usually one read; httptools (the parser of Node, in C) parses the response.
 """
 
 import asyncio
@@ -13,17 +13,17 @@ from gateway.execution.http.outcomes import Broken, NotHTTP, Reply, TimedOut, To
 
 MOST_HEAD_BYTES = 65_536
 IDLE_SECONDS = 4.0
-"""Below the 5 seconds after which uvicorn and Node close an idle connection, so it is closed here first."""
+"""Below the 5 s after which uvicorn and Node close idle connections, so the gateway closes first."""
 
 
 class Pool(Protocol):
     """The pool that a connection belongs to."""
 
     response_bytes: int
-    """The largest answer that is read."""
+    """The most bytes of a response."""
 
     def free(self, connection: "Connection") -> None:
-        """Take back a connection whose answer is complete."""
+        """Take back a connection whose response is complete."""
 
     def forget(self) -> None:
         """Count one open connection less."""
@@ -39,14 +39,14 @@ class Connection(asyncio.Protocol):
         self.waiting: asyncio.Future[Reply] | None = None
         self.deadline = 0.0
         self.timer: asyncio.TimerHandle | None = None
-        self.rings_at = 0.0
+        self.timer_at = 0.0
         """When the timer goes off: never after the deadline, often long before it."""
         self.used = time.monotonic()
         self.sending_body = False
-        """A body is on its way in pieces, so the connection is nobody else's yet."""
+        """A body is being sent in pieces, so the connection cannot be reused yet."""
         self.writable: asyncio.Future[None] | None = None
-        """Done when more may be written."""
-        self.gone = False
+        """Done when more may be written; None when the transport is ready."""
+        self.closed = False
         self.counted = False
         """The pool counts it among the open ones."""
         self._reset()
@@ -61,45 +61,45 @@ class Connection(asyncio.Protocol):
         self.keep = False
 
     def usable(self) -> bool:
-        """Whether a request may be sent: still there, idle, and not for too long."""
+        """Tell whether a request may be sent: connected, idle, and not idle for too long."""
         return (
-            not self.gone
+            not self.closed
             and self.waiting is None
             and not self.transport.is_closing()
             and time.monotonic() - self.used < IDLE_SECONDS
         )
 
-    def ask(self, message: bytes, seconds: float) -> asyncio.Future[Reply]:
-        """Send one request; the answer will be there."""
-        if self.gone:
-            raise Broken("it hung up before the request")
+    def request(self, message: bytes, seconds: float) -> asyncio.Future[Reply]:
+        """Send one request; return the future of its response."""
+        if self.closed:
+            raise Broken("it closed the connection before the request")
         waiting: asyncio.Future[Reply] = self.loop.create_future()
         self.waiting = waiting
         self._reset()
         self.deadline = time.monotonic() + seconds
         # Most answers come long before their deadline, so one timer does for many requests.
-        if self.timer is None or self.rings_at > self.deadline:
-            self._ring_in(seconds)
+        if self.timer is None or self.timer_at > self.deadline:
+            self._set_timer(seconds)
         self.transport.write(message)
         return waiting
 
     def abandon(self, waiting: "asyncio.Future[Reply]") -> None:
-        """Nobody waits any more."""
-        if self.waiting is waiting:  # otherwise it is answered, and the connection another's
+        """Give up the response of a cancelled request."""
+        if self.waiting is waiting:  # otherwise it is answered, and the connection in other use
             self._fail(None)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection at once."""
         self.transport.abort()
 
     # ------------------------------------------------------------------------- from the loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Connected."""
-        self.transport = cast(asyncio.Transport, transport)  # uvloop's are none by name
+        """Note the transport."""
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's do not inherit from it
 
     def data_received(self, data: bytes) -> None:
-        """Read; what nobody asked for ends the connection."""
+        """Parse what arrives; bytes without a request close the connection."""
         if self.waiting is None:
             self.close()
             return
@@ -110,7 +110,7 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserUpgrade:
             self._fail(NotHTTP("it switches protocols"))
         except httptools.HttpParserError as error:
-            if self.complete:  # junk after an answer spoils the connection, not the answer
+            if self.complete:  # bytes after a response spoil the connection, not the response
                 self.keep = False
             else:
                 self._fail(NotHTTP(str(error)))
@@ -121,15 +121,15 @@ class Connection(asyncio.Protocol):
         elif self.complete:
             self._finish()
         elif self.in_head and self.head_bytes > MOST_HEAD_BYTES:
-            self._fail(NotHTTP("its head does not end"))
+            self._fail(NotHTTP("its head is too long"))
 
     def eof_received(self) -> bool:
-        """The other side ends; `connection_lost` follows."""
+        """Accept the end of the other side; `connection_lost` follows."""
         return False
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Gone; an answer whose length was never said ends with its connection."""
-        self.gone = True
+        """Finish: a response without a declared length ends with its connection."""
+        self.closed = True
         self.resume_writing()
         if self.timer is not None:
             self.timer.cancel()
@@ -137,33 +137,33 @@ class Connection(asyncio.Protocol):
             if error is None and not self.in_head and not self.framed:
                 self._deliver()
             else:
-                self._fail(Broken(type(error).__name__ if error else "it hung up"))
+                self._fail(Broken(type(error).__name__ if error else "it closed the connection"))
         if self.counted:
             self.pool.forget()
 
     def pause_writing(self) -> None:
-        """The other side takes less than it is sent."""
+        """Note that the other side reads more slowly than it is sent."""
         self.writable = self.loop.create_future()
 
     def resume_writing(self) -> None:
-        """It has caught up."""
+        """Note that the other side has caught up."""
         writable, self.writable = self.writable, None
         if writable is not None and not writable.done():
             writable.set_result(None)
 
-    def _ring_in(self, seconds: float) -> None:
+    def _set_timer(self, seconds: float) -> None:
         if self.timer is not None:
             self.timer.cancel()
-        self.timer = self.loop.call_later(seconds, self._ring)
-        self.rings_at = self.deadline
+        self.timer = self.loop.call_later(seconds, self._on_timer)
+        self.timer_at = self.deadline
 
-    def _ring(self) -> None:
+    def _on_timer(self) -> None:
         self.timer = None
         if self.waiting is None:
             return
         left = self.deadline - time.monotonic()
         if left > 0:
-            self._ring_in(left)
+            self._set_timer(left)
         else:
             self._fail(TimedOut())
 
@@ -189,12 +189,12 @@ class Connection(asyncio.Protocol):
     # ----------------------------------------------------------------------- from the parser
 
     def on_message_begin(self) -> None:
-        """A second answer to one request is nobody's."""
+        """Do not reuse a connection with a second response to one request."""
         if self.complete:
             self.keep = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Three headers matter here."""
+        """Note content type and framing."""
         match name.lower():
             case b"content-type":
                 self.kind = value.decode("latin-1").lower()
@@ -202,12 +202,12 @@ class Connection(asyncio.Protocol):
                 self.framed = True
 
     def on_headers_complete(self) -> None:
-        """The head ends."""
+        """Note the end of the head."""
         if not self.complete:
             self.in_head = False
 
     def on_body(self, data: bytes) -> None:
-        """A piece of the body; usually the only one."""
+        """Add a piece of the body; usually the only one."""
         if self.complete or len(self.body) > self.pool.response_bytes:
             return
         if not self.body:
@@ -218,7 +218,7 @@ class Connection(asyncio.Protocol):
             self.body += data
 
     def on_message_complete(self) -> None:
-        """The answer is whole, unless it was only an announcement (1xx)."""
+        """Note the end of the response, unless it was only informational (1xx)."""
         if self.complete:
             return
         if self.parser.get_status_code() < 200:

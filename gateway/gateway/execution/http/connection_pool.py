@@ -19,7 +19,7 @@ from gateway.execution.transport import Stream
 
 
 class Origin:
-    """One subgraph's address, with the connections to it."""
+    """The connections to one address."""
 
     def __init__(
         self, address: str, *, connections: int, connect_seconds: float, response_bytes: int
@@ -27,7 +27,9 @@ class Origin:
         parts = urlsplit(address)
         self.secure = parts.scheme == "https"
         self.host, self.port = "", 443 if self.secure else 80
-        with contextlib.suppress(ValueError):  # a port that is no number: nowhere to connect to
+        with contextlib.suppress(
+            ValueError
+        ):  # a port that is not a number: there is nothing to connect to
             self.port = parts.port or self.port
             self.host = (parts.hostname or "") if parts.scheme in ("http", "https") else ""
         self.most = connections
@@ -45,7 +47,10 @@ class Origin:
     async def post(
         self, headers: bytes, body: bytes, seconds: float, stream: Stream | None = None
     ) -> Reply:
-        """Send a request; `headers` are whole lines with their ends. Raises only WireError."""
+        """Send a POST request and return its response; raises only WireError.
+
+        `headers` are whole lines with their line breaks; `stream` replaces `body`.
+        """
         connection = self._pop()
         if connection is None:
             began = time.monotonic()
@@ -56,7 +61,7 @@ class Origin:
                 raise TimedOut("no connection was ready in time")
         size = len(body) if stream is None else stream.size
         message = b"%b%bcontent-length: %d\r\n\r\n%b" % (self.head, headers, size, body)
-        waiting = connection.ask(message, seconds)
+        waiting = connection.request(message, seconds)
         try:
             if stream is not None:
                 await send_body(connection, stream, waiting)
@@ -66,7 +71,7 @@ class Origin:
             raise
 
     def close(self) -> None:
-        """Close what is idle; what is busy closes after its answer."""
+        """Close idle connections; busy ones close after their response."""
         self._closed = True
         for connection in self._idle:
             connection.close()
@@ -77,7 +82,7 @@ class Origin:
     # ------------------------------------------------------------------------------ the pool
 
     def _pop(self) -> "Connection | None":
-        """The connection used last: it is the likeliest to be alive."""
+        """Return the idle connection used last, which is the likeliest to be alive."""
         while self._idle:
             connection = self._idle.pop()
             if connection.usable():
@@ -86,7 +91,7 @@ class Origin:
         return None
 
     async def _wait(self, seconds: float) -> "Connection":
-        """A new connection, or whichever becomes free when there may be no more."""
+        """Return a new connection, or at the limit the first that becomes free."""
         try:
             async with asyncio.timeout(seconds):
                 while self.open >= self.most:
@@ -107,7 +112,7 @@ class Origin:
 
     async def _connect(self) -> "Connection":
         if not self.host:
-            raise NoConnection("its address is no http:// or https:// address")
+            raise NoConnection("its address is not an http:// or https:// address")
         if self.secure and self._tls is None:
             self._tls = await asyncio.to_thread(ssl.create_default_context)
         self.open += 1
@@ -125,14 +130,14 @@ class Origin:
             if isinstance(error, OSError):  # TimeoutError and SSLError are OSErrors too
                 raise NoConnection(type(error).__name__) from error
             raise
-        if connection.gone:
+        if connection.closed:
             self.forget()
-            raise NoConnection("it hung up at once")
+            raise NoConnection("it closed the connection at once")
         connection.counted = True
         return connection
 
     def free(self, connection: "Connection") -> None:
-        """An answer is complete: the connection is anybody's."""
+        """Take back a connection whose response is complete."""
         if self._closed:
             connection.close()
             return
@@ -146,7 +151,7 @@ class Origin:
             self._sweep_later()
 
     def forget(self) -> None:
-        """A connection is gone: there is a place for a new one."""
+        """Count one open connection less, which makes room for another."""
         self.open -= 1
         while self._queue:
             place = self._queue.popleft()
@@ -155,7 +160,7 @@ class Origin:
                 return
 
     def _hand_back(self, connection: "Connection | None") -> None:
-        """Whoever waited has gone away with a connection or a place in hand."""
+        """Return the connection, or the room for one, of a waiter that was cancelled."""
         if connection is not None:
             self.free(connection)
         else:

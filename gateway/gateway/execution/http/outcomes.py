@@ -1,41 +1,41 @@
-"""What comes of a request on the wire: an answer, or one of five reasons why there is none."""
+"""The outcome of an HTTP request: a response, or one of five reasons why there is none."""
 
 from typing import NamedTuple
 
 
 class WireError(Exception):
-    """No answer; says why."""
+    """There is no usable response."""
 
 
 class NoConnection(WireError):
-    """Nobody accepted a connection, so nothing was sent."""
+    """No connection was accepted, so nothing was sent."""
 
     @property
     def slow(self) -> bool:
-        """Whether the time for connecting passed; trying again would take as long."""
+        """Tell whether connecting timed out; another attempt would take as long."""
         return isinstance(self.__cause__, TimeoutError)
 
 
 class Broken(WireError):
-    """The connection ended before the answer did."""
+    """The connection ended before the response did."""
 
 
 class TimedOut(WireError):
-    """The answer was not there in time."""
+    """The response was not there in time."""
 
 
 class NotHTTP(WireError):
-    """What came is not an HTTP answer."""
+    """The bytes received are not an HTTP response."""
 
 
 class TooLong(WireError):
-    """The answer passes the limit."""
+    """The response exceeds the limit."""
 
 
 class Reply(NamedTuple):
-    """An answer, whole."""
+    """A complete response."""
 
     status: int
     kind: str
-    """Its content type, in small letters, or nothing."""
+    """Its content type in lower case, empty without one."""
     body: bytes | bytearray

@@ -1,7 +1,8 @@
-"""Signs what a subgraph is asked, so that it can tell a request of the gateway from anybody else's.
+"""Signs requests to subgraphs, so that these can refuse requests that bypass the gateway.
 
-The context `v1.<claims>.<mac>` says who signed for whom, when, for which token and which body. It is keyed
-anew for each pair of signer and receiver, so one subgraph's context is worth nothing at another.
+The context `v1.<claims>.<mac>` holds issuer and audience, the time, and the digests of token and
+body. Each pair of issuer and audience has a key of its own, so the context for one subgraph is
+invalid at another.
 """
 
 import base64
@@ -14,10 +15,11 @@ import orjson
 
 HEADER = "x-actor-context"
 SHORTEST = 32
+"""The fewest characters of a secret."""
 
 
 class Signer:
-    """One for each gateway; a signature costs a few microseconds, so every request has its own."""
+    """The signer of one gateway; a signature costs a few microseconds, so every request has its own."""
 
     def __init__(self, secret: str, issuer: str, seconds: float) -> None:
         self._secret = secret.encode()
@@ -33,9 +35,9 @@ class Signer:
         traceparent: str = "",
         digest: bytes | None = None,
     ) -> tuple[str, str]:
-        """The header for one request; `token` is the `authorization` that travels with it.
+        """Return the header for one request; `token` is the `authorization` sent with it.
 
-        `digest` is the SHA-256 of a body that is not at hand.
+        `digest` is the SHA-256 of a body that is streamed, `body` any other body.
         """
         now = int(time.time())
         claims = {
@@ -47,17 +49,17 @@ class Signer:
             "tok": _digest(token.encode("latin-1")) if token else None,
             "body": _text(digest).decode() if digest else _digest(body),
         }
-        said = b"v1." + _text(orjson.dumps(claims))
-        mac = hmac.digest(self._key(subgraph), said, hashlib.sha256)
-        return HEADER, (said + b"." + _text(mac)).decode()
+        signed = b"v1." + _text(orjson.dumps(claims))
+        mac = hmac.digest(self._key(subgraph), signed, hashlib.sha256)
+        return HEADER, (signed + b"." + _text(mac)).decode()
 
     def _key(self, subgraph: str) -> bytes:
-        known = self._keys.get(subgraph)
-        if known is None:
+        key = self._keys.get(subgraph)
+        if key is None:
             purpose = f"actor-context/v1:{self._issuer}:{subgraph}"
-            known = hmac.digest(self._secret, purpose.encode(), hashlib.sha256)
-            self._keys[subgraph] = known
-        return known
+            key = hmac.digest(self._secret, purpose.encode(), hashlib.sha256)
+            self._keys[subgraph] = key
+        return key
 
 
 def _digest(content: bytes) -> str:

@@ -1,4 +1,4 @@
-"""A subgraph's events over `graphql-transport-ws`: one connection a subscription, so none waits for another."""
+"""Events of a subgraph over `graphql-transport-ws`, with a connection for each subscription."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -26,15 +26,17 @@ FATAL_CLOSE_CODES = range(4400, 4500)
 
 
 class _Connect(connect):
+    """A connection that follows no redirects."""
+
     def process_redirect(self, exc: Exception) -> Exception | str:
-        """A redirection is a misconfiguration, and would carry the client's token elsewhere."""
+        """Refuse a redirect: it is a misconfiguration, and would send the client's token elsewhere."""
         return exc
 
 
 async def events(
     name: str, url: str, payload: Mapping[str, Any], headers: Headers, limits: SubgraphLimits
 ) -> AsyncGenerator[Answer, None]:
-    """Yield every event until the subgraph says that there will be no more."""
+    """Yield every event until the subgraph completes the subscription; raises SubgraphFailed."""
     try:
         connection = await _open(name, url, headers, limits)
     except (OSError, TimeoutError) as error:
@@ -42,7 +44,7 @@ async def events(
     try:
         async with asyncio.timeout(limits.seconds):
             await _initialise(name, connection, headers)
-        await _say(connection, {"id": ID, "type": "subscribe", "payload": payload})
+        await _send(connection, {"id": ID, "type": "subscribe", "payload": payload})
         async for message in _messages(name, connection):
             match message.get("type"):
                 case "next" if is_answer(message.get("payload")):
@@ -53,7 +55,7 @@ async def events(
                 case "complete":
                     return
                 case "ping":
-                    await _say(connection, {"type": "pong"})
+                    await _send(connection, {"type": "pong"})
                 case "pong":
                     pass
                 case _:
@@ -63,9 +65,9 @@ async def events(
     except ConnectionClosed as error:
         raise _closed(name, error) from error
     finally:
-        # The peer's farewell is worth waiting for only a moment.
-        with_timeout = asyncio.create_task(connection.close())
-        await asyncio.wait([with_timeout], timeout=1)
+        # The closing handshake is worth waiting for only a moment.
+        closing = asyncio.create_task(connection.close())
+        await asyncio.wait([closing], timeout=1)
 
 
 async def _open(name: str, url: str, headers: Headers, limits: SubgraphLimits) -> ClientConnection:
@@ -87,7 +89,7 @@ async def _open(name: str, url: str, headers: Headers, limits: SubgraphLimits) -
             raise lost(name, f"it answered HTTP {status}", f"返回 HTTP {status}") from error
         raise refused(name, f"it answered HTTP {status}", f"返回 HTTP {status}") from error
     except InvalidURI as error:
-        raise refused(name, "its address is no WebSocket's", "地址无效") from error
+        raise refused(name, "its address is not a WebSocket address", "地址无效") from error
     except InvalidHandshake as error:
         raise refused(name, "it does not speak graphql-transport-ws", "握手失败") from error
     except WebSocketException as error:
@@ -98,13 +100,13 @@ async def _initialise(name: str, connection: ClientConnection, headers: Headers)
     if connection.subprotocol != PROTOCOL:
         raise refused(name, "it does not speak graphql-transport-ws", "不支持该协议")
     # Servers that cannot see the handshake's headers read the payload instead.
-    await _say(connection, {"type": "connection_init", "payload": dict(headers)})
+    await _send(connection, {"type": "connection_init", "payload": dict(headers)})
     async for message in _messages(name, connection):
         match message.get("type"):
             case "connection_ack":
                 return
             case "ping":
-                await _say(connection, {"type": "pong"})
+                await _send(connection, {"type": "pong"})
             case "pong":
                 pass
             case _:
@@ -123,7 +125,7 @@ async def _messages(name: str, connection: ClientConnection) -> AsyncIterator[di
         yield message
 
 
-async def _say(connection: ClientConnection, message: Mapping[str, Any]) -> None:
+async def _send(connection: ClientConnection, message: Mapping[str, Any]) -> None:
     await connection.send(orjson.dumps(message).decode())
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from graphql import DirectiveNode, VariableNode
 from graphql.language import Visitor, visit
 
-from gateway.execution.deferral import Deferring
+from gateway.execution.deferral import DeferredExecutable
 from gateway.operation import Operation, choose
 from gateway.planning import plan
 from gateway.supergraph import Supergraph
@@ -27,9 +27,9 @@ class DeferredPlans:
         finder = _Conditions()
         visit(operation.document, finder)
         self.conditions = frozenset(finder.names & set(operation.variables))
-        self.plans: dict[frozenset[str], Deferring | None] = {}
+        self.plans: dict[frozenset[str], DeferredExecutable | None] = {}
 
-    def for_variables(self, variables: Mapping[str, Any]) -> Deferring | None:
+    def for_variables(self, variables: Mapping[str, Any]) -> DeferredExecutable | None:
         """Return the plan for these variables; None when they defer nothing."""
         true = frozenset(name for name in self.conditions if variables.get(name))
         if true not in self.plans:
@@ -38,12 +38,12 @@ class DeferredPlans:
             self.plans[true] = self._plan(true)
         return self.plans[true]
 
-    def _plan(self, true: frozenset[str]) -> Deferring | None:
+    def _plan(self, true: frozenset[str]) -> DeferredExecutable | None:
         operation = choose(self.operation.document, self.operation.name, deferring=true)
         parts = plan(self.supergraph, operation, labels=self.labels)
         if parts.pieces is None or parts.asides:  # introspection below the root is not deferred
             return None
-        return Deferring(parts, self.supergraph.schema)
+        return DeferredExecutable(parts, self.supergraph.schema)
 
 
 class _Conditions(Visitor):

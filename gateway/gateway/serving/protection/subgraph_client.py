@@ -18,7 +18,7 @@ from gateway.execution.http.client import Headers, Sender, Subgraphs
 from gateway.execution.http.signing import SHORTEST, Signer
 from gateway.execution.observer import Observer
 from gateway.execution.transport import Answer, Request
-from gateway.execution.tree import copied
+from gateway.execution.tree import deep_copy
 from gateway.protection import Protection
 from gateway.serving.observability.metrics import Metrics
 from gateway.serving.protection.circuit_breaker import CircuitBreaker, State
@@ -154,7 +154,9 @@ class SubgraphSender:
             task.add_done_callback(lambda _: under_way.pop(key, None))
         else:
             self.shared.metrics.shared.add(("subgraph", request.fetch.subgraph))
-        answer: Answer = copied(await asyncio.shield(task))  # each request builds a tree of its own
+        answer: Answer = deep_copy(
+            await asyncio.shield(task)
+        )  # each request builds a tree of its own
         return answer
 
     async def _send_guarded(self, request: Request, sender: Sender) -> Answer:

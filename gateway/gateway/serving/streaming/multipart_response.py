@@ -15,7 +15,7 @@ from typing import Any, Literal
 import orjson
 from starlette.types import Send
 
-from gateway.execution.deferral import Deferring, Part, Patch, Pending
+from gateway.execution.deferral import DeferredExecutable, Part, Patch, Pending
 from gateway.serving.observability.tracing import RequestTrace
 from gateway.serving.pipeline import ReadyOperation
 
@@ -41,7 +41,9 @@ def dialect_of(accept: str) -> Dialect | None:
 class MultipartResponse:
     """The answer to one operation, in parts."""
 
-    def __init__(self, dialect: Dialect, deferred: Deferring, ready: ReadyOperation) -> None:
+    def __init__(
+        self, dialect: Dialect, deferred: DeferredExecutable, ready: ReadyOperation
+    ) -> None:
         self.dialect = dialect
         self.deferred = deferred
         self.ready = ready

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from gateway.errors import SubscriberTooSlow
 from gateway.execution.transport import Answer
-from gateway.execution.tree import copied
+from gateway.execution.tree import deep_copy
 from gateway.serving.observability.metrics import Metrics
 
 SLOW_LISTENER_SECONDS = 1.0
@@ -65,7 +65,7 @@ class SharedSources:
         try:
             async for event in events:
                 for queue in tuple(source.queues):
-                    answer: Answer = copied(event)  # each listener builds a tree of its own
+                    answer: Answer = deep_copy(event)  # each listener builds a tree of its own
                     try:
                         if queue.full():
                             await asyncio.wait_for(queue.put(answer), SLOW_LISTENER_SECONDS)

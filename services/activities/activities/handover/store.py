@@ -141,7 +141,8 @@ def assign(session: Session, changes: Sequence[tuple[TaskId, UserId]]) -> None:
     """Set the assignees of tasks; each task gets a new version."""
     session.execute(
         text(
-            "UPDATE task SET assignee_id = change.assignee, version = version + 1, updated_at = now() "
+            "UPDATE task "
+            "SET assignee_id = change.assignee, version = version + 1, updated_at = now() "
             "FROM unnest(CAST(:ids AS uuid[]), CAST(:assignees AS uuid[])) AS change(id, assignee) "
             "WHERE task.id = change.id"
         ),

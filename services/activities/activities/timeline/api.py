@@ -1,4 +1,4 @@
-"""The timeline of a customer: what it consists of, its loader, and the field it adds to a customer."""
+"""The timeline of a customer: its entries, its loader, and the field it adds to a customer."""
 
 from __future__ import annotations
 

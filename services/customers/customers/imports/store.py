@@ -1,4 +1,4 @@
-"""Imports as rows: PostgreSQL is the truth about how far each came and who works on it."""
+"""Imports as rows: PostgreSQL decides how far each has come and which worker has it."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class ImportRow:
 
 
 def by_id(session: Session, id: UUID, *, locked: bool = False) -> ImportRow | None:
-    """One import, whoever it belongs to: the caller looks at `may_see`."""
+    """Load an import of any user; the calling code checks `may_see`."""
     lock = " FOR UPDATE" if locked else ""
     row = session.execute(
         text(f"SELECT {_COLUMNS} FROM import_job WHERE id = :id{lock}"),  # noqa: S608  # names from our code, values bound
@@ -75,12 +75,15 @@ def by_id(session: Session, id: UUID, *, locked: bool = False) -> ImportRow | No
 
 
 def may_see(scope: Scope, row: ImportRow) -> bool:
-    """An import shows what was in its file: it is its maker's, and of those who see everything."""
+    """Check whether an import is the caller's own, or the caller sees all customers.
+
+    An import discloses what was in its file.
+    """
     return scope.everything or row.actor_id == scope.actor.user_id
 
 
 def listed(session: Session, scope: Scope, window: Window) -> Page[Row[Any]]:
-    """The imports in scope, newest first: their ids."""
+    """Return a page of ids of the imports in scope, newest first."""
     jobs = metadata.tables["import_job"]
     statement = select(jobs.c.id)
     if not scope.everything:
@@ -89,6 +92,7 @@ def listed(session: Session, scope: Scope, window: Window) -> Page[Row[Any]]:
 
 
 def by_ids(session: Session, ids: Sequence[UUID]) -> dict[UUID, ImportRow]:
+    """Load imports by id, of any user."""
     rows = session.execute(
         text(f"SELECT {_COLUMNS} FROM import_job WHERE id = ANY(:ids)"),  # noqa: S608  # names from our code, values bound
         {"ids": list(ids)},  # names from our code, values bound
@@ -97,13 +101,14 @@ def by_ids(session: Session, ids: Sequence[UUID]) -> dict[UUID, ImportRow]:
 
 
 def insert(session: Session, row: Mapping[str, Any], secret: bytes) -> None:
+    """Insert an import from its columns."""
     bulk.insert(session, "import_job", [{**row, "secret": "\\x" + secret.hex()}])
 
 
 def put_rows(
     session: Session, id: UUID, chunks: Sequence[bytes], columns: Mapping[str, Any]
 ) -> None:
-    """Keeps the rows of an uploaded file, instead of those of an earlier one."""
+    """Store the rows of an uploaded file in place of those of an earlier one, and update columns."""
     session.execute(text("DELETE FROM import_chunk WHERE import_id = :id"), {"id": id})
     for number, chunk in enumerate(chunks):
         session.execute(
@@ -114,21 +119,21 @@ def put_rows(
 
 
 def change(session: Session, id: UUID, columns: Mapping[str, Any]) -> None:
-    """Writes these columns; the row becomes a new version."""
+    """Update columns of an import; the row becomes a new version."""
     bulk.update(session, "import_job", [{"id": id, **columns}], "version = import_job.version + 1")
 
 
 def chunk(session: Session, id: UUID, number: int) -> list[tuple[int, dict[str, str], list[str]]]:
-    """The rows of one chunk: (row number, cells, headers whose number lost digits)."""
-    found = session.execute(
+    """Return the rows of one chunk: (row number, cells, headers whose number lost digits)."""
+    rows = session.execute(
         text("SELECT rows FROM import_chunk WHERE import_id = :id AND chunk = :number"),
         {"id": id, "number": number},
     ).scalar_one_or_none()
-    return [(row[0], row[1], row[2]) for row in found or ()]
+    return [(row[0], row[1], row[2]) for row in rows or ()]
 
 
 def queue(session: Session, id: UUID, traceparent: str | None, trace_id: str | None) -> None:
-    """Due at once. Whatever an earlier run said is taken back."""
+    """Make an import due at once, and delete the results of an earlier run."""
     session.execute(text("DELETE FROM import_problem WHERE import_id = :id"), {"id": id})
     zero = ", ".join(f"{name} = 0" for name in COUNTS)
     session.execute(
@@ -143,7 +148,7 @@ def queue(session: Session, id: UUID, traceparent: str | None, trace_id: str | N
 
 
 def take_due(session: Session, lease_seconds: int, most: int) -> list[ImportRow]:
-    """Gives due imports to whoever asks, each under a new fencing token: older holders are refused."""
+    """Lease due imports, each under a new fencing token, so that former holders are refused."""
     rows = session.execute(
         text(
             "UPDATE import_job SET fence = fence + 1, status = 'RUNNING', "  # noqa: S608  # names from our code, values bound
@@ -160,7 +165,7 @@ def take_due(session: Session, lease_seconds: int, most: int) -> list[ImportRow]
 def advance(
     session: Session, id: UUID, counts: Mapping[str, int], rows: int, lease_seconds: int
 ) -> bool:
-    """The checkpoint, in the transaction of the work. Whether the import is done now."""
+    """Write the checkpoint in the transaction of the chunk; return whether the import is done."""
     adds = ", ".join(f"{name} = {name} + :{name}" for name in COUNTS)
     row = session.execute(
         text(
@@ -178,6 +183,7 @@ def advance(
 
 
 def finish(session: Session, id: UUID, status: str, problem: Mapping[str, str] | None) -> None:
+    """End an import with a status, and the problem that ended it."""
     session.execute(
         text(
             "UPDATE import_job SET status = :status, problem = CAST(:problem AS jsonb), "
@@ -193,7 +199,7 @@ def finish(session: Session, id: UUID, status: str, problem: Mapping[str, str] |
 
 
 def postpone(session: Session, id: UUID, fence: int, seconds: float) -> int:
-    """A chunk failed: it is due again later. How many times in a row that was; 0 for a stale holder."""
+    """Make a failed chunk due again later; return its failures in a row, 0 for a stale holder."""
     return (
         session.execute(
             text(
@@ -209,7 +215,7 @@ def postpone(session: Session, id: UUID, fence: int, seconds: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ProblemRow:
-    """One thing that is wrong in one row of the file."""
+    """One problem of one row of the file."""
 
     id: UUID
     row_number: int
@@ -241,11 +247,12 @@ job = Table(
 
 
 def put_problems(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert problems of rows."""
     bulk.insert(session, "import_problem", rows)
 
 
 def problems(session: Session, id: UUID, window: Window) -> Page[Row[Any]]:
-    """What is wrong in the file, row by row."""
+    """Return a page of the problems of a file, row by row."""
     columns = problem.c
     return page(
         session,
@@ -264,24 +271,28 @@ def problems(session: Session, id: UUID, window: Window) -> Page[Row[Any]]:
 
 
 def problem_of(row: Row[Any]) -> ProblemRow:
+    """Build a problem from a selected row."""
     return ProblemRow(row.id, row.row_number, row.column_name, row.field, row.code, row.en, row.zh)
 
 
 def problems_by_row(session: Session, id: UUID) -> dict[int, list[ProblemRow]]:
-    """All of it, for the file to be mended."""
+    """Load all problems of an import by row number."""
     statement = (
         select(problem)
         .where(problem.c.import_id == id)
         .order_by(problem.c.row_number, problem.c.id)
     )
-    found: dict[int, list[ProblemRow]] = {}
+    problems: dict[int, list[ProblemRow]] = {}
     for row in session.execute(statement):
-        found.setdefault(row.row_number, []).append(problem_of(row))
-    return found
+        problems.setdefault(row.row_number, []).append(problem_of(row))
+    return problems
 
 
 def prune(session: Session, days: int) -> int:
-    """Rows of files are personal data: they go when the import is old."""
+    """Delete the rows of files of imports older than some days; return how many chunks.
+
+    They are personal data, which is not kept longer than needed.
+    """
     rows = session.execute(
         text(
             "DELETE FROM import_chunk WHERE import_id IN (SELECT id FROM import_job "

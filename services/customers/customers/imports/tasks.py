@@ -1,7 +1,7 @@
-"""Imports in the worker: beat gives due ones out under a lease, a task takes one chunk in.
+"""Imports in the worker: beat leases due imports, a task absorbs one chunk.
 
-The database decides everything. A task that lost its lease, comes twice, or comes late finds that its
-fencing token or its chunk is no longer the present one, and does nothing.
+The database decides everything. A task that lost its lease, is delivered twice, or comes late finds
+that its fencing token or its chunk is no longer current, and does nothing.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Next = Callable[[UUID, int, int], None]
 
 
 def take(work: Work, settings: CustomersSettings, enqueue: Next) -> int:
-    """Gives out what is due, also what a dead worker left behind; returns how many."""
+    """Lease and enqueue due imports, also those of a worker that died; return how many."""
     due = work.db.write(store.take_due, settings.import_lease_seconds, MOST_AT_ONCE)
     for row in due:
         with telemetry.span("import taken", parent=row.traceparent, import_id=str(row.id)):
@@ -47,7 +47,7 @@ def take(work: Work, settings: CustomersSettings, enqueue: Next) -> int:
 def run(
     work: Work, settings: CustomersSettings, id: UUID, fence: int, chunk: int, enqueue: Next
 ) -> Step:
-    """Takes one chunk in and rings for the next."""
+    """Absorb one chunk and enqueue the next."""
     row = work.db.read(store.by_id, id)
     if row is None or row.fence != fence:
         return Step(False, chunk)
@@ -73,7 +73,7 @@ def run(
 
 
 def _run(work: Work, settings: CustomersSettings, row: ImportRow, fence: int, chunk: int) -> Step:
-    """The rights are looked at for every chunk: who lost them meanwhile imports no further."""
+    """Run one chunk under the rights that the user has now; without them the import ends."""
     guard = work.fresh_guard()
     scope = guard.allow(Actor(row.actor_id, None, row.locale), "Customer", "import")
     with telemetry.span("import chunk", import_id=str(row.id), import_chunk=chunk):
@@ -89,14 +89,14 @@ def _run(work: Work, settings: CustomersSettings, row: ImportRow, fence: int, ch
 
 
 def _postpone(work: Work, id: UUID, fence: int) -> None:
-    """Tried again a little later each time, and given up after some times."""
+    """Make the import due again a little later, and end it after `MAX_FAILURES` in a row."""
     failures = work.db.write(store.postpone, id, fence, 1.0)
     if failures >= MAX_FAILURES:
         work.db.write(commands.fail, id, fence, internal())
 
 
 def define(app: Celery, settings: CustomersSettings) -> None:
-    """Adds the tasks to an application, and the look for due imports to its schedule."""
+    """Add the tasks to an application, and the search for due imports to its schedule."""
 
     def enqueue(id: UUID, fence: int, chunk: int) -> None:
         app.send_task(RUN, args=[str(id), fence, chunk])
@@ -117,6 +117,6 @@ def define(app: Celery, settings: CustomersSettings) -> None:
     app.conf.beat_schedule[TAKE] = {
         "task": TAKE,
         "schedule": settings.imports_every_seconds,
-        # A tick that waited longer than this is followed by fresher ones.
+        # A tick that waited longer than this is superseded by fresher ones.
         "options": {"expires": 10},
     }

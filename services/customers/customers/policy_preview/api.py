@@ -15,7 +15,7 @@ from chassis.api.context import Info
 from chassis.api.paging import After, Connection, First, Window, connect
 from chassis.api.rights import right
 from chassis.errors import BadInput, Denied
-from chassis.explanation.api import page_of_people, person_after
+from chassis.explanation.api import page_of_users, user_after
 from chassis.explanation.difference import differences, with_rules
 from chassis.policy.compiling import compile_rules
 from chassis.policy.rules import Rule, Snapshot, rule_of
@@ -86,7 +86,7 @@ class Changeset:
         self, info: Info, first: First = FIRST, after: After = None
     ) -> Connection[CustomerReach]:
         ctx, window = info.context, Window(first, after)
-        start = person_after(window)
+        start = user_after(window)
         before = ctx.policy
         if not self.whole:
             raise _not_lines("adds", "both adds and removes are needed")
@@ -94,7 +94,7 @@ class Changeset:
         kept = [rule for rule in before.rules if rule not in set(gone)]
         now = with_rules(before, [*kept, *come])
         people = await asyncio.to_thread(_people, before, now, start, window.first + 1)
-        page = page_of_people(people, window)
+        page = page_of_users(people, window)
         counted = await ctx.read(_moved, before, now, page.rows)
         return connect(page, lambda id: counted[id])  # type: ignore[no-any-return]  # as asked
 

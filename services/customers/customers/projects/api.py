@@ -31,7 +31,7 @@ class ProjectCustomersPayload:
         default_factory=list, description="Those that changed and that you may see."
     )
     errors: list[UserError] = strawberry.field(
-        default_factory=list, description="Why nothing was done; empty: it was done."
+        default_factory=list, description="Why nothing was written; empty on success."
     )
 
 

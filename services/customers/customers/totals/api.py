@@ -13,7 +13,7 @@ from customers.core.api.enums import CustomerKind, Lifecycle
 from customers.core.api.ids import uuids
 from customers.core.api.stubs import Department, User
 from customers.core.domain.ids import uuid_or_none
-from customers.pool.api.customer_query import see_all_tags, words
+from customers.pool.api.customer_query import require_all_tags, words
 from customers.pool.api.loaders import PoolLoaders
 from customers.pool.api.tag import Tag
 from customers.pool.store.customer import Search
@@ -104,7 +104,7 @@ class TotalsQuery:
     ) -> CustomerTotals:
         ctx = info.context
         if by is CustomerDimension.TAG:
-            see_all_tags(ctx, "by")
+            require_all_tags(ctx, "by")
         scope = ctx.scope("Customer", "total")
         seen = ctx.scope("Customer") if ctx.may("Customer") else None
         search = filter.resolved() if filter else Search()

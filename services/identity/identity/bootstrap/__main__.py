@@ -1,4 +1,4 @@
-"""`python -m identity.bootstrap`: the first roles, rules and users of a company that starts here."""
+"""`python -m identity.bootstrap`: the first roles, rules and users of a new company."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         company = _company(options)
         result = bootstrap_from_environment(company)
     except (HuichiError, BadSettings, OSError, msgspec.MsgspecError) as problem:
-        print(f"{parser.prog}: {problem}", file=sys.stderr)  # noqa: T201 — the command's output
+        print(f"{parser.prog}: {problem}", file=sys.stderr)  # noqa: T201 — the output of a command
         return 1
     names = ", ".join(sorted(result.users)) or "none"
-    print(f"{result.created} new; named users who can sign in: {names}")  # noqa: T201 — the command's output
+    print(f"{result.created} new; named users who can sign in: {names}")  # noqa: T201 — the output of a command
     return 0
 
 

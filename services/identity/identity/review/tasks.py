@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import Celery
 
 from chassis.worker import Work, task
-from identity.review.commands.access_review import begin_if_due
+from identity.review.commands.access_review_begin import begin_if_due
 from identity.settings import IdentitySettings
 
 EVERY_SECONDS = 3600

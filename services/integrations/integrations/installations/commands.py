@@ -1,4 +1,4 @@
-"""Install a source, change its set-up, pause and resume it; every change is stored as a revision."""
+"""Install a source, change its set-up, pause and resume it; changes are stored as revisions."""
 
 from __future__ import annotations
 

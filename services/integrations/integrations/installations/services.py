@@ -9,7 +9,7 @@ from chassis.errors import BadInput
 from integrations.connectors import installed
 from integrations.contract import Connector, Kind
 from integrations.core.domain.validation import problems, refuse
-from integrations.rest.template import names as credential_names
+from integrations.rest.template import credential_names
 
 
 def open_connector(connector_id: str, configuration: Any) -> tuple[Kind, Connector]:
@@ -66,7 +66,8 @@ def check_stored_credentials(configuration: Mapping[str, Any], names: Sequence[s
     missing_names = sorted(credential_names(configuration) - set(names))
     if missing_names:
         raise BadInput(
-            f"The spec refers to {', '.join(missing_names)}, which is not stored; give credentials.",
+            f"The spec refers to {', '.join(missing_names)}, which is not stored; "
+            "give credentials.",
             f"规格中引用了尚未填写的 {'、'.join(missing_names)}，请一并提供 credentials。",
             field=f"credentials.{missing_names[0]}",
         )

@@ -21,7 +21,8 @@ from chassis.facts.stream import Received
 from chassis.policy.rules import Member, Rule
 from chassis.spreadsheet import reading as spreadsheet
 from customers.exports.commands import decision as commands, file as files
-from customers.exports.store import customer_export as store
+from customers.exports.commands.request import ExportRequest, request
+from customers.exports.store import customer_export as store, file as file_store, lease
 from customers.facts import HANDLERS
 from customers.pool.store.customer import Search
 from tests.customers.exporting import (
@@ -190,11 +191,11 @@ def test_a_download_stops_in_the_middle_when_it_is_revoked(
     row = db.read(store.by_id, UUID(id))
     assert row is not None
     assert row.file is not None
-    assert db.read(store.chunk, row.id, row.file, 0) is not None
+    assert db.read(file_store.chunk, row.id, row.file, 0) is not None
 
     pool.ask(LEAD, REVOKE, id=id)
 
-    assert db.read(store.chunk, row.id, row.file, 1) is None
+    assert db.read(file_store.chunk, row.id, row.file, 1) is None
 
 
 def test_a_policy_between_approval_and_download_binds(pool: Pool, db: SyncDatabase) -> None:
@@ -385,8 +386,8 @@ def test_a_person_has_only_so_many_exports_and_rows(pool: Pool, db: SyncDatabase
     guard = a_guard_for(pool)
 
     def ask(settings: Any = tight, **search: Any) -> UUID:
-        wanted = commands.Wish(Search(**search), ["name"], "CSV", "季度回访", "SERVICE")
-        return db.write(commands.request, *guard, wanted, settings)
+        wanted = ExportRequest(Search(**search), ["name"], "CSV", "季度回访", "SERVICE")
+        return db.write(request, *guard, wanted, settings)
 
     first = ask()
     with pytest.raises(Throttled, match="only 2 are left"):
@@ -416,9 +417,9 @@ def test_a_small_file_without_sensitive_columns_may_go_without_approval(
 
     plain, guarded = (
         db.write(
-            commands.request,
+            request,
             *guard,
-            commands.Wish(Search(), columns, "CSV", "季度回访", "SERVICE"),
+            ExportRequest(Search(), columns, "CSV", "季度回访", "SERVICE"),
             settings,
         )
         for columns in (["name", "region"], ["name", "phone"])
@@ -467,13 +468,13 @@ def test_one_that_is_revoked_while_it_is_made_has_no_file(
     id = asked(pool)["id"]
     pool.ask(LEAD, APPROVE, id=id)
     monkeypatch.setattr(files, "BATCH", 1)
-    true_advance = store.advance
+    true_advance = lease.advance
 
     def revoked_meanwhile(*arguments: Any) -> bool:
         pool.ask(LEAD, REVOKE, id=id)
         return true_advance(*arguments)
 
-    monkeypatch.setattr(store, "advance", revoked_meanwhile)
+    monkeypatch.setattr(lease, "advance", revoked_meanwhile)
     Workshop(pool).finish()
 
     assert shown(pool, id)["status"] == "REVOKED"
@@ -491,7 +492,7 @@ def test_a_making_that_fails_is_tried_again_and_then_given_up(
     def broken(*_a: Any, **_k: Any) -> None:
         raise RuntimeError("the disk is full")
 
-    monkeypatch.setattr(store, "put_rows", broken)
+    monkeypatch.setattr(file_store, "put_rows", broken)
     for _ in range(5):
         db.write(lambda s: s.execute(text("UPDATE customer_export SET lease_until = now()")))
         Workshop(pool).finish()

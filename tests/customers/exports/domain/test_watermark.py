@@ -107,7 +107,9 @@ def test_the_mean_of_the_evidence_of_the_innocent_is_one() -> None:
     marks = leak.marks_of(f"138{n:04d}0000" for n in range(3))
 
     found = [
-        leak._evidence([leak._Asked(m.channel, m.message, m.sides, m.side) for m in marks], key)
+        leak._evidence(
+            [leak._EncodedMark(m.channel, m.message, m.sides, m.side) for m in marks], key
+        )
         for key in keys(20_000).values()
     ]
 

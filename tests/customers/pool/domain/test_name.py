@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from customers.pool.domain.name import comparable, core, grams, likeness, search_key, wanted_grams
+from customers.pool.domain.name import comparable, core, grams, likeness, query_grams, search_key
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_every_substring_is_found_by_its_grams() -> None:
     key = search_key("北京华宁 Tech 科技有限公司")
     for start in range(len(key)):
         for end in range(start + 1, len(key) + 1):
-            assert set(wanted_grams(key[start:end])) <= set(grams(key))
+            assert set(query_grams(key[start:end])) <= set(grams(key))
 
 
 def test_likeness_knows_shuffled_regions_and_strangers() -> None:

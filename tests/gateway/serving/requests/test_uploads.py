@@ -134,6 +134,18 @@ def test_a_file_reaches_the_subgraph_that_wants_it(
     assert (parts["0"].name, parts["0"].content_type) == ("h%22i.txt", "text/plain")
 
 
+def test_an_event_stream_takes_files_too(uploading: Running, shelf: tuple[Shelf, str]) -> None:
+    headers = {**PREFLIGHT, "accept": "text/event-stream"}
+    answer = send(uploading, KEEP, FORM, {"a": ["variables.f"]}, headers, a=("a", b"A"))
+    look = "query($f: Upload){ look(file: $f) }"
+    refusal = send(uploading, look, FORM, {"a": ["variables.f"]}, headers, a=("a", b"A"))
+
+    assert '"data":{"keep":"kept"}' in answer.text
+    ((variables, _, parts),) = shelf[0].got
+    assert (variables, parts["0"].content) == ({"f": None}, b"A")
+    assert "with a mutation" in refusal.text
+
+
 def test_several_files_keep_their_places(uploading: Running, shelf: tuple[Shelf, str]) -> None:
     query = "mutation($f: [Upload!]!){ keepAll(files: $f) }"
     where = {"a": ["variables.f.0", "variables.f.2"], "b": ["variables.f.1"]}

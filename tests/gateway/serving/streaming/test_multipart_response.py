@@ -90,16 +90,15 @@ def test_pieces_make_the_answer_that_was_not_deferred(
 
 def test_the_first_part_does_not_wait(house: AuctionHouse) -> None:
     ask(house, LATE, "multipart/mixed").content  # noqa: B018  planned now
-    began = time.monotonic()
     response = ask(house, LATE, "multipart/mixed")
     chunks = response.iter_content(None)
     first = next(chunks)
-    soon = time.monotonic() - began
+    came = time.monotonic()
     rest = b"".join(chunks)
 
     assert b'"number":0' in first
     assert first.endswith(b"\r\n---"), "clients wait for the end of a part"
-    assert soon < 0.3 < time.monotonic() - began
+    assert time.monotonic() - came > 0.2, "the first part came when the others were there"
     assert b"was born" in rest
 
 

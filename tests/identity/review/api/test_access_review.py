@@ -18,7 +18,7 @@ from chassis.audit import right_usage
 from chassis.facts.stream import Received
 from chassis.facts.types import RIGHTS_USED
 from identity.facts import HANDLERS
-from identity.review.commands.access_review import begin_if_due
+from identity.review.commands.access_review_begin import begin_if_due
 from tests.identity.conftest import House
 
 CREATE = """mutation($due: DateTime!, $reach: AccessReviewReach, $key: String) {

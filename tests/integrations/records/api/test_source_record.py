@@ -19,7 +19,7 @@ async def test_a_masked_payload_shows_its_shape_only(
         who=LOOKER,
     )
 
-    [told] = client.context.events()
+    [told] = client.context.audit_events()
     assert (told["actor"], told["action"], told["object"]) == (str(LOOKER), "read", "SourceRecord")
     assert (told["details"]["masked"], told["details"]["rows"]) == (["SourceRecord.payload"], 1)
     payload = said["sourceRecord"]["payload"]

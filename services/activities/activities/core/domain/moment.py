@@ -37,7 +37,8 @@ def past(moment: datetime, now: datetime, *, field: str) -> datetime:
         raise BadInput(
             f"{field} is {moment.isoformat()}, which is in the future; log an event after it took "
             "place, and create a task with a due time for a planned one.",
-            f"{field} 为 {moment.isoformat()}，晚于当前时间；请在事后登记，尚未发生的事请建为带到期时间的任务。",
+            f"{field} 为 {moment.isoformat()}，晚于当前时间；"
+            "请在事后登记，尚未发生的事请建为带到期时间的任务。",
             field=field,
         )
     return moment

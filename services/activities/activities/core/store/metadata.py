@@ -1,4 +1,4 @@
-"""The one MetaData of this service: its own tables and the ones every service has."""
+"""The SQLAlchemy metadata of this service: its own tables and the chassis'."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""The HTTP request that posts a notification to a program, or to a robot in a group chat.
+r"""The HTTP request that posts a notification to a program, or to a robot in a group chat.
 
-The robots' formats and signatures are those their vendors document for custom robots: DingTalk
-signs `<milliseconds>\\n<secret>` with the secret and adds the signature to the address, Feishu signs
-an empty message with the key `<seconds>\\n<secret>` and adds the signature to the body, WeCom has no
-signature. Our own format is signed with a MAC over time and body.
+The robots' formats and signatures are those their vendors document for custom robots. DingTalk
+signs `<milliseconds>\n<secret>` with the secret and adds the signature to the address. Feishu
+signs an empty message with the key `<seconds>\n<secret>` and adds the signature to the body. WeCom
+has no signature. Our own format is signed with a MAC over time and body.
 """
 
 from __future__ import annotations

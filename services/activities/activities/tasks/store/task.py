@@ -107,7 +107,7 @@ def visible(scope: Scope) -> Select[Any]:
     """Return the query of all tasks that a scope may see, with `root_id` as their customer."""
     of = customer_access.alias("of")
     root = customer_access.alias("root")
-    mine = among(task.c.assignee_id, sorted(scope.people))
+    mine = among(task.c.assignee_id, sorted(scope.acting_users))
     return (
         select(task, root.c.customer_id.label("root_id"))
         .join_from(task, of, of.c.customer_id == task.c.customer_id)

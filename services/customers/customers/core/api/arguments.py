@@ -1,4 +1,4 @@
-"""Arguments that many mutations take, described once, and how a write is tried again."""
+"""Arguments that many mutations take, described once, and the retry of conflicting writes."""
 
 from __future__ import annotations
 
@@ -17,20 +17,25 @@ T = TypeVar("T")
 
 ExpectedVersion = Annotated[
     int | None,
-    strawberry.argument(description="Refuse with CONFLICT if this is not the present version."),
+    strawberry.argument(
+        description="The version the caller has read; CONFLICT if it is not the present one."
+    ),
 ]
 IdempotencyKey = Annotated[
     str | None,
-    strawberry.argument(description="Sent again with the same key, it is not done again (7 days)."),
+    strawberry.argument(
+        description="A key of the caller's choice; a mutation that is repeated with the same key "
+        "within 7 days returns the first result and writes nothing."
+    ),
 ]
 CustomerId = Annotated[
     strawberry.ID,
-    strawberry.argument(description="The customer's id; one that was merged away still works."),
+    strawberry.argument(description="The customer's id, or one that was merged into it."),
 ]
 
 _TRIES = 4
-# Serialization failure, deadlock, unique violation: somebody else was in the way, not for good.
-_AGAIN = frozenset({"40001", "40P01", "23505"})
+# Serialization failure, deadlock, unique violation: another transaction was in the way for a moment.
+_RETRYABLE = frozenset({"40001", "40P01", "23505"})
 
 
 async def write_with_retry(
@@ -40,16 +45,16 @@ async def write_with_retry(
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> T:
-    """Runs a command as one transaction; one that met another one in its way is run again."""
-    for left in reversed(range(_TRIES)):
+    """Run a command as one transaction, again where it conflicted with another one."""
+    for tries_left in reversed(range(_TRIES)):
         try:
             return await ctx.write(command, *args, **kwargs)
         except DBAPIError as problem:
-            if left == 0 or not is_retryable(problem):
+            if tries_left == 0 or not is_retryable(problem):
                 raise
     raise AssertionError("the last try returns or raises")
 
 
 def is_retryable(problem: DBAPIError) -> bool:
-    """Whether the same transaction may well succeed when it is run again."""
-    return isinstance(problem.orig, psycopg.Error) and problem.orig.sqlstate in _AGAIN
+    """Check whether the same transaction may succeed when it is run again."""
+    return isinstance(problem.orig, psycopg.Error) and problem.orig.sqlstate in _RETRYABLE

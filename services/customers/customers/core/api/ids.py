@@ -1,4 +1,4 @@
-"""An id arrives as text; one that is no UUID is refused by the name of its field."""
+"""Parse ids of arguments; one that is no UUID is refused by the name of its field."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_IDS = 500
 
 
 def uuid(text: str, field: str) -> UUID:
-    """The UUID of an id."""
+    """Parse an id. Raises `BadInput` under the name of its field."""
     try:
         return UUID(text)
     except ValueError as problem:
@@ -23,12 +23,12 @@ def uuid(text: str, field: str) -> UUID:
 
 
 def uuids(texts: Sequence[str] | None, field: str) -> list[UUID]:
-    """The UUIDs of some ids, at most 500."""
-    given = texts or []
-    if len(given) > MAX_IDS:
+    """Parse a list of ids, at most 500. Raises `BadInput` under the name of its field."""
+    ids = texts or []
+    if len(ids) > MAX_IDS:
         raise BadInput(
-            f"{field} has {len(given)} ids; at most {MAX_IDS} are allowed.",
-            f"{field} 有 {len(given)} 个编号，最多 {MAX_IDS} 个。",
+            f"{field} has {len(ids)} ids; at most {MAX_IDS} are allowed.",
+            f"{field} 有 {len(ids)} 个编号，最多 {MAX_IDS} 个。",
             field=field,
         )
-    return [uuid(text, f"{field}.{index}") for index, text in enumerate(given)]
+    return [uuid(text, f"{field}.{index}") for index, text in enumerate(ids)]

@@ -1,4 +1,4 @@
-"""New ids: UUID version 7 (RFC 9562), so that ids of one process sort by their making."""
+"""New ids: UUID version 7 (RFC 9562), so that ids of one process sort by their creation."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _last = 0
 
 
 def new_id() -> UUID:
-    """48 bits of milliseconds, 12 bits that count within one, 62 random bits."""
-    global _last  # the counter must outlive the call, that is what it is for
+    """Return a UUID with 48 bits of milliseconds, a 12-bit counter and 62 random bits."""
+    global _last  # the counter outlives the call by design
     with _lock:
         stamp = max(time.time_ns() // 1_000_000 << 12, _last + 1)
         _last = stamp
@@ -22,7 +22,7 @@ def new_id() -> UUID:
 
 
 def uuid_or_none(text: str | None) -> UUID | None:
-    """The id that a text is, if it is one."""
+    """Parse an id; return `None` where the text is none."""
     try:
         return UUID(text) if text else None
     except ValueError:

@@ -1,4 +1,4 @@
-"""Many rows in one statement: they travel as one JSON value and PostgreSQL types them itself."""
+"""Write many rows in one statement: they are sent as one JSON value, which PostgreSQL types."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from sqlalchemy.orm import Session
 def insert(
     session: Session, table: str, rows: Sequence[Mapping[str, Any]], conflict: str = ""
 ) -> None:
-    """Inserts rows that all have the same columns. Table and columns are names from our code."""
+    """Insert rows that all have the same columns; `conflict` is an ON CONFLICT clause.
+
+    Table and columns are names from our code.
+    """
     if not rows:
         return
     columns = ", ".join(rows[0])
@@ -27,11 +30,11 @@ def insert(
 
 
 def update(session: Session, table: str, rows: Sequence[Mapping[str, Any]], more: str = "") -> None:
-    """Updates rows by their `id`, setting every other column they carry and what `more` says."""
+    """Update rows by their `id`, setting their other columns and the assignments in `more`."""
     if not rows:
         return
-    given = ", ".join(f"{column} = given.{column}" for column in rows[0] if column != "id")
-    sets = ", ".join(part for part in (given, more) if part)
+    columns = ", ".join(f"{column} = given.{column}" for column in rows[0] if column != "id")
+    sets = ", ".join(part for part in (columns, more) if part)
     session.execute(
         text(
             f"UPDATE {table} SET {sets} "  # noqa: S608  # names from our code, values bound

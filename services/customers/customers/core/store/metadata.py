@@ -1,4 +1,4 @@
-"""The one MetaData of this service's database; the tables themselves are made by the migrations."""
+"""The MetaData of this service's database; the migrations create the tables."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""Exports: asked for with a reason, allowed by a second person, fetched once an address, ended at will."""
+"""The GraphQL types of exports: customers that leave the pool as a file."""
 
 from __future__ import annotations
 
-import time
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
 from typing import Annotated
 
@@ -11,126 +10,168 @@ import orjson
 import strawberry
 
 from chassis.api.context import Info
-from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
-from chassis.api.problems import UserError, answers
-from chassis.api.rights import right
+from chassis.api.problems import UserError
 from chassis.policy.scope import Scope
-from customers.core.api.arguments import ExpectedVersion, IdempotencyKey, write_with_retry
-from customers.core.api.ids import uuid
 from customers.core.api.stubs import User
-from customers.exports.commands import decision as commands, file as files
-from customers.exports.commands.decision import OBJECT, Estimate, Wish
+from customers.exports.commands.events import OBJECT
+from customers.exports.commands.request import Estimate
 from customers.exports.domain.customer_export import COLUMNS, Column
-from customers.exports.store import customer_export as store
 from customers.exports.store.customer_export import ExportRow
 from customers.imports.api.import_job import SheetFormat
 from customers.pool.api.customer_query import CustomerFilter
-from customers.pool.store.customer import Search
 
 
-@strawberry.enum(description="How far an export is.")
+@strawberry.enum(description="The status of an export.")
 class ExportStatus(Enum):
+    """The status of an export."""
+
     AWAITING_APPROVAL = strawberry.enum_value(
-        "AWAITING_APPROVAL", description="Somebody who may approve exports has to decide."
+        "AWAITING_APPROVAL", description="Waits for the decision of a user who may approve exports."
     )
     QUEUED = strawberry.enum_value("QUEUED", description="Waits for a worker.")
     RUNNING = strawberry.enum_value("RUNNING", description="The file is being made.")
-    READY = strawberry.enum_value("READY", description="Its requester may download it.")
-    REJECTED = strawberry.enum_value("REJECTED", description="`note` says why.")
-    CANCELLED = strawberry.enum_value("CANCELLED", description="Its requester gave it up.")
-    FAILED = strawberry.enum_value("FAILED", description="`problem` says why.")
-    REVOKED = strawberry.enum_value("REVOKED", description="It was taken back; the file is gone.")
-    EXPIRED = strawberry.enum_value("EXPIRED", description="Its time is over; the file is gone.")
+    READY = strawberry.enum_value("READY", description="The requester may download the file.")
+    REJECTED = strawberry.enum_value(
+        "REJECTED", description="An approver rejected it; `note` says why."
+    )
+    CANCELLED = strawberry.enum_value("CANCELLED", description="Its requester cancelled it.")
+    FAILED = strawberry.enum_value(
+        "FAILED", description="The file could not be made; `problem` says why."
+    )
+    REVOKED = strawberry.enum_value("REVOKED", description="It was revoked; the file is deleted.")
+    EXPIRED = strawberry.enum_value("EXPIRED", description="It has expired; the file is deleted.")
 
 
-@strawberry.enum(description="To what end personal data leaves the pool (PIPL, article 6).")
+@strawberry.enum(
+    description="The purpose for which personal data leaves the pool (PIPL, article 6)."
+)
 class ExportPurpose(Enum):
-    CONTRACT = strawberry.enum_value("CONTRACT", description="To make or keep a contract.")
-    SERVICE = strawberry.enum_value("SERVICE", description="To look after customers.")
-    MARKETING = strawberry.enum_value("MARKETING", description="To tell of offers.")
+    """The purpose of an export."""
+
+    CONTRACT = strawberry.enum_value("CONTRACT", description="To conclude or perform a contract.")
+    SERVICE = strawberry.enum_value("SERVICE", description="To serve customers.")
+    MARKETING = strawberry.enum_value("MARKETING", description="To send offers.")
     ANALYSIS = strawberry.enum_value("ANALYSIS", description="To count and compare.")
-    DATA_QUALITY = strawberry.enum_value("DATA_QUALITY", description="To check and correct.")
+    DATA_QUALITY = strawberry.enum_value(
+        "DATA_QUALITY", description="To check and correct the data."
+    )
     LEGAL = strawberry.enum_value("LEGAL", description="Because law or an authority demands it.")
-    OTHER = strawberry.enum_value("OTHER", description="As `reason` says.")
+    OTHER = strawberry.enum_value("OTHER", description="Another purpose, stated in `reason`.")
 
 
 @strawberry.type(description="A column that an export may have.")
 class ExportColumn:
-    name: str = strawberry.field(description="What it is called here.")
-    header: str = strawberry.field(description="What stands above it in the file.")
-    sensitive: bool = strawberry.field(description="Whether it makes approval necessary.")
+    """A column of an export's file."""
+
+    name: str = strawberry.field(description="The column's name in arguments.")
+    header: str = strawberry.field(description="The column's header in the file.")
+    sensitive: bool = strawberry.field(
+        description="Whether an export with the column always needs approval."
+    )
 
     @classmethod
     def of(cls, column: Column, locale: str) -> ExportColumn:
+        """Build a column with its header in the caller's language."""
         return cls(name=column.name, header=column.header(locale), sensitive=column.sensitive)
 
 
-@strawberry.type(description="What an export would be. Nothing was asked for yet.")
+@strawberry.type(description="What an export would hold, without requesting it.")
 class ExportEstimate:
+    """The size of an export and what is left of the caller's quota."""
+
     rows: int = strawberry.field(
-        description="How many customers it would hold; one more than allowed means too many."
+        description="The number of customers it would hold; one more than the maximum means that "
+        "there are too many."
     )
     columns: list[ExportColumn] = strawberry.field(description="Its columns, in their order.")
-    needs_approval: bool = strawberry.field(description="Whether a second person has to agree.")
-    exports_left: int = strawberry.field(description="How many exports you may still have.")
-    rows_left: int = strawberry.field(description="How many customers those may still hold.")
-    quota_days: int = strawberry.field(description="In how many days those limits hold.")
+    needs_approval: bool = strawberry.field(description="Whether another user has to approve it.")
+    exports_left: int = strawberry.field(
+        description="The number of exports left of the caller's quota."
+    )
+    rows_left: int = strawberry.field(
+        description="The number of exported customers left of the caller's quota."
+    )
+    quota_days: int = strawberry.field(description="The number of days that the quota is for.")
 
     @classmethod
-    def of(cls, found: Estimate, info: Info) -> ExportEstimate:
+    def of(cls, estimate: Estimate, info: Info) -> ExportEstimate:
+        """Build an estimate for the caller."""
         settings = info.context.runtime.settings
         return cls(
-            rows=found.rows,
-            columns=[ExportColumn.of(column, info.context.locale) for column in found.columns],
-            needs_approval=found.needs_approval,
-            exports_left=max(settings.export_quota - found.used.exports, 0),
-            rows_left=max(settings.export_quota_rows - found.used.rows, 0),
+            rows=estimate.rows,
+            columns=[ExportColumn.of(column, info.context.locale) for column in estimate.columns],
+            needs_approval=estimate.needs_approval,
+            exports_left=max(settings.export_quota - estimate.usage.exports, 0),
+            rows_left=max(settings.export_quota_rows - estimate.usage.rows, 0),
             quota_days=settings.export_quota_days,
         )
 
 
-@strawberry.type(description="Customers that leave the pool as a file.")
+@strawberry.type(description="An export: customers that leave the pool as a file.")
 class CustomerExport:
-    id: strawberry.ID = strawberry.field(description="The export's id; it stands in the workbook.")
-    version: int = strawberry.field(description="Grows with every change.")
-    status: ExportStatus = strawberry.field(description="How far it is.")
-    requested_by: User | None = strawberry.field(description="Who asked for it and may fetch it.")
-    format: SheetFormat = strawberry.field(description="As what the file is made.")
-    filter: str = strawberry.field(description="Which customers, as JSON.")
-    reason: str = strawberry.field(description="What it is for, in the requester's words.")
-    purpose: ExportPurpose = strawberry.field(description="To what end.")
+    """One export and its status."""
+
+    id: strawberry.ID = strawberry.field(
+        description="The export's id, which is also written into its workbook."
+    )
+    version: int = strawberry.field(
+        description="Grows with every change; pass it as expectedVersion on decisions."
+    )
+    status: ExportStatus = strawberry.field(description="The status of the export.")
+    requested_by: User | None = strawberry.field(
+        description="The user who requested it and may download it."
+    )
+    format: SheetFormat = strawberry.field(description="The format of the file.")
+    filter: str = strawberry.field(description="The filter of customers, as JSON.")
+    reason: str = strawberry.field(description="What the file is for, stated by the requester.")
+    purpose: ExportPurpose = strawberry.field(description="The purpose of the export.")
     sensitive: bool = strawberry.field(description="Whether any column is sensitive.")
-    decided_by: User | None = strawberry.field(description="Who approved or rejected it.")
-    decided_at: datetime | None = strawberry.field(description="When that was.")
-    note: str | None = strawberry.field(description="What they said.")
-    rows_expected: int = strawberry.field(description="How many customers when it was asked for.")
-    rows_done: int = strawberry.field(description="How many are in the file so far.")
-    rows: int | None = strawberry.field(description="How many the file holds.")
-    size: float | None = strawberry.field(description="How many bytes the file has.")
-    made_at: datetime | None = strawberry.field(description="Of which moment the file is.")
-    policy_version: int | None = strawberry.field(description="Under which policy it was made.")
-    downloads: int = strawberry.field(description="How often it was downloaded.")
-    expires_at: datetime = strawberry.field(description="When it ends by itself.")
-    ended_by: User | None = strawberry.field(description="Who ended it; null: it ended itself.")
-    created_at: datetime = strawberry.field(description="When it was asked for.")
-    finished_at: datetime | None = strawberry.field(description="When it was made, or ended.")
-    trace_id: str | None = strawberry.field(description="The trace of its making.")
+    decided_by: User | None = strawberry.field(description="The user who approved or rejected it.")
+    decided_at: datetime | None = strawberry.field(description="When it was approved or rejected.")
+    note: str | None = strawberry.field(description="The remark of the user who decided.")
+    rows_expected: int = strawberry.field(
+        description="The number of customers when it was requested."
+    )
+    rows_done: int = strawberry.field(
+        description="The number of customers written into the file so far."
+    )
+    rows: int | None = strawberry.field(description="The number of customers in the file.")
+    size: float | None = strawberry.field(description="The size of the file in bytes.")
+    made_at: datetime | None = strawberry.field(
+        description="The moment whose state the file shows."
+    )
+    policy_version: int | None = strawberry.field(
+        description="The policy version under which the file was made."
+    )
+    downloads: int = strawberry.field(description="How often the file was downloaded.")
+    expires_at: datetime = strawberry.field(description="When the export expires.")
+    ended_by: User | None = strawberry.field(
+        description="The user who ended it; null: it has not ended, or ended by itself."
+    )
+    created_at: datetime = strawberry.field(description="When it was requested.")
+    finished_at: datetime | None = strawberry.field(
+        description="When the file was made, or the export ended."
+    )
+    trace_id: str | None = strawberry.field(description="The trace that made the file.")
     row: strawberry.Private[ExportRow]
 
     @strawberry.field(description="Its columns, in their order.")
     def columns(self, info: Info) -> list[ExportColumn]:
+        """Return the columns of the file."""
         return [ExportColumn.of(COLUMNS[name], info.context.locale) for name in self.row.columns]
 
-    @strawberry.field(description="Why it failed.")
+    @strawberry.field(description="Why the file could not be made.")
     def problem(self, info: Info) -> UserError | None:
-        found = self.row.problem
-        if found is None:
+        """Return the problem of a failed export in the caller's language."""
+        problem = self.row.problem
+        if problem is None:
             return None
-        message = found["zh"] if info.context.locale.startswith("zh") else found["en"]
-        return UserError(code=found["code"], message=message, path=[])
+        message = problem["zh"] if info.context.locale.startswith("zh") else problem["en"]
+        return UserError(code=problem["code"], message=message, path=[])
 
     @classmethod
     def of(cls, row: ExportRow) -> CustomerExport:
+        """Build an export from its row."""
         return cls(
             id=strawberry.ID(str(row.id)),
             version=row.version,
@@ -160,235 +201,25 @@ class CustomerExport:
         )
 
 
-@strawberry.type(description="The export after a step, or why that was refused.")
-class CustomerExportPayload:
-    export: CustomerExport | None = strawberry.field(default=None, description="As it is now.")
-    errors: list[UserError] = strawberry.field(
-        default_factory=list, description="Why nothing was done; empty: it was done."
-    )
-
-
-@strawberry.type(description="Where the file is, or why it is not to be had.")
-class ExportDownloadPayload:
-    url: str | None = strawberry.field(
-        default=None,
-        description="Opens the file once, for its requester; answers 410 after that.",
-    )
-    expires_at: datetime | None = strawberry.field(
-        default=None, description="Until when the address works."
-    )
-    errors: list[UserError] = strawberry.field(
-        default_factory=list, description="Why there is no address; empty: there is."
-    )
-
-
 ExportId = Annotated[strawberry.ID, strawberry.argument(description="The export's id.")]
-Note = Annotated[
-    str, strawberry.argument(description="What there is to say, in at most 1000 characters.")
-]
 Filter = Annotated[
     CustomerFilter | None,
-    strawberry.argument(description="Which customers; left out: all that you may export."),
+    strawberry.argument(
+        description="Which customers to export; left out: all that the caller may export."
+    ),
 ]
 ColumnNames = Annotated[
     list[str],
     strawberry.argument(
-        description=f"Some of {', '.join(COLUMNS)}. `name` is always there. With columns of "
-        "contacts there is a row for each contact."
+        description=f"Names of columns among {', '.join(COLUMNS)}. `name` is always included. With "
+        "columns of contacts the file has a row for each contact."
     ),
 ]
 
 
-@strawberry.type
-class CustomerExportQuery:
-    @strawberry.field(
-        description="One export; null where it is neither yours nor yours to look after."
-    )
-    async def customer_export(self, info: Info, id: ExportId) -> CustomerExport | None:
-        row = await info.context.read(store.by_id, uuid(id, "id"))
-        me = info.context.actor.user_id
-        return CustomerExport.of(row) if row and store.may_see(me, _others(info), row) else None
-
-    @strawberry.field(
-        description="Exports, newest first: your own, and those of the people whose exports you "
-        "may read."
-    )
-    async def customer_exports(
-        self,
-        info: Info,
-        status: Annotated[
-            list[ExportStatus] | None, strawberry.argument(description="Only those that are here.")
-        ] = None,
-        requested_by: Annotated[
-            strawberry.ID | None, strawberry.argument(description="Only those of this user.")
-        ] = None,
-        customer_id: Annotated[
-            strawberry.ID | None,
-            strawberry.argument(description="Only those whose files held this customer."),
-        ] = None,
-        first: First = DEFAULT_FIRST,
-        after: After = None,
-    ) -> Connection[CustomerExport]:
-        found = await info.context.read(
-            store.listed,
-            info.context.actor.user_id,
-            _others(info),
-            Window(first, after),
-            [one.name for one in status or ()],
-            uuid(requested_by, "requestedBy") if requested_by else None,
-            uuid(customer_id, "customerId") if customer_id else None,
-        )
-        rows = await info.context.read(store.by_ids, [row.id for row in found.rows])
-        answer: Connection[CustomerExport] = connect(
-            found, lambda row: CustomerExport.of(rows[row.id])
-        )
-        return answer
-
-    @strawberry.field(
-        description="What an export would be, whether it needs approval, and what is left of your "
-        "quota. Nothing is written.",
-        metadata=right("Customer", "export"),
-    )
-    async def customer_export_estimate(
-        self, info: Info, columns: ColumnNames, filter: Filter = None
-    ) -> ExportEstimate:
-        ctx = info.context
-        search = filter.resolved(info.context) if filter else Search()
-        found = await ctx.read(
-            commands.estimate, ctx.permissions, ctx.actor, search, columns, ctx.runtime.settings
-        )
-        return ExportEstimate.of(found, info)
-
-
-@strawberry.type
-class CustomerExportMutation:
-    @strawberry.mutation(
-        description="Asks for customers as a file. Somebody else has to approve it, unless the "
-        "settings let small files without sensitive columns go. The file holds what the policy "
-        "shows its requester when it is downloaded, and its requester's watermark.",
-        metadata=right("Customer", "export"),
-    )
-    @answers(CustomerExportPayload)
-    async def request_customer_export(
-        self,
-        info: Info,
-        columns: ColumnNames,
-        reason: Annotated[
-            str, strawberry.argument(description="What it is for, in 4 to 1000 characters.")
-        ],
-        purpose: Annotated[ExportPurpose, strawberry.argument(description="To what end.")],
-        filter: Filter = None,
-        format: Annotated[
-            SheetFormat, strawberry.argument(description="As what.")
-        ] = SheetFormat.XLSX,
-        idempotency_key: IdempotencyKey = None,
-    ) -> CustomerExportPayload:
-        ctx = info.context
-        search = filter.resolved(info.context) if filter else Search()
-        wish = Wish(search, columns, format.name, reason, purpose.name, idempotency_key)
-        id = await write_with_retry(
-            ctx, commands.request, ctx.permissions, ctx.actor, wish, ctx.runtime.settings
-        )
-        return await _payload(info, id)
-
-    @strawberry.mutation(
-        description="Lets an export be made. Nobody approves their own.",
-        metadata=right(OBJECT, "approve"),
-    )
-    @answers(CustomerExportPayload)
-    async def approve_customer_export(
-        self,
-        info: Info,
-        id: ExportId,
-        note: Note = "",
-        expected_version: ExpectedVersion = None,
-    ) -> CustomerExportPayload:
-        return await _decided(info, id, True, note, expected_version)
-
-    @strawberry.mutation(
-        description="Refuses an export, and says why. Nobody decides about their own.",
-        metadata=right(OBJECT, "approve"),
-    )
-    @answers(CustomerExportPayload)
-    async def reject_customer_export(
-        self,
-        info: Info,
-        id: ExportId,
-        note: Note,
-        expected_version: ExpectedVersion = None,
-    ) -> CustomerExportPayload:
-        return await _decided(info, id, False, note, expected_version)
-
-    @strawberry.mutation(description="Gives up an export of one's own; a file it has is gone.")
-    @answers(CustomerExportPayload)
-    async def cancel_customer_export(self, info: Info, id: ExportId) -> CustomerExportPayload:
-        ctx = info.context
-        version = ctx.permissions.version
-        await ctx.write(commands.cancel, ctx.actor, uuid(id, "id"), version)
-        return await _payload(info, uuid(id, "id"))
-
-    @strawberry.mutation(
-        description="Takes an export back, one's own or one that may be approved: file and "
-        "addresses are gone at once, also in the middle of a download."
-    )
-    @answers(CustomerExportPayload)
-    async def revoke_customer_export(self, info: Info, id: ExportId) -> CustomerExportPayload:
-        ctx = info.context
-        approver = ctx.scope(OBJECT, "approve") if ctx.may(OBJECT, "approve") else None
-        version = ctx.permissions.version
-        await ctx.write(commands.revoke, ctx.actor, approver, uuid(id, "id"), version)
-        return await _payload(info, uuid(id, "id"), approver)
-
-    @strawberry.mutation(
-        description="An address that opens the file once, for its requester, for a short time.",
-        metadata=right("Customer", "export"),
-    )
-    @answers(ExportDownloadPayload)
-    async def download_customer_export(self, info: Info, id: ExportId) -> ExportDownloadPayload:
-        ctx = info.context
-        settings = ctx.runtime.settings
-        ticket = await ctx.write(
-            files.issue,
-            ctx.actor,
-            _others(info),
-            uuid(id, "id"),
-            settings.export_downloads,
-            settings.export_link_seconds,
-            int(time.time()),
-        )
-        return ExportDownloadPayload(
-            url=f"{settings.address}/exports/{uuid(id, 'id')}/file?ticket={ticket}",
-            expires_at=datetime.fromtimestamp(ticket.expires, UTC),
-        )
-
-
-async def _decided(
-    info: Info, id: str, approve: bool, note: str, expected: int | None
-) -> CustomerExportPayload:
-    ctx = info.context
-    scope = ctx.scope(OBJECT, "approve")
-    found = await ctx.write(
-        commands.decide,
-        scope,
-        uuid(id, "id"),
-        approve=approve,
-        note=note,
-        expected=expected,
-        settings=ctx.runtime.settings,
-    )
-    return await _payload(info, found, scope)
-
-
-def _others(info: Info) -> Scope | None:
-    """The proof for exports of others, if there is one."""
+def others_scope(info: Info) -> Scope | None:
+    """Return the caller's scope for exports of other users, if they have one."""
     for action in ("read", "approve"):
         if info.context.may(OBJECT, action):
             return info.context.scope(OBJECT, action)
     return None
-
-
-async def _payload(info: Info, id: object, others: Scope | None = None) -> CustomerExportPayload:
-    wanted = uuid(str(id), "id")
-    seen = others or _others(info)
-    row = await info.context.read(commands.seen, info.context.actor.user_id, seen, wanted)
-    return CustomerExportPayload(export=CustomerExport.of(row))

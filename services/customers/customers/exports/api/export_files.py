@@ -1,7 +1,7 @@
-"""The door of exports: one file under an address that works once, for two minutes, for one person.
+"""The download route of exports: one file under an address that works once, briefly, for one user.
 
-Whatever ended the export, or its requester's session or rights, ends the address too: 410 at once, also
-in the middle of a download. A changed address is as good as none: 404.
+The address ends with the export and with its requester's session and rights: 410 at once, also in the
+middle of a download. A changed address is answered like an unknown one: 404.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from chassis.errors import Conflict, Denied, Gone, NotFound
 from chassis.web import Runtime
 from customers.exports.commands import file as commands
 from customers.exports.domain.customer_export import MEDIA, Ticket
-from customers.exports.store import customer_export as store
+from customers.exports.store import customer_export as store, file as file_store
 from customers.exports.store.customer_export import ExportRow
 
 _HEADERS = {
@@ -30,15 +30,18 @@ _HEADERS = {
 
 
 async def download(request: Request) -> Response:
-    """The file. Raises `NotFound`, `Gone`, `Denied`, and `Conflict` while it is made again."""
+    """Stream the file. Raises `NotFound`, `Gone`, `Denied`, and `Conflict` while it is made again."""
     runtime: Runtime = request.app.state.runtime
-    row, ticket = await _shown(request, runtime)
+    row, ticket = await _load(request, runtime)
     if row.session_id is not None and row.session_id in runtime.revoked_sessions:
-        raise Gone("The session that asked for this address is over.", "获取该地址的会话已结束。")
+        raise Gone(
+            "The session that requested this address has ended; sign in and request a new one.",
+            "获取该地址的会话已结束，请登录后重新获取。",
+        )
     actor = await runtime.actor_of(request)
     if actor is not None and actor.user_id != row.actor_id:
         raise _unknown()
-    if request.method == "HEAD":  # spends no ticket and tells nothing
+    if request.method == "HEAD":  # spends no ticket and discloses nothing
         return Response(headers=_HEADERS)
     permissions = runtime.guard.permissions(Actor(row.actor_id, row.session_id, row.locale))
     most = runtime.settings.export_downloads  # type: ignore[attr-defined]  # ours, not every service's
@@ -47,11 +50,11 @@ async def download(request: Request) -> Response:
             commands.open_file, row.id, ticket, permissions, time.time(), most
         )
     except Denied:
-        await runtime.db.write(commands.refused, row, permissions.version)
+        await runtime.db.write(commands.record_denied_download, row, permissions.version)
         raise
     if opened is None:
         raise Conflict(
-            "Rights or owners have changed since the file was made, so it is made again; ask for a "
+            "Rights or owners have changed since the file was made, so it is made again; request a "
             "new address when the export is READY.",
             "文件生成后权限或归属已变化，正在重新生成；待状态为 READY 后请重新获取下载地址。",
             field="id",
@@ -68,7 +71,7 @@ async def download(request: Request) -> Response:
     )
 
 
-async def _shown(request: Request, runtime: Runtime) -> tuple[ExportRow, Ticket]:
+async def _load(request: Request, runtime: Runtime) -> tuple[ExportRow, Ticket]:
     try:
         id = UUID(request.path_params["id"])
     except ValueError:
@@ -85,7 +88,7 @@ async def _pieces(runtime: Runtime, row: ExportRow) -> AsyncIterator[bytes]:
     assert row.file is not None
     assert row.size is not None
     while sent < row.size:
-        piece = await runtime.db.read(store.chunk, row.id, row.file, number)
+        piece = await runtime.db.read(file_store.chunk, row.id, row.file, number)
         if piece is None:
             raise ConnectionAbortedError("the export was ended while it was being downloaded")
         yield piece
@@ -94,8 +97,8 @@ async def _pieces(runtime: Runtime, row: ExportRow) -> AsyncIterator[bytes]:
 
 def _unknown() -> NotFound:
     return NotFound(
-        "This address is not valid; ask the export for a new one.",
-        "下载地址无效，请重新获取。",
+        "This address is not valid; request a new one with downloadCustomerExport.",
+        "下载地址无效，请通过 downloadCustomerExport 重新获取。",
         field="ticket",
     )
 

@@ -1,4 +1,4 @@
-"""Whose copy is this file: the question an auditor asks when one was found outside."""
+"""Trace a leaked file to the export it was copied from, for an auditor."""
 
 from __future__ import annotations
 
@@ -17,101 +17,126 @@ from chassis.api.rights import right
 from chassis.errors import BadInput
 from customers.exports.api.customer_export import CustomerExport
 from customers.exports.commands import leak as commands
-from customers.exports.commands.decision import OBJECT
+from customers.exports.commands.events import OBJECT
 from customers.exports.commands.leak import Finding
 from customers.exports.domain.leak import FALSE_ALARM, Suspect, suspects
-from customers.exports.store import customer_export as store
+from customers.exports.store import customer_export as store, leak as leak_store
 from customers.exports.store.customer_export import ExportRow
 
 
-@strawberry.type(description="An export whose watermark a found file carries.")
+@strawberry.type(description="An export whose watermark a leaked file carries.")
 class LeakSource:
-    export: CustomerExport = strawberry.field(description="The export; `requestedBy` had the file.")
-    marks: int = strawberry.field(description="How many places of the file speak.")
+    """An export compared with a leaked file."""
+
+    export: CustomerExport = strawberry.field(
+        description="The export; the user `requestedBy` had the file."
+    )
+    marks: int = strawberry.field(
+        description="The number of places in the file that carry a watermark."
+    )
     agreeing: int = strawberry.field(
-        description="How many of them say what this export's key says."
+        description="The number of those places that agree with this export's key."
     )
     evidence: float = strawberry.field(
-        description="How much likelier the file is if it comes from this export, as a decimal "
+        description="How many times likelier the file is if it comes from this export, as a decimal "
         "logarithm: 12 means a million million times."
     )
     false_alarm: float = strawberry.field(
-        description="At most how likely any export that has nothing to do with the file would "
-        "look like this."
+        description="Upper bound of the probability that any unrelated export looks like this."
     )
 
     @classmethod
-    def of(cls, found: Suspect, row: ExportRow) -> LeakSource:
+    def of(cls, suspect: Suspect, row: ExportRow) -> LeakSource:
+        """Build a source from a suspected export and its row."""
         return cls(
             export=CustomerExport.of(row),
-            marks=found.marks,
-            agreeing=found.agreeing,
-            evidence=round(found.evidence, 2),
-            false_alarm=found.false_alarm,
+            marks=suspect.marks,
+            agreeing=suspect.agreeing,
+            evidence=round(suspect.evidence, 2),
+            false_alarm=suspect.false_alarm,
         )
 
 
 @strawberry.type(
-    description="An export that held the customers of a found file. That is no proof: others "
-    "may have held them too, and whoever may see them can type them."
+    description="An export that held the customers of a leaked file. That is no proof: other "
+    "exports may have held them as well, and any user who may see them can type them."
 )
 class LeakHolder:
+    """An export that held customers of a leaked file."""
+
     export: CustomerExport = strawberry.field(description="The export.")
-    customers: int = strawberry.field(description="How many of the file's customers it held.")
-
-
-@strawberry.type(description="What a found file says about where it comes from.")
-class LeakFinding:
-    cells: int = strawberry.field(description="How many cells it has.")
-    marks: int = strawberry.field(
-        description="How many different places in it could carry a watermark."
+    customers: int = strawberry.field(
+        description="The number of the file's customers that the export held."
     )
-    compared: int = strawberry.field(description="With how many exports it was compared.")
+
+
+@strawberry.type(description="Where a leaked file comes from, as far as it can be told.")
+class LeakFinding:
+    """The exports that a leaked file may come from."""
+
+    cells: int = strawberry.field(description="The number of cells in the file.")
+    marks: int = strawberry.field(
+        description="The number of different places in the file that could carry a watermark."
+    )
+    compared: int = strawberry.field(
+        description="The number of exports that the file was compared with."
+    )
     named: list[LeakSource] = strawberry.field(
-        description=f"The exports it comes from, beyond doubt: an innocent one is named at most "
-        f"once in {round(1 / FALSE_ALARM):,} files. Several: copies were mixed. Empty: none is."
+        description=f"The exports that the file comes from beyond doubt: an unrelated export is "
+        f"named at most once in {round(1 / FALSE_ALARM):,} files. Several: copies were mixed. Empty: "
+        "no export can be named."
     )
     nearest: LeakSource | None = strawberry.field(
-        description="The best of those that are not named; only a lead, mostly chance."
+        description="The best of the exports that are not named: a lead at most, mostly chance."
     )
     known_customers: int = strawberry.field(
-        description="How many customers of the pool have a name that stands in the file."
+        description="The number of customers in the pool whose name is in the file."
     )
     held_by: list[LeakHolder] = strawberry.field(
-        description="The exports that held most of these customers; a lead, no proof."
+        description="The exports that held most of these customers: a lead, no proof."
     )
 
     @classmethod
-    def of(cls, found: Finding, rows: Mapping[UUID, ExportRow]) -> LeakFinding:
-        others = [one for one in found.suspects if not one.named and one.evidence > 0]
+    def of(cls, finding: Finding, rows: Mapping[UUID, ExportRow]) -> LeakFinding:
+        """Build a finding with the rows of the exports it mentions."""
+        unnamed = [
+            suspect for suspect in finding.suspects if not suspect.named and suspect.evidence > 0
+        ]
         return cls(
-            cells=found.cells,
-            marks=found.marks,
-            compared=found.compared,
-            named=[LeakSource.of(one, rows[one.export]) for one in found.named],
-            nearest=LeakSource.of(others[0], rows[others[0].export]) if others else None,
-            known_customers=found.customers,
+            cells=finding.cells,
+            marks=finding.marks,
+            compared=finding.compared,
+            named=[LeakSource.of(suspect, rows[suspect.export]) for suspect in finding.named],
+            nearest=LeakSource.of(unnamed[0], rows[unnamed[0].export]) if unnamed else None,
+            known_customers=finding.customers,
             held_by=[
-                LeakHolder(export=CustomerExport.of(rows[one.export_id]), customers=one.held)
-                for one in found.holders
+                LeakHolder(export=CustomerExport.of(rows[holder.export_id]), customers=holder.held)
+                for holder in finding.holders
             ],
         )
 
 
-@strawberry.type(description="What was found out, or why nothing was.")
+@strawberry.type(description="The finding about a leaked file, or why it could not be examined.")
 class LeakPayload:
-    finding: LeakFinding | None = strawberry.field(default=None, description="What was found out.")
+    """The result of identifying a leak."""
+
+    finding: LeakFinding | None = strawberry.field(
+        default=None, description="The finding about the file."
+    )
     errors: list[UserError] = strawberry.field(
-        default_factory=list, description="Why nothing was done; empty: it was done."
+        default_factory=list, description="Why the file could not be examined; empty on success."
     )
 
 
 @strawberry.type
 class LeakMutation:
+    """The mutation that identifies a leak."""
+
     @strawberry.mutation(
-        description="Names the export that a found file, or a piece of it, was copied from: by "
-        "its watermark, which survives lost columns, shuffled rows and fragments. It says none "
-        "for a file that was never exported or was typed anew. The question is in the ledger.",
+        description="Name the export that a leaked file, or a piece of it, was copied from: by its "
+        "watermark, which survives lost columns, shuffled rows and fragments. No export is named for "
+        "a file that was never exported or was typed anew. The question is recorded in the audit "
+        "ledger.",
         metadata=right(OBJECT, "identify"),
     )
     @answers(LeakPayload)
@@ -121,31 +146,36 @@ class LeakMutation:
         content_base64: Annotated[
             str | None,
             strawberry.argument(
-                description="The file as it was found, in base64: CSV, text or XLSX, at most 4 MB. "
-                "Do not open and save it before."
+                description="The leaked file in base64: CSV, text or XLSX, at most 4 MB. Pass it "
+                "unchanged: opening and saving it may destroy the watermark."
             ),
         ] = None,
         text: Annotated[
             str | None,
-            strawberry.argument(description="Or its rows as pasted text, at most 4 MB."),
+            strawberry.argument(
+                description="Instead of contentBase64: rows of the file as pasted text, at most 4 "
+                "MB."
+            ),
         ] = None,
     ) -> LeakPayload:
-        content = _given(content_base64, text)
+        """Name the export that a leaked file was copied from."""
+        content = _content(content_base64, text)
         ctx = info.context
         scope = ctx.scope(OBJECT, "identify")
-        found = await asyncio.to_thread(commands.read, content)
-        keys = await ctx.read(store.keys, scope)
-        ranked = await asyncio.to_thread(suspects, found.marks, keys)
-        finding = await ctx.write(commands.conclude, scope, found, len(keys), ranked)
-        ids = [one.export for one in finding.suspects] + [h.export_id for h in finding.holders]
+        file = await asyncio.to_thread(commands.read, content)
+        keys = await ctx.read(leak_store.keys, scope)
+        ranked = await asyncio.to_thread(suspects, file.marks, keys)
+        finding = await ctx.write(commands.conclude, scope, file, len(keys), ranked)
+        ids = [suspect.export for suspect in finding.suspects]
+        ids += [holder.export_id for holder in finding.holders]
         rows = await ctx.read(store.by_ids, ids)
         return LeakPayload(finding=LeakFinding.of(finding, rows))
 
 
-def _given(content_base64: str | None, text: str | None) -> bytes:
+def _content(content_base64: str | None, text: str | None) -> bytes:
     if (content_base64 is None) == (text is None):
         raise BadInput(
-            "Give either contentBase64 or text.",
+            "Pass either contentBase64 or text, not both.",
             "请提供 contentBase64 或 text 其中之一。",
             field="contentBase64",
         )

@@ -1,4 +1,4 @@
-"""The file of an export: made with its requester's rights, held against them again when it is fetched."""
+"""The file of an export: made under its requester's rights, which are checked again on download."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import IO
 from uuid import UUID
 
 import orjson
@@ -22,11 +22,14 @@ from chassis.audit import events as audit
 from chassis.errors import Conflict, Denied, Gone, LimitExceeded
 from chassis.policy.row_scopes import Principal
 from chassis.policy.scope import Permissions, Scope
-from customers.exports.commands.decision import OBJECT, scopes, search_of, seen, tell_status
+from customers.exports.commands.events import publish_status, record_audit
 from customers.exports.commands.lines import Lines, sheet
+from customers.exports.commands.request import scopes
+from customers.exports.commands.stored_filter import search_of
+from customers.exports.commands.visible_export import load_visible
 from customers.exports.domain import customer_export as domain
 from customers.exports.domain.customer_export import READY, RUNNING, Column, Ticket
-from customers.exports.store import customer_export as store
+from customers.exports.store import customer_export as store, file as file_store, lease
 from customers.exports.store.customer_export import ExportRow
 from customers.pool.store import customer as customers
 
@@ -37,13 +40,16 @@ _KEEPS = timedelta(days=1)
 Alive = Callable[[int], bool]
 
 
-class NoLongerWanted(Exception):
-    """Somebody ended the export while its file was being made, or another worker has it."""
+class RunSuperseded(Exception):
+    """The export was ended while its file was being made, or another worker has taken it over."""
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """A finished file, its content in a temporary file that nobody else can open."""
+class ExportFile:
+    """A finished file in an unnamed temporary file, with the customers it holds.
+
+    `access` is the fingerprint of who owned and shared them.
+    """
 
     content: IO[bytes]
     rows: int
@@ -52,52 +58,60 @@ class Made:
 
 
 @contextmanager
-def made(
+def write_file(
     session: Session, permissions: Permissions, row: ExportRow, most: int, alive: Alive
-) -> Iterator[Made]:
-    """Makes the file. All of it is of one moment, and memory holds one batch of it."""
+) -> Iterator[ExportFile]:
+    """Write the file of an export under a user's permissions, all of it of one moment.
+
+    Memory holds one batch. `alive` reports progress and returns whether the run is still current.
+    Raises `LimitExceeded` above `most` customers, and `RunSuperseded`.
+    """
     session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
     actor = Actor(row.actor_id, None, row.locale)
     columns = domain.columns_called(row.columns)
-    reached = scopes(permissions, actor, columns)
-    lines = Lines(permissions, reached[0], columns, row.mark_key)
+    customer_scopes = scopes(permissions, actor, columns)
+    lines = Lines(permissions, customer_scopes[0], columns, row.mark_key)
     held: list[UUID] = []
     access = Decimal(0)
     rows = 0
     with TemporaryFile() as file:
         table = sheet(file, row)
         table.write([column.header(row.locale) for column in columns])
-        for batch in customers.everything(session, reached, search_of(row.filter), BATCH):
+        search = search_of(row.filter)
+        for batch in customers.everything(session, customer_scopes, search, BATCH):
             ids = [customer.id for customer in batch]
             held += ids
             if len(held) > most:
                 raise LimitExceeded(
-                    f"More than {most} customers fit by now; ask again with a narrower filter.",
+                    f"More than {most} customers fit the filter by now; request another export "
+                    "with a narrower filter.",
                     f"目前符合条件的客户已超过 {most} 个，请缩小范围后重新申请。",
                     field="filter",
                 )
-            access += store.access_of(session, ids)
+            access += file_store.access_of(session, ids)
             for cells in lines.of_batch(session, batch):
                 table.write(cells)
                 rows += 1
             if not alive(len(held)):
-                raise NoLongerWanted
+                raise RunSuperseded
         table.close()
-        yield Made(file, rows, held, access)
+        yield ExportFile(file, rows, held, access)
 
 
-def keep(session: Session, id: UUID, fence: int, file: Made, permissions: Permissions) -> bool:
-    """Stores the file and opens it for download, unless this run is no longer the wanted one."""
+def store_file(
+    session: Session, id: UUID, fence: int, file: ExportFile, permissions: Permissions
+) -> bool:
+    """Store a file and make it READY; return `False` where this run is no longer current."""
     row = store.by_id(session, id, locked=True)
     if row is None or row.fence != fence or row.status != RUNNING:
         return False
-    store.drop_file(session, [id])
+    file_store.drop_file(session, [id])
     file.content.seek(0)
     number = size = 0
     while piece := file.content.read(PIECE):
-        store.put_chunk(session, id, number, piece)
+        file_store.put_chunk(session, id, number, piece)
         number, size = number + 1, size + len(piece)
-    store.put_rows(session, id, fence, file.held)
+    file_store.put_rows(session, id, fence, file.held)
     columns = domain.columns_called(row.columns)
     store.change(
         session,
@@ -107,7 +121,7 @@ def keep(session: Session, id: UUID, fence: int, file: Made, permissions: Permis
         rows_done=len(file.held),
         rows_total=len(file.held),
         size=size,
-        standing=standing(permissions, columns),
+        standing=policy_fingerprint(permissions, columns),
         access=file.access,
         policy_version=permissions.version,
         made_at=store.present(session),
@@ -115,8 +129,16 @@ def keep(session: Session, id: UUID, fence: int, file: Made, permissions: Permis
         lease_until=None,
         failures=0,
     )
-    _audit(session, row, None, "make", {"customers": [None, len(file.held)]}, permissions.version)
-    tell_status(session, id)
+    record_audit(
+        session,
+        None,
+        "make",
+        row.id,
+        {"customers": [None, len(file.held)]},
+        purpose=row.purpose,
+        policy_version=permissions.version,
+    )
+    publish_status(session, id)
     return True
 
 
@@ -129,11 +151,16 @@ def issue(
     seconds: int,
     now: int,
 ) -> Ticket:
-    """A ticket for its requester and nobody else; an earlier one no longer works."""
-    row = seen(session, actor.user_id, others, id, locked=True)
+    """Issue a download ticket to the requester; an earlier ticket no longer works.
+
+    Raises `Denied` for other users, `Gone` for an ended export, and `Conflict` without a file.
+    """
+    row = load_visible(session, actor.user_id, others, id, locked=True)
     if row.actor_id != actor.user_id:
         raise Denied(
-            "Only who asked for an export may download it.", "只有申请人本人可以下载。", field="id"
+            "Only the requester of an export may download it.",
+            "只有申请人本人可以下载。",
+            field="id",
         )
     refuse_ended(row)
     if row.status != READY:
@@ -150,10 +177,10 @@ def issue(
 
 
 def refuse_ended(row: ExportRow) -> None:
-    """Raises `Gone` for what was revoked, cancelled, rejected, expired or failed."""
+    """Raise `Gone` for an export that was revoked, cancelled, rejected, expired or failed."""
     if row.status not in domain.OPEN:
         raise Gone(
-            f"This export is {row.status}; nothing can be downloaded any more.",
+            f"The export is {row.status}; its file cannot be downloaded any more.",
             f"该导出已失效（{row.status}），无法再下载。",
             field="id",
         )
@@ -162,7 +189,7 @@ def refuse_ended(row: ExportRow) -> None:
 def _refuse_used_up(row: ExportRow, most: int) -> None:
     if row.downloads >= most:
         raise Gone(
-            f"It was downloaded {row.downloads} times, which is all that is allowed.",
+            f"The export was downloaded {row.downloads} times, which is the limit.",
             f"该导出已下载 {row.downloads} 次，达到上限。",
             field="id",
         )
@@ -171,17 +198,21 @@ def _refuse_used_up(row: ExportRow, most: int) -> None:
 def open_file(
     session: Session, id: UUID, ticket: Ticket, permissions: Permissions, now: float, most: int
 ) -> ExportRow | None:
-    """Spends a ticket and answers the file it opens; `None` if the file is no longer what its
-    requester may see, and is being made again. Raises `Denied` and `Gone`."""
+    """Spend a ticket and return the export whose file it opens.
+
+    Returns `None` where the requester may no longer see what the file holds, so it is made again.
+    Raises `Denied` and `Gone`.
+    """
     row = store.by_id(session, id, locked=True)
     assert row is not None  # the ticket was issued by it
     refuse_ended(row)
     if row.expires_at <= store.present(session):
-        raise Gone("This export has expired.", "该导出已过期。", field="id")
+        raise Gone("The export has expired.", "该导出已过期。", field="id")
     if ticket.nonce != row.nonce or ticket.expires < now:
         raise Gone(
-            "This address was used or is too old; ask the export for a new one.",
-            "该下载地址已使用或已过期，请重新获取。",
+            "This address was used already or has expired; request a new one with "
+            "downloadCustomerExport.",
+            "该下载地址已使用或已过期，请通过 downloadCustomerExport 重新获取。",
             field="ticket",
         )
     _refuse_used_up(row, most)
@@ -190,9 +221,16 @@ def open_file(
     scopes(permissions, actor, columns)
     if row.status != READY or _is_stale(session, row, permissions, columns):
         if row.status == READY:
-            store.queue(session, id, telemetry.traceparent(), telemetry.trace_id())
-            changes = {"status": [READY, "QUEUED"]}
-            _audit(session, row, None, "remake", changes, permissions.version)
+            lease.queue(session, id, telemetry.traceparent(), telemetry.trace_id())
+            record_audit(
+                session,
+                None,
+                "remake",
+                row.id,
+                {"status": [READY, "QUEUED"]},
+                purpose=row.purpose,
+                policy_version=permissions.version,
+            )
         return None
     store.change(session, id, downloads=row.downloads + 1, nonce=None)
     audit.record(
@@ -212,19 +250,19 @@ def open_file(
 
 
 def _openness(permissions: Permissions, columns: Sequence[Column]) -> dict[str, list[str]]:
-    """Which sensitive columns hold values in clear, at least of some rows, and which only masked."""
+    """List the sensitive columns that hold values in clear on any row, and those only masked."""
     clear, masked = [], []
-    for coordinate in sorted({one.protected_by for one in columns if one.protected_by}):
-        shown = {grant.redaction for grant in permissions.grants(coordinate, "read")}
-        if "clear" in shown:
+    for coordinate in sorted({column.protected_by for column in columns if column.protected_by}):
+        redactions = {grant.redaction for grant in permissions.grants(coordinate, "read")}
+        if "clear" in redactions:
             clear.append(coordinate)
-        elif shown - {"hidden"}:
+        elif redactions - {"hidden"}:
             masked.append(coordinate)
     return {"clear": clear, "masked": masked}
 
 
-def refused(session: Session, row: ExportRow, version: int) -> None:
-    """The audit event of a download that the policy no longer permits."""
+def record_denied_download(session: Session, row: ExportRow, version: int) -> None:
+    """Record the audit event of a download that the policy no longer permits."""
     audit.record(
         session,
         audit.Entry(
@@ -239,77 +277,50 @@ def refused(session: Session, row: ExportRow, version: int) -> None:
     )
 
 
-def standing(permissions: Permissions, columns: Sequence[Column]) -> str:
-    """A fingerprint of everything the policy says about this person and this file. Two policy
-    versions that say the same about them leave a file as it is."""
-    asked = {("Customer", "read"), ("Customer", "export")}
-    asked |= {("Contact", "read") for column in columns if column.of_contact}
-    asked |= {(column.protected_by, "read") for column in columns if column.protected_by}
-    said = []
-    for key in sorted(asked):
-        grants = permissions.grants(*key)
-        said.append(
-            [
-                *key,
-                sorted(
-                    ["+".join(sorted(g.rows)), g.redaction, *_place(g.principal)] for g in grants
-                ),
-            ]
-        )
-    return hashlib.sha256(orjson.dumps(said)).hexdigest()
+def policy_fingerprint(permissions: Permissions, columns: Sequence[Column]) -> str:
+    """Return a fingerprint of everything the policy grants a user for a file with these columns.
 
-
-def _place(principal: Principal) -> list[str]:
-    """Where somebody stands: their own place, or that of somebody whose work they do."""
-    near = (
-        principal.departments,
-        principal.projects,
-        principal.emergencies,
-        principal.only or frozenset(),
-    )
-    alone = str(principal.only is None)
-    return [
-        str(principal.user_id),
-        str(principal.department),
-        alone,
-        *(_listed(ids) for ids in near),
+    A new policy version that grants the same leaves a file as it is.
+    """
+    rights = {("Customer", "read"), ("Customer", "export")}
+    rights |= {("Contact", "read") for column in columns if column.of_contact}
+    rights |= {(column.protected_by, "read") for column in columns if column.protected_by}
+    content = [
+        [
+            *right,
+            sorted(
+                ["+".join(sorted(grant.rows)), grant.redaction, *_stand_parts(grant.principal)]
+                for grant in permissions.grants(*right)
+            ),
+        ]
+        for right in sorted(rights)
     ]
+    return hashlib.sha256(orjson.dumps(content)).hexdigest()
 
 
-def _listed(ids: frozenset[UUID]) -> str:
+def _stand_parts(stand: Principal) -> list[str]:
+    """List what row scopes know of a user: their own place, or that of a user they deputise for."""
+    id_sets = (stand.departments, stand.projects, stand.emergencies, stand.only or frozenset())
+    unrestricted = str(stand.only is None)
+    places = (_joined(ids) for ids in id_sets)
+    return [str(stand.user_id), str(stand.department), unrestricted, *places]
+
+
+def _joined(ids: frozenset[UUID]) -> str:
     return " ".join(sorted(map(str, ids)))
 
 
 def _is_stale(
     session: Session, row: ExportRow, permissions: Permissions, columns: Sequence[Column]
 ) -> bool:
-    """Whether the policy says something else about this person by now, or one of the customers has
-    another owner, department or collaborator, was merged or is gone; or the file is a day old, so
-    that what was corrected or erased since does not leave with it."""
+    """Check whether a file no longer holds what its requester may see.
+
+    The policy may grant the requester something else by now; a customer may have another owner,
+    department or collaborator, or be merged or gone; or the file is a day old, so that data which was
+    corrected or erased since is not downloaded with it.
+    """
     if row.made_at is None or store.present(session) - row.made_at > _KEEPS:
         return True
-    if row.standing != standing(permissions, columns):
+    if row.standing != policy_fingerprint(permissions, columns):
         return True
-    return store.access_now(session, row) != row.access
-
-
-def _audit(
-    session: Session,
-    row: ExportRow,
-    actor: Actor | None,
-    action: str,
-    changes: dict[str, Any],
-    version: int,
-) -> None:
-    audit.record(
-        session,
-        audit.Entry(
-            actor,
-            action,
-            OBJECT,
-            str(row.id),
-            changes=changes,
-            purpose=row.purpose,
-            policy_version=version,
-        ),
-    )
+    return file_store.access_now(session, row) != row.access

@@ -1,4 +1,4 @@
-"""What stands in the file of an export: customers as cells, and cells as CSV or a workbook."""
+"""The content of an export's file: customers as cells, and cells as CSV or a workbook."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MOST_CONTACTS = 1000
 
 
 class Lines:
-    """Turns customers into cells: redacted for their reader, and in the spelling of the export."""
+    """Turn customers into cells, redacted for the requester and watermarked with the export's key."""
 
     def __init__(
         self, permissions: Permissions, scope: Scope, columns: Sequence[Column], key: bytes
@@ -37,45 +37,56 @@ class Lines:
         if any(column.of_contact for column in columns):
             self._contacts = permissions.allow(scope.actor, "Contact", "read")
         guarded = {column.protected_by for column in columns if column.protected_by}
-        self._shown = {coordinate: scope.redactor(coordinate) for coordinate in guarded}
-        self._channels = [scope.clear_in(one) for one in (MOBILE_COORDINATE, EMAIL_COORDINATE)]
+        self._redactors = {coordinate: scope.redactor(coordinate) for coordinate in guarded}
+        channels = (MOBILE_COORDINATE, EMAIL_COORDINATE)
+        self._channels = [scope.clear_in(coordinate) for coordinate in channels]
         self._tagged = any(column.name == "tags" for column in columns)
         self._chinese = scope.actor.locale.startswith("zh")
 
     def of_batch(self, session: Session, batch: Sequence[CustomerRow]) -> Iterator[list[str]]:
-        """A line a contact, or one without; the customer's own cells are repeated."""
-        ids = [row.id for row in batch]
-        worn = tags.of_customers(session, ids) if self._tagged else {}
-        people: dict[UUID, list[ContactRow]] = {}
-        if self._contacts is not None:
-            allowed = {
-                row.id: not all(clear.sees(row.access) for clear in self._channels)
-                for row in batch
-                if self._contacts.sees(row.access)
-            }
-            people = contacts.pages(session, allowed, None, _MOST_CONTACTS) if allowed else {}
-        for row in batch:
-            words = "、".join(tag.name for tag in worn.get(row.id, ()))
-            here: list[ContactRow | None] = [*people.get(row.id, ())]
-            for person in here or [None]:
-                yield [self._cell(column, row, person, words) for column in self._columns]
+        """Yield a line for each contact of a customer, or one line for a customer without contacts.
 
-    def _cell(self, column: Column, row: CustomerRow, person: ContactRow | None, words: str) -> str:
-        value = self._value(column, row, person, words)
+        The customer's own cells are repeated in each of its lines.
+        """
+        ids = [row.id for row in batch]
+        tags_by_customer = tags.of_customers(session, ids) if self._tagged else {}
+        contacts_by_customer = self._contacts_of(session, batch)
+        for row in batch:
+            tag_names = "、".join(tag.name for tag in tags_by_customer.get(row.id, ()))
+            customer_contacts: list[ContactRow | None] = [*contacts_by_customer.get(row.id, ())]
+            for contact in customer_contacts or [None]:
+                yield [self._cell(column, row, contact, tag_names) for column in self._columns]
+
+    def _contacts_of(
+        self, session: Session, batch: Sequence[CustomerRow]
+    ) -> dict[UUID, list[ContactRow]]:
+        if self._contacts is None:
+            return {}
+        separate = {
+            row.id: not all(channel.sees(row.access) for channel in self._channels)
+            for row in batch
+            if self._contacts.sees(row.access)
+        }
+        return contacts.pages(session, separate, None, _MOST_CONTACTS) if separate else {}
+
+    def _cell(
+        self, column: Column, row: CustomerRow, contact: ContactRow | None, tag_names: str
+    ) -> str:
+        value = self._value(column, row, contact, tag_names)
         if value is None or value == "":
             return ""
         clear = True
         if column.protected_by is not None:
-            found = self._shown[column.protected_by](row.access, value)
-            clear, value = found.visibility is Visibility.CLEAR, found.text or ""
+            protected = self._redactors[column.protected_by](row.access, value)
+            clear, value = protected.visibility is Visibility.CLEAR, protected.text or ""
         if not value:
             return ""
-        # Half a number has no other spelling.
+        # A masked number has no other spelling that could carry a mark.
         kind = column.marked if clear or column.marked == "text" else None
         return escape_formula(watermark.marked(kind, value, self._key))
 
     def _value(
-        self, column: Column, row: CustomerRow, person: ContactRow | None, words: str
+        self, column: Column, row: CustomerRow, contact: ContactRow | None, tag_names: str
     ) -> str | None:
         match column.name:
             case "id":
@@ -85,7 +96,7 @@ class Lines:
                     return row.kind.capitalize()
                 return "企业" if row.kind == "ORGANIZATION" else "个人"
             case "tags":
-                return words
+                return tag_names
             case "createdAt":
                 return row.created_at.isoformat(" ", "seconds")
             case "updatedAt":
@@ -95,7 +106,7 @@ class Lines:
             case "unifiedSocialCreditCode":
                 return row.unified_social_credit_code
             case name if column.of_contact:
-                return getattr(person, name.removeprefix("contact.")) if person else None
+                return getattr(contact, name.removeprefix("contact.")) if contact else None
             case name:
                 return getattr(row, name)  # type: ignore[no-any-return]  # text columns of the row
 
@@ -104,26 +115,29 @@ class Lines:
 
 
 def sheet(file: IO[bytes], row: ExportRow) -> _Csv | _Xlsx:
+    """Return a writer of the export's format."""
     return _Csv(file) if row.format == CSV else _Xlsx(file, row)
 
 
 class _Csv:
-    """UTF-8 with its mark, as spreadsheet programs read it."""
+    """Write CSV as UTF-8 with a byte order mark, as spreadsheet programs read it."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="", write_through=False)
         self._writer = csv.writer(self._text)
 
     def write(self, cells: Sequence[str]) -> None:
+        """Write one row."""
         self._writer.writerow(cells)
 
     def close(self) -> None:
+        """Flush what was written; the file stays open."""
         self._text.flush()
         self._text.detach()
 
 
 class _Xlsx:
-    """A workbook that is written row by row, and says on a second sheet whose copy it is."""
+    """Write a workbook row by row, with a second sheet that names the export and its requester."""
 
     def __init__(self, file: IO[bytes], row: ExportRow) -> None:
         self._file = file
@@ -134,15 +148,17 @@ class _Xlsx:
         self._book.properties.creator = "Huichi"
 
     def write(self, cells: Sequence[str]) -> None:
+        """Write one row."""
         self._sheet.append(cells)
 
     def close(self) -> None:
+        """Write the second sheet and save the workbook."""
         about = self._book.create_sheet("说明 About")
         for line in (
             ("导出 Export", str(self._row.id)),
             ("申请人 Requested by", str(self._row.actor_id)),
             ("用途 Purpose", self._row.purpose),
-            ("说明 Note", "本文件可追溯到申请人。 This copy can be traced to who asked for it."),
+            ("说明 Note", "本文件可追溯到申请人。 This copy can be traced to its requester."),
         ):
             about.append(line)
         self._book.save(self._file)

@@ -1,4 +1,4 @@
-"""What an export is: its states and columns, and the short-lived ticket that opens its file once."""
+"""The statuses and columns of an export, and the short-lived ticket that opens its file once."""
 
 from __future__ import annotations
 
@@ -40,7 +40,10 @@ MAX_FAILURES = 5
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of the file: its headers are words that an import knows, so the file can come back."""
+    """A column of the file; an import recognises its headers, so the file can be imported again.
+
+    `marked` is the kind of watermark its values carry.
+    """
 
     name: str
     zh: str
@@ -51,9 +54,11 @@ class Column:
 
     @property
     def sensitive(self) -> bool:
+        """Check whether an export with the column always needs approval."""
         return self.protected_by is not None or self.of_contact
 
     def header(self, locale: str) -> str:
+        """Return the header in a language."""
         return self.zh if locale.startswith("zh") else self.en
 
 
@@ -92,28 +97,30 @@ COLUMNS: Mapping[str, Column] = {
 
 
 def columns_called(names: Sequence[str]) -> tuple[Column, ...]:
-    """The columns of these names in the usual order. The name of the customer is always there: it
-    carries the watermark, and no export is without. Raises `BadInput`."""
+    """Return the columns of these names in the order of the file, always with the customer's name.
+
+    The name carries the watermark, which every export has. Raises `BadInput`.
+    """
     if not names:
         raise BadInput(
-            f"columns is empty; possible are {', '.join(COLUMNS)}.",
+            f"columns is empty; choose among {', '.join(COLUMNS)}.",
             f"columns 不能为空，可用：{'、'.join(COLUMNS)}。",
             field="columns",
         )
     for index, name in enumerate(names):
         if name not in COLUMNS:
             raise BadInput(
-                f"There is no column {name[:60]!r}; possible are {', '.join(COLUMNS)}.",
+                f"There is no column {name[:60]!r}; choose among {', '.join(COLUMNS)}.",
                 f"没有名为 {name[:60]!r} 的列，可用：{'、'.join(COLUMNS)}。",
                 field=f"columns.{index}",
             )
-    wanted = {*names, "name"}
-    return tuple(column for column in COLUMNS.values() if column.name in wanted)
+    chosen = {*names, "name"}
+    return tuple(column for column in COLUMNS.values() if column.name in chosen)
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What an address of a file carries: until when, which of the tickets it is, and the proof."""
+    """A ticket in a download address: its expiry (seconds since 1970), a nonce, and an HMAC proof."""
 
     expires: int
     nonce: str
@@ -121,18 +128,19 @@ class Ticket:
 
     @classmethod
     def issue(cls, secret: bytes, expires: int) -> Ticket:
+        """Issue a ticket with the secret of an export."""
         nonce = secrets.token_urlsafe(12)
         return cls(expires, nonce, _proof(secret, expires, nonce))
 
     @classmethod
     def parse(cls, secret: bytes, text: str) -> Ticket | None:
-        """The ticket, if this export issued it; it may have expired."""
+        """Return the ticket if the export with this secret issued it; it may have expired."""
         expires, _, rest = text.partition(".")
         nonce, _, proof = rest.partition(".")
         if not (expires.isascii() and expires.isdigit() and len(expires) <= 12):
             return None
-        right = _proof(secret, int(expires), nonce)
-        if not hmac.compare_digest(right.encode(), proof.encode()):
+        expected = _proof(secret, int(expires), nonce)
+        if not hmac.compare_digest(expected.encode(), proof.encode()):
             return None
         return cls(int(expires), nonce, proof)
 

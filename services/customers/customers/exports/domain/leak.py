@@ -1,15 +1,15 @@
-"""Whose copy is this? The spellings of a found file are held against the key of every export.
+"""Trace a leaked file: compare its spellings with the watermark key of every export.
 
-For an export that has nothing to do with the file, each choice of its key is a throw of dice that the
-file cannot have known. How much likelier the file is if it came from the export than if it did not is
-then an *e-value*: its mean over all keys is one, so by Markov's inequality it exceeds E with a
-probability of at most 1/E, whatever the file holds and whoever wrote it. With N exports an innocent one
-is named with at most N/E. Nothing is assumed about the file, only that the keys are secret. (The idea
+For an unrelated export, each choice of its key is a random draw that the file cannot depend on. The
+likelihood ratio of the file coming from the export against not coming from it is then an *e-value*: its
+mean over all keys is one, so by Markov's inequality it exceeds E with a probability of at most 1/E,
+whatever the file holds and wherever it comes from. With N exports an unrelated one is named with a
+probability of at most N/E. Nothing is assumed about the file, only that the keys are secret. (The idea
 of bounding the error for the copy in hand is that of Furon and Desoubeaux, "Tardos codes for real",
 2014.)
 
-How many marks survived is not known, so the likelihood is a mean over several shares; each channel has
-its own, for an attacker who reformats telephone numbers leaves names alone.
+How many marks survived is unknown, so the likelihood is a mean over several shares; each channel has
+its own, since an attacker who reformats telephone numbers leaves names alone.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from uuid import UUID
 from customers.exports.domain.watermark import Mark, chosen, read
 
 FALSE_ALARM = 1e-6
-"""An innocent export is named at most this often, over all exports together."""
+"""Upper bound of the probability that an unrelated export is named, over all exports together."""
 
 _SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 0.95)
 _FIRST_LOOK = 60
@@ -34,7 +34,7 @@ _MOST_MARKS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """An export held against a file: how many of the marks agree, and what that is worth."""
+    """An export compared with a file: how many marks agree, and how strong that evidence is."""
 
     export: UUID
     agreeing: int
@@ -42,16 +42,20 @@ class Suspect:
     evidence: float
     """The decimal logarithm of the e-value."""
     false_alarm: float
-    """At most how likely some export that has nothing to do with the file would look like this."""
+    """Upper bound of the probability that any unrelated export looks like this."""
 
     @property
     def named(self) -> bool:
+        """Check whether the export is a source of the file beyond doubt."""
         return self.false_alarm <= FALSE_ALARM
 
 
 def marks_of(cells: Iterable[str]) -> list[Mark]:
-    """The different marks of a file. One value counts once, however often it stands there, for its
-    repeats say nothing new; where they differ, what most of them say counts."""
+    """Return the different marks of a file.
+
+    A value counts once, however often it occurs, since its repeats add no information; where they
+    differ, the majority counts.
+    """
     votes: dict[tuple[str, str, int, int], Counter[int]] = defaultdict(Counter)
     for cell in cells:
         for mark in read(cell):
@@ -62,25 +66,25 @@ def marks_of(cells: Iterable[str]) -> list[Mark]:
 
 
 def suspects(marks: Sequence[Mark], keys: Mapping[UUID, bytes]) -> list[Suspect]:
-    """The exports that the marks speak for most, the strongest first; who is `named` is to blame.
+    """Return the exports with the strongest evidence, the strongest first.
 
-    All exports are looked at by some marks of every channel, the best of them by all: which ones are
-    looked at closely cannot hurt the bound, which holds for all of them together.
+    All exports are compared by some marks of every channel, the best of them by all marks. The choice
+    of those does not affect the bound, which holds for all exports together.
     """
-    all = [_Asked(mark.channel, mark.message, mark.sides, mark.side) for mark in marks]
-    few = _some(all)
-    rough = {id: _evidence(few, key)[0] for id, key in keys.items()}
+    all_marks = [_EncodedMark(mark.channel, mark.message, mark.sides, mark.side) for mark in marks]
+    sample = _sample(all_marks)
+    rough = {id: _evidence(sample, key)[0] for id, key in keys.items()}
     best = sorted(rough, key=lambda id: -rough[id])[:_CLOSER_LOOK]
-    found = []
+    compared = []
     for id in best:
-        evidence, agreeing = _evidence(all, keys[id])
+        evidence, agreeing = _evidence(all_marks, keys[id])
         bound = min(1.0, len(keys) * 10 ** min(-evidence, 0.0))
-        found.append(Suspect(id, agreeing, len(marks), evidence, bound))
-    return sorted(found, key=lambda one: -one.evidence)
+        compared.append(Suspect(id, agreeing, len(marks), evidence, bound))
+    return sorted(compared, key=lambda suspect: -suspect.evidence)
 
 
-class _Asked(NamedTuple):
-    """A mark with its message written out once, since thousands of keys are asked about it."""
+class _EncodedMark(NamedTuple):
+    """A mark with its message encoded once, since it is compared with thousands of keys."""
 
     channel: str
     message: bytes
@@ -88,29 +92,35 @@ class _Asked(NamedTuple):
     side: int
 
 
-def _some(marks: Sequence[_Asked]) -> list[_Asked]:
-    """Up to sixty of each channel."""
-    taken: Counter[str] = Counter()
-    few = []
+def _sample(marks: Sequence[_EncodedMark]) -> list[_EncodedMark]:
+    """Return up to sixty marks of each channel."""
+    counts: Counter[str] = Counter()
+    sample = []
     for mark in marks:
-        taken[mark.channel] += 1
-        if taken[mark.channel] <= _FIRST_LOOK:
-            few.append(mark)
-    return few
+        counts[mark.channel] += 1
+        if counts[mark.channel] <= _FIRST_LOOK:
+            sample.append(mark)
+    return sample
 
 
-def _evidence(marks: Sequence[_Asked], key: bytes) -> tuple[float, int]:
-    """The logarithm of the e-value of one export, and how many marks agree with its key."""
+def _evidence(marks: Sequence[_EncodedMark], key: bytes) -> tuple[float, int]:
+    """Return the decimal logarithm of the e-value of one export, and how many marks agree."""
     counts: dict[str, dict[tuple[int, bool], int]] = defaultdict(dict)
     for channel, message, sides, side in marks:
         agrees = chosen(key, message, sides) == side
         counts[channel][sides, agrees] = counts[channel].get((sides, agrees), 0) + 1
-    total = sum(_of_channel(each) for each in counts.values())
-    agreeing = sum(n for each in counts.values() for (_, agrees), n in each.items() if agrees)
+    total = sum(_log_evidence(channel_counts) for channel_counts in counts.values())
+    agreeing = sum(
+        count
+        for channel_counts in counts.values()
+        for (_, agrees), count in channel_counts.items()
+        if agrees
+    )
     return total / math.log(10), agreeing
 
 
-def _of_channel(counts: Mapping[tuple[int, bool], int]) -> float:
+def _log_evidence(counts: Mapping[tuple[int, bool], int]) -> float:
+    """Return the natural logarithm of the e-value of one channel, averaged over the shares."""
     logs = [
         sum(
             count * math.log(share * sides + 1 - share if agrees else 1 - share)
@@ -119,4 +129,4 @@ def _of_channel(counts: Mapping[tuple[int, bool], int]) -> float:
         for share in _SHARES
     ]
     top = max(logs)
-    return top + math.log(sum(math.exp(each - top) for each in logs) / len(logs))
+    return top + math.log(sum(math.exp(log - top) for log in logs) / len(logs))

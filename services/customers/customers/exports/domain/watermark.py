@@ -1,10 +1,10 @@
-"""One value, several spellings that mean the same: which one stands in an exported cell names the export.
+"""Watermarks: of several equivalent spellings of a value, the one in an exported cell names the export.
 
 Every value has *places* where its spelling is free: the gap of a telephone number, the case of an
 address that ignores case, the spaces of a text, the invisible end of a text. For each place the key of
-the export chooses one of the sides, by the value itself and nothing else. So a cell speaks for itself:
+the export chooses one of the sides, by the value itself and nothing else. So a cell can be read alone:
 it may lose its row, its column and its neighbours. Every spelling is one that the pool reads back as
-the same value; codes and ids are left alone, since people join tables by them.
+the same value; codes and ids are left alone, since users join tables by them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from chassis.errors import BadInput
 from customers.pool.domain import email as emails, fields, phone as phones
 
 KEY_BYTES = 32
-# What no reader sees, no trimming of ordinary spaces removes, and reading a sheet ignores at the ends.
+# Characters that are invisible, survive the trimming of spaces, and are ignored at the ends of cells.
 INVISIBLE = "\u200b\u200c\u200d\u2060"
 TAIL = 2
 _SPACES = " \u00a0"
@@ -32,7 +32,7 @@ _LABEL = re.compile(r"(?:^|(?<=[./-]))[a-z]")
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place of a value: how many sides it has, and which one was seen or is to be written."""
+    """A place of a value: how many spellings it has, and which of them was read or is written."""
 
     channel: str
     value: str
@@ -42,22 +42,24 @@ class Mark:
 
     @property
     def message(self) -> bytes:
-        """What the key is asked about."""
+        """Return the message from which a key chooses the side."""
         return f"{self.channel}\0{self.value}\0{self.place}".encode()
 
 
 def chosen(key: bytes, message: bytes, sides: int) -> int:
-    """The side that the key of an export chooses: uniform, and unforeseeable without the key."""
+    """Return the side that the key of an export chooses: uniform, unpredictable without the key."""
     return int.from_bytes(blake2b(message, key=key, digest_size=8).digest(), "big") % sides
 
 
 def marked(kind: str | None, value: str, key: bytes) -> str:
-    """The value in the spelling that the key chooses. `kind` is text, phone, email, website; None
-    leaves it alone."""
+    """Return the value in the spelling that the key chooses.
+
+    `kind` is text, phone, email or website; `None` leaves the value alone.
+    """
     match kind:
         case "phone":
-            found = spellings(value)
-            return found[chosen(key, Mark("phone", value, 0, 1, 0).message, len(found))]
+            choices = spellings(value)
+            return choices[chosen(key, Mark("phone", value, 0, 1, 0).message, len(choices))]
         case "email":
             return _cased(value, "email", _SEGMENT, key)
         case "website":
@@ -69,7 +71,7 @@ def marked(kind: str | None, value: str, key: bytes) -> str:
 
 
 def read(cell: str) -> Iterator[Mark]:
-    """Every place that a found cell shows, whatever column it comes from."""
+    """Yield every mark that a cell carries, whatever column it comes from."""
     text = cell.strip(" \t\r\n\ufeff\u3000\u00a0")
     if text[:1] == "'" and text[1:2] in tuple("=+-@"):
         text = text[1:]  # the guard against formulas
@@ -85,7 +87,7 @@ def read(cell: str) -> Iterator[Mark]:
 
 
 def plain(text: str) -> str:
-    """A text as the pool keeps it, for any of its spellings."""
+    """Return a text as the pool stores it, from any of its spellings."""
     bare = "".join(character for character in text if character not in INVISIBLE)
     return " ".join(unicodedata.normalize("NFC", bare).split())
 
@@ -94,8 +96,10 @@ def plain(text: str) -> str:
 
 
 def spellings(number: str) -> tuple[str, ...]:
-    """Usual spellings of a normalised number; none that a spreadsheet program takes for a sum or
-    strips of a zero."""
+    """Return usual spellings of a normalised number.
+
+    None of them is one that a spreadsheet program takes for a sum or strips of a zero.
+    """
     main, _, extension = number.partition(";ext=")
     end = f"{_EXTENSION}{extension}" if extension else ""
     return tuple(spelling + end for spelling in _spellings(main))
@@ -146,23 +150,23 @@ def _read_phone(core: str) -> list[Mark]:
         number = phones.normalise(core)
     except BadInput:
         return []
-    found = spellings(number)
+    choices = spellings(number)
     spelled = unicodedata.normalize("NFKC", core)
-    if spelled not in found or len(found) == 1:
+    if spelled not in choices or len(choices) == 1:
         return []
-    return [Mark("phone", number, 0, len(found), found.index(spelled))]
+    return [Mark("phone", number, 0, len(choices), choices.index(spelled))]
 
 
-# ── addresses in the net: their case says nothing ────────────────────────────────────────────────
+# ── internet addresses: their case has no meaning ────────────────────────────────────────────────
 
 
 def _cased(value: str, channel: str, starts: re.Pattern[str], key: bytes) -> str:
     letters = list(value)
-    for place, found in enumerate(starts.finditer(value)):
+    for place, start in enumerate(starts.finditer(value)):
         if place == _MOST_PLACES:
             break
         if chosen(key, Mark(channel, value, place, 2, 0).message, 2):
-            letters[found.start()] = letters[found.start()].upper()
+            letters[start.start()] = letters[start.start()].upper()
     return "".join(letters)
 
 
@@ -170,8 +174,8 @@ def _read_case(shown: str, value: str, channel: str, starts: re.Pattern[str]) ->
     if shown.lower() != value:
         return []
     return [
-        Mark(channel, value, place, 2, int(shown[found.start()].isupper()))
-        for place, found in enumerate(starts.finditer(value))
+        Mark(channel, value, place, 2, int(shown[start.start()].isupper()))
+        for place, start in enumerate(starts.finditer(value))
         if place < _MOST_PLACES
     ]
 
@@ -194,7 +198,7 @@ def _website(value: str, key: bytes) -> str:
 
 
 def _forms(scheme: str, rest: str) -> tuple[tuple[str, str], ...]:
-    """What may stand around host and path: https goes without saying, and so does a bare slash."""
+    """Return what may surround host and path: `https://` and a bare slash at the end are optional."""
     befores = (scheme, "") if scheme == "https://" else (scheme,)
     afters = ("", "/") if not rest else ("",)
     return tuple((before, after) for before in befores for after in afters)
@@ -214,9 +218,9 @@ def _read_website(core: str) -> list[Mark]:
     except BadInput:
         return []
     scheme, host, rest = _split(value)
-    found = re.match(r"(?i)https?://", core)
-    before = scheme if found else ""
-    bare = core[found.end() :] if found else core
+    scheme_match = re.match(r"(?i)https?://", core)
+    before = scheme if scheme_match else ""
+    bare = core[scheme_match.end() :] if scheme_match else core
     after = "/" if not rest and bare.endswith("/") else ""
     marks = _read_case(bare[: len(host)], host, "site", _LABEL)
     forms = _forms(scheme, rest)

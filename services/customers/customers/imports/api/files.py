@@ -1,7 +1,7 @@
-"""The doors for files: an upload comes in by PUT, wrong rows go out by GET, each under a short-lived key.
+"""The file routes of imports: PUT uploads a file, GET downloads rejected rows, each by a signed link.
 
-The key is all that opens them, so that a browser or curl can follow the link; nothing tells a wrong key
-from an import that is not there.
+The link's short-lived token is the only authorisation, so that a browser or curl can follow it; a wrong
+token and an import that does not exist are answered alike.
 """
 
 from __future__ import annotations
@@ -24,9 +24,13 @@ from chassis.spreadsheet.cells import escape_formula
 from chassis.spreadsheet.limits import Limits
 from chassis.web import Runtime, body_of, locale_of
 from customers.imports import store
-from customers.imports.commands import chunk as commands
-from customers.imports.commands.chunk import WrongRow
-from customers.imports.domain.import_job import ERRORS_CSV, ERRORS_XLSX, UPLOAD, opens
+from customers.imports.commands import upload as commands
+from customers.imports.commands.rejected_rows import (
+    RejectedRow,
+    load_rejected_rows,
+    record_download,
+)
+from customers.imports.domain.import_job import ERRORS_CSV, ERRORS_XLSX, UPLOAD, is_valid
 from customers.imports.domain.sheet_mapping import ERROR_COLUMN
 from customers.imports.store import ImportRow
 
@@ -38,8 +42,8 @@ _SAFE_HEADERS = {
 
 
 async def upload(request: Request) -> Response:
-    """Takes the file of an import. Raises `LimitExceeded` as soon as it is too large."""
-    runtime, row = await _opened(request, UPLOAD)
+    """Receive the file of an import. Raises `LimitExceeded` as soon as it is too large."""
+    runtime, row = await _authorised(request, UPLOAD)
     content = await body_of(request, Limits().size)
     table = await asyncio.to_thread(commands.read_table, content, row)
     await runtime.db.write(commands.receive, row.id, table)
@@ -48,8 +52,8 @@ async def upload(request: Request) -> Response:
 
 
 async def errors_csv(request: Request) -> Response:
-    """The wrong rows as CSV."""
-    headers, rows = await _wrong(request, ERRORS_CSV)
+    """Return the rejected rows as CSV."""
+    headers, rows = await _rejected(request, ERRORS_CSV)
     target = io.StringIO()
     writer = csv.writer(target)
     writer.writerow([escape_formula(header) for header in headers])
@@ -58,14 +62,14 @@ async def errors_csv(request: Request) -> Response:
 
 
 async def errors_xlsx(request: Request) -> Response:
-    """The wrong rows as a workbook."""
-    headers, rows = await _wrong(request, ERRORS_XLSX)
+    """Return the rejected rows as a workbook."""
+    headers, rows = await _rejected(request, ERRORS_XLSX)
     content = await asyncio.to_thread(_workbook, headers, rows)
     kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     return _attachment(content, kind, ERRORS_XLSX)
 
 
-def _workbook(headers: Sequence[str], rows: Sequence[WrongRow]) -> bytes:
+def _workbook(headers: Sequence[str], rows: Sequence[RejectedRow]) -> bytes:
     book = Workbook(write_only=True)
     sheet = book.create_sheet("errors")
     sheet.append([escape_formula(header) for header in headers])
@@ -76,10 +80,10 @@ def _workbook(headers: Sequence[str], rows: Sequence[WrongRow]) -> bytes:
     return target.getvalue()
 
 
-def _line(headers: Sequence[str], row: WrongRow) -> list[str]:
+def _line(headers: Sequence[str], row: RejectedRow) -> list[str]:
     return [
         *(escape_formula(row.cells.get(header, "")) for header in headers[:-1]),
-        escape_formula(row.why),
+        escape_formula(row.problems),
     ]
 
 
@@ -88,31 +92,31 @@ def _attachment(content: bytes, kind: str, name: str) -> Response:
     return Response(content, media_type=kind, headers=headers)
 
 
-async def _wrong(request: Request, door: str) -> tuple[list[str], list[WrongRow]]:
-    runtime, row = await _opened(request, door)
-    rows = await runtime.db.read(commands.wrong_rows, row.id, locale_of(request))
-    await runtime.db.write(commands.downloaded, row, len(rows))
+async def _rejected(request: Request, file: str) -> tuple[list[str], list[RejectedRow]]:
+    runtime, row = await _authorised(request, file)
+    rows = await runtime.db.read(load_rejected_rows, row.id, locale_of(request))
+    await runtime.db.write(record_download, row, len(rows))
     headers = [header for header in row.headers or () if header != ERROR_COLUMN]
     return [*headers, ERROR_COLUMN], rows
 
 
-async def _opened(request: Request, door: str) -> tuple[Runtime, ImportRow]:
+async def _authorised(request: Request, file: str) -> tuple[Runtime, ImportRow]:
     runtime: Runtime = request.app.state.runtime
     try:
         id = UUID(request.path_params["id"])
     except ValueError:
-        raise _closed() from None
+        raise _invalid_link() from None
     row = await runtime.db.read(store.by_id, id)
-    key = request.query_params.get("token", "")
-    if row is None or not opens(row.secret, door, key, time.time()):
-        raise _closed()
+    token = request.query_params.get("token", "")
+    if row is None or not is_valid(row.secret, file, token, time.time()):
+        raise _invalid_link()
     return runtime, row
 
 
-def _closed() -> NotFound:
+def _invalid_link() -> NotFound:
     return NotFound(
-        "This link is not valid or no longer; ask the import for a new one.",
-        "链接无效或已过期，请重新获取。",
+        "This link is not valid or has expired; query the import for a new one.",
+        "链接无效或已过期，请重新查询导入以获取新链接。",
         field="token",
     )
 

@@ -1,4 +1,4 @@
-"""What an import is: its states, its limits, and the short-lived keys to its files."""
+"""The statuses and limits of an import, and the short-lived tokens for its files."""
 
 from __future__ import annotations
 
@@ -24,15 +24,19 @@ ERRORS_CSV = "errors.csv"
 ERRORS_XLSX = "errors.xlsx"
 
 
-def token(secret: bytes, door: str, expires: int) -> str:
-    """The key to one door of an import until a moment (seconds since 1970)."""
-    signed = hmac.new(secret, f"{door}|{expires}".encode(), hashlib.sha256).hexdigest()
-    return f"{expires}.{signed}"
+def sign_token(secret: bytes, file: str, expires: int) -> str:
+    """Return the token for one file of an import, valid until a moment (seconds since 1970).
+
+    The signature is HMAC-SHA-256 with the import's secret.
+    """
+    signature = hmac.new(secret, f"{file}|{expires}".encode(), hashlib.sha256).hexdigest()
+    return f"{expires}.{signature}"
 
 
-def opens(secret: bytes, door: str, given: str, now: float) -> bool:
-    """Whether a key opens a door now."""
-    expires, _, _ = given.partition(".")
+def is_valid(secret: bytes, file: str, token: str, now: float) -> bool:
+    """Check whether a token is valid for a file now."""
+    expires, _, _ = token.partition(".")
     if not expires.isascii() or not expires.isdigit() or len(expires) > 12 or int(expires) < now:
         return False
-    return hmac.compare_digest(token(secret, door, int(expires)).encode(), given.encode())
+    expected = sign_token(secret, file, int(expires))
+    return hmac.compare_digest(expected.encode(), token.encode())

@@ -1,5 +1,4 @@
-"""Which column of a stranger's table is which field, told from Chinese and English headers; and a row
-of it as a record."""
+"""Detect the fields of a table's columns by Chinese and English headers, and read rows as records."""
 
 from __future__ import annotations
 
@@ -46,7 +45,7 @@ _SYNONYMS: Mapping[str, str] = {
     "external_id": "客户编号 编号 客户编码 编码 客户id id externalid code customerid customercode number",
     IGNORE: "错误error",
 }
-_KNOWN = {word: target for target, words in _SYNONYMS.items() for word in words.split()}
+_TARGET_OF = {word: target for target, words in _SYNONYMS.items() for word in words.split()}
 _KIND_WORDS = {
     ORGANIZATION: "企业 公司 组织 单位 机构 organization organisation company",
     PERSON: "个人 自然人 person individual",
@@ -69,94 +68,104 @@ _STAGE_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which header fills which targets, and what a record is known by."""
+    """The target fields by header, the kind of customers, and the columns that identify them."""
 
     targets: Mapping[str, tuple[str, ...]]
     kind: str
     key_columns: tuple[str, ...] = ()
 
     def header_of(self, target: str) -> str | None:
-        return next((header for header, all in self.targets.items() if target in all), None)
+        """Return the header of the column that fills a target."""
+        return next((header for header, targets in self.targets.items() if target in targets), None)
 
 
 @dataclass(frozen=True, slots=True)
-class Wrong:
-    """One thing that is wrong in a row, and in which column it stands."""
+class CellProblem:
+    """One problem of a row, and the header of the column that has it."""
 
     column: str | None
     problem: HuichiError
 
 
 def is_header(text: str) -> bool:
-    """Whether this is a word that headers of such tables use."""
-    return _folded(text) in _KNOWN
+    """Check whether a text is a header that such tables use."""
+    return _folded(text) in _TARGET_OF
 
 
 def detect(
     headers: Sequence[str],
-    given: Mapping[str, str] | None = None,
+    mapping: Mapping[str, str] | None = None,
     kind: str | None = None,
     key_columns: Sequence[str] = (),
 ) -> Columns:
-    """The mapping of these headers; what is given by hand wins. Raises `BadInput`."""
-    for header in [*(given or {}), *key_columns]:
+    """Detect the targets of headers; the user's mapping takes precedence.
+
+    Raises `BadInput` for an unknown column or target, and where no column holds the name.
+    """
+    for header in [*(mapping or {}), *key_columns]:
         if header not in headers:
             raise BadInput(
                 f"There is no column {header[:60]!r}; the file has {', '.join(headers)[:300]}.",
                 f"文件中没有列 {header[:60]!r}，现有列：{'、'.join(headers)[:300]}。",
                 field="mapping",
             )
-    found = {header: _KNOWN.get(_folded(header), IGNORE) for header in headers}
-    by_hand = {header: target_called(target) for header, target in (given or {}).items()}
-    people = [h for h, target in found.items() if target == "person" and h not in by_hand]
-    named = "name" in by_hand.values() or any(
-        target == "name" for header, target in found.items() if header not in by_hand
-    )
-    who = kind or (ORGANIZATION if named or not people else PERSON)
+    detected = {header: _TARGET_OF.get(_folded(header), IGNORE) for header in headers}
+    mapped = {header: target_called(target) for header, target in (mapping or {}).items()}
+    unmapped = {target for header, target in detected.items() if header not in mapped}
+    has_person = "person" in unmapped
+    has_name = "name" in mapped.values() or "name" in unmapped
+    default_kind = kind or (ORGANIZATION if has_name or not has_person else PERSON)
     targets: dict[str, tuple[str, ...]] = {}
-    taken: set[str] = set(by_hand.values())
-    has_phone = "phone" in found.values() or "phone" in taken
+    filled: set[str] = set(mapped.values())
+    has_phone = "phone" in detected.values() or "phone" in filled
     for header in headers:
-        if header in by_hand:
-            chosen: tuple[str, ...] = (by_hand[header],)
+        if header in mapped:
+            header_targets: tuple[str, ...] = (mapped[header],)
         else:
-            meant = _meaning(found[header], named=named, people=bool(people), has_phone=has_phone)
-            chosen = tuple(target for target in meant if target not in taken)
-        chosen = tuple(target for target in chosen if target != IGNORE)
-        taken.update(chosen)
-        targets[header] = chosen
-    if "name" not in taken:
+            candidates = _targets_of(
+                detected[header], has_name=has_name, has_person=has_person, has_phone=has_phone
+            )
+            header_targets = tuple(target for target in candidates if target not in filled)
+        header_targets = tuple(target for target in header_targets if target != IGNORE)
+        filled.update(header_targets)
+        targets[header] = header_targets
+    if "name" not in filled:
         raise BadInput(
-            "No column holds the customer's name; say which one does with "
+            "No column holds the customer's name; name it in "
             'mapping: [{header: "…", field: "name"}].',
             '未找到客户名称列，请通过 mapping 指定哪一列是名称（field: "name"）。',
             field="mapping",
         )
-    return Columns(targets, who, tuple(key_columns))
+    return Columns(targets, default_kind, tuple(key_columns))
 
 
 def target_called(text: str) -> str:
-    """The target with this name, in either spelling. Raises `BadInput` that lists them."""
+    """Return the target with this name, in either spelling. Raises `BadInput` that lists them."""
     if text in TARGETS or text == IGNORE:
         return text
     if text in BY_GRAPH_NAME:
         return BY_GRAPH_NAME[text].name
     if text == "externalId":
         return "external_id"
-    known = ", ".join([*BY_GRAPH_NAME, *CONTACT_TARGETS, "tags", "kind", "externalId", IGNORE])
+    targets = ", ".join([*BY_GRAPH_NAME, *CONTACT_TARGETS, "tags", "kind", "externalId", IGNORE])
     raise BadInput(
-        f"A column cannot be mapped to {text[:60]!r}; possible are {known}.",
-        f"列不能映射到 {text[:60]!r}，可用：{known}。",
+        f"A column cannot be mapped to {text[:60]!r}; possible are {targets}.",
+        f"列不能映射到 {text[:60]!r}，可用：{targets}。",
         field="mapping",
     )
 
 
-def _meaning(target: str, *, named: bool, people: bool, has_phone: bool) -> tuple[str, ...]:
-    """A mobile beside a contact is the contact's, and the customer's too if that has no other."""
+def _targets_of(
+    target: str, *, has_name: bool, has_person: bool, has_phone: bool
+) -> tuple[str, ...]:
+    """Return the fields that a detected target stands for in this table.
+
+    A mobile beside a contact is the contact's, and the customer's as well if there is no other number.
+    """
     if target == "person":
-        return ("contact.name",) if named else ("name",)
+        return ("contact.name",) if has_name else ("name",)
     if target == "mobile":
-        if not (named and people):
+        if not (has_name and has_person):
             return ("phone",)
         return ("contact.mobile",) if has_phone else ("contact.mobile", "phone")
     return (target,)
@@ -169,10 +178,41 @@ def _folded(header: str) -> str:
 
 def record_of(
     cells: Mapping[str, str], lost: Sequence[str], mapping: Columns, observed_at: datetime
-) -> Prepared | list[Wrong]:
-    """A row as a record that may enter, or everything that is wrong with it."""
-    wrong = [
-        Wrong(
+) -> Prepared | list[CellProblem]:
+    """Read a row as a record that may enter; return all its problems where it may not.
+
+    `lost` are the headers of cells whose number has lost digits.
+    """
+    problems = _lost_digits(lost, mapping)
+    by_target = {
+        target: cells[header]
+        for header, targets in mapping.targets.items()
+        for target in targets
+        if header in cells and header not in lost
+    }
+    try:
+        kind = _kind_of(by_target.get("kind"), mapping.kind)
+    except BadInput as problem:
+        return [*problems, CellProblem(mapping.header_of("kind"), problem)]
+    record = _source_record(by_target, kind, observed_at)
+    if "name" not in record.fields:
+        missing = BadInput(
+            "name is missing; every customer has one.", "缺少客户名称。", field="name"
+        )
+        problems.append(CellProblem(mapping.header_of("name"), missing))
+    prepared = prepare(record)
+    if isinstance(prepared, list):
+        return problems + [
+            CellProblem(_column_of(problem, mapping), problem) for problem in prepared
+        ]
+    if problems:
+        return problems
+    return replace(prepared, external_id=_external_id(cells, by_target, prepared, mapping))
+
+
+def _lost_digits(lost: Sequence[str], mapping: Columns) -> list[CellProblem]:
+    return [
+        CellProblem(
             header,
             BadInput(
                 "The spreadsheet program has rounded the last digits of this number away; format "
@@ -184,22 +224,15 @@ def record_of(
         for header in lost
         if mapping.targets.get(header)
     ]
-    by_target = {
-        target: cells[header]
-        for header, targets in mapping.targets.items()
-        for target in targets
-        if header in cells and header not in lost
-    }
-    try:
-        kind = _kind_of(by_target.get("kind"), mapping.kind)
-    except BadInput as problem:
-        return [*wrong, Wrong(mapping.header_of("kind"), problem)]
+
+
+def _source_record(by_target: Mapping[str, str], kind: str, observed_at: datetime) -> SourceRecord:
     fields: dict[str, str] = {
         target: value for target, value in by_target.items() if target in FIELDS
     }
     if stage := fields.get("lifecycle"):
         fields["lifecycle"] = _STAGE_WORDS.get(stage.strip(), stage)
-    record = SourceRecord(
+    return SourceRecord(
         external_id="row",
         kind=kind,
         observed_at=observed_at,
@@ -208,30 +241,19 @@ def record_of(
         contacts=_contacts(by_target),
         tags=[tag for tag in re.split(r"[,，;；、|/]", by_target.get("tags", "")) if tag.strip()],
     )
-    if "name" not in fields:
-        missing = BadInput(
-            "name is missing; every customer has one.", "缺少客户名称。", field="name"
-        )
-        wrong.append(Wrong(mapping.header_of("name"), missing))
-    prepared = prepare(record)
-    if isinstance(prepared, list):
-        wrong += [Wrong(_column_of(problem, mapping), problem) for problem in prepared]
-    if wrong or isinstance(prepared, list):
-        return wrong
-    return replace(prepared, external_id=_external_id(cells, by_target, prepared, mapping))
 
 
-def _kind_of(text: str | None, otherwise: str) -> str:
+def _kind_of(text: str | None, default: str) -> str:
     if not text:
-        return otherwise
-    found = _KIND_OF.get(_folded(text)) or (text.upper() if text.upper() in KINDS else None)
-    if found is None:
+        return default
+    kind = _KIND_OF.get(_folded(text)) or (text.upper() if text.upper() in KINDS else None)
+    if kind is None:
         raise BadInput(
             "The type must be 企业 (organization) or 个人 (person).",
             "类型只能是“企业”或“个人”。",
             field="kind",
         )
-    return found
+    return kind
 
 
 def _contacts(by_target: Mapping[str, str]) -> list[ContactRecord]:
@@ -249,8 +271,11 @@ def _column_of(problem: HuichiError, mapping: Columns) -> str | None:
 def _external_id(
     cells: Mapping[str, str], by_target: Mapping[str, str], record: Prepared, mapping: Columns
 ) -> str:
-    """The chosen columns; else the table's own id; else what identifies the customer: the credit
-    code, or the name (and for a person a number or address, since people share names)."""
+    """Return the external id of a row.
+
+    It is made of the key columns; else of the table's own id; else of what identifies the customer:
+    the credit code, or the name (for a person with a number or address, since people share names).
+    """
     if mapping.key_columns:
         return "key:" + _hash([cells.get(column, "") for column in mapping.key_columns])
     if own := by_target.get("external_id"):

@@ -1,4 +1,4 @@
-"""The door for integrations: a batch of records from an outside system. Not in the gateway's schema."""
+"""The mutation by which integrations delivers records of outside systems; not in the gateway's schema."""
 
 from __future__ import annotations
 
@@ -21,39 +21,64 @@ from customers.pool.domain.outcome import Ambiguous, Outcome, Rejected, Unchange
 from customers.pool.domain.record import ContactRecord, Source, SourceRecord
 
 
-@strawberry.federation.input(inaccessible=True, description="Which outside system speaks.")
+@strawberry.federation.input(
+    inaccessible=True, description="The outside system that records come from."
+)
 class SourceInput:
-    system: str = strawberry.field(description="Its name, as survivorship rules call it.")
+    """The source of a batch."""
+
+    system: str = strawberry.field(
+        description="The name of the system, as survivorship rules call it."
+    )
     installation_id: strawberry.ID | None = strawberry.field(
-        default=None, description="The set-up connector; external ids are unique within it."
+        default=None,
+        description="The connector installation, within which external ids are unique.",
     )
     priority: int | None = strawberry.field(
         default=None,
-        description="Among systems that no survivorship rule names, the smaller one wins.",
+        description="The priority among systems that no survivorship rule names; the smaller one "
+        "wins.",
     )
 
 
-@strawberry.federation.input(inaccessible=True, description="A person, as the system has them.")
+@strawberry.federation.input(
+    inaccessible=True, description="A contact, as the outside system has it."
+)
 class ContactRecordInput:
+    """A contact of an outside record."""
+
     external_id: str | None = strawberry.field(
-        default=None, description="The system's id; left out: told apart by mobile, e-mail or name."
+        default=None,
+        description="The system's id of the contact; left out: identified by mobile, e-mail address "
+        "or name.",
     )
-    name: str | None = strawberry.field(default=None, description="Their name.", directives=[NAME])
-    title: str | None = strawberry.field(default=None, description="What they do there.")
+    name: str | None = strawberry.field(
+        default=None, description="The person's name.", directives=[NAME]
+    )
+    title: str | None = strawberry.field(default=None, description="The person's job title.")
     mobile: str | None = strawberry.field(
-        default=None, description="Their number.", directives=[MOBILE]
+        default=None, description="The person's telephone number.", directives=[MOBILE]
     )
     email: str | None = strawberry.field(
-        default=None, description="Their e-mail address.", directives=[EMAIL]
+        default=None, description="The person's e-mail address.", directives=[EMAIL]
     )
 
 
-@strawberry.federation.input(inaccessible=True, description="A record, as the system has it.")
+@strawberry.federation.input(
+    inaccessible=True, description="A record of a customer, as the outside system has it."
+)
 class SourceRecordInput:
-    external_id: str = strawberry.field(description="The system's id, 1 to 300 characters.")
-    kind: CustomerKind = strawberry.field(description="What it is.")
+    """A record of an outside system."""
+
+    external_id: str = strawberry.field(
+        description="The system's id of the record, 1 to 300 characters."
+    )
+    kind: CustomerKind = strawberry.field(
+        description="Whether the customer is an organisation or a person."
+    )
     observed_at: datetime = strawberry.field(
-        description="As of when; what is older than the last word changes nothing."
+        description="The moment whose state the record shows; a record older than the last one that "
+        "was absorbed changes nothing."
     )
     fields: JSON = strawberry.field(
         description="Values by field name, in snake_case or as Customer calls them; null and blank "
@@ -64,19 +89,23 @@ class SourceRecordInput:
         default=None, description="The id of the source record in integrations."
     )
     deleted: bool = strawberry.field(
-        default=False, description="The system no longer has it: all it said is withdrawn."
+        default=False,
+        description="Whether the system has deleted the record: all its claims are withdrawn.",
     )
     complete: bool = strawberry.field(
         default=True,
-        description="true: fields, contacts and tags that are missing are withdrawn; false: they "
-        "stay as they were.",
+        description="Whether the record is complete. true: fields, contacts and tags that are "
+        "missing are withdrawn; false: they stay as they were.",
     )
     contacts: list[ContactRecordInput] = strawberry.field(
-        default_factory=list, description="People there, at most 100."
+        default_factory=list, description="The contacts at the customer, at most 100."
     )
-    tags: list[str] = strawberry.field(default_factory=list, description="Words, at most 50.")
+    tags: list[str] = strawberry.field(
+        default_factory=list, description="Names of tags, at most 50."
+    )
 
     def resolved(self, path: str) -> SourceRecord:
+        """Return the record as a value. Raises `BadInput` under the path of the record."""
         if not isinstance(self.fields, dict):
             raise BadInput(
                 "fields must be a JSON object.", "fields 必须是 JSON 对象。", field=f"{path}.fields"
@@ -90,30 +119,40 @@ class SourceRecordInput:
             deleted=self.deleted,
             complete=self.complete,
             contacts=[
-                ContactRecord(c.external_id or "", c.name, c.title, c.mobile, c.email)
-                for c in self.contacts
+                ContactRecord(
+                    contact.external_id or "",
+                    contact.name,
+                    contact.title,
+                    contact.mobile,
+                    contact.email,
+                )
+                for contact in self.contacts
             ],
             tags=self.tags,
         )
 
 
-@strawberry.federation.type(inaccessible=True, description="What became of one record.")
+@strawberry.federation.type(inaccessible=True, description="The outcome of one record.")
 class AbsorbOutcome:
-    external_id: str = strawberry.field(description="The system's id.")
-    outcome: AbsorbResult = strawberry.field(description="What became of it.")
+    """The outcome of one record."""
+
+    external_id: str = strawberry.field(description="The system's id of the record.")
+    outcome: AbsorbResult = strawberry.field(description="The outcome of the record.")
     customer_id: strawberry.ID | None = strawberry.field(
-        description="The customer it belongs to; null when rejected, and on a dry run when new."
+        description="The customer the record belongs to; null when it was rejected, and on a dry run "
+        "for a new customer."
     )
     changed_fields: list[str] = strawberry.field(
-        description="Fields whose shown value became another; also `contacts` and `tags`."
+        description="The fields that show another value; also `contacts` and `tags`."
     )
-    errors: list[UserError] = strawberry.field(description="All that is wrong with it.")
+    errors: list[UserError] = strawberry.field(description="The problems of a rejected record.")
     candidates: list[strawberry.ID] = strawberry.field(
-        description="Customers it may be, when ambiguous."
+        description="The customers that an ambiguous record may belong to."
     )
 
     @classmethod
     def of(cls, outcome: Outcome, locale: str, *, dry_run: bool) -> AbsorbOutcome:
+        """Build an outcome in the caller's language."""
         customer_id = None if isinstance(outcome, Rejected) else outcome.customer_id
         if dry_run and outcome.kind in ("CREATED", "AMBIGUOUS"):
             customer_id = None
@@ -130,44 +169,58 @@ class AbsorbOutcome:
         )
 
 
-@strawberry.federation.type(inaccessible=True, description="What became of a batch.")
+@strawberry.federation.type(
+    inaccessible=True, description="The outcomes of a batch, or why it was refused."
+)
 class AbsorbPayload:
+    """The result of absorbing a batch."""
+
     outcomes: list[AbsorbOutcome] = strawberry.field(
-        default_factory=list, description="One a record, in their order."
+        default_factory=list, description="The outcome of each record, in their order."
     )
     errors: list[UserError] = strawberry.field(
-        default_factory=list, description="Why the whole batch was refused; nothing was written."
+        default_factory=list,
+        description="Why the whole batch was refused and nothing was written; empty on success.",
     )
 
 
 @strawberry.type
 class AbsorbMutation:
+    """The mutation that absorbs a batch."""
+
     @strawberry.federation.mutation(
         inaccessible=True,
-        description="Takes a batch in: matches, claims, elects. Twice is the same as once.",
+        description="Absorb a batch of records: match them to customers, record their claims and "
+        "elect golden records. Idempotent.",
         metadata=right("Customer", "absorb"),
     )
     @answers(AbsorbPayload)
     async def absorb(
         self,
         info: Info,
-        source: Annotated[SourceInput, strawberry.argument(description="Who speaks.")],
+        source: Annotated[
+            SourceInput, strawberry.argument(description="The system that the records come from.")
+        ],
         records: Annotated[
             list[SourceRecordInput],
-            strawberry.argument(description=f"At most {MAX_RECORDS} records."),
+            strawberry.argument(description=f"The records, at most {MAX_RECORDS}."),
         ],
         dry_run: Annotated[
-            bool, strawberry.argument(description="true: only say what would become of each.")
+            bool,
+            strawberry.argument(description="true: return the outcomes and write nothing."),
         ] = False,
     ) -> AbsorbPayload:
+        """Absorb a batch of records, or preview it."""
         ctx = info.context
         scope = ctx.scope("Customer", "absorb")
-        speaker = Source(source.system.strip(), str(source.installation_id or ""), source.priority)
-        said = [record.resolved(f"records.{at}") for at, record in enumerate(records)]
+        system = Source(source.system.strip(), str(source.installation_id or ""), source.priority)
+        batch = [record.resolved(f"records.{index}") for index, record in enumerate(records)]
         if dry_run:
-            found = await ctx.read(absorb, scope, speaker, said, dry_run=True)
+            outcomes = await ctx.read(absorb, scope, system, batch, dry_run=True)
         else:
-            found = await write_with_retry(ctx, absorb, scope, speaker, said)
+            outcomes = await write_with_retry(ctx, absorb, scope, system, batch)
         return AbsorbPayload(
-            outcomes=[AbsorbOutcome.of(one, ctx.locale, dry_run=dry_run) for one in found]
+            outcomes=[
+                AbsorbOutcome.of(outcome, ctx.locale, dry_run=dry_run) for outcome in outcomes
+            ]
         )

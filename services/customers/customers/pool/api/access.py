@@ -1,5 +1,6 @@
-"""Who may do what with one customer, and why: asked of the policy this service enforces, about the
-row it decides on. What hangs on a customer follows the customer's row in every service.
+"""Explain who may do what with one customer, by the policy this service enforces on the customer's row.
+
+What belongs to a customer, such as its contacts or tasks, follows the customer's row in every service.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from chassis.api.context import Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.rights import right
 from chassis.errors import BadInput, NotFound
-from chassis.explanation.api import AccessExplanation, asked, one_page, person_after
+from chassis.explanation.api import AccessExplanation, page_of_explanations, question_of, user_after
 from chassis.explanation.decisions import Explanation, Question, explain, holders
 from chassis.policy.row_scopes import RowAccess
 from customers.core.api.arguments import CustomerId
@@ -28,7 +29,7 @@ from customers.pool.domain.fields import (
 )
 
 OBJECTS = ("Customer", "Contact", "Tag", "FollowUp", "Task", "SourceRecord")
-# Of this service: they are read through their customer, so the customer must be readable too.
+# These are read through their customer, so the customer must be readable, too.
 WITHIN = ("Contact", "Tag")
 FIELDS = (
     CREDIT_CODE_COORDINATE,
@@ -40,37 +41,48 @@ FIELDS = (
 Object = Annotated[
     str,
     strawberry.argument(
-        description=f"The customer, or what hangs on it and follows it: {', '.join(OBJECTS)}."
+        description=f"The kind of object, the customer or what belongs to it: {', '.join(OBJECTS)}."
     ),
 ]
 Action = Annotated[
-    str, strawberry.argument(description="What is to be done; an action that `rulebook` lists.")
+    str, strawberry.argument(description="The action, one that `rulebook` lists for the object.")
 ]
 Field = Annotated[
     str | None,
     strawberry.argument(
-        description=f"A sensitive field: is it shown, how open? One of {', '.join(FIELDS)}. The "
-        "customer's own phone and email are guarded like those of a contact."
+        description="A sensitive field, to explain how openly it is shown: one of "
+        f"{', '.join(FIELDS)}. The customer's own phone and email are guarded like those of a "
+        "contact."
     ),
 ]
 
 
-@strawberry.type(description="Somebody who may do something with a customer, and why.")
+@strawberry.type(description="A user who may do something with a customer, with the reasons.")
 class CustomerAccessHolder:
-    user: User | None = strawberry.field(description="Who may.")
-    explanation: AccessExplanation = strawberry.field(description="Why they may.")
+    """A user with access to a customer."""
+
+    user: User | None = strawberry.field(description="The user.")
+    explanation: AccessExplanation = strawberry.field(
+        description="The rules that permit the access."
+    )
 
     @classmethod
-    def of(cls, said: Explanation, locale: str) -> CustomerAccessHolder:
-        return cls(user=User.of(said.user_id), explanation=AccessExplanation.of(said, locale))
+    def of(cls, explanation: Explanation, locale: str) -> CustomerAccessHolder:
+        """Build a holder with the explanation in the caller's language."""
+        return cls(
+            user=User.of(explanation.user_id),
+            explanation=AccessExplanation.of(explanation, locale),
+        )
 
 
 @strawberry.type
 class AccessQuery:
+    """Queries that explain access to customers."""
+
     @strawberry.field(
-        description="Whether a user may do something with this customer, and why (not): the rules "
-        "that have a say, and which of their conditions the customer meets. Shows nothing of the "
-        "customer itself, so it takes the right to read the policy, not the customer.",
+        description="Explain whether and why a user may do something with a customer: the rules that "
+        "apply, and which of their conditions the customer meets. Discloses nothing of the customer "
+        "itself, so it takes the right to read the policy, not the customer.",
         metadata=right("Rule"),
     )
     async def explain_customer_access(
@@ -82,13 +94,14 @@ class AccessQuery:
         action: Action = "read",
         field: Field = None,
     ) -> AccessExplanation:
+        """Explain the access of one user to one customer."""
         question = _question(object, action, field)
         row = await _row(info, customer_id)
-        said = explain(info.context.policy, uuid(user_id, "userId"), question, row)
-        return AccessExplanation.of(said, info.context.locale)
+        explanation = explain(info.context.policy, uuid(user_id, "userId"), question, row)
+        return AccessExplanation.of(explanation, info.context.locale)
 
     @strawberry.field(
-        description="Everybody who may do something with this customer, each with the reason.",
+        description="All users who may do something with a customer, each with the reasons.",
         metadata=right("Rule"),
     )
     async def who_can_access_customer(
@@ -101,36 +114,39 @@ class AccessQuery:
         first: First = DEFAULT_FIRST,
         after: After = None,
     ) -> Connection[CustomerAccessHolder]:
+        """Return a page of the users who have access to one customer."""
         ctx, window = info.context, Window(first, after)
         question = _question(object, action, field)
-        start = person_after(window)
+        start = user_after(window)
         row = await _row(info, customer_id)
-        found = holders(ctx.policy, question, row, after=start)
-        return connect(  # type: ignore[no-any-return]  # the connection asked for
-            await one_page(found, window), lambda said: CustomerAccessHolder.of(said, ctx.locale)
+        explanations = holders(ctx.policy, question, row, after=start)
+        connection: Connection[CustomerAccessHolder] = connect(
+            await page_of_explanations(explanations, window),
+            lambda explanation: CustomerAccessHolder.of(explanation, ctx.locale),
         )
+        return connection
 
 
 async def _row(info: Info, customer_id: str) -> RowAccess:
-    """Who has to do with the customer, whoever asks; of one that was merged, the survivor's."""
+    """Load the access data of a customer without a scope; of a merged one, the survivor's."""
     id = uuid(customer_id, "customerId")
-    found = await info.context.loaders_of(PoolLoaders).access.load(id)
-    if found is None:
-        raise NotFound(f"No customer {id} exists.", f"未找到客户 {id}。", field="customerId")
-    return found
+    access = await info.context.loaders_of(PoolLoaders).access.load(id)
+    if access is None:
+        raise NotFound(f"Customer {id} does not exist.", f"客户 {id} 不存在。", field="customerId")
+    return access
 
 
 def _question(object: str, action: str, field: str | None) -> Question:
-    _one_of(object, OBJECTS, "object")
+    _refuse_unknown(object, OBJECTS, "object")
     if field is not None:
-        _one_of(field, FIELDS, "field")
-    return asked(object, action, field, "Customer" if object in WITHIN else None)
+        _refuse_unknown(field, FIELDS, "field")
+    return question_of(object, action, field, "Customer" if object in WITHIN else None)
 
 
-def _one_of(value: str, allowed: Sequence[str], field: str) -> None:
+def _refuse_unknown(value: str, allowed: Sequence[str], field: str) -> None:
     if value not in allowed:
         raise BadInput(
-            f"{field} is {value!r}; about a customer these can be asked: {', '.join(allowed)}.",
-            f"{field} 为 {value!r}，可查询：{'、'.join(allowed)}。",
+            f"{field} is {value!r}; it must be one of {', '.join(allowed)}.",
+            f"{field} 为 {value!r}，只能是 {'、'.join(allowed)} 之一。",
             field=field,
         )

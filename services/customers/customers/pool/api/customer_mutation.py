@@ -1,4 +1,4 @@
-"""What people do to a customer: enter, correct, pin, tag, assign, take from the pool, share."""
+"""Mutations of customers: create, correct, pin, tag, assign, claim from the pool, share."""
 
 from __future__ import annotations
 
@@ -26,64 +26,77 @@ from customers.pool.api.protected import CREDIT_CODE, EMAIL, MOBILE
 from customers.pool.commands import customer as commands, tag as tag_commands
 
 
-@strawberry.input(description="Values a person knows; what is left out stays, null takes back.")
+@strawberry.input(
+    description="Manual values of a customer; a field that is left out stays, null withdraws the "
+    "manual value."
+)
 class CustomerSet:
+    """Manual values of a customer."""
+
     name: str | None = strawberry.field(
-        default=strawberry.UNSET, description="1 to 300 characters."
+        default=strawberry.UNSET, description="The customer's name, 1 to 300 characters."
     )
     english_name: str | None = strawberry.field(
-        default=strawberry.UNSET, description="The name in Latin letters."
+        default=strawberry.UNSET,
+        description="The customer's name in Latin letters, at most 300 characters.",
     )
     unified_social_credit_code: str | None = strawberry.field(
         default=strawberry.UNSET,
-        description="18 characters, the last one a check digit.",
+        description="The 统一社会信用代码: 18 characters, the last one a check digit.",
         directives=[CREDIT_CODE],
     )
     phone: str | None = strawberry.field(
         default=strawberry.UNSET,
-        description="A mobile, a landline with its area code, or + and country code.",
+        description="The telephone number: a mobile, a landline with its area code, or a foreign "
+        "number with + and country code.",
         directives=[MOBILE],
     )
     email: str | None = strawberry.field(
-        default=strawberry.UNSET, description="An e-mail address.", directives=[EMAIL]
+        default=strawberry.UNSET, description="The e-mail address.", directives=[EMAIL]
     )
-    website: str | None = strawberry.field(default=strawberry.UNSET, description="A web address.")
+    website: str | None = strawberry.field(
+        default=strawberry.UNSET, description="The address of the website."
+    )
     industry: str | None = strawberry.field(
-        default=strawberry.UNSET, description="At most 100 characters."
+        default=strawberry.UNSET, description="The industry, at most 100 characters."
     )
     region: str | None = strawberry.field(
-        default=strawberry.UNSET, description="At most 100 characters."
+        default=strawberry.UNSET, description="The region, at most 100 characters."
     )
     address: str | None = strawberry.field(
-        default=strawberry.UNSET, description="At most 500 characters."
+        default=strawberry.UNSET, description="The postal address, at most 500 characters."
     )
     size: str | None = strawberry.field(
-        default=strawberry.UNSET, description="At most 100 characters."
+        default=strawberry.UNSET,
+        description="The size of the organisation, at most 100 characters.",
     )
     lifecycle: Lifecycle | None = strawberry.field(
-        default=strawberry.UNSET, description="Where it stands."
+        default=strawberry.UNSET, description="The lifecycle stage."
     )
     note: str | None = strawberry.field(
-        default=strawberry.UNSET, description="At most 2,000 characters."
+        default=strawberry.UNSET, description="Free remarks, at most 2,000 characters."
     )
 
-    def given(self) -> dict[str, str | None]:
-        """The fields that were given, by the names the domain has for them."""
-        found: dict[str, str | None] = {}
+    def changes(self) -> dict[str, str | None]:
+        """Return the fields that the client sent, by their name in the domain."""
+        changes: dict[str, str | None] = {}
         for field in fields_of(self):
             value = getattr(self, field.name)
             if value is not strawberry.UNSET:
-                found[field.name] = value.name if isinstance(value, Lifecycle) else value
-        return found
+                changes[field.name] = value.name if isinstance(value, Lifecycle) else value
+        return changes
 
 
-@strawberry.type(description="The customer after a write, or why it was refused.")
+@strawberry.type(description="The customer after a write, or why the write was refused.")
 class CustomerPayload:
+    """The result of a customer mutation."""
+
     customer: Customer | None = strawberry.field(
-        default=None, description="As it is now; null also where it may no longer be seen."
+        default=None,
+        description="The customer as it is now; null also where the caller may no longer see it.",
     )
     errors: list[UserError] = strawberry.field(
-        default_factory=list, description="Why nothing was done; empty: it was done."
+        default_factory=list, description="Why nothing was written; empty on success."
     )
 
 
@@ -92,43 +105,58 @@ UserId = Annotated[strawberry.ID, strawberry.argument(description="The user's id
 
 @strawberry.type
 class CustomerMutation:
+    """Mutations of customers."""
+
     @strawberry.mutation(
-        description="Enters a customer. One that a credit code, number or address shows to be in "
-        "the pool already is refused with CONFLICT.",
+        description="Create a customer. CONFLICT where the credit code, telephone number or e-mail "
+        "address shows that the pool holds it already.",
         metadata=right("Customer", "create"),
     )
     @answers(CustomerPayload)
     async def create_customer(
         self,
         info: Info,
-        kind: Annotated[CustomerKind, strawberry.argument(description="What it is.")],
-        set: Annotated[CustomerSet, strawberry.argument(description="What is known; a name.")],
+        kind: Annotated[
+            CustomerKind,
+            strawberry.argument(description="Whether the customer is an organisation or a person."),
+        ],
+        set: Annotated[
+            CustomerSet,
+            strawberry.argument(description="The values of the customer; a name is required."),
+        ],
         owner_id: Annotated[
             strawberry.ID | None,
-            strawberry.argument(description="Who looks after it; left out: you; null: the pool."),
+            strawberry.argument(
+                description="The owner's id; left out: the caller; null: the customer goes into the "
+                "pool."
+            ),
         ] = strawberry.UNSET,
         allow_duplicate: Annotated[
             bool,
-            strawberry.argument(description="Enter it all the same; a steward is told of both."),
+            strawberry.argument(
+                description="true: create the customer although the pool holds it already; a steward "
+                "reviews both."
+            ),
         ] = False,
         idempotency_key: IdempotencyKey = None,
     ) -> CustomerPayload:
+        """Create a customer."""
         ctx = info.context
         owner = uuid(owner_id, "ownerId") if owner_id else None
-        asked = commands.Creation(
+        creation = commands.Creation(
             kind=kind.name,
-            fields=set.given(),
+            fields=set.changes(),
             owner_id=ctx.actor.user_id if owner_id is strawberry.UNSET else owner,
             allow_duplicate=allow_duplicate,
             idempotency_key=idempotency_key,
         )
         scope = ctx.scope("Customer", "create")
-        id = await write_with_retry(ctx, commands.create, scope, asked, ctx.policy)
-        return await answered(info, id)
+        id = await write_with_retry(ctx, commands.create, scope, creation, ctx.policy)
+        return await _payload(info, id)
 
     @strawberry.mutation(
-        description="Says what a person knows better, as claims of the source `manual`. Whether "
-        "they are shown is up to the survivorship rules; pinField overrules those.",
+        description="Record values as claims of the source `manual`. Whether they are shown is "
+        "decided by the survivorship rules; pinField overrules those.",
         metadata=right("Customer", "update"),
     )
     @answers(CustomerPayload)
@@ -136,24 +164,25 @@ class CustomerMutation:
         self,
         info: Info,
         id: CustomerId,
-        set: Annotated[CustomerSet, strawberry.argument(description="What to say.")],
+        set: Annotated[CustomerSet, strawberry.argument(description="The values to record.")],
         expected_version: ExpectedVersion = None,
         idempotency_key: IdempotencyKey = None,
     ) -> CustomerPayload:
+        """Record manual values of a customer."""
         scope = info.context.scope("Customer", "update")
-        found = await write_with_retry(
+        customer = await write_with_retry(
             info.context,
             commands.update,
             scope,
             uuid(id, "id"),
-            set.given(),
+            set.changes(),
             expected_version,
             idempotency_key,
         )
-        return await answered(info, found)
+        return await _payload(info, customer)
 
     @strawberry.mutation(
-        description="Holds one claim on top whatever the rules say.",
+        description="Pin a claim, so that its value is shown whatever the survivorship rules say.",
         metadata=right("Customer", "update"),
     )
     @answers(CustomerPayload)
@@ -161,17 +190,20 @@ class CustomerMutation:
         self,
         info: Info,
         customer_id: CustomerId,
-        field: Annotated[str, strawberry.argument(description="The field, as Customer has it.")],
+        field: Annotated[str, strawberry.argument(description="The field, as Customer calls it.")],
         claim_id: Annotated[
             strawberry.ID | None,
-            strawberry.argument(description="A claim of its provenance; null ends the pin."),
+            strawberry.argument(
+                description="The id of a claim in the field's provenance; null ends the pin."
+            ),
         ] = None,
         until: Annotated[
             datetime | None, strawberry.argument(description="When the pin ends; null: never.")
         ] = None,
         expected_version: ExpectedVersion = None,
     ) -> CustomerPayload:
-        found = await write_with_retry(
+        """Pin a claim of a customer's field."""
+        customer = await write_with_retry(
             info.context,
             commands.pin,
             info.context.scope("Customer", "update"),
@@ -181,10 +213,10 @@ class CustomerMutation:
             until.replace(tzinfo=until.tzinfo or UTC) if until else None,
             expected_version,
         )
-        return await answered(info, found)
+        return await _payload(info, customer)
 
     @strawberry.mutation(
-        description="Says which tags a customer wears, whatever its sources say.",
+        description="Set the exact tags of a customer, whatever its sources report.",
         metadata=right("Customer", "update"),
     )
     @answers(CustomerPayload)
@@ -193,15 +225,18 @@ class CustomerMutation:
         info: Info,
         customer_id: CustomerId,
         tag_ids: Annotated[
-            list[strawberry.ID] | None, strawberry.argument(description="Tags by their ids.")
+            list[strawberry.ID] | None, strawberry.argument(description="The ids of tags.")
         ] = None,
         names: Annotated[
             list[str] | None,
-            strawberry.argument(description="Tags by their words; new ones join the vocabulary."),
+            strawberry.argument(
+                description="The names of further tags; unknown names are added to the vocabulary."
+            ),
         ] = None,
         expected_version: ExpectedVersion = None,
     ) -> CustomerPayload:
-        found = await write_with_retry(
+        """Set the tags of a customer."""
+        customer = await write_with_retry(
             info.context,
             tag_commands.set_tags,
             info.context.scope("Customer", "update"),
@@ -210,10 +245,10 @@ class CustomerMutation:
             names or [],
             expected_version,
         )
-        return await answered(info, found)
+        return await _payload(info, customer)
 
     @strawberry.mutation(
-        description="Gives a customer to an owner; it moves to the owner's department.",
+        description="Assign a customer to an owner; it moves to the owner's department.",
         metadata=right("Customer", "update"),
     )
     @answers(CustomerPayload)
@@ -223,13 +258,16 @@ class CustomerMutation:
         customer_id: CustomerId,
         owner_id: Annotated[
             strawberry.ID | None,
-            strawberry.argument(description="An active user; null puts it into the pool."),
+            strawberry.argument(
+                description="The id of an active user; null puts the customer into the pool."
+            ),
         ] = None,
         expected_version: ExpectedVersion = None,
         idempotency_key: IdempotencyKey = None,
     ) -> CustomerPayload:
+        """Assign a customer to an owner."""
         ctx = info.context
-        found = await write_with_retry(
+        customer = await write_with_retry(
             ctx,
             commands.assign,
             ctx.scope("Customer", "update"),
@@ -239,24 +277,25 @@ class CustomerMutation:
             ctx.policy,
             idempotency_key,
         )
-        return await answered(info, found)
+        return await _payload(info, customer)
 
     @strawberry.mutation(
-        description="Takes a customer out of the pool and makes you its owner. CONFLICT when "
-        "somebody was faster.",
+        description="Claim a customer from the pool: the caller becomes its owner. CONFLICT where it "
+        "has an owner already.",
         metadata=right("Customer", "update"),
     )
     @answers(CustomerPayload)
     async def claim_customer(self, info: Info, customer_id: CustomerId) -> CustomerPayload:
+        """Claim a customer from the pool."""
         ctx = info.context
-        # What may be taken is what may be seen: a pool customer is nobody's to update yet.
+        # The right to read suffices: without an owner, no user has the customer to update yet.
         scope = replace(ctx.scope("Customer"), action="claim")
         id = uuid(customer_id, "customerId")
-        found = await write_with_retry(ctx, commands.claim_from_pool, scope, id, ctx.policy)
-        return await answered(info, found)
+        customer = await write_with_retry(ctx, commands.claim_from_pool, scope, id, ctx.policy)
+        return await _payload(info, customer)
 
     @strawberry.mutation(
-        description="Lets somebody work on a customer beside its owner.",
+        description="Add a user to the collaborators of a customer.",
         metadata=right("Customer", "update"),
     )
     @answers(CustomerPayload)
@@ -267,10 +306,12 @@ class CustomerMutation:
         user_id: UserId,
         expected_version: ExpectedVersion = None,
     ) -> CustomerPayload:
+        """Add a collaborator to a customer."""
         return await _collaborate(info, customer_id, user_id, expected_version, joins=True)
 
     @strawberry.mutation(
-        description="Ends somebody's work on a customer.", metadata=right("Customer", "update")
+        description="Remove a user from the collaborators of a customer.",
+        metadata=right("Customer", "update"),
     )
     @answers(CustomerPayload)
     async def remove_collaborator(
@@ -280,6 +321,7 @@ class CustomerMutation:
         user_id: UserId,
         expected_version: ExpectedVersion = None,
     ) -> CustomerPayload:
+        """Remove a collaborator from a customer."""
         return await _collaborate(info, customer_id, user_id, expected_version, joins=False)
 
 
@@ -292,7 +334,7 @@ async def _collaborate(
     joins: bool,
 ) -> CustomerPayload:
     ctx = info.context
-    found = await write_with_retry(
+    customer = await write_with_retry(
         ctx,
         commands.collaborate,
         ctx.scope("Customer", "update"),
@@ -302,11 +344,11 @@ async def _collaborate(
         expected_version=expected_version,
         snapshot=ctx.policy,
     )
-    return await answered(info, found)
+    return await _payload(info, customer)
 
 
-async def answered(info: Info, id: UUID) -> CustomerPayload:
-    """The customer as it is after the write, for those who may read."""
+async def _payload(info: Info, id: UUID) -> CustomerPayload:
+    """Load the customer anew after the write, where the caller may read customers."""
     if not info.context.may("Customer"):
         return CustomerPayload()
     loaders = info.context.loaders_of(PoolLoaders)

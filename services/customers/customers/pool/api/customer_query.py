@@ -1,4 +1,4 @@
-"""Finding customers: one by any id it ever had, at any moment, and lists a page at a time."""
+"""Queries of customers: one by any id it has or had, as of any moment, and filtered lists."""
 
 from __future__ import annotations
 
@@ -27,44 +27,61 @@ MAX_SEARCH = 100
 MAX_WORDS = 100
 
 
-@strawberry.input(description="Which customers; every condition given must hold.")
+@strawberry.input(description="A filter of customers; all conditions must hold.")
 class CustomerFilter:
+    """A filter of customers."""
+
     name: str | None = strawberry.field(
         default=None,
-        description=f"Part of the name, whatever its case, width or punctuation; at most "
+        description="Filter by a part of the name, whatever its case, width or punctuation; at most "
         f"{MAX_SEARCH} characters.",
     )
-    kind: list[CustomerKind] | None = strawberry.field(default=None, description="Of these kinds.")
-    lifecycle: list[Lifecycle] | None = strawberry.field(default=None, description="Standing here.")
+    kind: list[CustomerKind] | None = strawberry.field(
+        default=None, description="Filter by kind: one of these."
+    )
+    lifecycle: list[Lifecycle] | None = strawberry.field(
+        default=None, description="Filter by lifecycle stage: one of these."
+    )
     owner_id: list[strawberry.ID] | None = strawberry.field(
-        default=None, description="Looked after by one of these."
+        default=None, description="Filter by the owner's id: one of these."
     )
     department_id: list[strawberry.ID] | None = strawberry.field(
-        default=None, description="Of one of these departments."
+        default=None, description="Filter by the id of the owner's department: one of these."
     )
     project_id: list[strawberry.ID] | None = strawberry.field(
-        default=None, description="Of one of these projects."
+        default=None, description="Filter by the ids of projects: at least one of these."
     )
     in_pool: bool | None = strawberry.field(
-        default=None, description="true: that nobody owns; false: that somebody owns."
+        default=None,
+        description="true: only customers without an owner; false: only customers with one.",
     )
     tag_ids: list[strawberry.ID] | None = strawberry.field(
-        default=None, description="Wearing one of these tags."
+        default=None, description="Filter by the ids of tags: at least one of these."
     )
     source: list[str] | None = strawberry.field(
-        default=None, description="Known to one of these systems."
+        default=None,
+        description="Filter by the names of systems that know the customer: at least one of these.",
     )
-    region: list[str] | None = strawberry.field(default=None, description="In one of these.")
-    industry: list[str] | None = strawberry.field(default=None, description="In one of these.")
+    region: list[str] | None = strawberry.field(
+        default=None, description="Filter by region: one of these."
+    )
+    industry: list[str] | None = strawberry.field(
+        default=None, description="Filter by industry: one of these."
+    )
     updated_after: datetime | None = strawberry.field(
-        default=None, description="Changed after this moment."
+        default=None, description="Only customers changed after this moment."
     )
-    ids: list[strawberry.ID] | None = strawberry.field(default=None, description="Among these.")
+    ids: list[strawberry.ID] | None = strawberry.field(
+        default=None, description="Filter by the customer's id: one of these."
+    )
 
     def resolved(self, ctx: Context) -> Search:
-        """The search. Raises `Denied` where it compares what its reader may not see."""
+        """Return the search.
+
+        Raises `BadInput`, and `Denied` where it compares values that the caller may not see.
+        """
         if self.tag_ids:
-            see_all_tags(ctx, "filter.tagIds")
+            require_all_tags(ctx, "filter.tagIds")
         if self.name is not None and len(self.name) > MAX_SEARCH:
             raise BadInput(
                 f"filter.name has {len(self.name)} characters; at most {MAX_SEARCH} are allowed.",
@@ -89,19 +106,23 @@ class CustomerFilter:
         )
 
 
-def see_all_tags(ctx: Context, field: str) -> None:
-    """What somebody may not see they may not compare, or the answer would tell who wears which tag."""
+def require_all_tags(ctx: Context, field: str) -> None:
+    """Raise `Denied` where the caller may not read the tags of every customer they see.
+
+    A comparison with a tag would disclose which customers have it.
+    """
     if not ctx.scope("Customer").within(ctx.scope("Tag")):
         raise Denied(
-            f"{field} compares tags that the policy does not show you on every customer; leave it out.",
+            f"{field} compares tags that the policy does not show you on every customer; "
+            "leave it out.",
             f"{field} 涉及策略未向您开放的标签，请勿使用。",
             field=field,
         )
 
 
-def words(given: list[str] | None, field: str) -> list[str]:
-    """Words to compare with, within bounds."""
-    words = given or []
+def words(values: list[str] | None, field: str) -> list[str]:
+    """Return values to compare with. Raises `BadInput` where there are too many."""
+    words = values or []
     if len(words) > MAX_WORDS:
         raise BadInput(
             f"{field} has {len(words)} values; at most {MAX_WORDS} are allowed.",
@@ -113,8 +134,10 @@ def words(given: list[str] | None, field: str) -> list[str]:
 
 @strawberry.type
 class CustomerQuery:
+    """Queries of customers."""
+
     @strawberry.field(
-        description="One customer by any id it has or had; null where it may not be seen.",
+        description="One customer by any id it has or had; null where the caller may not see it.",
         metadata=right("Customer"),
     )
     async def customer(
@@ -124,66 +147,77 @@ class CustomerQuery:
         as_of: Annotated[
             datetime | None,
             strawberry.argument(
-                description="As the pool believed it at this moment; null if it did not know it."
+                description="Show the golden record of this moment; the customer is null if it did "
+                "not exist then. Left out: the present one."
             ),
         ] = None,
     ) -> Customer | None:
+        """Return one customer, at present or as of a moment."""
         loaders = info.context.loaders_of(PoolLoaders)
-        asked = uuid(id, "id")
-        row = await loaders.customers.load(asked)
+        requested_id = uuid(id, "id")
+        row = await loaders.customers.load(requested_id)
         if row is None:
             return None
         if as_of is not None:
             moment = as_of.replace(tzinfo=as_of.tzinfo or UTC)
-            row = await info.context.read(_then, asked, row, moment)
+            row = await info.context.read(_row_at, requested_id, row, moment)
         return Customer.of(row, loaders) if row else None
 
     @strawberry.field(
-        description="The customers you may see, a page at a time.", metadata=right("Customer")
+        description="The customers that the caller may see, a page at a time.",
+        metadata=right("Customer"),
     )
     async def customers(
         self,
         info: Info,
         filter: Annotated[
-            CustomerFilter | None, strawberry.argument(description="Left out: all.")
+            CustomerFilter | None,
+            strawberry.argument(description="Which customers; left out: all of them."),
         ] = None,
         sort: Annotated[
-            CustomerSort, strawberry.argument(description="In which order.")
+            CustomerSort, strawberry.argument(description="The order of the list.")
         ] = CustomerSort.UPDATED_AT_DESC,
         first: First = DEFAULT_FIRST,
         after: After = None,
     ) -> CustomerConnection:
+        """Return a page of the customers that the caller may see."""
         scope = info.context.scope("Customer")
         search = filter.resolved(info.context) if filter else Search()
         window = Window(first, after)
-        found = await info.context.read(store.listed, scope, search, sort.name, window)
+        page = await info.context.read(store.listed, scope, search, sort.name, window)
         loaders = info.context.loaders_of(PoolLoaders)
-        answer: CustomerConnection = connect(
-            found,
+        connection: CustomerConnection = connect(
+            page,
             lambda row: Customer.of(store.row_of(row), loaders),
             CustomerConnection,
             scope=scope,
             search=search,
         )
-        return answer
+        return connection
 
 
-def _then(
-    session: Session, asked: UUID, present: CustomerRow, moment: datetime
+def _row_at(
+    session: Session, requested_id: UUID, present: CustomerRow, moment: datetime
 ) -> CustomerRow | None:
-    """The customer as it was believed to be: the identity asked for, if it was one of its own then."""
-    claims = claim_store.of_customers_at(session, {asked, present.id}, moment)
-    id = asked if claims[asked] else present.id
+    """Build the row of a customer as of a moment; `None` if it did not exist then.
+
+    Where the requested id was a customer of its own at that moment, it is that customer.
+    """
+    claims = claim_store.of_customers_at(session, {requested_id, present.id}, moment)
+    id = requested_id if claims[requested_id] else present.id
     golden = values(elect(claims[id], claim_store.rules(session), moment))
     if "name" not in golden:
         return None
     row = store.by_ids_unscoped(session, [id])[id]
-    shown = store.golden_columns(golden)
-    known = {name: value for name, value in shown.items() if not name.startswith("name_")}
-    # Who may see it is decided by who owns the present one.
+    columns = {
+        name: value
+        for name, value in store.golden_columns(golden).items()
+        if not name.startswith("name_")
+    }
+    # Access is decided by the owner of the present customer.
     return replace(
         row,
-        **known,
+        **columns,
         owner_id=present.owner_id,
         department_id=present.department_id,
         collaborators=present.collaborators,

@@ -1,4 +1,4 @@
-"""Duplicates: asking before creating, and the pairs that wait for a steward."""
+"""Duplicates: the check before creating a customer, and match candidates for stewards."""
 
 from __future__ import annotations
 
@@ -21,21 +21,29 @@ from customers.pool.api.customer import Customer
 from customers.pool.api.loaders import PoolLoaders
 from customers.pool.api.protected import CREDIT_CODE, EMAIL, MOBILE
 from customers.pool.commands import match as commands
-from customers.pool.commands.match import Duplicate as Found
 from customers.pool.domain.fields import FIELDS
 from customers.pool.domain.match import Evidence, score
 from customers.pool.store import match as store
 from customers.pool.store.match import CandidateRow
 
 
-@strawberry.type(description="How one field speaks for or against two customers being one.")
+@strawberry.type(
+    description="The evidence of one field for or against two customers being the same."
+)
 class MatchEvidence:
-    field: str = strawberry.field(description="The field.")
-    agreement: Agreement = strawberry.field(description="What it says.")
-    weight: float = strawberry.field(description="How much that counts; negative: against.")
+    """The evidence of one field."""
+
+    field: str = strawberry.field(description="The field, as Customer calls it.")
+    agreement: Agreement = strawberry.field(
+        description="How the values of the two customers compare."
+    )
+    weight: float = strawberry.field(
+        description="The weight of the evidence; a negative one speaks against a match."
+    )
 
     @classmethod
     def of(cls, evidence: Evidence) -> MatchEvidence:
+        """Build the evidence of one field."""
         return cls(
             field=FIELDS[evidence.field].graph_name,
             agreement=Agreement(evidence.agreement),
@@ -43,62 +51,83 @@ class MatchEvidence:
         )
 
 
-@strawberry.federation.type(keys=["id"], description="Two customers that may be one.")
+@strawberry.federation.type(
+    keys=["id"], description="A match candidate: two customers that may be the same."
+)
 class MatchCandidate:
+    """Two customers that may be the same, with the evidence that the caller may see."""
+
     id: strawberry.ID = strawberry.field(description="The candidate's id.")
-    version: int = strawberry.field(description="Grows with every decision.")
-    status: CandidateStatus = strawberry.field(description="What was decided.")
-    reason: str | None = strawberry.field(description="Why, in the words of who decided.")
-    created_at: datetime = strawberry.field(description="When the pool noticed.")
+    version: int = strawberry.field(
+        description="Grows with every decision; pass it as expectedVersion on decisions."
+    )
+    status: CandidateStatus = strawberry.field(description="The decision about the candidate.")
+    reason: str | None = strawberry.field(
+        description="The reason that the user who decided has given."
+    )
+    created_at: datetime = strawberry.field(description="When the candidate was detected.")
     decided_at: datetime | None = strawberry.field(description="When it was decided.")
-    decided_by: User | None = strawberry.field(description="Who decided.")
+    decided_by: User | None = strawberry.field(description="The user who decided.")
     row: strawberry.Private[CandidateRow]
 
-    @strawberry.field(description="The one the pool knew first.")
+    @strawberry.field(description="The customer that was recorded first.")
     async def left(self, info: Info) -> Customer | None:
+        """Return the customer that was recorded first."""
         return await Customer.resolve_reference(info, strawberry.ID(str(self.row.left_id)))
 
-    @strawberry.field(description="The other one.")
+    @strawberry.field(description="The customer that was recorded later.")
     async def right(self, info: Info) -> Customer | None:
+        """Return the customer that was recorded later."""
         return await Customer.resolve_reference(info, strawberry.ID(str(self.row.right_id)))
 
     @strawberry.field(
-        description="How sure the evidence is, 0 to 1; for whoever may not see all of it, what they see."
+        description="The strength of the evidence, 0 to 1; of the visible evidence for callers who "
+        "may not see all of it."
     )
     async def score(self, info: Info) -> float:
-        seen = await self.seen_evidence(info)
-        return self.row.score if len(seen) == len(self.row.evidence) else score(seen)
+        """Return the score of the evidence that the caller may see."""
+        visible = await self.visible_evidence(info)
+        return self.row.score if len(visible) == len(self.row.evidence) else score(visible)
 
-    @strawberry.field(description="What speaks for and against, as far as the reader may see it.")
+    @strawberry.field(
+        description="The evidence for and against a match, as far as the caller may see it."
+    )
     async def evidence(self, info: Info) -> list[MatchEvidence]:
-        return [MatchEvidence.of(one) for one in await self.seen_evidence(info)]
+        """Return the evidence that the caller may see."""
+        return [MatchEvidence.of(evidence) for evidence in await self.visible_evidence(info)]
 
-    async def seen_evidence(self, info: Info) -> list[Evidence]:
-        """What its reader may know."""
+    async def visible_evidence(self, info: Info) -> list[Evidence]:
+        """Filter the evidence to fields that the caller sees in clear on both customers."""
         loaders = info.context.loaders_of(PoolLoaders)
         rows = await loaders.customers.load_many([self.row.left_id, self.row.right_id])
         return [
-            one
-            for one in self.row.evidence
-            if all(row and may_know(one, row.access, loaders) for row in rows)
+            evidence
+            for evidence in self.row.evidence
+            if all(row and may_compare(evidence, row.access, loaders) for row in rows)
         ]
 
     @classmethod
     async def resolve_reference(cls, info: Info, id: strawberry.ID) -> MatchCandidate | None:
+        """Load a candidate; `None` unless the caller sees both customers and a reason for it.
+
+        A candidate that was decided by hand has no evidence and needs none.
+        """
         info.context.scope("Customer", "merge")
-        found = await info.context.read(store.candidate_by_id, uuid(id, "id"))
-        if found is None:
+        row = await info.context.read(store.candidate_by_id, uuid(id, "id"))
+        if row is None:
             return None
-        sides = [found.left_id, found.right_id]
-        rows = await info.context.loaders_of(PoolLoaders).customers.load_many(sides)
-        one = cls.of(found)
-        seen = all(rows) and (
-            not found.evidence or any(e.weight > 0 for e in await one.seen_evidence(info))
-        )
-        return one if seen else None
+        sides = [row.left_id, row.right_id]
+        customers = await info.context.loaders_of(PoolLoaders).customers.load_many(sides)
+        if not all(customers):
+            return None
+        candidate = cls.of(row)
+        visible = await candidate.visible_evidence(info) if row.evidence else []
+        has_reason = not row.evidence or any(evidence.weight > 0 for evidence in visible)
+        return candidate if has_reason else None
 
     @classmethod
     def of(cls, row: CandidateRow) -> MatchCandidate:
+        """Build a candidate from its row."""
         return cls(
             id=strawberry.ID(str(row.id)),
             version=row.version,
@@ -111,122 +140,149 @@ class MatchCandidate:
         )
 
 
-def may_know(evidence: Evidence, access: RowAccess, loaders: PoolLoaders) -> bool:
-    """To say that a number agrees is to say the number: only who sees it in clear may know."""
+def may_compare(evidence: Evidence, access: RowAccess, loaders: PoolLoaders) -> bool:
+    """Check whether the caller sees a field in clear: that a number agrees discloses the number."""
     coordinate = FIELDS[evidence.field].protected_by
     return coordinate is None or loaders.shows_clear(coordinate, access)
 
 
 @strawberry.type(
-    description="A customer that may be the one asked about. Whoever may not see it learns that it "
-    "exists and who owns it, and nothing else."
+    description="An existing customer that may be the one searched for. Callers who may not see it "
+    "learn only that it exists and who owns it."
 )
 class Duplicate:
-    customer: Customer | None = strawberry.field(description="Which one; null: not yours to see.")
-    owner: User | None = strawberry.field(description="Who to talk to; null: it is in the pool.")
-    certain: bool = strawberry.field(
-        description="Whether creating it would be refused: a strong key says it is the same."
+    """An existing customer that may be the one searched for."""
+
+    customer: Customer | None = strawberry.field(
+        description="The customer; null where the caller may not see it."
     )
-    score: float | None = strawberry.field(description="How sure; null: not yours to see.")
+    owner: User | None = strawberry.field(
+        description="The owner of the customer; null: it is in the pool."
+    )
+    certain: bool = strawberry.field(
+        description="Whether a strong key shows that it is the same customer, so that creating it "
+        "would be refused."
+    )
+    score: float | None = strawberry.field(
+        description="The strength of the evidence, 0 to 1; null where the caller may not see it."
+    )
     evidence: list[MatchEvidence] = strawberry.field(
-        description="What speaks for it; empty where it is not yours to see."
+        description="The evidence for a match; empty where the caller may not see it."
     )
 
     @classmethod
-    def of(cls, found: Found, loaders: PoolLoaders) -> Duplicate:
-        row = found.row
+    def of(cls, duplicate: commands.Duplicate, loaders: PoolLoaders) -> Duplicate:
+        """Build a duplicate for the caller."""
+        row = duplicate.row
         return cls(
             customer=Customer.of(row, loaders) if row else None,
-            owner=User.of(found.owner_id),
-            certain=found.certain,
-            score=found.score,
+            owner=User.of(duplicate.owner_id),
+            certain=duplicate.certain,
+            score=duplicate.score,
             evidence=[
-                MatchEvidence.of(one)
-                for one in found.evidence
-                if row and may_know(one, row.access, loaders)
+                MatchEvidence.of(evidence)
+                for evidence in duplicate.evidence
+                if row and may_compare(evidence, row.access, loaders)
             ],
         )
 
 
-@strawberry.type(description="The candidate after a decision, or why it was refused.")
+@strawberry.type(description="The match candidate after a decision, or why it was refused.")
 class MatchCandidatePayload:
+    """The result of deciding about a match candidate."""
+
     match_candidate: MatchCandidate | None = strawberry.field(
-        default=None, description="As it is now."
+        default=None, description="The candidate as it is now."
     )
     errors: list[UserError] = strawberry.field(
-        default_factory=list, description="Why nothing was done; empty: it was done."
+        default_factory=list, description="Why nothing was written; empty on success."
     )
 
 
 @strawberry.type
 class MatchQuery:
+    """Queries of duplicates."""
+
     @strawberry.field(
-        description="Does the pool know this customer? Every question is audited, and a day has "
-        "only so many.",
+        description="Check whether the pool holds a customer with one of these values. Every check "
+        "is audited, and the number of checks per user and day is limited.",
         metadata=right("Customer", "create"),
     )
     async def duplicate_check(
         self,
         info: Info,
         name: Annotated[
-            str | None, strawberry.argument(description="The name, in any spelling.")
+            str | None, strawberry.argument(description="The customer's name, in any spelling.")
         ] = None,
         phone: Annotated[
             str | None,
-            strawberry.argument(description="The number, in any spelling.", directives=[MOBILE]),
+            strawberry.argument(
+                description="The customer's telephone number, in any spelling.",
+                directives=[MOBILE],
+            ),
         ] = None,
         email: Annotated[
-            str | None, strawberry.argument(description="The address.", directives=[EMAIL])
+            str | None,
+            strawberry.argument(description="The customer's e-mail address.", directives=[EMAIL]),
         ] = None,
         unified_social_credit_code: Annotated[
             str | None,
-            strawberry.argument(description="统一社会信用代码.", directives=[CREDIT_CODE]),
+            strawberry.argument(
+                description="The 统一社会信用代码 of an organisation.", directives=[CREDIT_CODE]
+            ),
         ] = None,
         kind: Annotated[
-            CustomerKind, strawberry.argument(description="What it is.")
+            CustomerKind,
+            strawberry.argument(description="Whether the customer is an organisation or a person."),
         ] = CustomerKind.ORGANIZATION,
     ) -> list[Duplicate]:
+        """Check for existing customers with these values."""
         ctx = info.context
-        given = {
+        arguments = {
             "name": name,
             "phone": phone,
             "email": email,
             "unified_social_credit_code": unified_social_credit_code,
         }
-        asked = {field: text for field, text in given.items() if text}
-        if not asked:
+        values = {field: text for field, text in arguments.items() if text}
+        if not values:
             raise BadInput(
-                "Give a name, a phone, an email or a unifiedSocialCreditCode.",
+                "Pass at least one of name, phone, email and unifiedSocialCreditCode.",
                 "请至少提供名称、电话、邮箱或统一社会信用代码之一。",
                 field="name",
             )
         most = ctx.runtime.settings.duplicate_checks_a_day
         scope = ctx.scope("Customer")
-        found = await write_with_retry(ctx, commands.check_duplicate, scope, kind.name, asked, most)
-        return [Duplicate.of(one, ctx.loaders_of(PoolLoaders)) for one in found]
+        duplicates = await write_with_retry(
+            ctx, commands.check_duplicate, scope, kind.name, values, most
+        )
+        loaders = ctx.loaders_of(PoolLoaders)
+        return [Duplicate.of(duplicate, loaders) for duplicate in duplicates]
 
     @strawberry.field(
-        description="Pairs that may be one, the most alike first; only those of which you may see "
-        "both sides, and something of what speaks for it. Whoever does not see all numbers, addresses "
-        "and credit codes in clear gets the newest first, and cannot ask for a minScore.",
+        description="Match candidates, the strongest first: those of which the caller may see both "
+        "customers and some of the evidence. Callers who do not see all telephone numbers, e-mail "
+        "addresses and credit codes in clear get the newest first and cannot use minScore.",
         metadata=right("Customer", "merge"),
     )
     async def match_candidates(
         self,
         info: Info,
         status: Annotated[
-            CandidateStatus, strawberry.argument(description="What was decided.")
+            CandidateStatus, strawberry.argument(description="Filter by decision.")
         ] = CandidateStatus.OPEN,
         min_score: Annotated[
-            float, strawberry.argument(description="At least this sure, 0 to 1.")
+            float, strawberry.argument(description="Filter by the least score, 0 to 1.")
         ] = 0.0,
         customer_id: Annotated[
-            strawberry.ID | None, strawberry.argument(description="With this customer in them.")
+            strawberry.ID | None,
+            strawberry.argument(description="Filter by the id of one of the customers."),
         ] = None,
         first: First = DEFAULT_FIRST,
         after: After = None,
     ) -> Connection[MatchCandidate]:
-        found = await info.context.read(
+        """Return a page of match candidates."""
+        page = await info.context.read(
             store.candidates,
             info.context.scope("Customer", "merge"),
             status=status.name,
@@ -234,16 +290,19 @@ class MatchQuery:
             customer_id=uuid(customer_id, "customerId") if customer_id else None,
             window=Window(first, after),
         )
-        answer: Connection[MatchCandidate] = connect(
-            found, lambda row: MatchCandidate.of(store.candidate_of(row))
+        connection: Connection[MatchCandidate] = connect(
+            page, lambda row: MatchCandidate.of(store.candidate_of(row))
         )
-        return answer
+        return connection
 
 
 @strawberry.type
 class MatchMutation:
+    """The mutation that decides about match candidates."""
+
     @strawberry.mutation(
-        description="These two are not one; nobody is asked about them again.",
+        description="Dismiss a match candidate: the two customers are different and are not "
+        "suggested again.",
         metadata=right("Customer", "merge"),
     )
     @answers(MatchCandidatePayload)
@@ -252,10 +311,12 @@ class MatchMutation:
         info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="The candidate's id.")],
         reason: Annotated[
-            str | None, strawberry.argument(description="Why; at most 500 characters.")
+            str | None,
+            strawberry.argument(description="The reason of the decision, at most 500 characters."),
         ] = None,
         expected_version: ExpectedVersion = None,
     ) -> MatchCandidatePayload:
+        """Dismiss a match candidate."""
         scope = info.context.scope("Customer", "merge")
         await write_with_retry(
             info.context, commands.dismiss, scope, uuid(id, "id"), reason, expected_version

@@ -1,14 +1,15 @@
-"""A batch from outside becomes claims, matches and golden records.
+"""Absorb a batch of outside records into claims, matches and golden records.
 
-Everything is worked out in memory first, so a dry run says exactly what the real run would do, and
-what is written is a fixed number of statements however many records the batch has. Twice is the same
-as once: what a source said before word for word is dropped before anything is locked.
+The batch goes through steps that take values and return values: check, drop what is unchanged, place
+each record at a customer, work out the changes, write them. All of it but the writing also happens on
+a dry run, and a batch costs a fixed number of statements, however many records it has. Absorbing is
+idempotent: what a source reported before word for word is dropped before anything is locked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -17,27 +18,12 @@ from chassis import telemetry
 from chassis.errors import BadInput, Denied, HuichiError
 from chassis.policy.scope import Scope
 from customers.core.domain.ids import new_id
-from customers.pool.commands.absorb_write import Change, Ownership, Tags, counted, write
-from customers.pool.domain.absorption import (
-    CONTACTS,
-    TAGS,
-    Beliefs,
-    KnownContact,
-    People,
-    Placement,
-    said_by,
-)
+from customers.pool.commands.absorb_write import BatchChange, Ownership, count_outcomes, write
+from customers.pool.domain.absorption import Placement, PresentContact, absorb_placements
+from customers.pool.domain.belief import Belief, Terms
 from customers.pool.domain.golden import Rules
 from customers.pool.domain.match import Key, Match, Pool, decide, suspicions
-from customers.pool.domain.outcome import (
-    Ambiguous,
-    Created,
-    Matched,
-    Outcome,
-    Rejected,
-    Unchanged,
-    Updated,
-)
+from customers.pool.domain.outcome import Outcome, Rejected, Unchanged
 from customers.pool.domain.record import MANUAL, Prepared, Source, SourceRecord, fold, prepare
 from customers.pool.store import (
     claim as claim_store,
@@ -53,6 +39,20 @@ from customers.pool.store.customer import CustomerRow
 from customers.pool.store.link import LinkRow
 
 MAX_RECORDS = 500
+Records = Mapping[str, Prepared]
+"""Records by external id."""
+Outcomes = dict[str, Outcome]
+"""Outcomes by external id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What holds for every record of a batch."""
+
+    scope: Scope
+    source: Source
+    dry_run: bool
+    ownership: Ownership
 
 
 def absorb(
@@ -64,10 +64,15 @@ def absorb(
     dry_run: bool = False,
     ownership: Ownership | None = None,
 ) -> list[Outcome]:
-    """What became of each record, in the order they were given."""
-    _refuse_too_many(source, len(records))
-    work = _Work(session, scope, source, dry_run, ownership or Ownership())
-    return work.run(work.sort_out(records), [record.external_id for record in records])
+    """Absorb records of a source; return the outcome of each record, in their order.
+
+    Raises `BadInput` where the batch is too large or the source's name is not allowed.
+    """
+    _refuse_batch(source, len(records))
+    ready, rejected = check_records(records)
+    batch = Batch(scope, source, dry_run, ownership or Ownership())
+    outcomes = _absorb_ready(session, batch, ready, rejected)
+    return [outcomes[record.external_id] for record in records]
 
 
 def absorb_prepared(
@@ -79,22 +84,14 @@ def absorb_prepared(
     dry_run: bool = False,
     ownership: Ownership | None = None,
 ) -> list[Outcome]:
-    """The same for records that were checked already."""
-    _refuse_too_many(source, len(records))
-    work = _Work(session, scope, source, dry_run, ownership or Ownership())
-    return work.run(folded(records), [record.external_id for record in records])
+    """Absorb records that were checked already; return the outcome of each, in their order."""
+    _refuse_batch(source, len(records))
+    batch = Batch(scope, source, dry_run, ownership or Ownership())
+    outcomes = _absorb_ready(session, batch, fold_records(records), {})
+    return [outcomes[record.external_id] for record in records]
 
 
-def folded(records: Iterable[Prepared]) -> dict[str, Prepared]:
-    """One record for each external id."""
-    ready: dict[str, Prepared] = {}
-    for record in records:
-        earlier = ready.get(record.external_id)
-        ready[record.external_id] = fold(earlier, record) if earlier else record
-    return ready
-
-
-def _refuse_too_many(source: Source, count: int) -> None:
+def _refuse_batch(source: Source, count: int) -> None:
     if count > MAX_RECORDS:
         raise BadInput(
             f"records has {count} records; one batch holds at most {MAX_RECORDS}.",
@@ -103,229 +100,218 @@ def _refuse_too_many(source: Source, count: int) -> None:
         )
     if not source.system.strip() or len(source.system) > 100 or source.system == MANUAL:
         raise BadInput(
-            f"system must have 1 to 100 characters and not be {MANUAL!r}, which is people's own.",
+            f"system must have 1 to 100 characters and not be {MANUAL!r}, which is reserved for "
+            "what users enter.",
             f"system 长度应为 1 到 100，且不能是保留名 {MANUAL!r}。",
             field="source.system",
         )
 
 
-def _to_lock(
-    source: Source, news: Mapping[str, Prepared]
-) -> tuple[set[Key], list[tuple[str, str, str]]]:
+def check_records(records: Sequence[SourceRecord]) -> tuple[dict[str, Prepared], Outcomes]:
+    """Split records into those that may enter, one for each external id, and rejected ones."""
+    valid: list[Prepared] = []
+    rejected: Outcomes = {}
+    for record in records:
+        prepared = prepare(record)
+        if isinstance(prepared, list):
+            rejected[record.external_id] = Rejected(record.external_id, prepared)
+        else:
+            valid.append(prepared)
+    return fold_records(valid), rejected
+
+
+def fold_records(records: Iterable[Prepared]) -> dict[str, Prepared]:
+    """Fold records that share an external id into one, in the order of their arrival."""
+    folded: dict[str, Prepared] = {}
+    for record in records:
+        earlier = folded.get(record.external_id)
+        folded[record.external_id] = fold(earlier, record) if earlier else record
+    return folded
+
+
+def _absorb_ready(session: Session, batch: Batch, ready: Records, rejected: Outcomes) -> Outcomes:
+    """Take records through every step; return all outcomes, also those of rejected records."""
+    links = link_store.by_external_ids(session, batch.source, list(ready))
+    news, unchanged = _drop_unchanged(ready, links)
+    outcomes = rejected | unchanged
+    if news:
+        if not batch.dry_run:
+            locks.lock_keys(session, *_lock_names(batch.source, news))
+            links = link_store.by_external_ids(session, batch.source, list(news))
+            news, unchanged = _drop_unchanged(news, links)
+            outcomes |= unchanged
+        placements, unplaced = _place(session, news, links)
+        outcomes = _carry_out(session, batch, placements, outcomes | unplaced)
+    return outcomes | _hidden(session, batch.scope, outcomes)
+
+
+def _drop_unchanged(
+    records: Records, links: Mapping[str, LinkRow]
+) -> tuple[dict[str, Prepared], Outcomes]:
+    """Split off records that report nothing new.
+
+    These are what the source reported before, what is older than that, and deletions of records
+    that never arrived.
+    """
+    news: dict[str, Prepared] = {}
+    unchanged: Outcomes = {}
+    for external_id, record in records.items():
+        link = links.get(external_id)
+        same = link is not None and (
+            link.fingerprint == record.fingerprint or record.observed_at < link.observed_at
+        )
+        if same or (link is None and record.deleted):
+            unchanged[external_id] = Unchanged(external_id, link.customer_id if link else None)
+        else:
+            news[external_id] = record
+    return news, unchanged
+
+
+def _lock_names(source: Source, news: Records) -> tuple[set[Key], list[tuple[str, str, str]]]:
+    """Return the recognition keys and the links that a batch decides about."""
     keys = {key for record in news.values() for key in record.keys}
     return keys, [(source.system, source.installation, external_id) for external_id in news]
 
 
-@dataclass
-class _Work:
-    """One batch on its way through."""
+def _place(
+    session: Session, news: Records, links: Mapping[str, LinkRow]
+) -> tuple[list[Placement], Outcomes]:
+    """Decide which customer each record belongs to; records of one batch see each other."""
+    keys = {key for record in news.values() for key in record.keys}
+    pool = Pool.of(match_store.known_by(session, keys))
+    placements: list[Placement] = []
+    rejected: Outcomes = {}
+    for external_id, record in news.items():
+        placement = _placement(record, links.get(external_id), pool)
+        if isinstance(placement, Rejected):
+            rejected[external_id] = placement
+        else:
+            pool.learn(placement.customer_id, record.kind, record.keys)
+            placements.append(placement)
+    return placements, rejected
 
-    session: Session
-    scope: Scope
-    source: Source
-    dry_run: bool
-    ownership: Ownership
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
 
-    def run(self, ready: Mapping[str, Prepared], asked: Sequence[str]) -> list[Outcome]:
-        """The whole story of a batch."""
-        links = link_store.by_external_ids(self.session, self.source, list(ready))
-        news = self.drop_unchanged(ready, links)
-        if news:
-            if not self.dry_run:
-                locks.lock_keys(self.session, *_to_lock(self.source, news))
-                links = link_store.by_external_ids(self.session, self.source, list(news))
-                news = self.drop_unchanged(news, links)
-            self.carry_out(self.place(news, links))
-        self._hide_unseen()
-        return [self.outcomes[external_id] for external_id in asked]
+def _placement(record: Prepared, link: LinkRow | None, pool: Pool) -> Placement | Rejected:
+    if link is not None:
+        others = suspicions(record.kind, record.keys, pool, link.customer_id)
+        return Placement(record, link.id, link.customer_id, False, False, others)
+    verdict = decide(record.kind, record.keys, pool)
+    if isinstance(verdict, Match):
+        return Placement(record, new_id(), verdict.customer_id, True, False, verdict.suspicions)
+    if record.values.get("name") is None:
+        problem = BadInput(
+            "name is missing; a new customer needs one.",
+            "缺少客户名称；新客户必须有名称。",
+            field="name",
+        )
+        return Rejected(record.external_id, [problem])
+    return Placement(record, new_id(), new_id(), True, True, verdict.suspicions)
 
-    def sort_out(self, records: Sequence[SourceRecord]) -> dict[str, Prepared]:
-        """The records that may enter, one for each external id; the others are rejected."""
-        right: list[Prepared] = []
-        for record in records:
-            prepared = prepare(record)
-            if isinstance(prepared, list):
-                self.outcomes[record.external_id] = Rejected(record.external_id, prepared)
-            else:
-                right.append(prepared)
-        return folded(right)
 
-    def drop_unchanged(
-        self, records: Mapping[str, Prepared], links: Mapping[str, LinkRow]
-    ) -> dict[str, Prepared]:
-        """Without what the source said before, what is older than that, and unheard-of ends."""
-        news: dict[str, Prepared] = {}
-        for external_id, record in records.items():
-            link = links.get(external_id)
-            same = link is not None and (
-                link.fingerprint == record.fingerprint or record.observed_at < link.observed_at
-            )
-            if same or (link is None and record.deleted):
-                self.outcomes[external_id] = Unchanged(
-                    external_id, link.customer_id if link else None
-                )
-            else:
-                news[external_id] = record
-        return news
+def _carry_out(
+    session: Session, batch: Batch, placements: Sequence[Placement], earlier: Outcomes
+) -> Outcomes:
+    """Work out claims, golden records, contacts and tags of placed records; write unless dry."""
+    created = {placement.customer_id for placement in placements if placement.new_customer}
+    existing = {placement.customer_id for placement in placements} - created
+    if not batch.dry_run:
+        locks.lock_customers(session, existing)
+    rows = customer_store.by_ids_unscoped(session, existing)
+    placements, refused = _refuse_unpermitted(batch.scope, placements, rows)
+    existing = {placement.customer_id for placement in placements} - created
+    links = [placement.link_id for placement in placements if not placement.new_link]
+    terms = _terms(session, batch)
+    claims = claim_store.of_customers(session, existing)
+    beliefs = {
+        id: Belief(id, tuple(claims[id]), customer_store.golden_of(rows[id])) for id in existing
+    }
+    tags = tag_store.of_links(session, links)
+    contacts = _contacts_by_link(session, links)
+    absorption = absorb_placements(placements, terms, beliefs, contacts, tags)
+    outcomes = earlier | refused
+    outcomes |= {change.outcome.external_id: change.outcome for change in absorption.records}
+    if not batch.dry_run and placements:
+        change = BatchChange(batch.source, batch.ownership, terms, absorption)
+        write(session, batch.scope, change, count_outcomes(outcomes.values()))
+    return outcomes
 
-    def _hide_unseen(self) -> None:
-        """That nothing changed is for those who may see the customer; others are refused."""
-        if self.scope.everything:
-            return
-        said = [o for o in self.outcomes.values() if isinstance(o, Unchanged) and o.customer_id]
-        rows = customer_store.by_ids_unscoped(self.session, {o.customer_id for o in said})  # type: ignore[misc]  # filtered above
-        for outcome in said:
-            row = rows.get(outcome.customer_id)  # type: ignore[arg-type]  # filtered above
-            if row is None or not self.scope.sees(row.access):
-                self.outcomes[outcome.external_id] = Rejected(outcome.external_id, [_elsewhere()])
 
-    def place(self, news: Mapping[str, Prepared], links: Mapping[str, LinkRow]) -> list[Placement]:
-        """Which customer each record belongs to; records of one batch see each other."""
-        keys = {key for record in news.values() for key in record.keys}
-        pool = Pool.of(match_store.known_by(self.session, keys))
-        placements: list[Placement] = []
-        for external_id, record in news.items():
-            link = links.get(external_id)
-            placed = self._placed(record, link, pool)
-            if placed is not None:
-                pool.learn(placed.customer_id, record.kind, record.keys)
-                placements.append(placed)
-        return placements
+def _refuse_unpermitted(
+    scope: Scope, placements: Sequence[Placement], rows: Mapping[UUID, CustomerRow]
+) -> tuple[list[Placement], Outcomes]:
+    """Reject records of customers that are out of scope or of another kind.
 
-    def _placed(self, record: Prepared, link: LinkRow | None, pool: Pool) -> Placement | None:
-        if link is not None:
-            others = suspicions(record.kind, record.keys, pool, link.customer_id)
-            return Placement(record, link.id, link.customer_id, False, False, others)
-        verdict = decide(record.kind, record.keys, pool)
-        if isinstance(verdict, Match):
-            return Placement(record, new_id(), verdict.customer_id, True, False, verdict.suspicions)
-        if record.values.get("name") is None:
+    Of a customer out of scope the caller learns only that it exists.
+    """
+    permitted: list[Placement] = []
+    rejected: Outcomes = {}
+    for placement in placements:
+        row, record = rows.get(placement.customer_id), placement.record
+        problem: HuichiError | None = None
+        if row is not None and not scope.sees(row.access):
+            problem = _owned_by_another()
+        elif row is not None and row.kind != record.kind:
             problem = BadInput(
-                "name is missing; a customer nobody knows yet needs one.",
-                "缺少客户名称；新客户必须有名称。",
-                field="name",
+                f"kind is {record.kind}, but this record was recorded as {row.kind} before.",
+                f"kind 为 {record.kind}，但该记录此前为 {row.kind}。",
+                field="kind",
             )
-            self.outcomes[record.external_id] = Rejected(record.external_id, [problem])
-            return None
-        return Placement(record, new_id(), new_id(), True, True, verdict.suspicions)
-
-    def carry_out(self, placements: Sequence[Placement]) -> None:
-        """Claims, golden records, contacts and tags of every placement; written unless dry."""
-        session = self.session
-        made = {placed.customer_id for placed in placements if placed.new_customer}
-        touched = {placed.customer_id for placed in placements} - made
-        if not self.dry_run:
-            locks.lock_customers(session, touched)
-        rows = customer_store.by_ids_unscoped(session, touched)
-        placements = self._permitted(placements, rows)
-        touched = {placed.customer_id for placed in placements}
-        known_links = [placed.link_id for placed in placements if not placed.new_link]
-        beliefs = Beliefs(
-            system=self.source.system,
-            rules=self._rules(),
-            at=link_store.now(session),
-            trace_id=telemetry.trace_id(),
-            claims=claim_store.of_customers(session, touched - made),
-            golden={id: customer_store.golden_of(row) for id, row in rows.items()},
-        )
-        people = People(beliefs.at)
-        tags = Tags(tag_store.of_links(session, known_links))
-        contacts = _contacts_of(session, known_links)
-        effective: set[UUID] = set()
-        for placed in placements:
-            before = beliefs.touches
-            changed = self._take(placed, beliefs, people, tags, contacts)
-            if placed.new_link or changed or beliefs.touches != before:
-                effective.add(placed.customer_id)
-                self.outcomes[placed.record.external_id] = _outcome(placed, changed)
-            else:
-                external_id = placed.record.external_id
-                self.outcomes[external_id] = Unchanged(external_id, placed.customer_id)
-        if not self.dry_run and placements:
-            change = Change(
-                self.source, self.ownership, placements, effective, beliefs, people, tags
-            )
-            write(session, self.scope, change, counted(self.outcomes.values()))
-
-    def _permitted(
-        self, placements: Sequence[Placement], rows: Mapping[UUID, CustomerRow]
-    ) -> list[Placement]:
-        """Records of customers out of scope are rejected: told that it exists, and no more."""
-        kept: list[Placement] = []
-        for placed in placements:
-            row = rows.get(placed.customer_id)
-            problem: HuichiError | None = None
-            if row is not None and not self.scope.sees(row.access):
-                problem = _elsewhere()
-            elif row is not None and row.kind != placed.record.kind:
-                problem = BadInput(
-                    f"kind is {placed.record.kind}, but this record is known as {row.kind}.",
-                    f"kind 为 {placed.record.kind}，但该记录此前为 {row.kind}。",
-                    field="kind",
-                )
-            if problem is None:
-                kept.append(placed)
-            else:
-                external_id = placed.record.external_id
-                self.outcomes[external_id] = Rejected(external_id, [problem])
-        return kept
-
-    def _rules(self) -> Rules:
-        """The rules; a source whose priority became another also asks for a re-election."""
-        priority = self.source.priority
-        given = priority is not None and not self.dry_run
-        if given and claim_store.set_priority(self.session, self.source.system, priority or 0):
-            reelection_store.request(self.session)
-        found = claim_store.rules(self.session)
-        if priority is not None:
-            found = Rules(found.orders, {**found.priorities, self.source.system: priority})
-        return found
-
-    def _take(
-        self,
-        placed: Placement,
-        beliefs: Beliefs,
-        people: People,
-        tags: Tags,
-        contacts: Mapping[UUID, list[KnownContact]],
-    ) -> tuple[str, ...]:
-        record = placed.record
-        present = beliefs.present_values(placed.customer_id, placed.link_id)
-        changed = beliefs.assert_values(
-            placed.customer_id, placed.link_id, said_by(record, present), record.observed_at
-        )
-        if people.take(placed, contacts.get(placed.link_id, [])):
-            changed = (*changed, CONTACTS)
-        if tags.take(placed):
-            changed = (*changed, TAGS)
-        return changed
+        if problem is None:
+            permitted.append(placement)
+        else:
+            rejected[record.external_id] = Rejected(record.external_id, [problem])
+    return permitted, rejected
 
 
-def _elsewhere() -> Denied:
+def _terms(session: Session, batch: Batch) -> Terms:
+    rules = _rules(session, batch)
+    return Terms(batch.source.system, rules, link_store.now(session), telemetry.trace_id())
+
+
+def _rules(session: Session, batch: Batch) -> Rules:
+    """Load the survivorship rules; a source whose priority changed requests a re-election, too."""
+    system, priority = batch.source.system, batch.source.priority
+    is_written = priority is not None and not batch.dry_run
+    if is_written and claim_store.set_priority(session, system, priority or 0):
+        reelection_store.request(session)
+    rules = claim_store.rules(session)
+    if priority is not None:
+        rules = Rules(rules.orders, {**rules.priorities, system: priority})
+    return rules
+
+
+def _contacts_by_link(session: Session, links: Sequence[UUID]) -> dict[UUID, list[PresentContact]]:
+    contacts: dict[UUID, list[PresentContact]] = {}
+    for row in contact_store.by_links(session, links).values():
+        content = (row.name, row.title, row.mobile, row.email)
+        contact = PresentContact(row.id, row.external_id, content, row.ended_at is not None)
+        contacts.setdefault(row.link_id, []).append(contact)
+    return contacts
+
+
+def _hidden(session: Session, scope: Scope, outcomes: Outcomes) -> Outcomes:
+    """Reject unchanged records of customers that the caller may not see.
+
+    That a record is unchanged discloses which customer it belongs to.
+    """
+    if scope.everything:
+        return {}
+    customers = {
+        outcome.external_id: outcome.customer_id
+        for outcome in outcomes.values()
+        if isinstance(outcome, Unchanged) and outcome.customer_id
+    }
+    rows = customer_store.by_ids_unscoped(session, set(customers.values()))
+    return {
+        external_id: Rejected(external_id, [_owned_by_another()])
+        for external_id, customer_id in customers.items()
+        if (row := rows.get(customer_id)) is None or not scope.sees(row.access)
+    }
+
+
+def _owned_by_another() -> Denied:
     return Denied(
-        "This customer exists already and belongs to somebody else.",
+        "This customer exists already and belongs to another owner.",
         "该客户已存在，且归他人负责。",
         field="name",
     )
-
-
-def _contacts_of(session: Session, links: Sequence[UUID]) -> dict[UUID, list[KnownContact]]:
-    found: dict[UUID, list[KnownContact]] = {}
-    for row in contact_store.by_links(session, links).values():
-        content = (row.name, row.title, row.mobile, row.email)
-        known = KnownContact(row.id, row.external_id, content, row.ended_at is not None)
-        found.setdefault(row.link_id, []).append(known)
-    return found
-
-
-def _outcome(placed: Placement, changed: tuple[str, ...]) -> Outcome:
-    external_id, customer_id = placed.record.external_id, placed.customer_id
-    if not placed.new_link:
-        return Updated(external_id, customer_id, changed)
-    if not placed.new_customer:
-        return Matched(external_id, customer_id, changed)
-    if placed.suspicions:
-        candidates = tuple(s.customer_id for s in placed.suspicions)
-        return Ambiguous(external_id, customer_id, candidates, changed)
-    return Created(external_id, customer_id, changed)

@@ -1,9 +1,10 @@
-"""Writing down what a batch changed: a fixed number of statements, however many records it has."""
+"""Write what a batch changed, in a fixed number of statements, however many records it has."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -11,7 +12,8 @@ from sqlalchemy.orm import Session
 from chassis.policy.scope import Scope
 from customers.pool.commands.access_facts import publish_changed
 from customers.pool.commands.audit_trail import record_audit
-from customers.pool.domain.absorption import Beliefs, People, Placement
+from customers.pool.domain.absorption import Absorption, Placement, RecordChange
+from customers.pool.domain.belief import Belief, Terms
 from customers.pool.domain.match import Key
 from customers.pool.domain.outcome import Outcome
 from customers.pool.domain.record import Source, keys_of
@@ -27,52 +29,58 @@ from customers.pool.store import (
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
-    """To whom a batch's new customers belong; nobody's are in the pool."""
+    """The owner and department of a batch's new customers; without an owner they are in the pool."""
 
     owner_id: UUID | None = None
     department_id: UUID | None = None
 
 
-@dataclass
-class Tags:
-    """The tags each link gave, and the links that give others now."""
-
-    present: dict[UUID, set[str]]
-    changed: dict[UUID, set[str]] = field(default_factory=dict)
-
-    def take(self, placed: Placement) -> bool:
-        record = placed.record
-        before = self.present.get(placed.link_id, set())
-        said = set() if record.deleted else set(record.tags)
-        after = said if record.complete or record.deleted else before | said
-        if after != before:
-            self.changed[placed.link_id] = after
-        return after != before
-
-    def names(self) -> set[str]:
-        return set().union(*self.changed.values())
-
-
 @dataclass(frozen=True, slots=True)
-class Change:
-    """All that a batch changes, worked out and not yet written."""
+class BatchChange:
+    """Everything that a batch changes, worked out and not yet written."""
 
     source: Source
     ownership: Ownership
-    placements: Sequence[Placement]
-    effective: set[UUID]
-    beliefs: Beliefs
-    people: People
-    tags: Tags
+    terms: Terms
+    absorption: Absorption
 
 
-def write(session: Session, scope: Scope, change: Change, counts: Mapping[str, int]) -> None:
-    """Writes it, tells who may see what now, and leaves the audit event."""
-    placements, every, beliefs = change.placements, change.effective, change.beliefs
-    people, tags, at = change.people, change.tags, beliefs.at
-    made = {placed.customer_id for placed in placements if placed.new_customer}
-    rows = {id: {"id": id, **customer_store.golden_columns(beliefs.golden[id])} for id in every}
-    kinds = {placed.customer_id: placed.record.kind for placed in placements}
+def write(session: Session, scope: Scope, change: BatchChange, counts: Mapping[str, int]) -> None:
+    """Write a batch's changes, publish who may see the customers, and record the audit event."""
+    absorption, at = change.absorption, change.terms.at
+    placements = [record.placement for record in absorption.records]
+    beliefs = list(absorption.beliefs.values())
+    _write_customers(session, change, placements)
+    _write_links(session, change.source, placements, at)
+    claim_store.end(session, [id for belief in beliefs for id in belief.ended], at)
+    made = [claim for belief in beliefs for claim in belief.made]
+    claim_store.insert(session, made, scope.actor.user_id)
+    match_store.replace_keys(session, _keys_by_link(placements, absorption.beliefs))
+    _write_contacts(session, absorption.records, at)
+    _write_tags(session, absorption.records)
+    match_store.suspect(
+        session,
+        [
+            (placement.customer_id, suspicion)
+            for placement in placements
+            for suspicion in placement.suspicions
+        ],
+    )
+    if absorption.effective:
+        publish_changed(session, absorption.effective)
+        record_audit(session, scope, change.source.system, counts)
+
+
+def _write_customers(
+    session: Session, change: BatchChange, placements: Sequence[Placement]
+) -> None:
+    absorption, at = change.absorption, change.terms.at
+    created = {placement.customer_id for placement in placements if placement.new_customer}
+    kinds = {placement.customer_id: placement.record.kind for placement in placements}
+    rows = {
+        id: {"id": id, **customer_store.golden_columns(absorption.beliefs[id].golden)}
+        for id in absorption.effective
+    }
     customer_store.insert(
         session,
         [
@@ -86,75 +94,83 @@ def write(session: Session, scope: Scope, change: Change, counts: Mapping[str, i
                 "created_at": at,
                 "updated_at": at,
             }
-            for id in sorted(made)
+            for id in sorted(created)
         ],
     )
-    customer_store.update(session, [rows[id] for id in sorted(every - made)])
-    _write_links(session, change.source, placements, beliefs)
-    claim_store.end(session, beliefs.ended, at)
-    claim_store.insert(session, list(beliefs.made.values()), scope.actor.user_id)
-    match_store.replace_keys(session, _keys_now(placements, beliefs))
-    contact_store.insert(session, people.new)
-    contact_store.update(session, people.changed)
-    contact_store.end(session, people.gone, at)
-    ids = tag_store.ensure(session, tags.names())
-    tag_store.replace(
-        session, {link: {ids[name] for name in names} for link, names in tags.changed.items()}
-    )
-    match_store.suspect(
-        session, [(placed.customer_id, s) for placed in placements for s in placed.suspicions]
-    )
-    if every:
-        publish_changed(session, every)
-        record_audit(session, scope, change.source.system, counts)
+    customer_store.update(session, [rows[id] for id in sorted(absorption.effective - created)])
 
 
 def _write_links(
-    session: Session, source: Source, placements: Sequence[Placement], beliefs: Beliefs
+    session: Session, source: Source, placements: Sequence[Placement], at: datetime
 ) -> None:
-    state = [
-        {
-            "id": placed.link_id,
-            "source_record_id": placed.record.id,
-            "fingerprint": placed.record.fingerprint,
-            "observed_at": placed.record.observed_at,
-            "deleted": placed.record.deleted,
-        }
-        for placed in placements
-    ]
-    new = {placed.link_id: placed for placed in placements if placed.new_link}
     link_store.insert(
         session,
         [
-            row
+            _link_state(placement)
             | {
                 "system": source.system,
                 "installation": source.installation,
-                "external_id": new[row["id"]].record.external_id,  # type: ignore[index]  # a UUID
-                "customer_id": new[row["id"]].customer_id,  # type: ignore[index]
-                "created_at": beliefs.at,
+                "external_id": placement.record.external_id,
+                "customer_id": placement.customer_id,
+                "created_at": at,
             }
-            for row in state
-            if row["id"] in new
+            for placement in placements
+            if placement.new_link
         ],
-        beliefs.at,
+        at,
     )
-    link_store.update(session, [row for row in state if row["id"] not in new])
+    link_store.update(
+        session, [_link_state(placement) for placement in placements if not placement.new_link]
+    )
 
 
-def _keys_now(placements: Sequence[Placement], beliefs: Beliefs) -> dict[UUID, frozenset[Key]]:
-    """A deleted record keeps its keys, so that one which returns under another id is recognised."""
+def _link_state(placement: Placement) -> dict[str, object]:
+    record = placement.record
     return {
-        placed.link_id: keys_of(
-            placed.record.kind, beliefs.present_values(placed.customer_id, placed.link_id)
-        )
-        for placed in placements
-        if not placed.record.deleted
+        "id": placement.link_id,
+        "source_record_id": record.id,
+        "fingerprint": record.fingerprint,
+        "observed_at": record.observed_at,
+        "deleted": record.deleted,
     }
 
 
-def counted(outcomes: Iterable[Outcome]) -> dict[str, int]:
-    """How many records became what."""
+def _keys_by_link(
+    placements: Sequence[Placement], beliefs: Mapping[UUID, Belief]
+) -> dict[UUID, frozenset[Key]]:
+    """Return the recognition keys of each link.
+
+    A deleted record keeps its keys, so that one which returns under another id is recognised.
+    """
+    return {
+        placement.link_id: keys_of(
+            placement.record.kind,
+            beliefs[placement.customer_id].present_values(placement.link_id),
+        )
+        for placement in placements
+        if not placement.record.deleted
+    }
+
+
+def _write_contacts(session: Session, records: Sequence[RecordChange], at: datetime) -> None:
+    changes = [record.contacts for record in records]
+    contact_store.insert(session, [row for change in changes for row in change.added])
+    contact_store.update(session, [row for change in changes for row in change.changed])
+    contact_store.end(session, [id for change in changes for id in change.ended], at)
+
+
+def _write_tags(session: Session, records: Sequence[RecordChange]) -> None:
+    names_by_link = {
+        record.placement.link_id: record.tags for record in records if record.tags is not None
+    }
+    ids = tag_store.ensure(session, {name for names in names_by_link.values() for name in names})
+    tag_store.replace(
+        session, {link: {ids[name] for name in names} for link, names in names_by_link.items()}
+    )
+
+
+def count_outcomes(outcomes: Iterable[Outcome]) -> dict[str, int]:
+    """Count outcomes by their kind in lower case."""
     counts: dict[str, int] = {}
     for outcome in outcomes:
         counts[outcome.kind.lower()] = counts.get(outcome.kind.lower(), 0) + 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -11,7 +12,13 @@ from sqlalchemy.orm import Session
 from chassis import telemetry
 from chassis.policy.scope import Scope
 from customers.pool.commands.locked_customer import LockedCustomer
-from customers.pool.domain.absorption import Beliefs
+from customers.pool.domain.belief import (
+    Belief,
+    Terms,
+    assert_values,
+    changed_fields,
+    reelect,
+)
 from customers.pool.domain.record import MANUAL, keys_of
 from customers.pool.store import (
     claim as claim_store,
@@ -22,30 +29,43 @@ from customers.pool.store import (
 from customers.pool.store.customer import CustomerRow
 
 
+@dataclass(frozen=True, slots=True)
+class Beliefs:
+    """Beliefs by customer, and the terms under which manual claims are made and elected."""
+
+    terms: Terms
+    by_customer: Mapping[UUID, Belief]
+
+    def __getitem__(self, id: UUID) -> Belief:
+        return self.by_customer[id]
+
+
 def load_beliefs(session: Session, rows: Iterable[CustomerRow], at: datetime) -> Beliefs:
-    """Load the claims and golden records of customers, ready for manual claims."""
+    """Load the claims and golden records of customers."""
     by_id = {row.id: row for row in rows}
+    terms = Terms(MANUAL, claim_store.rules(session), at, telemetry.trace_id())
+    claims = claim_store.of_customers(session, by_id)
     return Beliefs(
-        system=MANUAL,
-        rules=claim_store.rules(session),
-        at=at,
-        trace_id=telemetry.trace_id(),
-        claims=claim_store.of_customers(session, by_id),
-        golden={id: customer_store.golden_of(row) for id, row in by_id.items()},
+        terms,
+        {
+            id: Belief(id, tuple(claims[id]), customer_store.golden_of(row))
+            for id, row in by_id.items()
+        },
     )
 
 
 def save_beliefs(
-    session: Session, beliefs: Beliefs, ids: Iterable[UUID], actor_id: UUID | None = None
+    session: Session, beliefs: Iterable[Belief], at: datetime, actor_id: UUID | None = None
 ) -> None:
-    """Write the claims that were made and ended, and the golden records of these customers."""
-    claim_store.end(session, beliefs.ended, beliefs.at)
-    claim_store.insert(session, list(beliefs.made.values()), actor_id)
+    """Write the golden records of customers, and the claims that were made and ended."""
+    ordered = sorted(beliefs, key=lambda belief: belief.customer_id)
+    claim_store.end(session, [id for belief in ordered for id in belief.ended], at)
+    claim_store.insert(session, [claim for belief in ordered for claim in belief.made], actor_id)
     customer_store.update(
         session,
         [
-            {"id": id, **customer_store.golden_columns(beliefs.golden[id])}
-            for id in sorted(set(ids))
+            {"id": belief.customer_id, **customer_store.golden_columns(belief.golden)}
+            for belief in ordered
         ],
     )
 
@@ -60,8 +80,21 @@ def record_claims(
     at = link_store.now(session)
     link_id = link_store.manual(session, customer.requested_id, customer.id, at)
     beliefs = load_beliefs(session, [customer.row], at)
-    changed = beliefs.assert_values(customer.id, link_id, values, at)
-    save_beliefs(session, beliefs, [customer.id], scope.actor.user_id)
-    keys = keys_of(customer.row.kind, beliefs.present_values(customer.id, link_id))
+    before = beliefs[customer.id]
+    after = assert_values(before, beliefs.terms, link_id, values, at)
+    save_beliefs(session, [after], at, scope.actor.user_id)
+    keys = keys_of(customer.row.kind, after.present_values(link_id))
     match_store.replace_keys(session, {link_id: keys})
-    return changed
+    return changed_fields(before, after)
+
+
+def reelect_customers(session: Session, rows: Iterable[CustomerRow]) -> list[UUID]:
+    """Elect again for locked customers; return the ids of those whose shown values changed."""
+    beliefs = load_beliefs(session, rows, link_store.now(session))
+    changed = [
+        after
+        for before in beliefs.by_customer.values()
+        if changed_fields(before, after := reelect(before, beliefs.terms))
+    ]
+    save_beliefs(session, changed, beliefs.terms.at)
+    return [belief.customer_id for belief in changed]

@@ -1,4 +1,4 @@
-"""What people do to contacts: add one, correct one, let one go."""
+"""Add, correct and end contacts that users enter."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ def add(
     session: Session,
     scope: Scope,
     customer_id: UUID,
-    said: ContactRecord,
+    record: ContactRecord,
     idempotency_key: str | None = None,
 ) -> UUID:
-    """A new contact, told by a person."""
+    """Add a contact to a customer and return its id; idempotent by the key."""
 
     def run() -> dict[str, Any]:
-        contact = checked_contact(said, "contact")
-        held = lock_customer(session, scope, customer_id)
+        contact = checked_contact(record, "contact")
+        customer = lock_customer(session, scope, customer_id)
         at = link_store.now(session)
         id = new_id()
         values = _values(contact)
         row = {
             "id": id,
-            "link_id": link_store.manual(session, held.requested_id, held.id, at),
+            "link_id": link_store.manual(session, customer.requested_id, customer.id, at),
             "external_id": str(id),
-            "customer_id": held.id,
+            "customer_id": customer.id,
             "version": 1,
             **values,
             "identity": contact_identity(contact),
@@ -55,50 +55,52 @@ def add(
             "updated_at": at,
         }
         contact_store.insert(session, [row])
-        _told(session, scope, held.id, id, {}, values)
+        _record_change(session, scope, customer.id, id, {}, values)
         return {"id": str(id)}
 
-    request = [str(customer_id), asdict(said)]
-    answer = run_idempotent(
+    request = [str(customer_id), asdict(record)]
+    result = run_idempotent(
         session, scope.actor.user_id, idempotency_key, "addContact", run, request=request
     )
-    return UUID(answer["id"])
+    return UUID(result["id"])
 
 
 def update(
     session: Session,
     scope: Scope,
     id: UUID,
-    said: Mapping[str, str | None],
+    changes: Mapping[str, str | None],
     expected_version: int | None,
 ) -> UUID:
-    """Corrects a contact; what `said` does not name stays."""
-    row = _held(session, scope, id, expected_version)
+    """Correct a contact; fields that `changes` does not name stay."""
+    row = _lock_contact(session, scope, id, expected_version)
     present = ContactRecord(row.external_id, row.name, row.title, row.mobile, row.email)
-    said_of = _values(present) | dict(said)
-    contact = checked_contact(ContactRecord(row.external_id, **said_of), "contact")
+    columns = _values(present) | dict(changes)
+    contact = checked_contact(ContactRecord(row.external_id, **columns), "contact")
     values = _values(contact)
     identity = contact_identity(contact)
     contact_store.update(session, [{"id": id, **values, "identity": identity}])
-    _told(session, scope, row.customer_id, id, _values(present), values)
+    _record_change(session, scope, row.customer_id, id, _values(present), values)
     return id
 
 
 def end(session: Session, scope: Scope, id: UUID, expected_version: int | None) -> UUID:
-    """The person is no longer there; the row stays for the record."""
-    row = _held(session, scope, id, expected_version)
+    """End a contact who has left the customer and return the customer's id; the row is kept."""
+    row = _lock_contact(session, scope, id, expected_version)
     contact_store.end(session, [id], link_store.now(session))
     present = ContactRecord(row.external_id, row.name, row.title, row.mobile, row.email)
-    _told(session, scope, row.customer_id, id, _values(present), {})
+    _record_change(session, scope, row.customer_id, id, _values(present), {})
     return row.customer_id
 
 
-def _held(session: Session, scope: Scope, id: UUID, expected_version: int | None) -> ContactRow:
-    [found] = contact_store.by_ids(session, [id])
-    if found is None:
+def _lock_contact(
+    session: Session, scope: Scope, id: UUID, expected_version: int | None
+) -> ContactRow:
+    [unlocked] = contact_store.by_ids(session, [id])
+    if unlocked is None:
         raise _unknown(id)
     try:
-        lock_customer(session, scope, found.customer_id)
+        lock_customer(session, scope, unlocked.customer_id)
     except NotFound as problem:
         raise _unknown(id) from problem
     [row] = contact_store.by_ids(session, [id])
@@ -110,8 +112,8 @@ def _held(session: Session, scope: Scope, id: UUID, expected_version: int | None
 
 def _unknown(id: UUID) -> NotFound:
     return NotFound(
-        f"There is no contact {id}, or it is not yours to see.",
-        f"没有联系人 {id}，或您无权查看。",
+        f"Contact {id} does not exist, or you may not access it.",
+        f"联系人 {id} 不存在，或您无权访问。",
         field="id",
     )
 
@@ -125,7 +127,7 @@ def _values(contact: ContactRecord) -> dict[str, str | None]:
     }
 
 
-def _told(
+def _record_change(
     session: Session,
     scope: Scope,
     customer_id: UUID,

@@ -1,8 +1,8 @@
-"""What people do to a customer: create, correct, pin, assign, take from the pool, share."""
+"""What users do to a customer: create, correct, pin, assign, claim from the pool, share."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,7 +18,7 @@ from chassis.policy.scope import Scope
 from customers.core.domain.ids import new_id
 from customers.pool.commands.access_facts import publish_changed
 from customers.pool.commands.audit_trail import masked_changes, record_audit
-from customers.pool.commands.claims import load_beliefs, record_claims, save_beliefs
+from customers.pool.commands.claims import record_claims, reelect_customers
 from customers.pool.commands.locked_customer import (
     LockedCustomer,
     active_department,
@@ -34,14 +34,13 @@ from customers.pool.store import (
     locks,
     match as match_store,
 )
-from customers.pool.store.customer import CustomerRow
 
 MAX_COLLABORATORS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Creation:
-    """A customer as a person enters it."""
+    """A customer as a user enters it; without an owner it goes into the pool."""
 
     kind: str
     fields: Mapping[str, Any]
@@ -50,58 +49,94 @@ class Creation:
     idempotency_key: str | None = None
 
 
-def create(session: Session, scope: Scope, asked: Creation, snapshot: Snapshot | None) -> UUID:
-    """A new customer. Raises `Conflict` where a strong key says that it exists already."""
-    request = [asked.kind, dict(asked.fields), asked.owner_id, asked.allow_duplicate]
-    answer = run_idempotent(
+def create(session: Session, scope: Scope, creation: Creation, snapshot: Snapshot | None) -> UUID:
+    """Create a customer and return its id; idempotent by the key.
+
+    Raises `Conflict` where a strong key shows that it exists already, `Denied` where the policy does
+    not permit this owner, and `BadInput`.
+    """
+    request = [creation.kind, dict(creation.fields), creation.owner_id, creation.allow_duplicate]
+    result = run_idempotent(
         session,
         scope.actor.user_id,
-        asked.idempotency_key,
+        creation.idempotency_key,
         "createCustomer",
-        lambda: {"id": str(_create(session, scope, asked, snapshot))},
+        lambda: {"id": str(_create(session, scope, creation, snapshot))},
         request=request,
     )
-    return UUID(answer["id"])
+    return UUID(result["id"])
 
 
-def _create(session: Session, scope: Scope, asked: Creation, snapshot: Snapshot | None) -> UUID:
-    said = checked(asked.fields)
-    if asked.kind not in KINDS:
+def _create(session: Session, scope: Scope, creation: Creation, snapshot: Snapshot | None) -> UUID:
+    values = normalised_values(creation.fields)
+    department = _permitted_department(scope, creation, values, snapshot)
+    keys = keys_of(creation.kind, values)
+    locks.lock_keys(session, keys, ())
+    verdict = decide(creation.kind, keys, Pool.of(match_store.known_by(session, keys)))
+    if isinstance(verdict, Match) and not creation.allow_duplicate:
+        raise Conflict(
+            "The pool holds this customer already; use duplicateCheck to learn its owner.",
+            "信息池中已有该客户，可用 duplicateCheck 查询负责人。",
+            field=field_called(verdict.evidence[0].field).graph_name,
+        )
+    id = new_id()
+    claimed = {field: value for field, value in values.items() if value is not None}
+    _insert(session, id, creation, department, claimed)
+    row = customer_store.by_ids_unscoped(session, [id])[id]
+    record_claims(session, scope, LockedCustomer(row, id, scope.at(row.access)), values)
+    pairs = [(id, suspicion) for suspicion in verdict.suspicions]
+    if isinstance(verdict, Match):  # created as a duplicate: a steward reviews the match, too
+        evidence = verdict.evidence
+        pairs.append((id, Suspicion(verdict.customer_id, score(evidence), evidence)))
+    match_store.suspect(session, pairs)
+    publish_changed(session, [id])
+    record_audit(session, scope.at(row.access), str(id), masked_changes({}, claimed))
+    return id
+
+
+def _permitted_department(
+    scope: Scope,
+    creation: Creation,
+    values: Mapping[str, str | None],
+    snapshot: Snapshot | None,
+) -> UUID | None:
+    """Return the department of the new customer's owner, if the creation is valid and permitted."""
+    if creation.kind not in KINDS:
         raise BadInput(
             f"kind must be one of {', '.join(KINDS)}.",
             f"kind 只能是 {'、'.join(KINDS)}。",
             field="kind",
         )
-    if said.get("name") is None:
+    if values.get("name") is None:
         raise BadInput("name is missing; every customer has one.", "缺少客户名称。", field="name")
-    department = active_department(snapshot, asked.owner_id, "ownerId") if asked.owner_id else None
-    if not scope.sees(RowAccess(asked.owner_id, department)):
+    owner_id = creation.owner_id
+    department = active_department(snapshot, owner_id, "ownerId") if owner_id else None
+    if not scope.sees(RowAccess(owner_id, department)):
         raise Denied(
             "The policy does not let you create customers for this owner.",
             "当前权限策略不允许您为该负责人创建客户。",
             field="ownerId",
         )
-    keys = keys_of(asked.kind, said)
-    locks.lock_keys(session, keys, ())
-    verdict = decide(asked.kind, keys, Pool.of(match_store.known_by(session, keys)))
-    if isinstance(verdict, Match) and not asked.allow_duplicate:
-        raise Conflict(
-            "The pool has this customer already; ask with duplicateCheck who owns it.",
-            "信息池中已有该客户，可用 duplicateCheck 查询负责人。",
-            field=field_called(verdict.evidence[0].field).graph_name,
-        )
+    return department
+
+
+def _insert(
+    session: Session,
+    id: UUID,
+    creation: Creation,
+    department: UUID | None,
+    golden: Mapping[str, str],
+) -> None:
     at = link_store.now(session)
-    id = new_id()
-    values = {field: value for field, value in said.items() if value is not None}
     customer_store.insert(
         session,
         [
             {
                 "id": id,
-                "kind": asked.kind,
-                "version": 0,  # saying what is known of it makes the first version
-                **customer_store.golden_columns(values),
-                "owner_id": asked.owner_id,
+                "kind": creation.kind,
+                "version": 0,  # recording its claims makes the first version
+                **customer_store.golden_columns(golden),
+                "owner_id": creation.owner_id,
                 "department_id": department,
                 "collaborators": [],
                 "created_at": at,
@@ -109,34 +144,27 @@ def _create(session: Session, scope: Scope, asked: Creation, snapshot: Snapshot 
             }
         ],
     )
-    row = customer_store.by_ids_unscoped(session, [id])[id]
-    record_claims(session, scope, LockedCustomer(row, id, scope.at(row.access)), said)
-    told = [(id, suspicion) for suspicion in verdict.suspicions]
-    if isinstance(verdict, Match):  # entered all the same: a steward is told of the one it is, too
-        evidence = verdict.evidence
-        told.append((id, Suspicion(verdict.customer_id, score(evidence), evidence)))
-    match_store.suspect(session, told)
-    publish_changed(session, [id])
-    record_audit(session, scope.at(row.access), str(id), masked_changes({}, values))
-    return id
 
 
-def checked(fields: Mapping[str, Any]) -> dict[str, str | None]:
-    """Values in their one spelling. Raises all that is wrong, each by the client's name for it."""
-    said: dict[str, str | None] = {}
-    wrong: list[BadInput] = []
+def normalised_values(fields: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return values in their normal spelling, by field.
+
+    Raises `BadInput` with every problem at once, each under the client's name of the field.
+    """
+    values: dict[str, str | None] = {}
+    problems: list[BadInput] = []
     for name, raw in fields.items():
-        known = field_called(name, name)
+        field = field_called(name, name)
         try:
-            said[known.name] = value_of(known.name, raw)
+            values[field.name] = value_of(field.name, raw)
         except BadInput as problem:
-            problem.field = known.graph_name
-            wrong.append(problem)
-    if wrong:
-        first, *others = wrong
+            problem.field = field.graph_name
+            problems.append(problem)
+    if problems:
+        first, *others = problems
         first.also = tuple(others)
         raise first
-    return said
+    return values
 
 
 def update(
@@ -147,30 +175,37 @@ def update(
     expected_version: int | None,
     idempotency_key: str | None = None,
 ) -> UUID:
-    """What a person knows better. `None` takes back what people said before."""
+    """Record manual values of a customer; `None` withdraws the manual value. Idempotent by the key."""
 
     def run() -> dict[str, Any]:
-        said = checked(fields)
-        if not said:
-            raise BadInput("set names no field.", "set 中没有任何字段。", field="set")
-        keys = {key for kind in KINDS for key in keys_of(kind, said)}
-        held = lock_customer(session, scope, id, expected_version, keys)
-        before = customer_store.golden_of(held.row)
-        record_claims(session, scope, held, said)
-        after = customer_store.golden_of(_present(session, held.id))
-        _suspect_others(session, held, said)
-        publish_changed(session, [held.id])
-        record_audit(session, held.scope, str(held.id), masked_changes(before, after))
-        return {"id": str(held.id)}
+        values = normalised_values(fields)
+        if not values:
+            raise BadInput(
+                "set names no field; name at least one.", "set 至少要包含一个字段。", field="set"
+            )
+        keys = {key for kind in KINDS for key in keys_of(kind, values)}
+        customer = lock_customer(session, scope, id, expected_version, keys)
+        before = customer_store.golden_of(customer.row)
+        record_claims(session, scope, customer, values)
+        present = customer_store.by_ids_unscoped(session, [customer.id])[customer.id]
+        _suspect_others(session, customer, values)
+        publish_changed(session, [customer.id])
+        changes = masked_changes(before, customer_store.golden_of(present))
+        record_audit(session, customer.scope, str(customer.id), changes)
+        return {"id": str(customer.id)}
 
-    return _once(session, scope, idempotency_key, "updateCustomer", run, id, dict(fields))
+    request = [id, dict(fields)]
+    return _run_idempotent(session, scope, idempotency_key, "updateCustomer", run, request)
 
 
-def _suspect_others(session: Session, held: LockedCustomer, said: Mapping[str, str | None]) -> None:
-    keys = keys_of(held.row.kind, said)
+def _suspect_others(
+    session: Session, customer: LockedCustomer, values: Mapping[str, str | None]
+) -> None:
+    """Open match candidates for the customers that the new values point to."""
+    kind, keys = customer.row.kind, keys_of(customer.row.kind, values)
     pool = Pool.of(match_store.known_by(session, keys))
-    others = suspicions(held.row.kind, keys, pool, held.id)
-    match_store.suspect(session, [(held.id, suspicion) for suspicion in others])
+    others = suspicions(kind, keys, pool, customer.id)
+    match_store.suspect(session, [(customer.id, suspicion) for suspicion in others])
 
 
 def pin(
@@ -182,36 +217,30 @@ def pin(
     until: datetime | None,
     expected_version: int | None,
 ) -> UUID:
-    """Holds one claim on top whatever the rules say; without a claim the field's pin ends."""
-    known = field_called(field)
+    """Pin a claim, so that it wins whatever the rules say; without a claim the field's pin ends."""
+    name = field_called(field).name
     if until is not None and until.astimezone(UTC) <= datetime.now(UTC):
         raise BadInput("until must be in the future.", "until 必须是将来的时间。", field="until")
-    held = lock_customer(session, scope, id, expected_version)
+    customer = lock_customer(session, scope, id, expected_version)
     at = link_store.now(session)
-    claims = claim_store.of_customers(session, [held.id])[held.id]
-    if claim_id is not None and not any(c.id == claim_id and c.field == known.name for c in claims):
+    claims = claim_store.of_customers(session, [customer.id])[customer.id]
+    if claim_id is not None and not any(
+        claim.id == claim_id and claim.field == name for claim in claims
+    ):
         raise BadInput(
             "claimId is not a present claim about this field of this customer; "
             "provenance lists them.",
             "claimId 不是该客户该字段的现有主张，请在 provenance 中查找。",
             field="claimId",
         )
-    claim_store.unpin(session, held.id, known.name, at)
+    claim_store.unpin(session, customer.id, name, at)
     if claim_id is not None:
         claim_store.pin(session, claim_id, at, until)
-    reelected(session, [held.row])
-    publish_changed(session, [held.id])
-    pinned = str(claim_id) if claim_id else None
-    record_audit(session, held.scope, str(held.id), {f"pin.{known.name}": [None, pinned]})
-    return held.id
-
-
-def reelected(session: Session, rows: list[CustomerRow]) -> list[UUID]:
-    """Elects again for these locked customers; returns those whose shown values changed."""
-    beliefs = load_beliefs(session, rows, link_store.now(session))
-    changed = [row.id for row in rows if beliefs.reelect(row.id)]
-    save_beliefs(session, beliefs, changed)
-    return changed
+    reelect_customers(session, [customer.row])
+    publish_changed(session, [customer.id])
+    changes = {f"pin.{name}": [None, str(claim_id) if claim_id else None]}
+    record_audit(session, customer.scope, str(customer.id), changes)
+    return customer.id
 
 
 def assign(
@@ -223,38 +252,40 @@ def assign(
     snapshot: Snapshot | None,
     idempotency_key: str | None = None,
 ) -> UUID:
-    """Gives a customer to an owner, and with them to their department; nobody is the pool."""
+    """Assign a customer to an owner and the owner's department; without an owner, to the pool."""
 
     def run() -> dict[str, Any]:
-        held = lock_customer(session, scope, id, expected_version)
+        customer = lock_customer(session, scope, id, expected_version)
         department = active_department(snapshot, owner_id, "ownerId") if owner_id else None
-        _share(
+        _change_access(
             session,
-            held,
+            customer,
             {"owner_id": owner_id, "department_id": department},
-            {"owner": [_text(held.row.owner_id), _text(owner_id)]},
+            {"owner": [_text(customer.row.owner_id), _text(owner_id)]},
         )
-        return {"id": str(held.id)}
+        return {"id": str(customer.id)}
 
-    return _once(session, scope, idempotency_key, "assignOwner", run, id, str(owner_id))
+    request = [id, str(owner_id)]
+    return _run_idempotent(session, scope, idempotency_key, "assignOwner", run, request)
 
 
 def claim_from_pool(session: Session, scope: Scope, id: UUID, snapshot: Snapshot | None) -> UUID:
-    """Takes a customer that nobody owns. Raises `Conflict` when somebody was faster."""
-    held = lock_customer(session, scope, id)
-    me = scope.actor.user_id
-    if held.row.owner_id == me:
-        return held.id
-    if held.row.owner_id is not None:
+    """Make the actor the owner of a customer in the pool. Raises `Conflict` where it has an owner."""
+    customer = lock_customer(session, scope, id)
+    actor_id = scope.actor.user_id
+    if customer.row.owner_id == actor_id:
+        return customer.id
+    if customer.row.owner_id is not None:
         raise Conflict(
-            "Somebody owns this customer already.",
-            "该客户已有负责人。",
+            "This customer has an owner already; only customers in the pool can be claimed.",
+            "该客户已有负责人，只能领取信息池中的客户。",
             field="id",
-            version=held.row.version,
+            version=customer.row.version,
         )
-    access = {"owner_id": me, "department_id": active_department(snapshot, me, "actor")}
-    _share(session, held, access, {"owner": [None, str(me)]})
-    return held.id
+    department = active_department(snapshot, actor_id, "actor")
+    columns = {"owner_id": actor_id, "department_id": department}
+    _change_access(session, customer, columns, {"owner": [None, str(actor_id)]})
+    return customer.id
 
 
 def collaborate(
@@ -267,9 +298,9 @@ def collaborate(
     expected_version: int | None,
     snapshot: Snapshot | None,
 ) -> UUID:
-    """Lets somebody work on a customer beside its owner, or ends that."""
-    held = lock_customer(session, scope, id, expected_version)
-    present = set(held.row.collaborators)
+    """Add a user to the collaborators of a customer, or remove them."""
+    customer = lock_customer(session, scope, id, expected_version)
+    present = set(customer.row.collaborators)
     if joins:
         active_department(snapshot, user_id, "userId")
     after = present | {user_id} if joins else present - {user_id}
@@ -280,31 +311,33 @@ def collaborate(
             field="userId",
         )
     if after != present:
-        who = [None, str(user_id)] if joins else [str(user_id), None]
-        _share(session, held, {"collaborators": sorted(after)}, {"collaborators": who})
-    return held.id
+        change = [None, str(user_id)] if joins else [str(user_id), None]
+        columns = {"collaborators": sorted(after)}
+        _change_access(session, customer, columns, {"collaborators": change})
+    return customer.id
 
 
-def _share(
+def _change_access(
     session: Session,
-    held: LockedCustomer,
-    access: Mapping[str, Any],
+    customer: LockedCustomer,
+    columns: Mapping[str, Any],
     changes: Mapping[str, list[str | None]],
 ) -> None:
-    customer_store.update(session, [{"id": held.id, **access}])
-    publish_changed(session, [held.id])
-    record_audit(session, held.scope, str(held.id), changes)
+    customer_store.update(session, [{"id": customer.id, **columns}])
+    publish_changed(session, [customer.id])
+    record_audit(session, customer.scope, str(customer.id), changes)
 
 
-def _once(
-    session: Session, scope: Scope, key: str | None, command: str, run: Any, *request: Any
+def _run_idempotent(
+    session: Session,
+    scope: Scope,
+    key: str | None,
+    command: str,
+    run: Callable[[], dict[str, Any]],
+    request: list[Any],
 ) -> UUID:
-    answer = run_idempotent(session, scope.actor.user_id, key, command, run, request=list(request))
-    return UUID(answer["id"])
-
-
-def _present(session: Session, id: UUID) -> CustomerRow:
-    return customer_store.by_ids_unscoped(session, [id])[id]
+    result = run_idempotent(session, scope.actor.user_id, key, command, run, request=request)
+    return UUID(result["id"])
 
 
 def _text(id: UUID | None) -> str | None:

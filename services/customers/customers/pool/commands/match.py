@@ -1,4 +1,4 @@
-"""What a steward and a careful rep do about duplicates: say "not the same", and ask before creating."""
+"""Duplicates: dismiss a match candidate, and check for an existing customer before creating one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chassis.errors import Conflict, NotFound, Throttled
 from chassis.policy.row_scopes import RowAccess
 from chassis.policy.scope import Scope
 from customers.pool.commands.audit_trail import record_audit
-from customers.pool.commands.customer import checked
+from customers.pool.commands.customer import normalised_values
 from customers.pool.commands.locked_customer import (
     refuse_stale,
 )
@@ -38,7 +38,7 @@ from customers.pool.store.customer import CustomerRow
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """A customer that may be the one asked about. Out of scope only its owner is known."""
+    """A customer that may be the one searched for. Out of scope only its owner is disclosed."""
 
     row: CustomerRow | None
     owner_id: UUID | None
@@ -50,38 +50,42 @@ class Duplicate:
 def dismiss(
     session: Session, scope: Scope, id: UUID, reason: str | None, expected_version: int | None
 ) -> UUID:
-    """These two are not one; nobody is asked again."""
-    found = match_store.candidate_by_id(session, id, locked=True)
-    rows = customer_store.by_ids_unscoped(session, [found.left_id, found.right_id]) if found else {}
-    if found is None or not all(scope.sees(row.access) for row in rows.values()):
+    """Record that the two customers of a candidate are different; they are not suggested again."""
+    candidate = match_store.candidate_by_id(session, id, locked=True)
+    sides = [candidate.left_id, candidate.right_id] if candidate else []
+    rows = customer_store.by_ids_unscoped(session, sides) if candidate else {}
+    if candidate is None or not all(scope.sees(row.access) for row in rows.values()):
         raise NotFound(
-            f"There is no match candidate {id}, or it is not yours to see.",
-            f"没有疑似重复 {id}，或您无权查看。",
+            f"Match candidate {id} does not exist, or you may not access it.",
+            f"疑似重复 {id} 不存在，或您无权访问。",
             field="id",
         )
-    refuse_stale(found.version, expected_version)
-    if found.status == match_store.MERGED:
+    refuse_stale(candidate.version, expected_version)
+    if candidate.status == match_store.MERGED:
         raise Conflict(
-            "These two were merged; undo the merge instead.",
+            "These customers were merged; use unmerge instead.",
             "二者已合并，请改用 unmerge。",
             field="id",
-            version=found.version,
+            version=candidate.version,
         )
-    why = text("reason", 500)(reason or "")
-    pair = (found.left_id, found.right_id)
-    match_store.settle(session, [pair], match_store.DISMISSED, scope.actor.user_id, why)
-    record_audit(session, scope, str(id), {"status": [found.status, match_store.DISMISSED]})
+    note = text("reason", 500)(reason or "")
+    pair = (candidate.left_id, candidate.right_id)
+    match_store.settle(session, [pair], match_store.DISMISSED, scope.actor.user_id, note)
+    record_audit(session, scope, str(id), {"status": [candidate.status, match_store.DISMISSED]})
     return id
 
 
 def check_duplicate(
     session: Session, scope: Scope, kind: str, fields: Mapping[str, Any], a_day: int
 ) -> list[Duplicate]:
-    """Who the pool knows like this. Every question is audited and a day has only so many, so that
-    nobody finds out who is in the pool by asking for everybody."""
-    said = {name: value for name, value in checked(fields).items() if value is not None}
-    keys = keys_of(kind, said)
-    refuse_curiosity(session, scope, 1, a_day)
+    """Return the customers that may be the one with these values.
+
+    Every check is audited and limited to `a_day` per user and day, so that no user can list the pool
+    by checking one value after the other. Raises `Throttled`.
+    """
+    values = {name: value for name, value in normalised_values(fields).items() if value is not None}
+    keys = keys_of(kind, values)
+    refuse_too_many_checks(session, scope, 1, a_day)
     audit.record(
         session,
         audit.Entry(
@@ -89,42 +93,44 @@ def check_duplicate(
             "duplicateCheck",
             scope.object,
             "",
-            changes={"asked": sorted(said)},
+            changes={"asked": sorted(values)},
             policy_version=scope.version,
         ),
     )
-    known = match_store.known_by(session, keys)
-    rows = customer_store.by_ids_unscoped(session, [one.id for one in known])
-    told = [_as_seen(scope, rows[one.id], one) for one in known]
-    found, certain = _found(kind, keys, told)
-    seen = [_seen(scope, rows[one.customer_id], one, one == certain) for one in found]
-    # What only a hidden number or address tells is told like a customer out of sight.
-    ids = {one.customer_id for one in found}
-    rest, certain = _found(kind, keys, known)
-    return seen + [
-        Duplicate(None, rows[one.customer_id].owner_id, one == certain, None, ())
-        for one in rest
-        if one.customer_id not in ids
+    candidates = match_store.known_by(session, keys)
+    rows = customer_store.by_ids_unscoped(session, [candidate.id for candidate in candidates])
+    visible = [_visible_part(scope, rows[candidate.id], candidate) for candidate in candidates]
+    matches, certain = _matches(kind, keys, visible)
+    duplicates = [
+        _duplicate(scope, rows[match.customer_id], match, match == certain) for match in matches
+    ]
+    # A match by a hidden number or address is disclosed like a customer out of scope.
+    ids = {match.customer_id for match in matches}
+    all_matches, certain = _matches(kind, keys, candidates)
+    return duplicates + [
+        Duplicate(None, rows[match.customer_id].owner_id, match == certain, None, ())
+        for match in all_matches
+        if match.customer_id not in ids
     ]
 
 
-def _found(
-    kind: str, keys: frozenset[Key], known: Sequence[Known]
+def _matches(
+    kind: str, keys: frozenset[Key], candidates: Sequence[Known]
 ) -> tuple[list[Suspicion], Suspicion | None]:
-    """Everybody it may be, and who it certainly is."""
-    verdict = decide(kind, keys, Pool.of(known))
+    """Return every customer that these keys may belong to, and the one they certainly belong to."""
+    verdict = decide(kind, keys, Pool.of(candidates))
     if not isinstance(verdict, Match):
         return list(verdict.suspicions), None
     certain = Suspicion(verdict.customer_id, score(verdict.evidence), verdict.evidence)
     return [certain, *verdict.suspicions], certain
 
 
-def _as_seen(scope: Scope, row: CustomerRow, known: Known) -> Known:
-    """A customer in sight by those of its keys that the reader sees in clear there."""
+def _visible_part(scope: Scope, row: CustomerRow, candidate: Known) -> Known:
+    """Reduce a customer in scope to the keys that the reader sees in clear there."""
     if not scope.sees(row.access):
-        return known
-    keys = frozenset(key for key in known.keys if _is_clear(scope, key.kind, row.access))
-    return replace(known, keys=keys)
+        return candidate
+    keys = frozenset(key for key in candidate.keys if _is_clear(scope, key.kind, row.access))
+    return replace(candidate, keys=keys)
 
 
 def _is_clear(scope: Scope, kind: KeyKind, access: RowAccess) -> bool:
@@ -133,7 +139,7 @@ def _is_clear(scope: Scope, kind: KeyKind, access: RowAccess) -> bool:
 
 
 def kinds_in_clear(scope: Scope) -> frozenset[KeyKind]:
-    """What somebody may compare records by on every row that they reach."""
+    """Return the kinds of keys that the caller sees in clear on every row in scope."""
     kinds: list[KeyKind] = []
     for kind in FIELD_OF:
         coordinate = FIELDS[FIELD_OF[kind]].protected_by
@@ -142,17 +148,17 @@ def kinds_in_clear(scope: Scope) -> frozenset[KeyKind]:
     return frozenset(kinds)
 
 
-def refuse_curiosity(session: Session, scope: Scope, asked: int, a_day: int) -> None:
-    """Raises `Throttled` when somebody has asked about too many customers of others today."""
-    if match_store.count_duplicate_checks(session, scope.actor.user_id, asked) > a_day:
+def refuse_too_many_checks(session: Session, scope: Scope, checks: int, a_day: int) -> None:
+    """Count duplicate checks of the caller; raise `Throttled` above the daily limit."""
+    if match_store.count_duplicate_checks(session, scope.actor.user_id, checks) > a_day:
         raise Throttled(
-            f"You have asked about {a_day} customers today; ask again tomorrow.",
-            f"您今天已查重 {a_day} 次，请明天再试。",
+            f"You have used all {a_day} duplicate checks of today; try again tomorrow.",
+            f"您今天的 {a_day} 次查重额度已用完，请明天再试。",
             retry_after=86_400,
         )
 
 
-def _seen(scope: Scope, row: CustomerRow, found: Suspicion, certain: bool) -> Duplicate:
+def _duplicate(scope: Scope, row: CustomerRow, match: Suspicion, certain: bool) -> Duplicate:
     if not scope.sees(row.access):
         return Duplicate(None, row.owner_id, certain, None, ())
-    return Duplicate(row, row.owner_id, certain, found.score, found.evidence)
+    return Duplicate(row, row.owner_id, certain, match.score, match.evidence)

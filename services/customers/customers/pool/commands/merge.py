@@ -1,18 +1,18 @@
-"""Two customers become one, and one becomes two again.
+"""Merge customers into one, and undo a merge.
 
-Merging moves links: all that a source says hangs on its link, so claims, contacts and tags come along
-and the golden record is elected anew. The absorbed id stays as a redirect. Owner, department and
-collaborators of the survivor stay as they are: nobody is added silently, and whoever sees the survivor
-and did not see the absorbed is named before it happens.
+Merging moves links: all that a source claims belongs to its link, so claims, contacts and tags come
+along and the golden record is elected again. The absorbed id stays as a redirect. Owner, department and
+collaborators of the survivor stay as they are: no user is added silently, and users who see the survivor
+but did not see an absorbed customer are named in the preview.
 
-Undoing moves the same links back, with everything their sources, or people who used the old id, have
-said since. What was said to the survivor stays with the survivor.
+Undoing moves the same links back, with everything their sources have reported since, and with manual
+entries that were addressed to the absorbed id. Entries addressed to the survivor stay with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -32,7 +32,7 @@ from customers.pool.commands.claims import load_beliefs, save_beliefs
 from customers.pool.commands.locked_customer import (
     refuse_stale,
 )
-from customers.pool.domain.absorption import Beliefs
+from customers.pool.domain.belief import Belief, Terms, reelect
 from customers.pool.domain.golden import Claim, Election, elect
 from customers.pool.domain.match import Key
 from customers.pool.domain.reach import Shift, shift
@@ -52,7 +52,7 @@ Viewers = Callable[[RowAccess], frozenset[UUID]]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One field of the survivor that shows something else, and how that was decided."""
+    """A field of the survivor that shows another value afterwards, with the election behind it."""
 
     field: str
     before: str | None
@@ -61,7 +61,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a merge or its undoing does, said before it is done."""
+    """The effects of a merge or of its undoing."""
 
     customer: CustomerRow
     restored: tuple[UUID, ...]
@@ -69,20 +69,20 @@ class Preview:
     relinked: int
     access: Shift
     involved: tuple[RowAccess, ...]
-    """Whose values may come to the front."""
+    """Access data of all customers whose values may be shown afterwards."""
     conflicts: tuple[HuichiError, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The preview, and the merge itself once it is done."""
+    """The preview, and the merge itself once it is written."""
 
     preview: Preview
     merge: MergeRow | None
 
 
 def viewers(guard: Guard, version: int | None = None, object: str = "Customer") -> Viewers:
-    """Who may read a row: every active user the policy knows is asked for."""
+    """Return a function that lists the users who may read a row, under one policy version."""
     snapshot = guard.snapshot_at(version)
     scopes: list[tuple[UUID, Scope]] = []
     for user in snapshot.users:
@@ -105,15 +105,22 @@ def merge(
     dry_run: bool = True,
     expected_versions: Sequence[int] | None = None,
 ) -> Merged:
-    """Makes all of these one. A dry run says what would happen and writes nothing."""
-    survivor, absorbed = _chosen(session, scope, ids, survivor_id, expected_versions)
+    """Merge customers into the survivor; a dry run returns the effects and writes nothing.
+
+    Raises `NotFound`, `BadInput`, and `Conflict` where a version is not the expected one.
+    """
+    survivor, absorbed = _load_rows(session, scope, ids, survivor_id, expected_versions)
     if not dry_run:
         _lock(session, [survivor.id, *(row.id for row in absorbed)])
-        survivor, absorbed = _chosen(session, scope, ids, survivor_id, expected_versions)
+        survivor, absorbed = _load_rows(session, scope, ids, survivor_id, expected_versions)
     at = link_store.now(session)
-    everybody = [survivor, *absorbed]
-    beliefs = load_beliefs(session, everybody, at)
-    together = [claim for row in everybody for claim in beliefs.claims[row.id]]
+    involved = [survivor, *absorbed]
+    beliefs = load_beliefs(session, involved, at)
+    before = beliefs[survivor.id]
+    united = replace(
+        before, claims=tuple(claim for row in involved for claim in beliefs[row.id].claims)
+    )
+    after = reelect(united, beliefs.terms)
     links = [
         (link.id, link.customer_id)
         for link in link_store.by_customers(session, [row.id for row in absorbed])
@@ -121,15 +128,15 @@ def merge(
     preview = Preview(
         customer=survivor,
         restored=(),
-        changes=_changes(beliefs, survivor.id, together),
+        changes=_changes(before, united.claims, beliefs.terms),
         relinked=len(links),
         access=shift(see(survivor.access), [see(row.access) for row in absorbed]),
-        involved=tuple(row.access for row in everybody),
+        involved=tuple(row.access for row in involved),
         conflicts=_conflicts(survivor, absorbed),
     )
     if dry_run:
         return Merged(preview, None)
-    done = MergeRow(
+    merge_row = MergeRow(
         id=new_id(),
         survivor_id=survivor.id,
         actor_id=scope.actor.user_id,
@@ -137,11 +144,11 @@ def merge(
         undone_at=None,
         absorbed=tuple(sorted(row.id for row in absorbed)),
     )
-    _carry_out(session, scope, done, links, beliefs, together)
-    return Merged(preview, done)
+    _write_merge(session, scope, merge_row, links, after)
+    return Merged(preview, merge_row)
 
 
-def _chosen(
+def _load_rows(
     session: Session,
     scope: Scope,
     ids: Sequence[UUID],
@@ -166,8 +173,8 @@ def _chosen(
     ):
         if row is None:
             raise NotFound(
-                f"There is no customer {id}, or it is not yours to merge.",
-                f"没有客户 {id}，或您无权合并。",
+                f"Customer {id} does not exist, or you may not merge it.",
+                f"客户 {id} 不存在，或您无权合并。",
                 field=f"ids.{index}",
             )
         if expected_versions is not None:
@@ -177,25 +184,25 @@ def _chosen(
     absorbed = [rows[id] for id in ids if id != survivor_id]
     if len({row.id for row in rows.values()}) < len(ids):
         raise Conflict(
-            "Some of these are one customer already.",
-            "其中部分客户已是同一客户。",
+            "Some of these ids belong to the same customer already; pass each customer once.",
+            "其中部分编号已属于同一客户，请勿重复提交。",
             field="ids",
             version=survivor.version,
         )
     if any(row.kind != survivor.kind for row in absorbed):
         raise BadInput(
-            "An organisation and a person cannot become one.",
-            "企业与个人不能合并。",
+            "An organisation and a person cannot be merged; pass customers of one kind.",
+            "企业与个人不能合并，请选择同一类型的客户。",
             field="ids",
         )
     return survivor, absorbed
 
 
 def _lock(session: Session, ids: Sequence[UUID]) -> None:
-    """Keys first, so that no batch decides about these customers meanwhile; then the rows."""
+    """Lock keys first, so that no batch decides about these customers meanwhile; then the rows."""
     keys: set[Key] = set()
-    for some in match_store.keys_of(session, ids).values():
-        keys |= some
+    for customer_keys in match_store.keys_of(session, ids).values():
+        keys |= customer_keys
     links = [
         (link.system, link.installation, link.external_id)
         for link in link_store.by_customers(session, ids)
@@ -204,15 +211,16 @@ def _lock(session: Session, ids: Sequence[UUID]) -> None:
     locks.lock_customers(session, ids)
 
 
-def _changes(beliefs: Beliefs, survivor: UUID, claims: Sequence[Claim]) -> tuple[Change, ...]:
-    before = beliefs.golden[survivor]
-    after = elect(claims, beliefs.rules, beliefs.at)
-    found = []
+def _changes(survivor: Belief, claims: Iterable[Claim], terms: Terms) -> tuple[Change, ...]:
+    """Compare the survivor's golden record with the election of these claims."""
+    before = survivor.golden
+    after = elect(claims, terms.rules, terms.at)
+    changes = []
     for field in sorted(before.keys() | after.keys()):
         election = after.get(field)
         if before.get(field) != (election.winner.value if election else None):
-            found.append(Change(field, before.get(field), election))
-    return tuple(found)
+            changes.append(Change(field, before.get(field), election))
+    return tuple(changes)
 
 
 def _conflicts(survivor: CustomerRow, absorbed: Sequence[CustomerRow]) -> tuple[HuichiError, ...]:
@@ -233,29 +241,26 @@ def _conflicts(survivor: CustomerRow, absorbed: Sequence[CustomerRow]) -> tuple[
     )
 
 
-def _carry_out(
+def _write_merge(
     session: Session,
     scope: Scope,
-    done: MergeRow,
+    merge_row: MergeRow,
     links: Sequence[tuple[UUID, UUID]],
-    beliefs: Beliefs,
-    together: list[Claim],
+    belief: Belief,
 ) -> None:
-    survivor, absorbed = done.survivor_id, list(done.absorbed)
-    merge_store.insert(session, done, links, telemetry.trace_id())
-    link_store.move(session, [link for link, _ in links], survivor, done.at)
+    survivor, absorbed = merge_row.survivor_id, list(merge_row.absorbed)
+    merge_store.insert(session, merge_row, links, telemetry.trace_id())
+    link_store.move(session, [link for link, _ in links], survivor, merge_row.at)
     redirected = merge_store.redirected_to(session, absorbed)
     merge_store.redirect(session, [*absorbed, *redirected], survivor)
-    beliefs.claims[survivor] = together
-    beliefs.reelect(survivor)
-    save_beliefs(session, beliefs, [survivor])
+    save_beliefs(session, [belief], merge_row.at)
     pairs = [(survivor, id) for id in absorbed]
     match_store.settle(session, pairs, match_store.MERGED, scope.actor.user_id)
     merge_store.repoint_candidates(session, survivor, absorbed)
     body = {
         "survivor": str(survivor),
         "absorbed": [str(id) for id in absorbed],
-        "merge": str(done.id),
+        "merge": str(merge_row.id),
         "access": customer_store.access_rows(session, [survivor, *absorbed, *redirected]),
     }
     record(session, facts.CUSTOMER_MERGED.about(survivor, body))
@@ -266,92 +271,100 @@ def _carry_out(
 def unmerge(
     session: Session, scope: Scope, see: Viewers, merge_id: UUID, *, dry_run: bool = True
 ) -> Merged:
-    """Undoes a merge. A dry run says what would happen and writes nothing."""
-    done = merge_store.by_id(session, merge_id, locked=not dry_run)
-    holder = _holder(session, scope, done)
-    if done is None or holder is None:
+    """Undo a merge; a dry run returns the effects and writes nothing.
+
+    Raises `NotFound`, and `Conflict` where it was undone already.
+    """
+    merge_row = merge_store.by_id(session, merge_id, locked=not dry_run)
+    holder = _holder(session, scope, merge_row)
+    if merge_row is None or holder is None:
         raise NotFound(
-            f"There is no merge {merge_id}, or it is not yours to undo.",
-            f"没有合并记录 {merge_id}，或您无权撤销。",
+            f"Merge {merge_id} does not exist, or you may not undo it.",
+            f"合并记录 {merge_id} 不存在，或您无权撤销。",
             field="mergeId",
         )
-    if done.undone_at is not None:
+    if merge_row.undone_at is not None:
         raise Conflict("This merge was undone already.", "该合并已撤销。", field="mergeId")
     if not dry_run:
-        _lock(session, [holder.id, *done.absorbed])
-        holder = _holder(session, scope, done) or holder
+        _lock(session, [holder.id, *merge_row.absorbed])
+        holder = _holder(session, scope, merge_row) or holder
     returning = {
         id: merge_store.returning(
-            session, done.id, holder.id, id, merge_store.under(session, [id], done.id)
+            session, merge_row.id, holder.id, id, merge_store.under(session, [id], merge_row.id)
         )
-        for id in done.absorbed
+        for id in merge_row.absorbed
     }
     at = link_store.now(session)
-    before = load_beliefs(session, [holder], at)
+    beliefs = load_beliefs(session, [holder], at)
+    before = beliefs[holder.id]
     leaving = {link for links in returning.values() for link in links}
-    staying = [claim for claim in before.claims[holder.id] if claim.link_id not in leaving]
-    rows = customer_store.by_ids_unscoped(session, done.absorbed)
+    staying = [claim for claim in before.claims if claim.link_id not in leaving]
+    rows = customer_store.by_ids_unscoped(session, merge_row.absorbed)
     preview = Preview(
         customer=holder,
-        restored=done.absorbed,
-        changes=_changes(before, holder.id, staying),
+        restored=merge_row.absorbed,
+        changes=_changes(before, staying, beliefs.terms),
         relinked=len(leaving),
         access=_regained(see, holder, list(rows.values())),
         involved=(holder.access,),
         conflicts=(),
     )
     if not dry_run:
-        _take_apart(session, scope, done, holder, returning, at)
-    return Merged(preview, done)
+        _write_unmerge(session, scope, merge_row, holder, returning, at)
+    return Merged(preview, merge_row)
 
 
-def _holder(session: Session, scope: Scope, done: MergeRow | None) -> CustomerRow | None:
-    """The customer that has the survivor's data now; it may have been merged since."""
-    if done is None:
+def _holder(session: Session, scope: Scope, merge_row: MergeRow | None) -> CustomerRow | None:
+    """Load the customer that has the survivor's data now; the survivor may have been merged since."""
+    if merge_row is None:
         return None
-    [row] = customer_store.by_ids(session, scope, [done.survivor_id])
+    [row] = customer_store.by_ids(session, scope, [merge_row.survivor_id])
     return row
 
 
 def _regained(see: Viewers, holder: CustomerRow, restored: Sequence[CustomerRow]) -> Shift:
-    """The restored go back to those who saw them before."""
-    now = see(holder.access)
-    then = frozenset().union(*(see(row.access) for row in restored)) if restored else frozenset()
-    return Shift(tuple(sorted(then - now)), tuple(sorted(now - then)))
+    """Compare who sees the holder with who sees the restored customers."""
+    present = see(holder.access)
+    restored_viewers: frozenset[UUID] = frozenset()
+    for row in restored:
+        restored_viewers |= see(row.access)
+    return Shift(
+        gained=tuple(sorted(restored_viewers - present)),
+        lost=tuple(sorted(present - restored_viewers)),
+    )
 
 
-def _take_apart(
+def _write_unmerge(
     session: Session,
     scope: Scope,
-    done: MergeRow,
+    merge_row: MergeRow,
     holder: CustomerRow,
     returning: Mapping[UUID, Sequence[UUID]],
     at: datetime,
 ) -> None:
-    touched = [holder.id, *done.absorbed]
+    touched = [holder.id, *merge_row.absorbed]
     for id, links in returning.items():
         link_store.move(session, links, id, at)
-        merge_store.forget(session, links, done.id)
-        below = merge_store.under(session, [id], done.id) - {id}
+        merge_store.forget(session, links, merge_row.id)
+        below = merge_store.under(session, [id], merge_row.id) - {id}
         merge_store.redirect(session, below, id)
         touched += sorted(below)
-    merge_store.redirect(session, done.absorbed, None)
-    merge_store.undo(session, done.id, scope.actor.user_id, at)
-    present = customer_store.by_ids_unscoped(session, [holder.id, *done.absorbed])
+    merge_store.redirect(session, merge_row.absorbed, None)
+    merge_store.undo(session, merge_row.id, scope.actor.user_id, at)
+    present = customer_store.by_ids_unscoped(session, [holder.id, *merge_row.absorbed])
     beliefs = load_beliefs(session, present.values(), at)
-    for id in present:
-        beliefs.reelect(id)
-    save_beliefs(session, beliefs, present)
-    pairs = [(holder.id, id) for id in done.absorbed]
+    elected = [reelect(belief, beliefs.terms) for belief in beliefs.by_customer.values()]
+    save_beliefs(session, elected, at)
+    pairs = [(holder.id, id) for id in merge_row.absorbed]
     match_store.settle(session, pairs, match_store.DISMISSED, scope.actor.user_id, "unmerged")
     body = {
         "survivor": str(holder.id),
-        "restored": [str(id) for id in done.absorbed],
-        "merge": str(done.id),
+        "restored": [str(id) for id in merge_row.absorbed],
+        "merge": str(merge_row.id),
         "access": customer_store.access_rows(session, touched),
     }
     record(session, facts.CUSTOMER_UNMERGED.about(holder.id, body))
     proof = row_scope(session, scope, holder.id)
     record_audit(
-        session, proof, str(holder.id), {"restored": [None, [str(id) for id in done.absorbed]]}
+        session, proof, str(holder.id), {"restored": [None, [str(id) for id in merge_row.absorbed]]}
     )

@@ -1,4 +1,4 @@
-"""Changing whom the pool believes first elects winners again, without asking any source."""
+"""Change which systems are believed first, and elect winners again without asking any source."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chassis.errors import BadInput
 from chassis.policy.scope import Scope
 from customers.pool.commands.access_facts import publish_changed
 from customers.pool.commands.audit_trail import record_audit
-from customers.pool.commands.customer import reelected
+from customers.pool.commands.claims import reelect_customers
 from customers.pool.commands.locked_customer import (
     refuse_stale,
 )
@@ -27,7 +27,7 @@ BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class Reelected:
-    """How many customers show something else now, and whether the worker goes on with more."""
+    """The number of customers that show other values now, and whether the worker continues."""
 
     changed: int
     pending: bool
@@ -40,10 +40,13 @@ def set_order(
     systems: Sequence[str],
     expected_version: int | None,
 ) -> Reelected:
-    """The systems in the order they are believed, for one field or for every field."""
+    """Set the order in which systems are believed, for one field or for every field without a rule.
+
+    Raises `Conflict` where the rule's version is not the expected one.
+    """
     name = EVERY_FIELD if field is None else field_called(field).name
     order = [system.strip() for system in systems]
-    _refuse_strange(order)
+    _refuse_invalid_order(order)
     present = {row.field: row for row in claim_store.rule_rows(session)}.get(name)
     refuse_stale(present.version if present else 0, expected_version)
     claim_store.set_rule(session, name, order, scope.actor.user_id)
@@ -52,15 +55,15 @@ def set_order(
     id = reelection.request(session)
     changed = 0
     for _ in range(AT_ONCE // BATCH):
-        done, more = step(session, id)
-        changed += done
+        batch_changed, more = step(session, id)
+        changed += batch_changed
         if not more:
             return Reelected(changed, False)
     return Reelected(changed, True)
 
 
 def step(session: Session, id: UUID | None = None) -> tuple[int, bool]:
-    """Elects again for one batch of customers: how many changed, and whether there are more."""
+    """Elect again for one batch of customers; return how many changed, and whether more are left."""
     request = reelection.take(session, id)
     if request is None:
         return 0, False
@@ -71,7 +74,7 @@ def step(session: Session, id: UUID | None = None) -> tuple[int, bool]:
         for row in customer_store.by_ids_unscoped(session, ids).values()
         if row.merged_into is None
     ]
-    changed = reelected(session, rows)
+    changed = reelect_customers(session, rows)
     if changed:
         publish_changed(session, changed)
     more = len(ids) == BATCH
@@ -80,20 +83,22 @@ def step(session: Session, id: UUID | None = None) -> tuple[int, bool]:
 
 
 def settle_pins(session: Session) -> int:
-    """Elects again for customers whose pins ran out; returns how many pins."""
+    """Elect again for customers whose pins ran out; return the number of pins."""
     ended = claim_store.pins_ended(session, BATCH)
     if not ended:
         return 0
     ids = {customer_id for _, customer_id in ended}
     locks.lock_customers(session, ids)
-    changed = reelected(session, list(customer_store.by_ids_unscoped(session, ids).values()))
+    changed = reelect_customers(
+        session, list(customer_store.by_ids_unscoped(session, ids).values())
+    )
     claim_store.settle_pins(session, [claim_id for claim_id, _ in ended])
     if changed:
         publish_changed(session, changed)
     return len(ended)
 
 
-def _refuse_strange(order: Sequence[str]) -> None:
+def _refuse_invalid_order(order: Sequence[str]) -> None:
     if len(order) > MAX_SYSTEMS or len(set(order)) != len(order) or not all(order):
         raise BadInput(
             f"sourceOrder must name each system once, at most {MAX_SYSTEMS}, none of them empty.",

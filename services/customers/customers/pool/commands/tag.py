@@ -1,4 +1,4 @@
-"""What people do to tags: say which ones a customer wears, whatever its sources say."""
+"""Set the tags of a customer whatever its sources report, and add tags to the vocabulary."""
 
 from __future__ import annotations
 
@@ -29,31 +29,42 @@ def set_tags(
     names: Sequence[str],
     expected_version: int | None,
 ) -> UUID:
-    """From now on the customer wears exactly these; names that are new join the vocabulary."""
-    known = tag_store.by_ids(session, list(tag_ids))
-    for tag_id, row in zip(tag_ids, known, strict=True):
+    """Set the exact tags of a customer, by ids and names; unknown names join the vocabulary.
+
+    Raises `BadInput` for an id that is no tag.
+    """
+    rows = tag_store.by_ids(session, list(tag_ids))
+    for tag_id, row in zip(tag_ids, rows, strict=True):
         if row is None:
-            raise BadInput(f"There is no tag {tag_id}.", f"没有标签 {tag_id}。", field="tagIds")
-    clean = checked_tags(names)
-    held = lock_customer(session, scope, id, expected_version)
-    wanted = set(tag_ids) | set(tag_store.ensure(session, clean).values())
-    given = tag_store.given_by_sources(session, held.id)
-    link_id = link_store.manual(session, held.requested_id, held.id, link_store.now(session))
-    worn = {tag.id for tag in tag_store.of_customers(session, [held.id])[held.id]}
-    tag_store.decide(session, link_id, wanted, given - wanted)
-    customer_store.touch(session, [held.id])
-    publish_changed(session, [held.id])
-    changes = {"tags": [sorted(map(str, worn)), sorted(map(str, wanted))]}
-    record_audit(session, held.scope, str(held.id), changes)
-    return held.id
+            raise BadInput(
+                f"Tag {tag_id} does not exist.", f"标签 {tag_id} 不存在。", field="tagIds"
+            )
+    valid_names = checked_tags(names)
+    customer = lock_customer(session, scope, id, expected_version)
+    after = set(tag_ids) | set(tag_store.ensure(session, valid_names).values())
+    from_sources = tag_store.given_by_sources(session, customer.id)
+    at = link_store.now(session)
+    link_id = link_store.manual(session, customer.requested_id, customer.id, at)
+    before = {tag.id for tag in tag_store.of_customers(session, [customer.id])[customer.id]}
+    tag_store.decide(session, link_id, after, from_sources - after)
+    customer_store.touch(session, [customer.id])
+    publish_changed(session, [customer.id])
+    changes = {"tags": [sorted(map(str, before)), sorted(map(str, after))]}
+    record_audit(session, customer.scope, str(customer.id), changes)
+    return customer.id
 
 
 def create_tag(session: Session, scope: Scope, name: str, dimension: str) -> UUID:
-    """A word of the vocabulary; one that exists is answered with its id."""
-    clean = text("name", 60)(name)
-    kind = text("dimension", 60)(dimension) or tag_store.GENERAL
-    if not clean:
-        raise BadInput("name is empty.", "标签名不能为空。", field="name")
-    id = tag_store.ensure(session, [clean], kind)[clean]
-    record_audit(session, scope, str(id), {"name": [None, clean], "dimension": [None, kind]})
+    """Add a tag to the vocabulary and return its id; an existing tag keeps its id."""
+    tag_name = text("name", 60)(name)
+    tag_dimension = text("dimension", 60)(dimension) or tag_store.GENERAL
+    if not tag_name:
+        raise BadInput(
+            "name is empty; it must have 1 to 60 characters.",
+            "标签名不能为空，长度应为 1 到 60 个字符。",
+            field="name",
+        )
+    id = tag_store.ensure(session, [tag_name], tag_dimension)[tag_name]
+    changes = {"name": [None, tag_name], "dimension": [None, tag_dimension]}
+    record_audit(session, scope, str(id), changes)
     return id

@@ -1,16 +1,24 @@
-"""What a batch changes, worked out in memory: the same answer whether it is then written or not."""
+"""What a batch of records changes: pure, so a dry run gives the same result as a real one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from customers.core.domain.ids import new_id
-from customers.pool.domain.golden import Claim, Rules, elect, values
+from customers.pool.domain.belief import Belief, Terms, assert_values, changed_fields
 from customers.pool.domain.match import Suspicion
-from customers.pool.domain.record import Prepared
+from customers.pool.domain.outcome import (
+    Ambiguous,
+    Created,
+    Matched,
+    Outcome,
+    Unchanged,
+    Updated,
+)
+from customers.pool.domain.record import ContactRecord, Prepared, contact_identity
 
 CONTACTS = "contacts"
 TAGS = "tags"
@@ -18,7 +26,7 @@ TAGS = "tags"
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a record belongs: its link (new or known), its customer (new or known), and why."""
+    """Where a record belongs: its link and customer, each new or existing, and other candidates."""
 
     record: Prepared
     link_id: UUID
@@ -28,158 +36,9 @@ class Placement:
     suspicions: tuple[Suspicion, ...] = ()
 
 
-@dataclass
-class Beliefs:
-    """The claims and golden records of the customers a command touches."""
-
-    system: str
-    rules: Rules
-    at: datetime
-    trace_id: str | None
-    claims: dict[UUID, list[Claim]]
-    golden: dict[UUID, dict[str, str]]
-    ended: list[UUID] = field(default_factory=list)
-    made: dict[UUID, Claim] = field(default_factory=dict)
-
-    @property
-    def touches(self) -> int:
-        """How many claims were ended or made so far."""
-        return len(self.ended) + len(self.made)
-
-    def assert_values(
-        self,
-        customer_id: UUID,
-        link_id: UUID,
-        said: Mapping[str, str | None],
-        observed_at: datetime,
-    ) -> tuple[str, ...]:
-        """Takes what a link says now; returns the fields whose shown value became another."""
-        known = self.claims.setdefault(customer_id, [])
-        present = {c.field: c for c in known if c.link_id == link_id and c.ended_at is None}
-        for name, value in said.items():
-            before = present.get(name)
-            if (before.value if before else None) == value:
-                continue
-            if before:
-                self._end(known, before)
-            if value is not None:
-                known.append(self._make(link_id, name, value, observed_at))
-        return self.reelect(customer_id)
-
-    def present_values(self, customer_id: UUID, link_id: UUID) -> dict[str, str]:
-        """What a link says now."""
-        return {
-            c.field: c.value
-            for c in self.claims.get(customer_id, ())
-            if c.link_id == link_id and c.ended_at is None
-        }
-
-    def reelect(self, customer_id: UUID) -> tuple[str, ...]:
-        """Elects again; returns the fields whose shown value became another."""
-        before = self.golden.get(customer_id, {})
-        after = values(elect(self.claims.get(customer_id, ()), self.rules, self.at))
-        self.golden[customer_id] = after
-        return tuple(
-            sorted(name for name in before.keys() | after if before.get(name) != after.get(name))
-        )
-
-    def _make(self, link_id: UUID, name: str, value: str, observed_at: datetime) -> Claim:
-        claim = Claim(
-            id=new_id(),
-            link_id=link_id,
-            system=self.system,
-            field=name,
-            value=value,
-            observed_at=observed_at,
-            recorded_at=self.at,
-            trace_id=self.trace_id,
-        )
-        self.made[claim.id] = claim
-        return claim
-
-    def _end(self, known: list[Claim], claim: Claim) -> None:
-        known.remove(claim)
-        if self.made.pop(claim.id, None) is not None:
-            return  # made and taken back within one batch: it never was
-        known.append(ended(claim, self.at))
-        self.ended.append(claim.id)
-
-
-def ended(claim: Claim, at: datetime) -> Claim:
-    """The claim, no longer made from this moment on."""
-    return Claim(
-        id=claim.id,
-        link_id=claim.link_id,
-        system=claim.system,
-        field=claim.field,
-        value=claim.value,
-        observed_at=claim.observed_at,
-        recorded_at=claim.recorded_at,
-        ended_at=at,
-        pinned_from=claim.pinned_from,
-        pinned_until=claim.pinned_until,
-        trace_id=claim.trace_id,
-    )
-
-
-def said_by(record: Prepared, present: Iterable[str]) -> Mapping[str, str | None]:
-    """What a record says of every field it speaks of; a deleted one takes everything back."""
-    return dict.fromkeys(present) if record.deleted else record.values
-
-
-@dataclass
-class People:
-    """The contacts of the links a batch touches, and what becomes of them."""
-
-    at: datetime
-    new: list[dict[str, object]] = field(default_factory=list)
-    changed: list[dict[str, object]] = field(default_factory=list)
-    gone: list[UUID] = field(default_factory=list)
-
-    def take(self, placement: Placement, present: Sequence[KnownContact]) -> bool:
-        """Takes the contacts of one record; whether anything became different."""
-        record = placement.record
-        by_external = {contact.external_id: contact for contact in present}
-        different = False
-        for said in () if record.deleted else record.contacts:
-            row = {
-                "name": said.name,
-                "title": said.title,
-                "mobile": said.mobile,
-                "email": said.email,
-            }
-            known = by_external.pop(said.external_id, None)
-            if known is None:
-                self._add(placement, said.external_id, row)
-                different = True
-            elif known.ended or known.content != tuple(row.values()):
-                self.changed.append({"id": known.id, **row, "identity": _identity(row)})
-                different = True
-        if record.complete or record.deleted:
-            leaving = [contact.id for contact in by_external.values() if not contact.ended]
-            self.gone += leaving
-            different = different or bool(leaving)
-        return different
-
-    def _add(self, placement: Placement, external_id: str, row: dict[str, str | None]) -> None:
-        self.new.append(
-            {
-                "id": new_id(),
-                "link_id": placement.link_id,
-                "external_id": external_id,
-                "customer_id": placement.customer_id,
-                "version": 1,
-                **row,
-                "identity": _identity(row),
-                "created_at": self.at,
-                "updated_at": self.at,
-            }
-        )
-
-
 @dataclass(frozen=True, slots=True)
-class KnownContact:
-    """A contact a link gave before."""
+class PresentContact:
+    """A contact that a link has already; `content` is name, title, mobile and e-mail address."""
 
     id: UUID
     external_id: str
@@ -187,7 +46,150 @@ class KnownContact:
     ended: bool
 
 
-def _identity(row: Mapping[str, str | None]) -> str:
-    from customers.pool.domain.record import ContactRecord, contact_identity
+@dataclass(frozen=True, slots=True)
+class ContactChanges:
+    """The contacts that a record adds, changes and ends, as columns to write."""
 
-    return contact_identity(ContactRecord("", **row))
+    added: tuple[Mapping[str, object], ...] = ()
+    changed: tuple[Mapping[str, object], ...] = ()
+    ended: tuple[UUID, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.changed or self.ended)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordChange:
+    """What one record changes; `tags` is `None` where its tags stay as they are."""
+
+    placement: Placement
+    contacts: ContactChanges
+    tags: frozenset[str] | None
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Absorption:
+    """What a batch changes: by record, and the resulting beliefs by customer."""
+
+    records: tuple[RecordChange, ...]
+    beliefs: Mapping[UUID, Belief]
+
+    @property
+    def effective(self) -> frozenset[UUID]:
+        """Return the ids of customers that any record of the batch changed."""
+        return frozenset(
+            change.placement.customer_id
+            for change in self.records
+            if not isinstance(change.outcome, Unchanged)
+        )
+
+
+def absorb_placements(
+    placements: Iterable[Placement],
+    terms: Terms,
+    beliefs: Mapping[UUID, Belief],
+    contacts: Mapping[UUID, Sequence[PresentContact]],
+    tags: Mapping[UUID, Iterable[str]],
+) -> Absorption:
+    """Work out what placed records change, in their order; later ones see what earlier ones changed.
+
+    Beliefs are by customer, present contacts and tags by link.
+    """
+    present = dict(beliefs)
+    changes: list[RecordChange] = []
+    for placement in placements:
+        before = present.get(placement.customer_id) or Belief(placement.customer_id)
+        after = assert_values(
+            before,
+            terms,
+            placement.link_id,
+            _claimed_values(placement, before),
+            placement.record.observed_at,
+        )
+        present[placement.customer_id] = after
+        link_contacts = contact_changes(placement, contacts.get(placement.link_id, ()), terms.at)
+        link_tags = changed_tags(placement, frozenset(tags.get(placement.link_id, ())))
+        changed = changed_fields(before, after)
+        changed += (CONTACTS,) if link_contacts else ()
+        changed += (TAGS,) if link_tags is not None else ()
+        wrote_claims = len(after.made + after.ended) != len(before.made + before.ended)
+        effective = placement.new_link or bool(changed) or wrote_claims
+        outcome = _outcome(placement, changed, effective=effective)
+        changes.append(RecordChange(placement, link_contacts, link_tags, outcome))
+    return Absorption(tuple(changes), present)
+
+
+def _claimed_values(placement: Placement, belief: Belief) -> Mapping[str, str | None]:
+    """Return what a record claims of each field; a deleted record withdraws all it claimed."""
+    if placement.record.deleted:
+        return dict.fromkeys(belief.present_values(placement.link_id))
+    return placement.record.values
+
+
+def contact_changes(
+    placement: Placement, present: Sequence[PresentContact], at: datetime
+) -> ContactChanges:
+    """Compare the contacts of a record with those its link has already."""
+    record = placement.record
+    by_external_id = {contact.external_id: contact for contact in present}
+    added: list[Mapping[str, object]] = []
+    changed: list[Mapping[str, object]] = []
+    for contact in () if record.deleted else record.contacts:
+        columns = _contact_columns(contact)
+        known = by_external_id.pop(contact.external_id, None)
+        if known is None:
+            added.append(_new_contact(placement, contact.external_id, columns, at))
+        elif known.ended or known.content != _content(contact):
+            changed.append({"id": known.id, **columns})
+    ended: tuple[UUID, ...] = ()
+    if record.complete or record.deleted:
+        ended = tuple(contact.id for contact in by_external_id.values() if not contact.ended)
+    return ContactChanges(tuple(added), tuple(changed), ended)
+
+
+def _content(contact: ContactRecord) -> tuple[str | None, ...]:
+    return (contact.name, contact.title, contact.mobile, contact.email)
+
+
+def _contact_columns(contact: ContactRecord) -> dict[str, object]:
+    name, title, mobile, email = _content(contact)
+    identity = contact_identity(contact)
+    return {"name": name, "title": title, "mobile": mobile, "email": email, "identity": identity}
+
+
+def _new_contact(
+    placement: Placement, external_id: str, columns: Mapping[str, object], at: datetime
+) -> dict[str, object]:
+    return {
+        "id": new_id(),
+        "link_id": placement.link_id,
+        "external_id": external_id,
+        "customer_id": placement.customer_id,
+        "version": 1,
+        **columns,
+        "created_at": at,
+        "updated_at": at,
+    }
+
+
+def changed_tags(placement: Placement, present: frozenset[str]) -> frozenset[str] | None:
+    """Return the tags that a record's link gives from now on; `None` where they stay the same."""
+    record = placement.record
+    tags: frozenset[str] = frozenset() if record.deleted else frozenset(record.tags)
+    after = tags if record.complete or record.deleted else present | tags
+    return after if after != present else None
+
+
+def _outcome(placement: Placement, changed: tuple[str, ...], *, effective: bool) -> Outcome:
+    external_id, customer_id = placement.record.external_id, placement.customer_id
+    if not effective:
+        return Unchanged(external_id, customer_id)
+    if not placement.new_link:
+        return Updated(external_id, customer_id, changed)
+    if not placement.new_customer:
+        return Matched(external_id, customer_id, changed)
+    if placement.suspicions:
+        candidates = tuple(suspicion.customer_id for suspicion in placement.suspicions)
+        return Ambiguous(external_id, customer_id, candidates, changed)
+    return Created(external_id, customer_id, changed)

@@ -27,7 +27,7 @@ FIELD = "unified_social_credit_code"
 
 
 def check_digit(first_seventeen: str) -> str:
-    """The eighteenth character that belongs to the first seventeen."""
+    """Compute the eighteenth character for the first seventeen (GB 32100-2015)."""
     total = sum(
         _VALUE[character] * weight
         for character, weight in zip(first_seventeen, WEIGHTS, strict=True)
@@ -36,7 +36,7 @@ def check_digit(first_seventeen: str) -> str:
 
 
 def normalise(text: str) -> str:
-    """The code in its one spelling. Raises `BadInput` that says what would be right."""
+    """Return the code in its normal spelling. Raises `BadInput` that says what would be right."""
     code = _NOISE.sub("", unicodedata.normalize("NFKC", text)).upper()
     _refuse_wrong_length(code)
     _refuse_foreign_characters(code)
@@ -63,7 +63,7 @@ def _refuse_wrong_length(code: str) -> None:
             field=FIELD,
         )
     raise BadInput(
-        f"A unified social credit code has {LENGTH} characters, this one has {len(code)}.",
+        f"The unified social credit code has {len(code)} characters; it must have {LENGTH}.",
         f"统一社会信用代码应为 {LENGTH} 位，现为 {len(code)} 位。",
         field=FIELD,
     )

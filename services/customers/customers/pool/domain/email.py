@@ -1,4 +1,4 @@
-"""E-mail addresses in one spelling: trimmed, half width, lower case."""
+"""E-mail addresses in their normal spelling: trimmed, half width, lower case."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _ADDRESS = re.compile(
 
 
 def normalise(text: str, field: str = "email") -> str:
-    """The address in its one spelling. Raises `BadInput` that says what would be right."""
+    """Return the address in its normal spelling. Raises `BadInput` that says what would be right."""
     address = unicodedata.normalize("NFKC", text).strip().removeprefix("mailto:").lower()
     name, _, _ = address.partition("@")
     if "***" in name:
         raise BadInput(
-            "The e-mail address is masked (***); give all of it.",
+            "The e-mail address is masked (***); the complete address is required.",
             "邮箱含有掩码 ***，请填写完整地址。",
             field=field,
         )

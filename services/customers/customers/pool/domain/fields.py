@@ -1,4 +1,4 @@
-"""The fields a customer has in the pool, how each is written in one way, and what guards it."""
+"""The fields of a customer: the normal spelling of each, and the coordinate that guards it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NAME_COORDINATE = "Contact.name"
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field: its name for the graph, its writing rule, and the coordinate that protects it."""
+    """A field: its names in the domain and the graph, its normalisation, and what protects it."""
 
     name: str
     graph_name: str
@@ -32,18 +32,18 @@ class Field:
     protected_by: str | None = None
 
 
-# At the ends of what is pasted from elsewhere; of an exported cell, the watermark.
-_UNSEEN = " \ufeff\u200b\u200c\u200d\u2060"
+# Invisible characters at the ends of pasted text; in an exported cell they are the watermark.
+_INVISIBLE = " \ufeff\u200b\u200c\u200d\u2060"
 
 
 def text(field: str, limit: int) -> Callable[[str], str]:
-    """A rule for free text: one line, trimmed, not longer than the limit."""
+    """Return a normalisation of free text: one line, trimmed, not longer than the limit."""
 
     def normalise(value: str) -> str:
-        clean = " ".join(unicodedata.normalize("NFC", value).split()).strip(_UNSEEN)
+        clean = " ".join(unicodedata.normalize("NFC", value).split()).strip(_INVISIBLE)
         if any(unicodedata.category(character) == "Cc" for character in clean):
             raise BadInput(
-                f"{field} holds control characters; only readable text is allowed.",
+                f"{field} contains control characters; only readable text is allowed.",
                 f"{field} 含有控制字符，只能填写可读文本。",
                 field=field,
             )
@@ -59,7 +59,7 @@ def text(field: str, limit: int) -> Callable[[str], str]:
 
 
 def lifecycle(value: str) -> str:
-    """One of the six stages."""
+    """Return a lifecycle stage in upper case. Raises `BadInput` for an unknown one."""
     stage = value.strip().upper()
     if stage not in LIFECYCLES:
         raise BadInput(
@@ -74,18 +74,18 @@ _WEBSITE = re.compile(r"(?:https?://)?([a-z0-9\-]+(?:\.[a-z0-9\-]+)+)(:\d{1,5})?
 
 
 def website(value: str) -> str:
-    """An address with its scheme; the host in lower case."""
+    """Return a web address with its scheme and the host in lower case. Raises `BadInput`."""
     clean = text("website", 300)(value)
-    found = _WEBSITE.fullmatch(clean)
-    if not found:
+    match = _WEBSITE.fullmatch(clean)
+    if not match:
         raise BadInput(
             "website is not a web address; it looks like https://www.example.com.",
             "网址格式不正确，应形如 https://www.example.com。",
             field="website",
         )
     scheme = "http" if clean.lower().startswith("http://") else "https"
-    path = "" if found[3] in (None, "/") else found[3]
-    return f"{scheme}://{found[1].lower()}{found[2] or ''}{path}"
+    path = "" if match[3] in (None, "/") else match[3]
+    return f"{scheme}://{match[1].lower()}{match[2] or ''}{path}"
 
 
 FIELDS: Mapping[str, Field] = {
@@ -114,13 +114,13 @@ BY_GRAPH_NAME: Mapping[str, Field] = {field.graph_name: field for field in FIELD
 
 
 def field_called(name: str, argument: str = "field") -> Field:
-    """The field with this name, in either spelling. Raises `BadInput` that lists them."""
-    found = FIELDS.get(name) or BY_GRAPH_NAME.get(name)
-    if found is None:
-        known = ", ".join(BY_GRAPH_NAME)
+    """Return the field with this name, in either spelling. Raises `BadInput` that lists them."""
+    field = FIELDS.get(name) or BY_GRAPH_NAME.get(name)
+    if field is None:
+        names = ", ".join(BY_GRAPH_NAME)
         raise BadInput(
-            f"There is no field {name[:60]!r}; the fields are {known}.",
-            f"没有名为 {name[:60]!r} 的字段，可用字段：{known}。",
+            f"There is no field {name[:60]!r}; the fields are {names}.",
+            f"没有名为 {name[:60]!r} 的字段，可用字段：{names}。",
             field=argument,
         )
-    return found
+    return field

@@ -1,15 +1,15 @@
 """The golden record: what the pool believes, a pure function of claims, rules and a moment.
 
-A claim says that one source gives one field one value. Among the claims that are alive at the moment
+A claim says that one source gives one field one value. Among the claims that stand at the moment
 the winner is the first in this order:
 
-1. a claim somebody pinned by hand (the latest pin first),
+1. a claim that a user has pinned (the latest pin first),
 2. the source's place in the survivorship rule of the field (or the rule `*` for every field),
 3. the priority of the source, the smaller the stronger,
 4. what was observed most recently, then what was recorded most recently,
-5. the value and the id, so that no order of arrival can decide.
+5. the value and the id, so that the order of arrival cannot decide.
 
-A customer always has a name: when every source withdrew it, the last one stays.
+A customer always has a name: when every source has withdrawn it, the last one stays.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LASTING = frozenset({"name"})
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One source says one field has one value, from when it was recorded until it ended."""
+    """One source says that one field has one value, from `recorded_at` until `ended_at`."""
 
     id: UUID
     link_id: UUID
@@ -41,27 +41,28 @@ class Claim:
     trace_id: str | None = None
 
     def pinned(self, at: datetime) -> bool:
+        """Check whether a user's pin on the claim holds at a moment."""
         return (
             self.pinned_from is not None
             and self.pinned_from <= at
             and (self.pinned_until is None or at < self.pinned_until)
         )
 
-    def alive(self, at: datetime) -> bool:
-        """A pin keeps a value alive even after its source took it back."""
+    def stands(self, at: datetime) -> bool:
+        """Check whether the claim stands at a moment; a pin holds it after its source withdrew it."""
         ended = self.ended_at is not None and self.ended_at <= at
         return self.recorded_at <= at and (not ended or self.pinned(at))
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Which source is believed first: an order of systems per field, and priorities for the rest."""
+    """The order in which systems are believed by field, and the priorities of the others."""
 
     orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     priorities: Mapping[str, int] = field(default_factory=dict)
 
     def order_for(self, field_name: str) -> tuple[str, tuple[str, ...]]:
-        """The rule that governs a field and its order."""
+        """Return the name of the rule that governs a field, and its order of systems."""
         if field_name in self.orders:
             return field_name, self.orders[field_name]
         return EVERY_FIELD, self.orders.get(EVERY_FIELD, ())
@@ -69,7 +70,10 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Election:
-    """The outcome for one field: the winner, who stood, which rule decided, and whether by a pin."""
+    """The election of one field.
+
+    `standing` are all claims that stood, the winner first; `rule` and `order` decided, or a pin did.
+    """
 
     winner: Claim
     standing: tuple[Claim, ...]
@@ -79,29 +83,29 @@ class Election:
 
 
 def elect(claims: Iterable[Claim], rules: Rules, at: datetime) -> dict[str, Election]:
-    """The winner of every field at a moment."""
+    """Elect the winner of every field at a moment."""
     by_field: dict[str, dict[UUID, Claim]] = {}
     for claim in claims:
         by_field.setdefault(claim.field, {})[claim.id] = claim
     return {
         name: election
-        for name, known in by_field.items()
-        if (election := _elect_field(name, known.values(), rules, at)) is not None
+        for name, field_claims in by_field.items()
+        if (election := _elect_field(name, field_claims.values(), rules, at)) is not None
     }
 
 
 def values(elections: Mapping[str, Election]) -> dict[str, str]:
-    """The golden record itself: field and value."""
+    """Return the golden record: the winning value of each field."""
     return {name: election.winner.value for name, election in elections.items()}
 
 
 def _elect_field(name: str, claims: Iterable[Claim], rules: Rules, at: datetime) -> Election | None:
-    known = [claim for claim in claims if claim.recorded_at <= at]
-    alive = [claim for claim in known if claim.alive(at)]
-    if not alive and name in LASTING and known:
-        last = max(claim.ended_at for claim in known if claim.ended_at)
-        alive = [claim for claim in known if claim.ended_at == last]
-    if not alive:
+    recorded = [claim for claim in claims if claim.recorded_at <= at]
+    candidates = [claim for claim in recorded if claim.stands(at)]
+    if not candidates and name in LASTING and recorded:
+        last = max(claim.ended_at for claim in recorded if claim.ended_at)
+        candidates = [claim for claim in recorded if claim.ended_at == last]
+    if not candidates:
         return None
     rule, order = rules.order_for(name)
     places = {system: place for place, system in enumerate(order)}
@@ -119,5 +123,5 @@ def _elect_field(name: str, claims: Iterable[Claim], rules: Rules, at: datetime)
             claim.id.int,
         )
 
-    standing = tuple(sorted(alive, key=rank))
+    standing = tuple(sorted(candidates, key=rank))
     return Election(standing[0], standing, rule, order, standing[0].pinned(at))

@@ -1,15 +1,15 @@
-"""Is this record somebody the pool already knows? Pure: keys in, decisions out.
+"""Match a record to the customers that the pool holds. Pure: recognition keys in, decisions out.
 
 The credit code is the identity of an organisation. It decides alone, and two different codes are two
 organisations whatever else they share. A telephone number or an e-mail address decides unless
 
-- the credit codes contradict: a shared switchboard glues nobody together,
+- the credit codes contradict: a shared switchboard does not make two organisations one,
 - the keys point to different customers,
-- the names are readable against each other and have nothing in common: one mobile may stand for the
-  two companies of one person.
+- the names are comparable and have nothing in common: one mobile may belong to the two companies of
+  one person.
 
 Then, and when only the name agrees, a steward decides: the record becomes a customer of its own and
-a match candidate says why it may be another.
+a match candidate says why it may be an existing one.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ ALIKE = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One thing a customer can be recognised by."""
+    """A recognition key: a value by which a customer can be recognised."""
 
     kind: KeyKind
     value: str
@@ -51,7 +51,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """How one field speaks for or against two being one; it never holds the value."""
+    """How the values of one field compare, with a weight; it never holds the values."""
 
     field: str
     agreement: str
@@ -60,7 +60,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A customer as matching sees it."""
+    """An existing customer with its recognition keys."""
 
     id: UUID
     kind: str
@@ -78,7 +78,7 @@ class Suspicion:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """It is this customer; the suspicions are others that look the same."""
+    """The record belongs to this customer; the suspicions are others that look the same."""
 
     customer_id: UUID
     evidence: tuple[Evidence, ...]
@@ -87,7 +87,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class New:
-    """Nobody the pool knows; with suspicions, a steward has to look."""
+    """The record is a new customer; with suspicions, a steward reviews it."""
 
     suspicions: tuple[Suspicion, ...] = ()
 
@@ -98,35 +98,36 @@ Judged = tuple[Known, tuple[Evidence, ...]]
 
 @dataclass
 class Pool:
-    """The customers that share a key with some record of a batch, found by key."""
+    """The customers that share a recognition key with a record of a batch, indexed by key."""
 
     _by_key: dict[Key, set[UUID]] = field(default_factory=dict)
-    _known: dict[UUID, Known] = field(default_factory=dict)
+    _customers: dict[UUID, Known] = field(default_factory=dict)
 
     @staticmethod
-    def of(known: Iterable[Known]) -> Pool:
+    def of(customers: Iterable[Known]) -> Pool:
+        """Index customers by their keys."""
         pool = Pool()
-        for customer in known:
+        for customer in customers:
             pool.learn(customer.id, customer.kind, customer.keys)
         return pool
 
     def learn(self, id: UUID, kind: str, keys: Iterable[Key]) -> None:
-        """Adds what is known of a customer; records of one batch see each other this way."""
-        before = self._known.get(id)
+        """Add keys of a customer; by this, records of one batch see each other."""
+        before = self._customers.get(id)
         all_keys = frozenset(keys) | (before.keys if before else frozenset())
-        self._known[id] = Known(id, kind, all_keys)
+        self._customers[id] = Known(id, kind, all_keys)
         for key in all_keys:
             self._by_key.setdefault(key, set()).add(id)
 
     def sharing(self, kind: str, keys: Iterable[Key]) -> list[Known]:
-        """Customers of this kind that share at least one key, oldest id first."""
+        """Return the customers of this kind that share at least one key, oldest id first."""
         ids = {id for key in keys for id in self._by_key.get(key, ())}
-        return [known for id in sorted(ids) if (known := self._known[id]).kind == kind]
+        return [customer for id in sorted(ids) if (customer := self._customers[id]).kind == kind]
 
 
 def decide(kind: str, keys: frozenset[Key], pool: Pool) -> Verdict:
-    """Who a record without a link is."""
-    judged = [(known, compare(keys, known.keys)) for known in pool.sharing(kind, keys)]
+    """Decide which customer a record without a link belongs to."""
+    judged = [(customer, compare(keys, customer.keys)) for customer in pool.sharing(kind, keys)]
     winner = _certain(judged)
     if winner is not None:
         others = [pair for pair in judged if pair[0].id != winner[0].id]
@@ -135,14 +136,14 @@ def decide(kind: str, keys: frozenset[Key], pool: Pool) -> Verdict:
 
 
 def _certain(judged: Sequence[Judged]) -> Judged | None:
-    """The one customer it must be, or None where a steward has to say."""
+    """Return the one customer it must be, or `None` where a steward has to decide."""
     by_code = [pair for pair in judged if _says(pair[1], CODE, AGREES)]
     if by_code:
         return by_code[0] if len(by_code) == 1 else None
     strong = [pair for pair in judged if _strong_kinds(pair[1])]
     if len(strong) == 1:
         return strong[0] if not _says(strong[0][1], NAME, CONTRADICTS) else None
-    # One number that several share: the name picks, if no other key points elsewhere.
+    # Several customers share one number: the name decides, if no other key points elsewhere.
     named = [pair for pair in strong if _says(pair[1], NAME, AGREES)]
     pointing = {kind for _, evidence in strong for kind in _strong_kinds(evidence)}
     if len(named) == 1 and _strong_kinds(named[0][1]) == pointing:
@@ -153,51 +154,55 @@ def _certain(judged: Sequence[Judged]) -> Judged | None:
 def suspicions(
     kind: str, keys: frozenset[Key], pool: Pool, except_for: UUID
 ) -> tuple[Suspicion, ...]:
-    """Others that a known customer's new keys point to."""
+    """Return the other customers that an existing customer's keys point to."""
     judged = [
-        (known, compare(keys, known.keys))
-        for known in pool.sharing(kind, keys)
-        if known.id != except_for
+        (customer, compare(keys, customer.keys))
+        for customer in pool.sharing(kind, keys)
+        if customer.id != except_for
     ]
     return _suspicions(judged)
 
 
 def compare(mine: frozenset[Key], theirs: frozenset[Key]) -> tuple[Evidence, ...]:
-    """What each kind of key says; silence where one side has none."""
-    found: list[Evidence] = []
+    """Compare two sets of keys by kind; a kind that one side lacks gives no evidence."""
+    evidence: list[Evidence] = []
     for kind in (CODE, PHONE, EMAIL):
         here, there = _values(mine, kind), _values(theirs, kind)
         if here & there:
-            found.append(Evidence(FIELD_OF[kind], AGREES, WEIGHTS[kind]))
+            evidence.append(Evidence(FIELD_OF[kind], AGREES, WEIGHTS[kind]))
         elif kind == CODE and here and there:
-            found.append(Evidence(FIELD_OF[kind], CONTRADICTS, -WEIGHTS[kind]))
-    if judged := _compare_names(_values(mine, NAME), _values(theirs, NAME)):
-        found.append(judged)
-    return tuple(found)
+            evidence.append(Evidence(FIELD_OF[kind], CONTRADICTS, -WEIGHTS[kind]))
+    if by_name := _compare_names(_values(mine, NAME), _values(theirs, NAME)):
+        evidence.append(by_name)
+    return tuple(evidence)
 
 
 def score(evidence: Sequence[Evidence]) -> float:
-    """The evidence as one number from 0 to 1, to sort a steward's list by."""
+    """Combine evidence into a number from 0 to 1, by which a steward's list is sorted.
+
+    1 minus the product of (1 - weight) of what speaks for a match, reduced by up to 60 % by the sum of
+    what speaks against it.
+    """
     doubt = 1.0
-    for one in evidence:
-        if one.weight > 0:
-            doubt *= 1 - min(one.weight, 0.99)
-    against = sum(-one.weight for one in evidence if one.weight < 0)
+    for item in evidence:
+        if item.weight > 0:
+            doubt *= 1 - min(item.weight, 0.99)
+    against = sum(-item.weight for item in evidence if item.weight < 0)
     return round(max(0.0, (1 - doubt) * (1 - min(against, 1.0) * 0.6)), 3)
 
 
 def _strong_kinds(evidence: Sequence[Evidence]) -> set[KeyKind]:
-    """The numbers and addresses that agree, unless the credit codes tell the two apart."""
+    """Return the numbers and addresses that agree; none where the credit codes contradict."""
     if _says(evidence, CODE, CONTRADICTS):
         return set()
     return {kind for kind in (PHONE, EMAIL) if _says(evidence, kind, AGREES)}
 
 
 def _suspicions(judged: Sequence[Judged]) -> tuple[Suspicion, ...]:
-    """A shared number with contradicting codes and nothing else alike is no suspicion."""
+    """Drop customers that share only a number while their credit codes contradict."""
     return tuple(
-        Suspicion(known.id, score(evidence), evidence)
-        for known, evidence in judged
+        Suspicion(customer.id, score(evidence), evidence)
+        for customer, evidence in judged
         if not _only_a_switchboard(evidence)
     )
 
@@ -211,17 +216,17 @@ def _compare_names(mine: frozenset[str], theirs: frozenset[str]) -> Evidence | N
         return None
     if mine & theirs:
         return Evidence("name", AGREES, WEIGHTS[NAME])
-    readable = [(a, b) for a in mine for b in theirs if names.comparable(a, b)]
-    if not readable:
+    pairs = [(a, b) for a in mine for b in theirs if names.comparable(a, b)]
+    if not pairs:
         return None
-    best = max(names.likeness(a, b) for a, b in readable)
+    best = max(names.likeness(a, b) for a, b in pairs)
     if best >= ALIKE:
         return Evidence("name", SIMILAR, round(WEIGHTS[NAME] * best, 3))
     return Evidence("name", CONTRADICTS, -0.5)
 
 
 def _says(evidence: Sequence[Evidence], kind: KeyKind, agreement: str) -> bool:
-    return any(one.field == FIELD_OF[kind] and one.agreement == agreement for one in evidence)
+    return any(item.field == FIELD_OF[kind] and item.agreement == agreement for item in evidence)
 
 
 def _values(keys: frozenset[Key], kind: KeyKind) -> frozenset[str]:

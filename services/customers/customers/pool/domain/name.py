@@ -1,8 +1,8 @@
-"""Names of organisations and people, folded so that spellings of one name meet.
+"""Names of organisations and persons, folded so that different spellings of a name are equal.
 
-`search_key` keeps everything that can be read and is what a search looks into. `core` also drops the
-legal form (有限公司, Co., Ltd. …) and is what matching compares. The region in front stays: 北京华宁
-and 上海华宁 are two companies. So does 分公司: a branch is not its parent.
+`search_key` keeps all letters and digits and is what a search compares. `core` also drops the legal form
+(有限公司, Co., Ltd. …) and is what matching compares. The region in front stays: 北京华宁 and 上海华宁
+are two companies. So does 分公司: a branch is not its parent.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ _CHINESE_FORMS = (
     "公司",
 )
 _LATIN_FORM = re.compile(
-    r"(?:(?<![a-z0-9])(?:company limited|co limited|co ltd|private limited|pte ltd|pty ltd|limited|ltd|"
-    r"incorporated|inc|llc|llp|corporation|corp|company|co|gmbh|plc|ag|sa|bv)\s*)+$"
+    r"(?:(?<![a-z0-9])(?:company limited|co limited|co ltd|private limited|pte ltd|pty ltd|limited|"
+    r"ltd|incorporated|inc|llc|llp|corporation|corp|company|co|gmbh|plc|ag|sa|bv)\s*)+$"
 )
 _VARIANTS = str.maketrans({"臺": "台", "〇": "零"})
 
 
 def search_key(name: str) -> str:
-    """Half width, one case, only letters and digits."""
+    """Fold a name to half width, one case, letters and digits only."""
     return "".join(character for character in _folded(name) if character.isalnum())
 
 
 def core(name: str) -> str:
-    """The search key without the legal form at its end."""
+    """Return the search key of a name without the legal form at its end."""
     words = re.sub(r"[^\w]+|_+", " ", _folded(name)).strip()
     short = _LATIN_FORM.sub("", words).strip() or words
     joined = "".join(short.split())
@@ -39,30 +39,32 @@ def core(name: str) -> str:
 
 
 def grams(key: str) -> list[str]:
-    """The single characters and pairs of a search key: what the substring index holds."""
+    """Return the characters and bigrams of a search key, which the substring index holds."""
     pairs = {key[at : at + 2] for at in range(len(key) - 1)}
     return sorted(pairs | set(key))
 
 
-def wanted_grams(key: str) -> list[str]:
-    """The grams every name that contains this key has."""
+def query_grams(key: str) -> list[str]:
+    """Return the grams of every name that contains this key: its bigrams, or its one character."""
     return sorted({key[at : at + 2] for at in range(len(key) - 1)}) or [key]
 
 
-def likeness(one: str, other: str) -> float:
-    """How alike two cores are, 0 to 1: shared pairs, or the shorter contained in the longer."""
-    if one == other:
+def likeness(left: str, right: str) -> float:
+    """Compare two cores, 0 to 1: the Dice coefficient of their bigrams, 0.9 where one holds the other."""
+    if left == right:
         return 1.0
-    short, long = sorted((one, other), key=len)
+    short, long = sorted((left, right), key=len)
     if len(short) >= 2 and short in long:
         return 0.9
-    mine, theirs = _pairs(one), _pairs(other)
-    return 2 * len(mine & theirs) / (len(mine) + len(theirs)) if mine and theirs else 0.0
+    left_pairs, right_pairs = _pairs(left), _pairs(right)
+    if not left_pairs or not right_pairs:
+        return 0.0
+    return 2 * len(left_pairs & right_pairs) / (len(left_pairs) + len(right_pairs))
 
 
-def comparable(one: str, other: str) -> bool:
-    """Whether two cores are written in one script; Huaning and 华宁 say nothing about each other."""
-    return _is_latin(one) == _is_latin(other)
+def comparable(left: str, right: str) -> bool:
+    """Check whether two cores are in the same script; Huaning and 华宁 cannot be compared."""
+    return _is_latin(left) == _is_latin(right)
 
 
 def _folded(name: str) -> str:

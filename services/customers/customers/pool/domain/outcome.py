@@ -1,4 +1,4 @@
-"""What became of one record of a batch. Outcomes are values: none of them is an exception."""
+"""The outcomes of one record of a batch. Outcomes are values: none of them is an exception."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Kind = Literal["CREATED", "UPDATED", "UNCHANGED", "MATCHED", "AMBIGUOUS", "REJEC
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """Nobody knew it: a new customer."""
+    """The record created a customer."""
 
     external_id: str
     customer_id: UUID | None
@@ -24,7 +24,10 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class Updated:
-    """Known by its link; `changed` are the fields whose shown value became another."""
+    """The record has a link already and changed something.
+
+    `changed` are the fields that show another value.
+    """
 
     external_id: str
     customer_id: UUID
@@ -34,7 +37,7 @@ class Updated:
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """Exactly what this source said before, or older than that, or the end of what never came."""
+    """The record was reported before, is older than what was, or deletes what never arrived."""
 
     external_id: str
     customer_id: UUID | None
@@ -43,7 +46,7 @@ class Unchanged:
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """A source that was new, but of a customer the pool knew by a strong key."""
+    """The record is new and was matched to an existing customer by a strong key."""
 
     external_id: str
     customer_id: UUID | None
@@ -53,7 +56,7 @@ class Matched:
 
 @dataclass(frozen=True, slots=True)
 class Ambiguous:
-    """A customer of its own for now; a steward decides whether it is one of the candidates."""
+    """The record created a customer; a steward decides whether it is one of the candidates."""
 
     external_id: str
     customer_id: UUID | None

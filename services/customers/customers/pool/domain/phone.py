@@ -1,4 +1,4 @@
-"""Telephone numbers in one spelling: RFC 3966 global numbers, `+8613800001111`, `+861088886666;ext=801`.
+"""Telephone numbers in their normal spelling: RFC 3966, `+8613800001111`, `+861088886666;ext=801`.
 
 A mainland mobile, a landline with its area code, and the 400/800 service numbers are recognised
 without a country code; every other country's number needs its `+` and code.
@@ -27,26 +27,32 @@ _SEVERAL = re.compile(r"\d{5,}\s*[/,;、|]\s*\+?[\d(]{3,}")
 
 
 def normalise(text: str, field: str = "phone") -> str:
-    """The number in its one spelling. Raises `BadInput` that says what would be right."""
+    """Return the number in its normal spelling. Raises `BadInput` that says what would be right."""
     plain = _LABEL.sub("", unicodedata.normalize("NFKC", text).strip())
     if "*" in plain:
-        raise _bad("is masked (*); give all its digits", "含有掩码 *，请填写完整号码", field)
+        raise _bad(
+            "is masked (*); all its digits are required", "含有掩码 *，请填写完整号码", field
+        )
     if _SEVERAL.search(plain):
-        raise _bad("holds several numbers; give one", "包含多个号码，请只填一个", field)
+        raise _bad(
+            "contains several numbers; only one is allowed", "包含多个号码，请只填一个", field
+        )
     extension = ""
-    if found := _EXTENSION.search(plain):
-        extension = f";ext={found[1]}"
-        plain = plain[: found.start()]
-    elif found := _DASHED_EXTENSION.match(plain):
-        plain, extension = found[1], f";ext={found[2]}"
+    if match := _EXTENSION.search(plain):
+        extension = f";ext={match[1]}"
+        plain = plain[: match.start()]
+    elif match := _DASHED_EXTENSION.match(plain):
+        plain, extension = match[1], f";ext={match[2]}"
     number = _SEPARATORS.sub("", plain)
     if not re.fullmatch(r"\+?\d+", number):
-        raise _bad("holds characters that no number has", "含有号码中不应出现的字符", field)
+        raise _bad(
+            "contains characters that a number cannot have", "含有号码中不应出现的字符", field
+        )
     return _global(number, field) + extension
 
 
 def is_mobile(number: str) -> bool:
-    """Whether a normalised number is a mainland mobile."""
+    """Check whether a normalised number is a mainland mobile."""
     return bool(re.fullmatch(r"\+861[3-9]\d{9}", number))
 
 
@@ -69,7 +75,7 @@ def _global(number: str, field: str) -> str:
 
 
 def _mainland(digits: str, abroad: bool) -> str | None:
-    """The national number, without 0 and 86; `None` for another country's."""
+    """Return the national number without 0 and 86; `None` for a number of another country."""
     if abroad:
         if not digits.startswith("86"):
             return None
@@ -77,9 +83,9 @@ def _mainland(digits: str, abroad: bool) -> str | None:
     for national in (digits, digits[2:] if digits.startswith("86") else ""):
         if _MOBILE.fullmatch(national) or _SERVICE.fullmatch(national):
             return national
-        # Without the leading 0 only a country code in front tells that an area code follows.
-        marked = national.startswith("0") or abroad or national != digits
-        if marked and (landline := _LANDLINE.fullmatch(national)):
+        # Without the leading 0 only a country code in front shows that an area code follows.
+        has_prefix = national.startswith("0") or abroad or national != digits
+        if has_prefix and (landline := _LANDLINE.fullmatch(national)):
             return landline[1]
     return None
 

@@ -1,4 +1,4 @@
-"""Who gains and who loses sight of data when customers become one. Pure set arithmetic."""
+"""Which users gain or lose access to data when customers are merged. Pure set arithmetic."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """People who see more afterwards than before, and people who see less."""
+    """The users who see more afterwards than before, and those who see less."""
 
     gained: tuple[UUID, ...]
     lost: tuple[UUID, ...]
 
 
 def shift(survivor: frozenset[UUID], absorbed: Sequence[frozenset[UUID]]) -> Shift:
-    """After a merge those who see the survivor see everything, and nobody else sees anything."""
-    gained = {user for user in survivor for before in absorbed if user not in before}
-    lost = {user for before in absorbed for user in before if user not in survivor}
+    """Compare who sees the survivor with who saw each absorbed customer.
+
+    After a merge the users who see the survivor see everything, and no other user sees anything.
+    """
+    gained = {user for user in survivor for viewers in absorbed if user not in viewers}
+    lost = {user for viewers in absorbed for user in viewers if user not in survivor}
     return Shift(tuple(sorted(gained)), tuple(sorted(lost)))

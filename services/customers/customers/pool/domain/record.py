@@ -1,9 +1,9 @@
-"""A record as an outside system has it, checked and written in one way before anything is decided."""
+"""Records of outside systems, checked and normalised before anything is decided about them."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -27,7 +27,7 @@ reader who knows the rest of the row finds the value by trying."""
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Which outside system speaks; a smaller priority wins among systems no rule names."""
+    """An outside system; a smaller priority wins among systems that no rule names."""
 
     system: str
     installation: str = ""
@@ -36,7 +36,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class ContactRecord:
-    """A person at the customer, as the outside system has them."""
+    """A contact, as the outside system or a user has it."""
 
     external_id: str
     name: str | None = None
@@ -47,7 +47,7 @@ class ContactRecord:
 
 @dataclass(frozen=True, slots=True)
 class SourceRecord:
-    """What arrives. In a complete record a missing field is withdrawn, otherwise it stays."""
+    """A record as it arrives; in a complete record a missing field is withdrawn, else it stays."""
 
     external_id: str
     kind: str
@@ -62,7 +62,7 @@ class SourceRecord:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A record that may enter: each value in its one spelling, `None` for a withdrawn one."""
+    """A valid record: each value in its normal spelling, `None` for a withdrawn one."""
 
     external_id: str
     kind: str
@@ -78,7 +78,7 @@ class Prepared:
 
 
 def prepare(record: SourceRecord) -> Prepared | list[HuichiError]:
-    """The record ready to enter, or everything that is wrong with it at once."""
+    """Return the record normalised, or all its problems at once."""
     problems: list[HuichiError] = []
     values = _values(record, problems)
     contacts = _contacts(record, problems)
@@ -102,7 +102,7 @@ def prepare(record: SourceRecord) -> Prepared | list[HuichiError]:
 
 
 def fold(earlier: Prepared, later: Prepared) -> Prepared:
-    """Two arrivals of one record in one batch: a complete later one replaces, a partial one adds."""
+    """Fold two versions of a record in one batch: a complete later one replaces, a partial one adds."""
     if later.complete or later.deleted:
         return later
     contacts = {contact.external_id: contact for contact in earlier.contacts}
@@ -119,7 +119,7 @@ def fold(earlier: Prepared, later: Prepared) -> Prepared:
 
 
 def keys_of(kind: str, values: Mapping[str, str | None]) -> frozenset[Key]:
-    """What these values can be recognised by."""
+    """Return the recognition keys of values."""
     keys: set[Key] = set()
     if code := values.get("unified_social_credit_code"):
         keys.add(Key(CODE, code))
@@ -128,15 +128,16 @@ def keys_of(kind: str, values: Mapping[str, str | None]) -> frozenset[Key]:
     if address := values.get("email"):
         keys.add(Key(EMAIL, address))
     for field_name in ("name", "english_name"):
-        if text_of := values.get(field_name):
-            core = name.search_key(text_of) if kind == PERSON else name.core(text_of)
+        if customer_name := values.get(field_name):
+            fold_name = name.search_key if kind == PERSON else name.core
+            core = fold_name(customer_name)
             if core:
                 keys.add(Key(NAME, core))
     return frozenset(keys)
 
 
 def contact_identity(contact: ContactRecord) -> str:
-    """What tells one person at a customer from another: mobile, else e-mail, else name."""
+    """Return what identifies a person at a customer: mobile, else e-mail address, else name."""
     if contact.mobile:
         return f"m:{contact.mobile}"
     if contact.email:
@@ -151,8 +152,8 @@ def _stamped(record: Prepared) -> Prepared:
         "complete": record.complete,
         "values": dict(record.values),
         "contacts": [
-            [c.external_id, c.name, c.title, c.mobile, c.email]
-            for c in sorted(record.contacts, key=lambda c: c.external_id)
+            [contact.external_id, contact.name, contact.title, contact.mobile, contact.email]
+            for contact in sorted(record.contacts, key=lambda contact: contact.external_id)
         ],
         "tags": sorted(record.tags),
     }
@@ -181,19 +182,19 @@ def _check_identity(record: SourceRecord, problems: list[HuichiError]) -> None:
 
 def _values(record: SourceRecord, problems: list[HuichiError]) -> dict[str, str | None]:
     values: dict[str, str | None] = {}
-    for given, raw in record.fields.items():
+    for name_in_record, raw in record.fields.items():
         try:
-            known = field_called(given, f"fields.{given[:60]}")
-            values[known.name] = value_of(known.name, raw)
+            field_name = field_called(name_in_record, f"fields.{name_in_record[:60]}").name
+            values[field_name] = value_of(field_name, raw)
         except BadInput as problem:
             problems.append(problem)
     if record.complete and not record.deleted:
         for missing in FIELDS.keys() - values.keys():
             values[missing] = None
-    named = values.get("name") is not None
-    broken = any(problem.field in ("name", "fields.name") for problem in problems)
-    withdrawn = "name" in record.fields or record.complete
-    if not record.deleted and not named and not broken and withdrawn:
+    has_name = values.get("name") is not None
+    has_invalid_name = any(problem.field in ("name", "fields.name") for problem in problems)
+    withdraws_name = "name" in record.fields or record.complete
+    if not record.deleted and not has_name and not has_invalid_name and withdraws_name:
         problems.append(
             BadInput("name is missing; every customer has one.", "缺少客户名称。", field="name")
         )
@@ -201,7 +202,10 @@ def _values(record: SourceRecord, problems: list[HuichiError]) -> dict[str, str 
 
 
 def value_of(field_name: str, raw: Any) -> str | None:
-    """A value in its one spelling; nothing, blanks and null are the same: withdrawn."""
+    """Return a value in its normal spelling; `None` for blanks and null, which withdraw it.
+
+    Raises `BadInput`.
+    """
     if raw is None:
         return None
     if isinstance(raw, bool) or not isinstance(raw, (str, int, float)):
@@ -210,32 +214,33 @@ def value_of(field_name: str, raw: Any) -> str | None:
             f"{field_name} 只能是文本、数字或 null。",
             field=field_name,
         )
-    written = str(raw)
-    if not written.strip():
+    value = str(raw)
+    if not value.strip():
         return None
-    return FIELDS[field_name].normalise(written) or None
+    return FIELDS[field_name].normalise(value) or None
 
 
 def checked_contact(contact: ContactRecord, path: str = "contact") -> ContactRecord:
-    """The contact with each value in its one spelling. Raises `BadInput`."""
-    ready = ContactRecord(
+    """Return the contact with each value in its normal spelling. Raises `BadInput`."""
+    checked = ContactRecord(
         external_id=contact.external_id.strip(),
-        name=_blank(contact.name, text(f"{path}.name", 200)),
-        title=_blank(contact.title, text(f"{path}.title", 200)),
-        mobile=_blank(contact.mobile, lambda value: phone.normalise(value, f"{path}.mobile")),
-        email=_blank(contact.email, lambda value: email.normalise(value, f"{path}.email")),
+        name=_normalised(contact.name, text(f"{path}.name", 200)),
+        title=_normalised(contact.title, text(f"{path}.title", 200)),
+        mobile=_normalised(contact.mobile, lambda value: phone.normalise(value, f"{path}.mobile")),
+        email=_normalised(contact.email, lambda value: email.normalise(value, f"{path}.email")),
     )
-    if not (ready.name or ready.mobile or ready.email):
+    if not (checked.name or checked.mobile or checked.email):
         raise BadInput(
             "A contact needs a name, a mobile or an e-mail address.",
             "联系人至少要有姓名、手机或邮箱之一。",
             field=path,
         )
-    return ready
+    return checked
 
 
-def _blank(value: str | None, rule: Any) -> str | None:
-    return (rule(value) or None) if value is not None and value.strip() else None
+def _normalised(value: str | None, normalise: Callable[[str], str]) -> str | None:
+    """Normalise a value; blanks are no value."""
+    return (normalise(value) or None) if value is not None and value.strip() else None
 
 
 def _contacts(record: SourceRecord, problems: list[HuichiError]) -> tuple[ContactRecord, ...]:
@@ -248,15 +253,15 @@ def _contacts(record: SourceRecord, problems: list[HuichiError]) -> tuple[Contac
             )
         )
         return ()
-    ready: dict[str, ContactRecord] = {}
+    by_external_id: dict[str, ContactRecord] = {}
     for index, contact in enumerate(record.contacts):
         try:
             checked = checked_contact(contact, f"contacts.{index}")
-            named = replace(checked, external_id=checked.external_id or contact_identity(checked))
-            ready[named.external_id] = named
+            external_id = checked.external_id or contact_identity(checked)
+            by_external_id[external_id] = replace(checked, external_id=external_id)
         except BadInput as problem:
             problems.append(problem)
-    return tuple(ready.values())
+    return tuple(by_external_id.values())
 
 
 def _tags(tags: Sequence[str], problems: list[HuichiError]) -> tuple[str, ...]:
@@ -268,12 +273,12 @@ def _tags(tags: Sequence[str], problems: list[HuichiError]) -> tuple[str, ...]:
 
 
 def checked_tags(tags: Sequence[str]) -> tuple[str, ...]:
-    """Tag names, trimmed and without doubles. Raises `BadInput`."""
+    """Return names of tags, trimmed, sorted and without duplicates. Raises `BadInput`."""
     if len(tags) > MAX_TAGS:
         raise BadInput(
             f"A customer takes at most {MAX_TAGS} tags at once.",
             f"一次最多设置 {MAX_TAGS} 个标签。",
             field="tags",
         )
-    rule = text("tags", 60)
-    return tuple(sorted({clean for tag in tags if (clean := rule(tag))}))
+    normalise = text("tags", 60)
+    return tuple(sorted({name for tag in tags if (name := normalise(tag))}))

@@ -333,7 +333,7 @@ def _contains(wanted: str) -> list[ColumnElement[bool]]:
     key = names.search_key(wanted) or wanted.strip().casefold()
     if not key:
         return []
-    grams = bindparam(None, names.wanted_grams(key), type_=ARRAY(Text()))
+    grams = bindparam(None, names.query_grams(key), type_=ARRAY(Text()))
     return [
         customer.c.name_grams.op("@>", is_comparison=True)(grams),
         customer.c.name_key.contains(key, autoescape=True),

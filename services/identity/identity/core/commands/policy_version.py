@@ -1,7 +1,8 @@
 """The version of the policy counts every change that a policy decision depends on.
 
-A command holds the version, makes its change and counts the version up. Version, fact and change are
-one transaction, so the processes that publish the policy hear of it after the commit, never before.
+A command holds the version, makes its change and counts the version up. Version, fact and change
+are one transaction, so the processes that publish the policy hear of it after the commit, never
+before.
 """
 
 from __future__ import annotations

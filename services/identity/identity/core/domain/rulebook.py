@@ -1,7 +1,7 @@
-"""What may be permitted at all: every object the services ask the policy about, and how.
+"""The rulebook: every object, action, row scope and redaction that a rule may name.
 
-A new `right(...)` in any service comes with its line here. A rule that names anything else would
-never be asked for, so it is refused when it is written, not found out when it is missed.
+A new `right(...)` in any service comes with its line here. No service would ever ask for anything
+else, so a rule that names it is refused when it is written.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _CUSTOMER_ROWS = ROWS
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One object: what may be done to it, which rows a rule may narrow it to, how it may be hidden."""
+    """One object with the actions, row scopes and redactions that a rule may name."""
 
     object: str
     actions: tuple[str, ...]
@@ -26,7 +26,7 @@ class Entry:
 
     @property
     def redactions(self) -> tuple[str, ...]:
-        """How open a rule may make it; only a sensitive coordinate may be masked."""
+        """Return the redactions that a rule may name; only a sensitive field may be masked."""
         return REDACTIONS if self.sensitive else ("clear",)
 
 
@@ -40,7 +40,7 @@ RULEBOOK: tuple[Entry, ...] = (
     Entry(
         "User",
         (*_CRU, "off_board"),
-        "People who work here and service users",
+        "Users: employees, external people and services",
         ("own", "department", "subtree", "all"),
     ),
     Entry(
@@ -52,20 +52,20 @@ RULEBOOK: tuple[Entry, ...] = (
     Entry(
         "Project",
         _CRU,
-        "Projects and who is on them; own: those one leads",
+        "Projects and their members; own: projects that the user leads",
         ("own", "all"),
     ),
     Entry(
         "Delegation",
         _CRU,
-        "Doing somebody's work while they are away; own: of one's own work, collaborating: given "
-        "to one; update ends it",
+        "Delegations of work during an absence; own: given by the user, collaborating: taken by "
+        "the user; update ends one",
         ("own", "collaborating", "department", "subtree", "all"),
     ),
     Entry(
         "EmergencyAccess",
         (*_CRU, "review"),
-        "Reaching one customer at once for a reason; own: what one took; update ends it",
+        "Emergency access to one customer; own: taken by the user; update ends one",
         ("own", "department", "subtree", "all"),
     ),
     Entry("Role", ("read", "update"), "Roles; update also permits giving them to users"),
@@ -73,23 +73,23 @@ RULEBOOK: tuple[Entry, ...] = (
     Entry(
         "AccessReview",
         ("read", "manage", "decide"),
-        "Reviews of who still needs their rights; decide: as a reviewer of what one is given",
+        "Reviews of granted rights; decide: as the reviewer of assigned items",
     ),
     Entry("AuditEvent", ("read", "export"), "The audit ledger"),
     Entry("AccessAlert", ("read", "update"), "Alerts about unusual access; update decides them"),
-    Entry("AlertRule", ("read", "update"), "From when on access is unusual"),
+    Entry("AlertRule", ("read", "update"), "The thresholds of unusual access"),
     Entry(
         "DirectoryGroup",
         ("read", "update"),
-        "Groups that a directory keeps by SCIM, and who is in them",
+        "Groups that a directory manages by SCIM, and their members",
     ),
-    Entry("Session", ("end",), "All sessions of everybody, ended at once"),
-    Entry("SignInProvider", _CRU, "Who else may say who somebody is (OpenID Connect)"),
-    Entry("ApiClient", _CRU, "Keys of programs; update ends them"),
+    Entry("Session", ("end",), "All sessions of all users, ended at once"),
+    Entry("SignInProvider", _CRU, "External sign-in providers (OpenID Connect)"),
+    Entry("ApiClient", _CRU, "API keys of programs; update revokes them"),
     Entry(
         "Customer",
         (*_CRU, "merge", "absorb", "import", "export", "total"),
-        "Organisations and persons in the pool; total: how many there are, by group",
+        "Organisations and persons in the pool; total: counts by group",
         _CUSTOMER_ROWS,
     ),
     _sensitive("Customer.unified_social_credit_code", "Unified social credit code"),
@@ -100,25 +100,29 @@ RULEBOOK: tuple[Entry, ...] = (
     Entry(
         "CustomerExport",
         ("read", "approve", "identify"),
-        "Files that customers leave the pool in; own: those one asked for. Identify names the "
-        "export that a found file comes from",
+        "Files with exported customers; own: requested by the user. Identify names the export "
+        "that a leaked file comes from",
         ("own", "department", "subtree", "all"),
     ),
     Entry("Tag", ("read", "update"), "Labels on customers", _CUSTOMER_ROWS),
-    Entry("FollowUp", ("read", "create"), "What was talked about with a customer", _CUSTOMER_ROWS),
-    Entry("Task", _CRU, "What is to be done for a customer", _CUSTOMER_ROWS),
+    Entry(
+        "FollowUp", ("read", "create"), "Records of conversations with a customer", _CUSTOMER_ROWS
+    ),
+    Entry("Task", _CRU, "Tasks for a customer", _CUSTOMER_ROWS),
     Entry("Installation", _CRU, "Connectors set up with credentials"),
     Entry("SyncRun", ("read", "start"), "Runs of a connector"),
     Entry("SourceRecord", ("read",), "Records as an outside system has them", _CUSTOMER_ROWS),
-    _sensitive("SourceRecord.payload", "All an outside system says of a record, as it said it"),
-    Entry("DeadLetter", ("read", "retry"), "Records that could not be taken in"),
+    _sensitive("SourceRecord.payload", "The complete record as the outside system has it"),
+    Entry("DeadLetter", ("read", "retry"), "Records that could not be processed"),
 )
 
 DELEGABLE = frozenset(entry.object for entry in RULEBOOK if entry.rows is _CUSTOMER_ROWS)
-"""What one may do for somebody else: the work on customers. Who may what, and everything else that
-has no customer, stays with the person whose right it is."""
+"""Objects that a delegation covers: the work on customers.
+
+Rights about users, roles and rules, and everything else without a customer, are not delegated.
+"""
 OBJECTS: dict[str, Entry] = {entry.object: entry for entry in RULEBOOK}
 ASKED = tuple((entry.object, action) for entry in RULEBOOK for action in entry.actions)
-"""All that a service may ever ask the policy."""
+"""Every object and action that a service may ask the policy about."""
 ACTIONS: tuple[str, ...] = tuple(sorted({action for entry in RULEBOOK for action in entry.actions}))
 EVERYTHING = Entry(ANY, (ANY, *ACTIONS), "Everything", EVERY_ROW)

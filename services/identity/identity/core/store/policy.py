@@ -1,4 +1,4 @@
-"""The policy as a whole: its version, and the snapshot that every process follows."""
+"""The version of the policy, and the snapshot that every process follows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chassis.policy.rules import Snapshot
 from identity.core.domain.rulebook import DELEGABLE
 
 CHANNEL = "policy"
-"""PostgreSQL tells listeners here that a new version was committed."""
+"""The notification channel of PostgreSQL that announces a committed version."""
 
 _HOLD = text("SELECT version FROM policy FOR UPDATE")
 _VERSION = text("SELECT version FROM policy")
@@ -63,29 +63,29 @@ _SNAPSHOT = text(
 
 
 def hold(session: Session) -> int:
-    """The present version; nobody else changes the policy until this transaction ends."""
+    """Lock the policy until the transaction ends and return its present version."""
     return int(session.execute(_HOLD).scalar_one())
 
 
 def version(session: Session) -> int:
-    """The version that was committed last."""
+    """Return the version that was committed last."""
     return int(session.execute(_VERSION).scalar_one())
 
 
 def bump(session: Session) -> int:
-    """Count one version up and tell those who publish it, once this is committed."""
-    found = int(session.execute(_BUMP).scalar_one())
-    session.execute(_NOTIFY, {"channel": CHANNEL, "version": str(found)})
-    return found
+    """Count the version up, notify the publishers after the commit, and return the new version."""
+    version = int(session.execute(_BUMP).scalar_one())
+    session.execute(_NOTIFY, {"channel": CHANNEL, "version": str(version)})
+    return version
 
 
 def snapshot(session: Session) -> Snapshot:
-    """The whole policy as this transaction sees it."""
+    """Return the whole policy as this transaction sees it."""
     return Snapshot.from_json(snapshot_text(session)[1])
 
 
 def snapshot_text(session: Session) -> tuple[int, bytes]:
-    """Its version, and all of it as JSON: what is published is not read in between."""
+    """Return the version and the snapshot as JSON bytes, ready to publish without parsing."""
     delegable = orjson.dumps(sorted(DELEGABLE)).decode()
-    found = session.execute(_SNAPSHOT, {"delegable": delegable}).one()
-    return int(found.version), found.body.encode()
+    row = session.execute(_SNAPSHOT, {"delegable": delegable}).one()
+    return int(row.version), row.body.encode()

@@ -105,7 +105,7 @@ class AccessAlert:
         page = await info.context.read(
             events.list_events, scope, event_filter, Window(first, after)
         )
-        info.context.tell(
+        info.context.record_audit(
             "read", "AuditEvent", filter=filter_details(event_filter), rows=len(page.rows)
         )
         redact = field_redactor(info)

@@ -218,7 +218,7 @@ class AuditEventQuery:
         event_filter = filter.to_filter() if filter else Filter()
         scope = info.context.scope("AuditEvent")
         page = await info.context.read(store.list_events, scope, event_filter, Window(first, after))
-        info.context.tell(
+        info.context.record_audit(
             "read", "AuditEvent", filter=filter_details(event_filter), rows=len(page.rows)
         )
         redact = field_redactor(info)

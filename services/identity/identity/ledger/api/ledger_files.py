@@ -252,7 +252,7 @@ async def _require_right(request: Request, action: str) -> Scope:
             "请在请求头 Authorization 中携带访问令牌。",
         )
     permissions = runtime.guard.permissions(actor)
-    audit.decided_by(permissions.version)
+    audit.set_policy(permissions.version)
     try:
         return permissions.allow(actor, "AuditEvent", action)
     except Denied:
@@ -268,7 +268,7 @@ def _request_context(request: Request) -> Iterator[None]:
     parent = request.headers.get("traceparent")
     with (
         telemetry.span("identity ledger", kind=SpanKind.SERVER, parent=parent),
-        audit.under(circumstances_of(request)),
+        audit.in_circumstances(circumstances_of(request)),
     ):
         yield
 

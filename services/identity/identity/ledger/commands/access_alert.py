@@ -110,7 +110,7 @@ def _raise_alert(
         "id": str(id),
         "kind": rule.kind.value,
         "measure": measure,
-        **user.told(session, subject_id),
+        **user.identified(session, subject_id),
     }
     record(session, facts.ACCESS_ALERT_RAISED.about(id, body))
 

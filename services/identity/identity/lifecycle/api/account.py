@@ -1,4 +1,4 @@
-"""Accounts of users: created, suspended, activated, given a password by an administrator."""
+"""Mutations of accounts: create, suspend and activate users, and set their passwords."""
 
 from __future__ import annotations
 
@@ -26,27 +26,30 @@ from identity.settings import IdentitySettings
 from identity.sign_in.services.sign_in_service import SignInService
 
 
-@strawberry.input(description="A user to be.")
+@strawberry.input(description="A user to create.")
 class CreateUserInput:
+    """A user to create."""
+
     username: str = strawberry.field(
-        description="What they sign in with: 2 to 64 of a-z, 0-9 and . _ @ -."
+        description="The name they sign in with: 2 to 64 of a-z, 0-9 and . _ @ -."
     )
     display_name: str = strawberry.field(
         description="The name colleagues read, at most 100 characters."
     )
     department_id: strawberry.ID | None = strawberry.field(
-        default=None, description="Where they work."
+        default=None, description="The department they work in; left out: none."
     )
     roles: list[str] = strawberry.field(
         default_factory=list,
         description="Names of their roles; needs the right to update Role.",
     )
     kind: Kind = strawberry.field(
-        default=Kind.PERSON, description="A person, a service, or somebody from outside."
+        default=Kind.PERSON, description="A person, a service, or an external user."
     )
     access_until: datetime | None = strawberry.field(
         default=None,
-        description="When their access ends by itself; for EXTERNAL required, at most 366 days away.",
+        description="When their access ends by itself; for EXTERNAL required, at most 366 days "
+        "away.",
     )
     password: str | None = strawberry.field(
         default=None,
@@ -54,23 +57,26 @@ class CreateUserInput:
     )
     must_change_password: bool | None = strawberry.field(
         default=None,
-        description="Whether they have to change it when they sign in first. Left out: people do, "
-        "unless the settings say otherwise.",
+        description="Whether they must change the password at the first sign-in. Left out: people "
+        "must, unless the settings say otherwise.",
     )
 
 
 @strawberry.type
 class AccountMutation:
+    """Mutations of accounts."""
+
     @strawberry.mutation(
-        description="Add somebody who may sign in.", metadata=right("User", "create")
+        description="Create a user who may sign in.", metadata=right("User", "create")
     )
     @answers(UserPayload)
     async def create_user(
         self,
         info: Info,
-        input: Annotated[CreateUserInput, strawberry.argument(description="The user to be.")],
+        input: Annotated[CreateUserInput, strawberry.argument(description="The user to create.")],
         idempotency_key: IdempotencyKey = None,
     ) -> UserPayload:
+        """Create a user who may sign in."""
         department = maybe_uuid(input.department_id, "departmentId")
         draft = Draft(
             username=input.username,
@@ -89,26 +95,28 @@ class AccountMutation:
         )
 
     @strawberry.mutation(
-        description="Shut somebody out: no right within one second, and all sessions end.",
+        description="Suspend a user: within one second they have no right, and all sessions end.",
         metadata=right("User", "update"),
     )
     @answers(UserPayload)
     async def suspend_user(
         self, info: Info, id: UserIdArgument, expected_version: ExpectedVersion = None
     ) -> UserPayload:
-        return await _done(info, commands.suspend_user, id, expected_version)
+        """Suspend a user: within one second they have no right, and all sessions end."""
+        return await _run(info, commands.suspend_user, id, expected_version)
 
     @strawberry.mutation(
-        description="Let somebody in again who was suspended.", metadata=right("User", "update")
+        description="Activate a suspended user again.", metadata=right("User", "update")
     )
     @answers(UserPayload)
     async def activate_user(
         self, info: Info, id: UserIdArgument, expected_version: ExpectedVersion = None
     ) -> UserPayload:
-        return await _done(info, commands.activate_user, id, expected_version)
+        """Activate a suspended user again."""
+        return await _run(info, commands.activate_user, id, expected_version)
 
     @strawberry.mutation(
-        description="Give somebody a new password in their stead; all their sessions end.",
+        description="Set the password of another user; all their sessions end.",
         metadata=right("User", "update"),
     )
     @answers(UserPayload)
@@ -122,22 +130,24 @@ class AccountMutation:
         must_change: Annotated[
             bool | None,
             strawberry.argument(
-                description="Whether they have to change it when they sign in next. Left out: "
-                "people do, unless the settings say otherwise."
+                description="Whether they must change it at the next sign-in. Left out: people "
+                "must, "
+                "unless the settings say otherwise."
             ),
         ] = None,
     ) -> UserPayload:
+        """Set the password of another user; all their sessions end."""
         user_id, scope = UserId(uuid(id, "id")), info.context.scope("User", "update")
-        known = await info.context.read(store.by_ids, scope, [user_id])
-        found = known[0]
+        [user_row] = await info.context.read(store.by_ids, scope, [user_id])
         hashed = await _hashed(
             info,
             password,
-            found.username if found else "",
-            found.display_name if found else "",
+            user_row.username if user_row else "",
+            user_row.display_name if user_row else "",
         )
         assert hashed is not None
-        must = _must_change(info, must_change, found.kind if found else Kind.PERSON)
+        kind = user_row.kind if user_row else Kind.PERSON
+        must = _must_change(info, must_change, kind)
         await info.context.write(commands.set_password, scope, user_id, hashed, must_change=must)
         return await answer_with(info, user_id)
 
@@ -145,7 +155,7 @@ class AccountMutation:
 Command = Callable[[Session, Scope, UserId, int | None], UserId]
 
 
-async def _done(
+async def _run(
     info: Info, command: Command, id: strawberry.ID, expected: int | None
 ) -> UserPayload:
     scope = info.context.scope("User", "update")
@@ -162,8 +172,11 @@ async def _hashed(info: Info, password: str | None, username: str, name: str) ->
     return await passwords.hash_password(password)
 
 
-def _must_change(info: Info, said: bool | None, kind: Kind) -> bool:
-    """Nobody but its owner should know a password for long; programs change theirs by hand."""
-    if said is not None:
-        return said
+def _must_change(info: Info, choice: bool | None, kind: Kind) -> bool:
+    """Return the choice; without one, people must, since only they should know their password.
+
+    Programs cannot change a password at sign-in.
+    """
+    if choice is not None:
+        return choice
     return kind is Kind.PERSON and info.context.resource(IdentitySettings).temporary_passwords

@@ -1,4 +1,4 @@
-"""Somebody leaves or changes their job: looked at first, then done in one mutation."""
+"""Off-board a user or change their job: a dry run shows what would end, then it is done."""
 
 from __future__ import annotations
 
@@ -25,99 +25,116 @@ strawberry.enum(
     name="HandoverTo",
     description="PERSON: the colleague in `userId`. DEPARTMENT_HEAD: the head of the customer's "
     "department, or of the nearest one above that has a head; where there is none, the pool. "
-    "POOL: nobody; open tasks go to the head of the department, or to whoever gives the order. "
-    "KEEP: they keep them and take them along; only for who changes their job.",
+    "POOL: customers get no owner; open tasks go to the head of the department, or to the caller. "
+    "KEEP: the user keeps them; only for a change of job.",
 )
 strawberry.enum(
     Kind,
     name="OffBoardingKind",
-    description="LEAVES: works here no more. CHANGES_JOB: works in another department from now on.",
+    description="LEAVES: the user no longer works here. CHANGES_JOB: the user works in another "
+    "department from now on.",
 )
 
 
-@strawberry.input(description="Who takes over in one department and those below it.")
+@strawberry.input(description="The receiver of one department and those below it.")
 class DepartmentHandoverInput:
+    """The receiver of one department and those below it."""
+
     department_id: strawberry.ID = strawberry.field(
-        description="The department of the customers; of several the nearest above counts."
+        description="The department of the customers; of several, the nearest above them counts."
     )
-    to: To = strawberry.field(description="To whom.")
+    to: To = strawberry.field(description="The kind of receiver.")
     user_id: strawberry.ID | None = strawberry.field(
-        default=None, description="The colleague, for PERSON only."
+        default=None, description="The receiving colleague, for PERSON only."
     )
 
 
-@strawberry.input(description="Who takes over customers and open tasks.")
+@strawberry.input(description="The receivers of customers and open tasks.")
 class HandoverInput:
-    to: To = strawberry.field(description="To whom, where no department below says otherwise.")
+    """The receivers of customers and open tasks."""
+
+    to: To = strawberry.field(
+        description="The kind of receiver where `departments` names no other one."
+    )
     user_id: strawberry.ID | None = strawberry.field(
-        default=None, description="The colleague, for PERSON only."
+        default=None, description="The receiving colleague, for PERSON only."
     )
     departments: list[DepartmentHandoverInput] = strawberry.field(
         default_factory=list,
-        description=f"Departments for which it is different, at most {MOST_DEPARTMENTS}.",
+        description=f"Departments with another receiver, at most {MOST_DEPARTMENTS}.",
     )
 
-    def wanted(self) -> Plan:
+    def plan(self) -> Plan:
+        """Return the handover plan with checked ids. Raises `BadInput`."""
         return Plan(
             _receiver(self),
             tuple(
-                (DepartmentId(uuid(one.department_id, "handover.departments")), _receiver(one))
-                for one in self.departments
+                (DepartmentId(uuid(entry.department_id, "handover.departments")), _receiver(entry))
+                for entry in self.departments
             ),
         )
 
 
-def _receiver(one: HandoverInput | DepartmentHandoverInput) -> Receiver:
-    person = maybe_uuid(one.user_id, "handover.userId")
-    return Receiver(one.to, UserId(person) if person else None)
+def _receiver(entry: HandoverInput | DepartmentHandoverInput) -> Receiver:
+    person = maybe_uuid(entry.user_id, "handover.userId")
+    return Receiver(entry.to, UserId(person) if person else None)
 
 
 @strawberry.federation.type(
     keys=["userId"],
-    description="Somebody who leaves or changes their job, with what ends and what goes to others.",
+    description="The off-boarding or change of job of a user: what ends, and what is handed over.",
 )
 class OffBoarding:
-    user_id: strawberry.ID = strawberry.field(description="Who, by their id.")
+    """The off-boarding or change of job of a user: what ends, and what is handed over."""
+
+    user_id: strawberry.ID = strawberry.field(description="The user's id.")
     kind: Kind = strawberry.field(
-        description="Whether they leave or move.", metadata=right("User", "off_board")
+        description="Whether the user leaves or changes job.", metadata=right("User", "off_board")
     )
     done_at: datetime | None = strawberry.field(
-        description="When it was done; null: it was only looked at.",
+        description="When it was done; null: dry run.",
         metadata=right("User", "off_board"),
     )
     sessions: int = strawberry.field(
-        description="Sessions that end, with every token of theirs.",
+        description="Number of sessions that end, with all their tokens.",
         metadata=right("User", "off_board"),
     )
     api_clients: int = strawberry.field(
-        description="Keys that are revoked.", metadata=right("User", "off_board")
+        description="Number of API keys that are revoked.", metadata=right("User", "off_board")
     )
     delegations: int = strawberry.field(
-        description="Delegations that end, given and taken.", metadata=right("User", "off_board")
+        description="Number of delegations that end, given and taken.",
+        metadata=right("User", "off_board"),
     )
     emergency_accesses: int = strawberry.field(
-        description="Emergency accesses that end.", metadata=right("User", "off_board")
+        description="Number of emergency accesses that end.", metadata=right("User", "off_board")
     )
     projects: int = strawberry.field(
-        description="Projects that they are taken off.", metadata=right("User", "off_board")
+        description="Number of projects that the user is removed from.",
+        metadata=right("User", "off_board"),
     )
     projects_led: int = strawberry.field(
-        description="Projects that have no lead then.", metadata=right("User", "off_board")
+        description="Number of projects that have no lead afterwards.",
+        metadata=right("User", "off_board"),
     )
     departments_headed: int = strawberry.field(
-        description="Departments that have no head then.", metadata=right("User", "off_board")
+        description="Number of departments that have no head afterwards.",
+        metadata=right("User", "off_board"),
     )
 
-    @strawberry.field(description="Who.", metadata=right("User"))
+    @strawberry.field(description="The user.", metadata=right("User"))
     async def user(self, info: Info) -> User | None:
+        """Return the user as far as the caller may see them."""
         return await user_of(info, UserId(uuid(self.user_id, "userId")))
 
     @classmethod
     async def resolve_reference(cls, info: Info, user_id: strawberry.ID) -> OffBoarding | None:
+        """Resolve a federation reference by its key."""
         return await off_boarding_of(info, UserId(uuid(user_id, "userId")))
 
     @classmethod
     def of(cls, user: UserId, kind: Kind, ended: Holdings, done_at: datetime | None) -> OffBoarding:
+        """Convert a value to the GraphQL type."""
         return cls(
             user_id=strawberry.ID(str(user)),
             kind=kind,
@@ -133,52 +150,63 @@ class OffBoarding:
 
 
 async def off_boarding_of(info: Info, user: UserId) -> OffBoarding | None:
-    """The last one of this user, for who may see and off-board them."""
+    """Return the latest off-boarding of a user, or `None` for a caller who may not see it."""
     if (
         not info.context.may("User", "off_board")
         or await info.context.loaders_of(PeopleLoaders).user.load(user) is None
     ):
         return None
-    found = await info.context.read(store.latest, user)
-    return OffBoarding.of(user, found.kind, found.ended, found.at) if found else None
+    row = await info.context.read(store.latest, user)
+    return OffBoarding.of(user, row.kind, row.ended, row.at) if row else None
 
 
-@strawberry.type(description="What ends and goes to others, or why nothing does.")
+@strawberry.type(
+    description="The off-boarding after the mutation, or the errors that prevented it."
+)
 class OffBoardingPayload:
+    """The answer of the mutations of off-boarding."""
+
     off_boarding: OffBoarding | None = strawberry.field(
-        default=None, description="What would end, or ended."
+        default=None, description="What ended, or in a dry run would end."
     )
-    dry_run: bool = strawberry.field(default=True, description="Whether it was only looked at.")
+    dry_run: bool = strawberry.field(default=True, description="true: nothing was changed.")
     errors: list[UserError] = strawberry.field(
-        default_factory=list, description="Why nothing was done; empty if it was."
+        default_factory=list, description="Why nothing was changed; empty after success."
     )
 
 
 Handover = Annotated[
-    HandoverInput, strawberry.argument(description="Who takes over customers and open tasks.")
+    HandoverInput, strawberry.argument(description="The receivers of customers and open tasks.")
 ]
 DryRun = Annotated[
-    bool, strawberry.argument(description="true: only count and check; false: do it.")
+    bool, strawberry.argument(description="true: only check and count; false: do it.")
 ]
 
 
 @strawberry.type
 class OffBoardingQuery:
+    """Queries of off-boarding."""
+
     @strawberry.field(
-        description="The last time somebody left or changed their job, and how far the handover is.",
+        description="The latest off-boarding or change of job of a user, and the progress of its "
+        "handover.",
         metadata=right("User", "off_board"),
     )
     async def off_boarding(self, info: Info, user_id: UserIdArgument) -> OffBoarding | None:
+        """Return the latest off-boarding of a user."""
         return await off_boarding_of(info, UserId(uuid(user_id, "userId")))
 
 
 @strawberry.type
 class OffBoardingMutation:
+    """Mutations of off-boarding."""
+
     @strawberry.mutation(
-        description="Somebody leaves: sessions, keys, delegations, emergency access and exports end "
-        "at once (their next request is refused), customers and open tasks go to others by the "
-        "rule. A dry run counts all of it and changes nothing. Doing it again hands over what is "
-        "left.",
+        description="Off-board a user: sessions, keys, delegations, emergency access and exports "
+        "end "
+        "at once (the next request is refused), customers and open tasks go to the receivers of "
+        "`handover`. A dry run counts all of it and changes nothing. Doing it again hands over "
+        "what is left.",
         metadata=right("User", "off_board"),
     )
     @answers(OffBoardingPayload)
@@ -189,15 +217,18 @@ class OffBoardingMutation:
         handover: Handover,
         dry_run: DryRun = True,
     ) -> OffBoardingPayload:
+        """Off-board a user, or show what would end."""
         ctx, scope = info.context, info.context.scope("User", "off_board")
-        user, plan = UserId(uuid(user_id, "userId")), handover.wanted()
-        done = await ctx.write(commands.off_board, scope, user, plan, dry_run=dry_run)
-        return await _answer(info, done)
+        user, plan = UserId(uuid(user_id, "userId")), handover.plan()
+        result = await ctx.write(commands.off_board, scope, user, plan, dry_run=dry_run)
+        return await _answer(info, result)
 
     @strawberry.mutation(
-        description="Somebody changes their job: they move to another department, perhaps to other "
+        description="Change the job of a user: the user moves to another department, perhaps to "
+        "other "
         "roles; delegations and emergency access end, and customers and open tasks of the old "
-        "department go to others by the rule, or along. A dry run counts and changes nothing.",
+        "department go to the receivers of `handover`, or stay. A dry run counts and changes "
+        "nothing.",
         metadata=right("User", "off_board"),
     )
     @answers(OffBoardingPayload)
@@ -208,18 +239,19 @@ class OffBoardingMutation:
         handover: Handover,
         department_id: Annotated[
             strawberry.ID | None,
-            strawberry.argument(description="Where they work from now on; null: nowhere."),
+            strawberry.argument(description="The new department; null: none."),
         ],
         roles: Annotated[
             list[str] | None,
-            strawberry.argument(description="All their roles from now on; left out: the same."),
+            strawberry.argument(description="All roles from now on; left out: unchanged."),
         ] = None,
         dry_run: DryRun = True,
     ) -> OffBoardingPayload:
+        """Move a user to another department, or show what would end."""
         ctx, scope = info.context, info.context.scope("User", "off_board")
-        user, plan = UserId(uuid(user_id, "userId")), handover.wanted()
+        user, plan = UserId(uuid(user_id, "userId")), handover.plan()
         into = maybe_uuid(department_id, "departmentId")
-        done = await ctx.write(
+        result = await ctx.write(
             commands.change_job,
             scope,
             user,
@@ -228,15 +260,14 @@ class OffBoardingMutation:
             plan,
             dry_run=dry_run,
         )
-        return await _answer(info, done)
+        return await _answer(info, result)
 
 
-async def _answer(info: Info, done: commands.Done) -> OffBoardingPayload:
+async def _answer(info: Info, result: commands.Result) -> OffBoardingPayload:
     info.context.loaders_of(PeopleLoaders).user.clear_all()
-    if done.id is None:
-        shown = OffBoarding.of(done.user, done.kind, done.ended, None)
+    if result.id is None:
+        shown = OffBoarding.of(result.user, result.kind, result.ended, None)
         return OffBoardingPayload(off_boarding=shown, dry_run=True)
-    found = await info.context.read(store.latest, done.user)
-    at = found.at if found else None
-    shown = OffBoarding.of(done.user, done.kind, done.ended, at)
+    row = await info.context.read(store.latest, result.user)
+    shown = OffBoarding.of(result.user, result.kind, result.ended, row.at if row else None)
     return OffBoardingPayload(off_boarding=shown, dry_run=False)

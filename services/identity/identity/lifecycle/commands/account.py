@@ -1,4 +1,4 @@
-"""Accounts of users are suspended, activated and given passwords; sessions end with it."""
+"""Suspend and activate users and set their passwords; sessions end with it."""
 
 from __future__ import annotations
 
@@ -18,39 +18,35 @@ from identity.sign_in.store import session as sessions
 
 
 def suspend_user(session: Session, scope: Scope, id: UserId, expected: int | None) -> UserId:
-    """Shut somebody out at once: no right from the next policy version on, and no session."""
+    """Suspend a user: their sessions end, and the next policy version gives them no right."""
     policy_version.hold(session)
     present = held(session, scope, id, expected)
     if present.status is Status.ACTIVE:
         store.change(session, id, status=Status.SUSPENDED.value)
         sessions.end_all(session, id, Ending.SUSPENDED)
         lockout.refuse_lockout(session, scope.actor, field="id")
-        policy_version.record_change(
-            session,
-            "user",
-            Entry(scope.actor, "suspend", "User", str(id), {"status": ["active", "suspended"]}),
-        )
+        changes = {"status": ["active", "suspended"]}
+        entry = Entry(scope.actor, "suspend", "User", str(id), changes)
+        policy_version.record_change(session, "user", entry)
     return id
 
 
 def activate_user(session: Session, scope: Scope, id: UserId, expected: int | None) -> UserId:
-    """Let somebody in again who was suspended."""
+    """Activate a suspended user again."""
     policy_version.hold(session)
     present = held(session, scope, id, expected)
     if present.status is Status.SUSPENDED:
         store.change(session, id, status=Status.ACTIVE.value)
-        policy_version.record_change(
-            session,
-            "user",
-            Entry(scope.actor, "activate", "User", str(id), {"status": ["suspended", "active"]}),
-        )
+        changes = {"status": ["suspended", "active"]}
+        entry = Entry(scope.actor, "activate", "User", str(id), changes)
+        policy_version.record_change(session, "user", entry)
     return id
 
 
 def set_password(
     session: Session, scope: Scope, id: UserId, hashed: str, *, must_change: bool
 ) -> UserId:
-    """Give somebody a new password in their stead; all their sessions end."""
+    """Set the password hash of another user and end all their sessions."""
     held(session, scope, id, None)
     store.change(session, id, password_hash=hashed, must_change_password=must_change)
     sessions.end_all(session, id, Ending.PASSWORD_CHANGED)

@@ -1,8 +1,8 @@
-"""Somebody leaves, or changes their job: everything that is theirs ends at once or goes to others.
+"""Off-board a user or change their job: what they have ends at once or goes to others.
 
-What this service has ends in the same transaction. What others have (customers, tasks, exports) is
-told by one fact; each hands its own over by the plan in it, batch by batch, and may be asked how far
-it is.
+What this service holds ends in the same transaction. What other services hold (customers, tasks,
+exports) is announced by one fact; each service hands over its own rows by the plan in it, batch by
+batch, and shows its progress.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from identity.temporary.store import delegation as delegations, emergency_access
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """What ends, or ended. Without an id nothing was done."""
+class Result:
+    """What ended, or in a dry run would end; a dry run has no `id`."""
 
     user: UserId
     kind: Kind
@@ -46,87 +46,94 @@ class Done:
     id: UUID | None = None
 
 
-def off_board(session: Session, scope: Scope, whose: UserId, plan: Plan, *, dry_run: bool) -> Done:
-    """Shut somebody out for good. Their user stays, suspended, so that the past keeps its names.
+def off_board(
+    session: Session, scope: Scope, user_id: UserId, plan: Plan, *, dry_run: bool
+) -> Result:
+    """Off-board a user. Their account stays, suspended, so that past records keep their names.
 
-    Done again, it ends what is left and hands over what is left by the new plan.
+    A second call ends what is left and hands over what is left by the new plan. Raises `BadInput`.
     """
     policy_version.hold(session)
-    users_commands.held(session, scope, whose, None)
-    if whose == scope.actor.user_id:
+    users_commands.held(session, scope, user_id, None)
+    if user_id == scope.actor.user_id:
         raise BadInput(
-            "userId is you; somebody else has to off-board you.",
+            "userId is yourself; another administrator has to off-board you.",
             "不能为自己办理离职，请由他人操作。",
             field="userId",
         )
-    _refuse_wrong(session, plan, Kind.LEAVES, whose)
-    found = store.holdings(session, whose)
+    _refuse_wrong(session, plan, Kind.LEAVES, user_id)
+    ended = store.holdings(session, user_id)
     if dry_run:
-        return Done(whose, Kind.LEAVES, found)
-    by = UserId(scope.actor.user_id)
-    told = domain.told(plan, _heads(session, but=whose))
-    sessions.end_all(session, whose, Ending.SUSPENDED)
-    keys.revoke_all(session, whose)
-    delegations.end_all(session, whose, by)
-    emergencies.end_all(session, whose, by)
-    projects.leave_all(session, whose)
-    store.behead(session, whose)
-    store.unlead(session, whose)
+        return Result(user_id, Kind.LEAVES, ended)
+    actor = UserId(scope.actor.user_id)
+    plan_body = domain.fact_body(plan, _heads(session, but=user_id))
+    sessions.end_all(session, user_id, Ending.SUSPENDED)
+    keys.revoke_all(session, user_id)
+    delegations.end_all(session, user_id, actor)
+    emergencies.end_all(session, user_id, actor)
+    projects.leave_all(session, user_id)
+    store.remove_head(session, user_id)
+    store.remove_lead(session, user_id)
     users.change(
         session,
-        whose,
+        user_id,
         status=Status.SUSPENDED.value,
         password_hash=None,
         left_at=func.coalesce(users.user.c.left_at, func.now()),
     )
-    users.give_roles(session, whose, (), {})
-    directory.leave_groups(session, whose)
+    users.give_roles(session, user_id, (), {})
+    directory.leave_groups(session, user_id)
     lockout.refuse_lockout(session, scope.actor, field="userId")
-    id = store.add(session, whose, Kind.LEAVES, told, found, by)
-    _tell(session, scope, facts.USER_OFF_BOARDED, id, whose, told, found, action="off_board")
-    return Done(whose, Kind.LEAVES, found, id)
+    id = store.add(session, user_id, Kind.LEAVES, plan_body, ended, actor)
+    result = Result(user_id, Kind.LEAVES, ended, id)
+    _record(session, scope, facts.USER_OFF_BOARDED, result, plan_body, action="off_board")
+    return result
 
 
 def change_job(
     session: Session,
     scope: Scope,
-    whose: UserId,
+    user_id: UserId,
     department: DepartmentId | None,
     roles: Sequence[str] | None,
     plan: Plan,
     *,
     dry_run: bool,
-) -> Done:
-    """Move somebody to another department, perhaps to other roles; the customers of the old one go
-    to others by the plan, or along. What they lent, borrowed or took for the old work ends."""
+) -> Result:
+    """Move a user to another department, perhaps to other roles.
+
+    The customers of the old department go to others by the plan, or stay with the user. Delegations
+    and emergency accesses end. Raises `BadInput`.
+    """
     policy_version.hold(session)
-    present = users_commands.held(session, scope, whose, None)
+    present = users_commands.held(session, scope, user_id, None)
     if department == present.department:
         raise BadInput(
-            "departmentId is where they work now; choose another department.",
+            "departmentId is the present department of the user; choose another one.",
             "departmentId 与现部门相同，请选择其他部门。",
             field="departmentId",
         )
-    _refuse_wrong(session, plan, Kind.CHANGES_JOB, whose)
-    every = store.holdings(session, whose)
-    found = Holdings(0, 0, every.delegations, every.emergency_accesses, 0, 0, every.heads)
+    _refuse_wrong(session, plan, Kind.CHANGES_JOB, user_id)
+    held = store.holdings(session, user_id)
+    ended = Holdings(0, 0, held.delegations, held.emergency_accesses, 0, 0, held.heads)
     if dry_run:
-        return Done(whose, Kind.CHANGES_JOB, found)
-    by = UserId(scope.actor.user_id)
-    told = domain.told(plan, _heads(session, but=whose))
-    told |= {"from": _text(present.department), "into": _text(department)}
-    delegations.end_all(session, whose, by)
-    emergencies.end_all(session, whose, by)
-    store.behead(session, whose)
+        return Result(user_id, Kind.CHANGES_JOB, ended)
+    actor = UserId(scope.actor.user_id)
+    plan_body = domain.fact_body(plan, _heads(session, but=user_id))
+    plan_body |= {"from": _text(present.department), "into": _text(department)}
+    delegations.end_all(session, user_id, actor)
+    emergencies.end_all(session, user_id, actor)
+    store.remove_head(session, user_id)
     change = Change(department=department, roles=tuple(roles) if roles is not None else None)
-    users_commands.update_user(session, scope, whose, change, None)
-    id = store.add(session, whose, Kind.CHANGES_JOB, told, found, by)
-    _tell(session, scope, facts.USER_TRANSFERRED, id, whose, told, found, action="change_job")
-    return Done(whose, Kind.CHANGES_JOB, found, id)
+    users_commands.update_user(session, scope, user_id, change, None)
+    id = store.add(session, user_id, Kind.CHANGES_JOB, plan_body, ended, actor)
+    result = Result(user_id, Kind.CHANGES_JOB, ended, id)
+    _record(session, scope, facts.USER_TRANSFERRED, result, plan_body, action="change_job")
+    return result
 
 
-def _refuse_wrong(session: Session, plan: Plan, kind: Kind, whose: UserId) -> None:
-    domain.refuse_wrong(plan, kind, whose)
+def _refuse_wrong(session: Session, plan: Plan, kind: Kind, user_id: UserId) -> None:
+    domain.refuse_wrong(plan, kind, user_id)
     working = frozenset(
         id
         for id in plan.people
@@ -134,58 +141,48 @@ def _refuse_wrong(session: Session, plan: Plan, kind: Kind, whose: UserId) -> No
         and about.works_here
         and about.kind is UserKind.PERSON
     )
-    domain.refuse_strangers(sorted(plan.people), working)
+    domain.refuse_inactive(sorted(plan.people), working)
     for id, _ in plan.departments:
         if departments.depth(session, id) == 0:
             raise BadInput(
-                f"handover names {id}, which is no department.",
-                f"handover 中的 {id} 不是部门。",
+                f"handover names {id}, which is no department; correct it.",
+                f"handover 中的 {id} 不是部门，请更正。",
                 field="handover",
             )
 
 
 def _heads(session: Session, *, but: UserId) -> dict[DepartmentId, UserId]:
-    """Heads who can take over: they work here, and do not leave."""
-    found = store.heads(session)
+    """Return the heads who can take over: they work here and are not the user who leaves."""
+    heads = store.heads(session)
     working = {
         head
-        for head in set(found.values()) - {but}
+        for head in set(heads.values()) - {but}
         if (about := users.about(session, head)) and about.works_here
     }
-    return {id: head for id, head in found.items() if head in working}
+    return {id: head for id, head in heads.items() if head in working}
 
 
-def _tell(
+def _record(
     session: Session,
     scope: Scope,
     fact_type: FactType,
-    id: UUID,
-    whose: UserId,
-    told: dict[str, Any],
-    ended: Holdings,
+    result: Result,
+    plan: dict[str, Any],
     *,
     action: str,
 ) -> None:
-    version = policy_version.count_up(session, "user")
+    counts = asdict(result.ended).items()
+    changes = {kind: [str(count), "0"] for kind, count in counts if count}
+    entry = audit.Entry(scope.actor, action, "User", str(result.user), changes)
+    version = policy_version.record_change(session, "user", entry)
     body = {
-        "off_boarding": str(id),
-        "user": str(whose),
+        "off_boarding": str(result.id),
+        "user": str(result.user),
         "by": str(scope.actor.user_id),
-        "plan": told,
+        "plan": plan,
         "policy_version": version,
     }
-    record(session, fact_type.about(whose, body))
-    audit.record(
-        session,
-        audit.Entry(
-            scope.actor,
-            action,
-            "User",
-            str(whose),
-            changes={what: [str(count), "0"] for what, count in asdict(ended).items() if count},
-            policy_version=version,
-        ),
-    )
+    record(session, fact_type.about(result.user, body))
 
 
 def _text(id: DepartmentId | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Departments and their tree."""
+"""Queries and mutations of departments."""
 
 from __future__ import annotations
 
@@ -21,58 +21,68 @@ from identity.people.store import department as store
 DepartmentIdArgument = Annotated[
     strawberry.ID, strawberry.argument(description="The department's id.")
 ]
-Name = Annotated[str, strawberry.argument(description="Its name, 1 to 100 characters.")]
+Name = Annotated[
+    str, strawberry.argument(description="The department's name, 1 to 100 characters.")
+]
 Parent = Annotated[
     strawberry.ID | None,
-    strawberry.argument(description="The department it lies below; null: at the top."),
+    strawberry.argument(description="The department above it; null: at the top."),
 ]
 
 
-@strawberry.type(description="The department after the change, or why there was none.")
+@strawberry.type(description="The department after the change, or the errors that prevented it.")
 class DepartmentPayload:
+    """The department after the change, or the errors that prevented it."""
+
     department: Department | None = strawberry.field(
         default=None, description="The department as it is now."
     )
     errors: list[UserError] = strawberry.field(
-        default_factory=list, description="Why nothing was done; empty if it was."
+        default_factory=list, description="Why nothing was changed; empty after success."
     )
 
 
 @strawberry.type
 class DepartmentQuery:
+    """Queries of departments."""
+
     @strawberry.field(description="One department.", metadata=right("Department"))
     async def department(self, info: Info, id: DepartmentIdArgument) -> Department | None:
+        """Return one department."""
         return await department_of(info, DepartmentId(uuid(id, "id")))
 
-    @strawberry.field(description="Departments by name.", metadata=right("Department"))
+    @strawberry.field(description="Departments, sorted by name.", metadata=right("Department"))
     async def departments(
         self,
         info: Info,
         within: Annotated[
             strawberry.ID | None,
-            strawberry.argument(description="Only this department and all below it."),
+            strawberry.argument(description="Filter by a department and all below it."),
         ] = None,
         parent: Annotated[
             strawberry.ID | None,
-            strawberry.argument(description="Only those directly below this department."),
+            strawberry.argument(description="Filter by the department directly above."),
         ] = None,
         first: First = DEFAULT_FIRST,
         after: After = None,
     ) -> Connection[Department]:
+        """Return departments, sorted by name."""
         within_id, parent_id = maybe_uuid(within, "within"), maybe_uuid(parent, "parent")
-        found = await info.context.read(
+        rows = await info.context.read(
             store.listed,
             info.context.scope("Department"),
             Window(first, after),
             within=DepartmentId(within_id) if within_id else None,
             parent=DepartmentId(parent_id) if parent_id else None,
         )
-        return connect(found, Department.of)  # type: ignore[no-any-return]  # the one asked for
+        return connect(rows, Department.of)  # type: ignore[no-any-return]  # connect returns Any
 
 
 @strawberry.type
 class DepartmentMutation:
-    @strawberry.mutation(description="Add a department.", metadata=right("Department", "update"))
+    """Mutations of departments."""
+
+    @strawberry.mutation(description="Create a department.", metadata=right("Department", "update"))
     @answers(DepartmentPayload)
     async def create_department(
         self,
@@ -81,6 +91,7 @@ class DepartmentMutation:
         parent_id: Parent = None,
         idempotency_key: IdempotencyKey = None,
     ) -> DepartmentPayload:
+        """Create a department."""
         id = await info.context.write(
             commands.create_department,
             info.context.scope("Department", "update"),
@@ -90,9 +101,7 @@ class DepartmentMutation:
         )
         return await _answer(info, id)
 
-    @strawberry.mutation(
-        description="Give a department another name.", metadata=right("Department", "update")
-    )
+    @strawberry.mutation(description="Rename a department.", metadata=right("Department", "update"))
     @answers(DepartmentPayload)
     async def rename_department(
         self,
@@ -101,18 +110,19 @@ class DepartmentMutation:
         name: Name,
         expected_version: ExpectedVersion = None,
     ) -> DepartmentPayload:
-        found = await info.context.write(
+        """Rename a department."""
+        changed_id = await info.context.write(
             commands.rename_department,
             info.context.scope("Department", "update"),
             DepartmentId(uuid(id, "id")),
             name,
             expected_version,
         )
-        return await _answer(info, found)
+        return await _answer(info, changed_id)
 
     @strawberry.mutation(
-        description="Hang a department with all below it under another one. "
-        "Who sees which customer changes with it, within one second.",
+        description="Move a department with all below it under another one. Which user sees which "
+        "customer changes with it, within one second.",
         metadata=right("Department", "update"),
     )
     @answers(DepartmentPayload)
@@ -123,17 +133,18 @@ class DepartmentMutation:
         parent_id: Parent = None,
         expected_version: ExpectedVersion = None,
     ) -> DepartmentPayload:
-        found = await info.context.write(
+        """Move a department with all below it under another one."""
+        changed_id = await info.context.write(
             commands.move_department,
             info.context.scope("Department", "update"),
             DepartmentId(uuid(id, "id")),
             _id(parent_id),
             expected_version,
         )
-        return await _answer(info, found)
+        return await _answer(info, changed_id)
 
     @strawberry.mutation(
-        description="Let somebody head a department, or nobody. It gives no right.",
+        description="Set or remove the head of a department. It gives no right.",
         metadata=right("Department", "update"),
     )
     @answers(DepartmentPayload)
@@ -142,28 +153,30 @@ class DepartmentMutation:
         info: Info,
         id: DepartmentIdArgument,
         user_id: Annotated[
-            strawberry.ID | None, strawberry.argument(description="Who; null: nobody.")
+            strawberry.ID | None, strawberry.argument(description="The head; null: none.")
         ] = None,
         expected_version: ExpectedVersion = None,
     ) -> DepartmentPayload:
+        """Set or remove the head of a department."""
         head = maybe_uuid(user_id, "userId")
-        found = await info.context.write(
+        changed_id = await info.context.write(
             commands.set_head,
             info.context.scope("Department", "update"),
             DepartmentId(uuid(id, "id")),
             UserId(head) if head else None,
             expected_version,
         )
-        return await _answer(info, found)
+        return await _answer(info, changed_id)
 
 
 def _id(text: strawberry.ID | None) -> DepartmentId | None:
-    found = maybe_uuid(text, "parentId")
-    return DepartmentId(found) if found else None
+    id = maybe_uuid(text, "parentId")
+    return DepartmentId(id) if id else None
 
 
 async def _answer(info: Info, id: DepartmentId) -> DepartmentPayload:
     loaders = info.context.loaders_of(PeopleLoaders)
-    loaders.department.clear_all()  # a mutation before this one may have looked already
+    # A mutation before this one in the same request may have loaded it.
+    loaders.department.clear_all()
     loaders.path.clear_all()
     return DepartmentPayload(department=await department_of(info, id))

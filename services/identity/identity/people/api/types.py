@@ -24,30 +24,36 @@ strawberry.enum(
 strawberry.enum(
     Kind,
     name="UserKind",
-    description="PERSON, SERVICE: a part of the system that signs in, or EXTERNAL: somebody from "
-    "outside, whose access always has an end.",
+    description="PERSON: an employee. SERVICE: a part of the system that signs in. EXTERNAL: a "
+    "person "
+    "from outside, whose access always has an end.",
 )
 
 
-@strawberry.federation.type(keys=["id"], description="Somebody who works here.")
+@strawberry.federation.type(
+    keys=["id"], description="A user: an employee, a service or an external person."
+)
 class User:
+    """A user: an employee, a service or an external person."""
+
     id: strawberry.ID = strawberry.field(description="The user's id.")
     display_name: str = strawberry.field(
-        description="The name colleagues read.", metadata=right("User")
+        description="The name that colleagues read.", metadata=right("User")
     )
     status: Status = strawberry.field(
-        description="Whether they may work here now.", metadata=right("User")
+        description="Whether the user may work here now.", metadata=right("User")
     )
     kind: Kind = strawberry.field(
-        description="A person or a part of the system.", metadata=right("User")
+        description="Whether it is a person, a service or an external user.", metadata=right("User")
     )
     access_until: datetime | None = strawberry.field(
-        description="When their access ends by itself: from that moment every session, key and row "
-        "is refused. null: it has no end.",
+        description="When the access ends by itself: from that moment every session, key and row "
+        "is "
+        "refused. null: it has no end.",
         metadata=right("User"),
     )
     username: str = strawberry.field(
-        description="What they sign in with; for those who change users.",
+        description="The name the user signs in with; for callers who may change users.",
         metadata=right("User", "update"),
     )
     version: int = strawberry.field(
@@ -57,23 +63,28 @@ class User:
     department_id: strawberry.Private[DepartmentId | None] = None
     role_names: strawberry.Private[tuple[str, ...]] = ()
 
-    @strawberry.field(description="Where they work.", metadata=right("Department"))
+    @strawberry.field(description="The department the user works in.", metadata=right("Department"))
     async def department(self, info: Info) -> Department | None:
+        """Return the department the user works in."""
         return await department_of(info, self.department_id)
 
     @strawberry.field(
-        description="The roles given to them, without inherited ones and those of directory groups.",
+        description="The roles given directly, without inherited ones and those of directory "
+        "groups.",
         metadata=right("Role"),
     )
     async def roles(self, info: Info) -> list[Role]:
+        """Return the roles given directly, without inherited ones and those of directory groups."""
         return await roles_named(info, self.role_names)
 
     @classmethod
     async def resolve_reference(cls, info: Info, id: strawberry.ID) -> User | None:
+        """Resolve a federation reference by its key."""
         return await user_of(info, UserId(uuid(id, "id")))
 
     @classmethod
     def of(cls, row: UserRow) -> User:
+        """Convert a row to the GraphQL type."""
         return cls(
             id=strawberry.ID(str(row.id)),
             display_name=row.display_name,
@@ -87,10 +98,12 @@ class User:
         )
 
 
-@strawberry.federation.type(keys=["id"], description="A part of the enterprise.")
+@strawberry.federation.type(keys=["id"], description="A department of the enterprise.")
 class Department:
+    """A department of the enterprise."""
+
     id: strawberry.ID = strawberry.field(description="The department's id.")
-    name: str = strawberry.field(description="Its name.", metadata=right("Department"))
+    name: str = strawberry.field(description="The department's name.", metadata=right("Department"))
     version: int = strawberry.field(
         description="Grows with every change; give it back on writes.",
         metadata=right("Department"),
@@ -99,34 +112,41 @@ class Department:
     headed_by: strawberry.Private[UserId | None] = None
 
     @strawberry.field(
-        description="The department it lies below; null at the top.", metadata=right("Department")
+        description="The department above it; null at the top.", metadata=right("Department")
     )
     async def parent(self, info: Info) -> Department | None:
+        """Return the department above it; null at the top."""
         return await department_of(info, self.parent_id)
 
     @strawberry.field(
-        description="The way from the top down to this department, itself included.",
+        description="The path from the top down to this department, itself included.",
         metadata=right("Department"),
     )
     async def path(self, info: Info) -> list[Department]:
-        found = await info.context.loaders_of(PeopleLoaders).path.load(
+        """Return the path from the top down to this department, itself included."""
+        rows = await info.context.loaders_of(PeopleLoaders).path.load(
             DepartmentId(uuid(self.id, "id"))
         )
-        return [Department.of(one) for one in found]
+        return [Department.of(row) for row in rows]
 
     @strawberry.field(
-        description="Who heads it: customers and tasks of people who leave can be handed to them.",
+        description="The head of the department, to whom customers and tasks of people who leave "
+        "can "
+        "be handed over.",
         metadata=right("User"),
     )
     async def head(self, info: Info) -> User | None:
+        """Return the head of the department as far as the caller may see them."""
         return await user_of(info, self.headed_by)
 
     @classmethod
     async def resolve_reference(cls, info: Info, id: strawberry.ID) -> Department | None:
+        """Resolve a federation reference by its key."""
         return await department_of(info, DepartmentId(uuid(id, "id")))
 
     @classmethod
     def of(cls, row: DepartmentRow) -> Department:
+        """Convert a row to the GraphQL type."""
         return cls(
             id=strawberry.ID(str(row.id)),
             name=row.name,
@@ -137,12 +157,12 @@ class Department:
 
 
 async def user_of(info: Info, id: UserId | None) -> User | None:
-    """The user of this id as their reader may see them."""
-    found = await info.context.loaders_of(PeopleLoaders).user.load(id) if id else None
-    return User.of(found) if found else None
+    """Return the user of this id as far as the caller may see them."""
+    row = await info.context.loaders_of(PeopleLoaders).user.load(id) if id else None
+    return User.of(row) if row else None
 
 
 async def department_of(info: Info, id: DepartmentId | None) -> Department | None:
-    """The department of this id as its reader may see it."""
-    found = await info.context.loaders_of(PeopleLoaders).department.load(id) if id else None
-    return Department.of(found) if found else None
+    """Return the department of this id as far as the caller may see it."""
+    row = await info.context.loaders_of(PeopleLoaders).department.load(id) if id else None
+    return Department.of(row) if row else None

@@ -1,4 +1,4 @@
-"""Users: who works here, in which department, in which roles."""
+"""Queries of users, and the mutation that changes them."""
 
 from __future__ import annotations
 
@@ -27,27 +27,30 @@ from identity.people.store import user as store
 UserIdArgument = Annotated[strawberry.ID, strawberry.argument(description="The user's id.")]
 
 
-@strawberry.input(description="Which users a list is about; what is left out does not matter.")
+@strawberry.input(description="Filter of users; a field that is left out sets no condition.")
 class UserFilter:
+    """Conditions that all must hold."""
+
     department_id: strawberry.ID | None = strawberry.field(
-        default=None, description="Only those of this department."
+        default=None, description="Filter by department."
     )
     below: bool = strawberry.field(
-        default=False, description="With departmentId: those of departments below it too."
+        default=False, description="true: with departmentId, users of the departments below it too."
     )
     role: str | None = strawberry.field(
-        default=None, description="Only those who have this role themselves, by its name."
+        default=None, description="Filter by a role given directly, by its name."
     )
-    status: Status | None = strawberry.field(default=None, description="Only those in this state.")
-    kind: Kind | None = strawberry.field(default=None, description="Only people, or only services.")
+    status: Status | None = strawberry.field(default=None, description="Filter by status.")
+    kind: Kind | None = strawberry.field(default=None, description="Filter by kind.")
     access_ends_before: datetime | None = strawberry.field(
-        default=None, description="Only those whose access ends, or ended, before this moment."
+        default=None, description="Filter by access that ends, or ended, before this moment."
     )
     search: str | None = strawberry.field(
-        default=None, description="Part of the display name, or the whole user name."
+        default=None, description="Filter by a part of the display name, or by the whole user name."
     )
 
-    def wanted(self) -> store.Filter:
+    def conditions(self) -> store.Filter:
+        """Return the filter with checked values. Raises `BadInput`."""
         department = maybe_uuid(self.department_id, "filter.departmentId")
         return store.Filter(
             department=DepartmentId(department) if department else None,
@@ -60,30 +63,34 @@ class UserFilter:
         )
 
 
-@strawberry.input(description="What is to become of a user; what is left out stays.")
+@strawberry.input(description="Changes of a user; a field that is left out stays.")
 class UpdateUserInput:
+    """Changes of a user; a field that is left out stays."""
+
     display_name: str | None = strawberry.field(
         default=None, description="The name colleagues read, at most 100 characters."
     )
     department_id: strawberry.ID | None = strawberry.field(
-        default=strawberry.UNSET, description="Where they work; null: nowhere."
+        default=strawberry.UNSET, description="The department the user works in; null: none."
     )
     roles: list[str] | None = strawberry.field(
         default=None,
-        description="Names of all their roles; needs the right to update Role.",
+        description="Names of all roles of the user; needs the right to update Role.",
     )
 
     access_until: datetime | None = strawberry.field(
         default=strawberry.UNSET,
-        description="When their access ends by itself, also to extend it; null: it does not, which "
-        "EXTERNAL users cannot have.",
+        description="When the access ends by itself, also to extend it; null: it does not end, "
+        "which "
+        "is refused for EXTERNAL users.",
     )
 
-    def wanted(self) -> Change:
+    def change(self) -> Change:
+        """Return the changes with checked ids. Raises `BadInput`."""
         department: DepartmentId | Unset | None = UNSET
         if self.department_id is not strawberry.UNSET:
-            found = maybe_uuid(self.department_id, "departmentId")
-            department = DepartmentId(found) if found else None
+            id = maybe_uuid(self.department_id, "departmentId")
+            department = DepartmentId(id) if id else None
         return Change(
             display_name=self.display_name,
             department=department,
@@ -97,50 +104,59 @@ class UpdateUserInput:
         return zoned(self.access_until) if self.access_until else None
 
 
-@strawberry.type(description="The user after the change, or why there was none.")
+@strawberry.type(description="The user after the change, or the errors that prevented it.")
 class UserPayload:
+    """The user after the change, or the errors that prevented it."""
+
     user: User | None = strawberry.field(default=None, description="The user as they are now.")
     errors: list[UserError] = strawberry.field(
-        default_factory=list, description="Why nothing was done; empty if it was."
+        default_factory=list, description="Why nothing was changed; empty after success."
     )
 
 
 @strawberry.type
 class UserQuery:
-    @strawberry.field(description="Who is signed in.", metadata=right("User"))
+    """Queries of users."""
+
+    @strawberry.field(description="The user who is signed in.", metadata=right("User"))
     async def viewer(self, info: Info) -> User:
-        found = await user_of(info, UserId(info.context.actor.user_id))
-        if found is None:
+        """Return the user who is signed in."""
+        viewer = await user_of(info, UserId(info.context.actor.user_id))
+        if viewer is None:
             raise Unauthenticated(
                 "The user of this token does not exist any more; sign in again.",
                 "该登录凭证对应的用户已不存在，请重新登录。",
             )
-        return found
+        return viewer
 
     @strawberry.field(description="One user.", metadata=right("User"))
     async def user(self, info: Info, id: UserIdArgument) -> User | None:
+        """Return one user."""
         return await user_of(info, UserId(uuid(id, "id")))
 
-    @strawberry.field(description="Users by their names.", metadata=right("User"))
+    @strawberry.field(description="Users, sorted by display name.", metadata=right("User"))
     async def users(
         self,
         info: Info,
         filter: Annotated[
-            UserFilter | None, strawberry.argument(description="Which users; null: all.")
+            UserFilter | None, strawberry.argument(description="Filter; null: all.")
         ] = None,
         first: First = DEFAULT_FIRST,
         after: After = None,
     ) -> Connection[User]:
-        wanted = filter.wanted() if filter else store.Filter()
+        """Return users, sorted by display name."""
+        conditions = filter.conditions() if filter else store.Filter()
         scope = info.context.scope("User")
-        found = await info.context.read(store.listed, scope, wanted, Window(first, after))
-        return connect(found, User.of)  # type: ignore[no-any-return]  # the connection asked for
+        rows = await info.context.read(store.listed, scope, conditions, Window(first, after))
+        return connect(rows, User.of)  # type: ignore[no-any-return]  # connect returns Any
 
 
 @strawberry.type
 class UserMutation:
+    """Mutations of users."""
+
     @strawberry.mutation(
-        description="Give a user another name, department or other roles.",
+        description="Change name, department, roles or end of access of a user.",
         metadata=right("User", "update"),
     )
     @answers(UserPayload)
@@ -148,21 +164,24 @@ class UserMutation:
         self,
         info: Info,
         id: UserIdArgument,
-        input: Annotated[UpdateUserInput, strawberry.argument(description="What changes.")],
+        input: Annotated[UpdateUserInput, strawberry.argument(description="The changes.")],
         expected_version: ExpectedVersion = None,
     ) -> UserPayload:
-        found = await info.context.write(
+        """Change name, department, roles or end of access of a user."""
+        changed_id = await info.context.write(
             commands.update_user,
             info.context.scope("User", "update"),
             UserId(uuid(id, "id")),
-            input.wanted(),
+            input.change(),
             expected_version,
         )
-        return await answer_with(info, found)
+        return await answer_with(info, changed_id)
 
 
 async def answer_with(info: Info, id: UserId) -> UserPayload:
+    """Return the payload of a mutation with the user as they are after it."""
     info.context.loaders_of(
         PeopleLoaders
-    ).user.clear_all()  # a mutation before this one may have looked already
+        # A mutation before this one in the same request may have loaded it.
+    ).user.clear_all()
     return UserPayload(user=await user_of(info, id))

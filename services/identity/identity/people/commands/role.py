@@ -1,4 +1,4 @@
-"""Everything that is done to a role itself; who has it is done to users."""
+"""Create and change roles. Which user has which role is a change of the user."""
 
 from __future__ import annotations
 
@@ -29,26 +29,25 @@ def create_role(
     inherits: Sequence[str],
     key: str | None = None,
 ) -> RoleId:
-    """Add a role, to be given rights by rules."""
+    """Create a role, which rules can give rights to, and return its id."""
 
     def run() -> dict[str, Any]:
-        accepted, words = domain.name(name), _description(description)
+        accepted, text = domain.name(name), _description(description)
         policy_version.hold(session)
-        known = store.names(session)
-        if accepted in known:
+        ids = store.names(session)
+        if accepted in ids:
             raise Conflict(
                 f"There is a role {accepted!r} already; choose another name.",
                 f"角色 {accepted!r} 已存在，请使用其他名称。",
                 field="name",
             )
-        domain.refuse_unknown(inherits, list(known), field="inherits")
+        domain.refuse_unknown(inherits, list(ids), field="inherits")
         domain.refuse_circle(store.inheritance(session) | {accepted: tuple(inherits)})
-        id = store.add(session, accepted, words)
-        store.inherit(session, id, inherits, known)
+        id = store.add(session, accepted, text)
+        store.inherit(session, id, inherits, ids)
         changes = {"name": [None, accepted], "inherits": [None, ", ".join(sorted(inherits))]}
-        policy_version.record_change(
-            session, "role", Entry(scope.actor, "create", "Role", str(id), changes)
-        )
+        entry = Entry(scope.actor, "create", "Role", str(id), changes)
+        policy_version.record_change(session, "role", entry)
         return {"id": str(id)}
 
     request = [name, description, sorted(inherits)]
@@ -65,29 +64,28 @@ def update_role(
     inherits: Sequence[str] | None,
     expected: int | None,
 ) -> RoleId:
-    """Describe a role otherwise, or let it inherit from others."""
+    """Change the description of a role or the roles it inherits from. Raises `NotFound`."""
     policy_version.hold(session)
     present = store.locked(session, id)
     if present is None:
         raise NotFound(f"No role {id} exists.", f"未找到角色 {id}。", field="id")
     refuse_stale(present.version, expected)
     changes: dict[str, list[str]] = {}
-    if description is not None and (words := _description(description)) != present.description:
-        store.change(session, id, description=words)
-        changes["description"] = [present.description, words]
+    if description is not None and (text := _description(description)) != present.description:
+        store.change(session, id, description=text)
+        changes["description"] = [present.description, text]
     if inherits is not None and set(inherits) != set(present.inherits):
-        known = store.names(session)
-        domain.refuse_unknown(inherits, list(known), field="inherits")
+        ids = store.names(session)
+        domain.refuse_unknown(inherits, list(ids), field="inherits")
         domain.refuse_circle(store.inheritance(session) | {present.name: tuple(inherits)})
-        store.inherit(session, id, inherits, known)
+        store.inherit(session, id, inherits, ids)
         if not changes:
             store.change(session, id)
         changes["inherits"] = [", ".join(present.inherits), ", ".join(sorted(set(inherits)))]
         lockout.refuse_lockout(session, scope.actor, field="inherits")
     if changes:
-        policy_version.record_change(
-            session, "role", Entry(scope.actor, "update", "Role", str(id), changes)
-        )
+        entry = Entry(scope.actor, "update", "Role", str(id), changes)
+        policy_version.record_change(session, "role", entry)
     return id
 
 

@@ -78,37 +78,37 @@ def _selected() -> Select[Any]:
 
 
 def everyone(session: Session, scope: Scope) -> list[RoleRow]:
-    """All roles; there are few."""
+    """Return all roles; there are few."""
     assert scope.object == "Role"
-    return [row(one) for one in session.execute(_selected().order_by(role.c.name))]
+    return [read_row(row) for row in session.execute(_selected().order_by(role.c.name))]
 
 
 def listed(session: Session, scope: Scope, window: Window) -> Page[RoleRow]:
-    """A page of roles by name."""
+    """Return one page of roles by name."""
     assert scope.object == "Role"
-    found = page(session, _selected(), order=[(role.c.name, "asc")], window=window)
-    return found.map(row)
+    rows = page(session, _selected(), order=[(role.c.name, "asc")], window=window)
+    return rows.map(read_row)
 
 
 def locked(session: Session, id: RoleId) -> RoleRow | None:
-    """One role, held until the transaction ends."""
-    found = session.execute(_selected().where(role.c.id == id).with_for_update(of=role))
-    one = found.one_or_none()
-    return row(one) if one else None
+    """Return one role, locked until the transaction ends."""
+    rows = session.execute(_selected().where(role.c.id == id).with_for_update(of=role))
+    row = rows.one_or_none()
+    return read_row(row) if row else None
 
 
 def names(session: Session) -> dict[str, RoleId]:
-    """Every role's id by its name."""
-    return {one.name: RoleId(one.id) for one in session.execute(select(role.c.name, role.c.id))}
+    """Return the id of every role by its name."""
+    return {row.name: RoleId(row.id) for row in session.execute(select(role.c.name, role.c.id))}
 
 
 def inheritance(session: Session) -> dict[str, tuple[str, ...]]:
-    """Every role's name with those it inherits from."""
-    return {one.name: tuple(one.inherits or ()) for one in session.execute(_selected())}
+    """Return for every role the names of the roles it inherits from."""
+    return {row.name: tuple(row.inherits or ()) for row in session.execute(_selected())}
 
 
 def add(session: Session, name: str, description: str) -> RoleId:
-    """Write a new role down."""
+    """Insert a role and return its id."""
     id: UUID = session.execute(
         insert(role).values(name=name, description=description).returning(role.c.id)
     ).scalar_one()
@@ -116,7 +116,7 @@ def add(session: Session, name: str, description: str) -> RoleId:
 
 
 def change(session: Session, id: RoleId, **values: object) -> None:
-    """Set these columns of one role."""
+    """Set columns of one role and count its version up."""
     session.execute(
         update(role)
         .where(role.c.id == id)
@@ -125,23 +125,23 @@ def change(session: Session, id: RoleId, **values: object) -> None:
 
 
 def inherit(
-    session: Session, id: RoleId, inherited: Iterable[str], known: Mapping[str, RoleId]
+    session: Session, id: RoleId, inherited: Iterable[str], ids: Mapping[str, RoleId]
 ) -> None:
-    """Let a role inherit from exactly these."""
+    """Let a role inherit from exactly these roles; `ids` has the id of every role by name."""
     session.execute(delete(role_inherits).where(role_inherits.c.role_id == id))
     rows: Sequence[dict[str, UUID]] = [
-        {"role_id": id, "inherits_id": known[name]} for name in sorted(set(inherited))
+        {"role_id": id, "inherits_id": ids[name]} for name in sorted(set(inherited))
     ]
     if rows:
         session.execute(insert(role_inherits), rows)
 
 
-def row(found: Row[Any]) -> RoleRow:
-    """A selected row as a value."""
+def read_row(selected: Row[Any]) -> RoleRow:
+    """Convert a selected row to a value."""
     return RoleRow(
-        id=RoleId(found.id),
-        name=found.name,
-        description=found.description,
-        inherits=tuple(found.inherits or ()),
-        version=found.version,
+        id=RoleId(selected.id),
+        name=selected.name,
+        description=selected.description,
+        inherits=tuple(selected.inherits or ()),
+        version=selected.version,
     )

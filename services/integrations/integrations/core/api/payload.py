@@ -27,7 +27,7 @@ def payload_visibility(scope: Scope, row: RowAccess) -> Visibility:
 def keyed_hash(info: Info, hash: bytes) -> str:
     """Return a keyed form of a hash, for callers who may not see the hashed value.
 
-    Without the key nobody can find the value by trying candidates.
+    Without the key the value cannot be found by trying candidates.
     """
     key: str = info.context.runtime.settings.credential_key
     return hmac.digest(key.encode(), b"payload:" + hash, hashlib.sha256).hex()
@@ -67,7 +67,7 @@ def disclose(
     clear = visibility is Visibility.CLEAR
     if value is not None:
         object, id = audited_row
-        info.context.shown.note(object, COORDINATE, id, clear=clear)
+        info.context.disclosures.note(object, COORDINATE, id, clear=clear)
     shown = value if clear else mask(value)
     return ProtectedJson(value=json.loads(json.dumps(shown, default=str)), visibility=visibility)
 

@@ -60,7 +60,7 @@ def key_id(key: bytes) -> bytes:
 
 
 def seal(setting: str) -> Seal:
-    """Return the seal of a setting: base64 keys of 32 bytes, comma-separated, the present one first.
+    """Return the seal of a setting: base64 keys of 32 bytes after commas, the present one first.
 
     Raises `ValueError` without a key, or for a key that is malformed.
     """

@@ -1,5 +1,7 @@
-"""Checks data against a JSON Schema and says of every problem where it is, what it is, and what
-would be right, in both languages."""
+"""Validate data under a JSON Schema.
+
+Every problem has a path, and says in both languages what is wrong and what would be right.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from chassis.errors import BadInput
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with a document."""
+    """One problem of a document, with its path and its text in both languages."""
 
     path: str
     en: str
@@ -23,44 +25,44 @@ class Problem:
 
 
 def problems(schema: Mapping[str, Any], document: Any, *, secret: bool = False) -> list[Problem]:
-    """Everything wrong with the document; the values of a secret one are never repeated."""
+    """Return every problem of the document; the values of a `secret` one are never repeated."""
     validator = Draft202012Validator(schema)
-    found = sorted(validator.iter_errors(document), key=lambda error: list(map(str, error.path)))
-    known = _descriptions(schema) if found else {}
-    return [_problem(error, known, secret) for error in found]
+    errors = sorted(validator.iter_errors(document), key=lambda error: list(map(str, error.path)))
+    descriptions = _descriptions(schema) if errors else {}
+    return [_problem(error, descriptions, secret) for error in errors]
 
 
-def refuse(found: Sequence[Problem], prefix: str) -> None:
-    """Raise one `BadInput` that names every problem, if there are any."""
-    if not found:
+def refuse(problems: Sequence[Problem], prefix: str) -> None:
+    """Raise one `BadInput` with the first ten problems, if there are any."""
+    if not problems:
         return
-    first = found[0]
+    first, shown = problems[0], problems[:10]
     raise BadInput(
-        " ".join(f"{_joined(prefix, each.path)}: {each.en}" for each in found[:10]),
-        " ".join(f"{_joined(prefix, each.path)}：{each.zh}" for each in found[:10]),
+        " ".join(f"{_joined(prefix, problem.path)}: {problem.en}" for problem in shown),
+        " ".join(f"{_joined(prefix, problem.path)}：{problem.zh}" for problem in shown),
         field=_joined(prefix, first.path),
     )
 
 
-def _problem(error: ValidationError, known: Mapping[str, str], secret: bool) -> Problem:
+def _problem(error: ValidationError, descriptions: Mapping[str, str], secret: bool) -> Problem:
     error = _deepest(error)
     path = _path(error.absolute_path)
-    right = error.schema.get("description") if isinstance(error.schema, dict) else None
+    description = error.schema.get("description") if isinstance(error.schema, dict) else None
     if error.validator == "required":
-        return _missing(error, path, known)
+        return _missing(error, path, descriptions)
     if error.validator == "additionalProperties":
         return _unknown(error, path)
     value = "the value" if secret else _shown(error.instance)
-    wanted = str(right or _wanted(error))
+    expected = str(description or _expected(error))
     return Problem(
-        path, f"{value} is not right; it must be {wanted}.", f"值不正确，应为：{wanted}。"
+        path, f"{value} is not valid; it must be {expected}.", f"值不正确，应为：{expected}。"
     )
 
 
 def _deepest(error: ValidationError) -> ValidationError:
-    """Of the alternatives of a `oneOf`, the branch the author meant: the one whose constant fits."""
+    """Return the error in the branch of a `oneOf` the author meant: the one whose constant fits."""
     while error.context and error.validator in ("oneOf", "anyOf"):
-        meant = [each for each in error.context if not _constant_differs(each, error.context)]
+        meant = [branch for branch in error.context if not _constant_differs(branch, error.context)]
         chosen = best_match(meant or error.context)
         if chosen is None or (not meant and not isinstance(error.instance, dict)):
             return error
@@ -71,7 +73,7 @@ def _deepest(error: ValidationError) -> ValidationError:
 
 
 def _constant_differs(error: ValidationError, siblings: Iterable[ValidationError]) -> bool:
-    """Whether this problem is in a branch whose `const` or `enum` name did not fit anyway."""
+    """Return whether an error is in a branch whose `const` or `enum` name does not fit."""
     branch = error.relative_schema_path[0]
     return any(
         sibling.relative_schema_path[0] == branch
@@ -85,50 +87,50 @@ def _is_name(error: ValidationError) -> bool:
 
 
 def _descriptions(schema: Any) -> dict[str, str]:
-    """What each property of a schema should be, by its name, wherever it is described."""
-    found: dict[str, str] = {}
+    """Return the descriptions of all properties of a schema by name, first occurrence first."""
+    descriptions: dict[str, str] = {}
     shared = schema.get("$defs", {})
     waiting: list[Any] = [schema]
     while waiting:
-        one = waiting.pop()
-        if isinstance(one, list):
-            waiting += one
-        if not isinstance(one, dict):
+        node = waiting.pop()
+        if isinstance(node, list):
+            waiting += node
+        if not isinstance(node, dict):
             continue
-        properties = one.get("properties")
-        for name, said in properties.items() if isinstance(properties, dict) else ():
-            if isinstance(said, dict):
-                meant = shared.get(str(said.get("$ref", "")).rpartition("/")[2], {})
-                right = said.get("description") or meant.get("description")
-                if right:
-                    found.setdefault(name, right)
-        waiting += one.values()
-    return found
+        properties = node.get("properties")
+        for name, schema_of in properties.items() if isinstance(properties, dict) else ():
+            if isinstance(schema_of, dict):
+                target = shared.get(str(schema_of.get("$ref", "")).rpartition("/")[2], {})
+                description = schema_of.get("description") or target.get("description")
+                if description:
+                    descriptions.setdefault(name, description)
+        waiting += node.values()
+    return descriptions
 
 
-def _missing(error: Any, path: str, known: Mapping[str, str]) -> Problem:
+def _missing(error: Any, path: str, descriptions: Mapping[str, str]) -> Problem:
     name = next(key for key in error.validator_value if key not in error.instance)
-    right = known.get(name)
-    more_en = f" Give {right}." if right else ""
-    more_zh = f"应为：{right}。" if right else ""
+    description = descriptions.get(name)
+    hint_en = f" Give {description}." if description else ""
+    hint_zh = f"应为：{description}。" if description else ""
     return Problem(
         _joined(path, name),
-        f"it is missing and needed.{more_en}",
-        f"缺少必填内容。{more_zh}",
+        f"the required value is missing.{hint_en}",
+        f"缺少必填内容。{hint_zh}",
     )
 
 
 def _unknown(error: Any, path: str) -> Problem:
-    known = sorted(error.schema.get("properties", {}))
-    name = next(key for key in error.instance if key not in known)
+    allowed = sorted(error.schema.get("properties", {}))
+    name = next(key for key in error.instance if key not in allowed)
     return Problem(
         _joined(path, str(name)),
-        f"nothing of this name is known here; there are: {', '.join(known)}.",
-        f"此处没有这个名称，可用的有：{'、'.join(known)}。",
+        f"this name is not allowed here; allowed are: {', '.join(allowed)}.",
+        f"此处不允许使用该名称，可用的有：{'、'.join(allowed)}。",
     )
 
 
-def _wanted(error: Any) -> str:
+def _expected(error: Any) -> str:
     match error.validator:
         case "enum":
             return "one of " + ", ".join(map(str, error.validator_value))

@@ -1,4 +1,4 @@
-"""Installations: connectors set up with a configuration, and credentials that are never returned."""
+"""Installations: connectors with a configuration, and credentials that are never returned."""
 
 from __future__ import annotations
 

@@ -108,8 +108,9 @@ class SourceRecord:
         return payload.open_payload(info, visibility, sealed, associated_data, audited_row)
 
     @strawberry.field(
-        description="Equal for equal records: the SHA-256 of the record as received, or, for callers "
-        "who may not see the payload in clear, a keyed hash that cannot be found by trying values.",
+        description="Equal for equal records: the SHA-256 of the record as received, or, for "
+        "callers who may not see the payload in clear, a keyed hash that cannot be found by trying "
+        "values.",
         directives=[PAYLOAD],
     )
     def payload_hash(self, info: Info) -> str:

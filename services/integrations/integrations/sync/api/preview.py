@@ -40,8 +40,8 @@ MAX_SAMPLES = 50
 
 
 @strawberry.input(
-    description="A source to try: an installed one (installationId, and what should differ from it), "
-    "or one that is not installed (connectorId, configuration, credentials)."
+    description="A source to try: an installed one (installationId, and what should differ from "
+    "it), or one that is not installed (connectorId, configuration, credentials)."
 )
 class TryInstallationInput:
     """The source of a connection test or a preview."""
@@ -183,7 +183,8 @@ class TestMutation:
     """The mutation that tests a connection."""
 
     @strawberry.mutation(
-        description="Sign in to a source and read a few records of every stream. Nothing is written.",
+        description="Sign in to a source and read a few records of each stream. Nothing is "
+        "written.",
         metadata=right("Installation", "create"),
     )
     @answers(TestInstallationPayload)
@@ -238,8 +239,8 @@ async def _installed_source(
         # Stored secrets go to the stored address only: a different one could be an attacker's.
         if configuration != row.configuration:
             raise BadInput(
-                "credentials are missing; a configuration that differs from the stored one is tried "
-                "with credentials of its own.",
+                "credentials are missing; a configuration that differs from the stored one is "
+                "tried with credentials of its own.",
                 "尝试不同的配置时，需同时提供 credentials。",
                 field="input.credentials",
             )

@@ -70,7 +70,7 @@ def route(sign_in_service: SignInService) -> Route:
                 parent=request.headers.get("traceparent"),
                 method=request.method,
             ),
-            audit.under(circumstances_of(request)),
+            audit.in_circumstances(circumstances_of(request)),
         ):
             response = await _respond(request, sign_in_service)
             if trace_id := telemetry.trace_id():
