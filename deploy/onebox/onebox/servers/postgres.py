@@ -26,7 +26,8 @@ from psycopg import sql
 from onebox.servers import native
 
 SUPERUSER = "postgres"
-# A folder the user `nobody` can reach, for machines whose root cannot create user namespaces.
+# A folder that an unprivileged user can reach, for machines whose root cannot create user
+# namespaces.
 REACHABLE = Path("/var/lib/huichi")
 # Chosen for one small machine; in production an external server is used.
 SETTINGS = {
@@ -106,7 +107,7 @@ class Postgres:
 
     @property
     def home(self) -> Path:
-        """Return the folder of the cluster: `data`, or one the user `nobody` can reach."""
+        """Return the folder of the cluster: `data`, or one that an unprivileged user can reach."""
         return self._installation.data
 
     @cached_property
@@ -195,7 +196,7 @@ class Installation:
 
 
 def installation(data: Path) -> Installation:
-    """Choose how to run PostgreSQL: as this user, in a user namespace, or as `nobody`.
+    """Choose how to run PostgreSQL: as this user, in a user namespace, or as an unprivileged one.
 
     Raises `StartFailed` where none is possible.
     """
@@ -205,7 +206,7 @@ def installation(data: Path) -> Installation:
     if native.user_namespaces():
         return Installation(binaries, data, native.enter_user_namespace)
     if os.geteuid() == 0:
-        return _as_nobody(binaries, data)
+        return _as_unprivileged_user(binaries, data)
     raise native.StartFailed(
         f"PostgreSQL does not run as user {os.geteuid()}, who has no name on this machine; "
         "add the user to /etc/passwd, or name a server in HUICHI_DATABASE_URL."
@@ -250,9 +251,9 @@ def _system_installations() -> Iterator[Path]:
                 yield folder
 
 
-def _as_nobody(binaries: Path, data: Path) -> Installation:
-    # The user `nobody` cannot read root's folders, so programs and data are put where it can.
-    nobody = pwd.getpwnam("nobody")
+def _as_unprivileged_user(binaries: Path, data: Path) -> Installation:
+    # An unprivileged user cannot read root's folders, so programs and data are put where it can.
+    user = pwd.getpwnam("nobody")
     name = data.resolve().as_posix().strip("/").replace("/", "-")
     base = REACHABLE / name
     base.mkdir(parents=True, exist_ok=True)
@@ -268,15 +269,15 @@ def _as_nobody(binaries: Path, data: Path) -> Installation:
         fresh.rename(programs)
     home = base / "data"
     home.mkdir(exist_ok=True)
-    os.chown(home, nobody.pw_uid, nobody.pw_gid)
+    os.chown(home, user.pw_uid, user.pw_gid)
 
     def become() -> None:
         os.setgroups([])
-        os.setgid(nobody.pw_gid)
-        os.setuid(nobody.pw_uid)
+        os.setgid(user.pw_gid)
+        os.setuid(user.pw_uid)
 
     inside = programs / binaries.relative_to(binaries.parent.parent.parent)
-    return Installation(inside, home / "cluster", become, nobody.pw_uid)
+    return Installation(inside, home / "cluster", become, user.pw_uid)
 
 
 @contextlib.contextmanager
