@@ -16,6 +16,7 @@ from chassis.api.paging import Window
 from chassis.db import SyncDatabase
 from chassis.policy.guard import Guard
 from chassis.policy.rules import Member, Rule, Snapshot, subtree
+from chassis.policy.scope import Scope
 from customers.pool.store import customer_search as store
 from customers.pool.store.customer_search import SORTS, Search
 from tests.support.servers import Databases, postgres_server
