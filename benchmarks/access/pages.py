@@ -17,8 +17,8 @@ from chassis.db import SyncDatabase
 from chassis.policy.guard import Guard
 from chassis.policy.rules import Member, Rule, Snapshot, subtree
 from chassis.policy.scope import Scope
-from customers.pool.store import customer as store
-from customers.pool.store.customer import SORTS, Search
+from customers.pool.store import customer_search as store
+from customers.pool.store.customer_search import SORTS, Search
 from tests.support.servers import Databases, postgres_server
 
 PAGE, BAR_MS, BAR_TIMES = 50, 20.0, 2.0

@@ -24,8 +24,8 @@ from chassis.policy.scope import Scope
 from chassis.worker import Work
 from customers.handover import commands as handover
 from customers.handover.tasks import hand_over
-from customers.pool.store import customer as store
-from customers.pool.store.customer import Search
+from customers.pool.store import customer_search as store
+from customers.pool.store.customer_search import Search
 from identity.core.domain.ids import DepartmentId
 from identity.people.commands.department import move_department
 from tests.support.servers import Databases, postgres_server

@@ -23,7 +23,7 @@ from benchmarks.audits.node import install, node, running
 from benchmarks.audits.peers import COMPOSES, Peers, add_options, post
 from gateway.composition import compose
 from gateway.errors import GatewayError
-from gateway.operation import Operation, choose, parse_document
+from gateway.operation import Operation, parse_document, select_operation
 from gateway.planning import plan
 from gateway.supergraph import Subgraph, Supergraph, load
 
@@ -83,7 +83,7 @@ def _print_planning_times(suites: list[str]) -> None:
     for suite in suites:
         supergraph = load(_audit_supergraph(suite))
         cases = _get(f"{suite}/tests")
-        operations = [choose(parse_document(case["query"]), None) for case in cases]
+        operations = [select_operation(parse_document(case["query"]), None) for case in cases]
         for operation in operations:  # fill the indexes of the supergraph
             _planning_time(supergraph, operation)
         spent += [

@@ -17,7 +17,7 @@ from chassis.policy.rules import Member, Rule, Snapshot
 from customers.exports.commands import file as files
 from customers.exports.commands.request import ExportRequest, request
 from customers.exports.store import customer_export as store, lease
-from customers.pool.store.customer import Search
+from customers.pool.store.customer_search import Search
 from customers.settings import CustomersSettings
 from tests.support.servers import Databases, postgres_server
 

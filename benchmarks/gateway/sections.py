@@ -21,7 +21,7 @@ from benchmarks.gateway.subgraphs import executable, world_of
 from benchmarks.gateway.tables import Table
 from benchmarks.gateway.tokens import CALLERS, FEW, MORE_THAN_ARE_REMEMBERED
 from gateway.composition import compose
-from gateway.operation import choose, parse_document
+from gateway.operation import parse_document, select_operation
 from gateway.planning import plan
 from gateway.supergraph import Subgraph, Supergraph, load
 
@@ -195,7 +195,7 @@ def composing(runner: Runner) -> None:
         composed_at = time.process_time()
         supergraph = load(result.sdl)
         loaded_at = time.process_time()
-        operation = choose(parse_document(worlds.wide_query(count)), None)
+        operation = select_operation(parse_document(worlds.wide_query(count)), None)
         planning_at = time.process_time()
         plan(supergraph, operation)
         ended = time.process_time()

@@ -38,10 +38,10 @@ def render(about: Mapping[str, object], tables: Sequence[Table]) -> str:
         "with `--only` the other tables stay as they were.",
         "",
         "Every request carries a signed token (EdDSA), of 2,000 callers in turn, so no two "
-        "requests under way are equal and nothing can be answered twice. Ours verifies it, validates, "
-        "limits, checks every value and null, counts, and records one request in a hundred; its "
-        "peers pass the token on unchecked. Grafbase's gateway is on npm only inside its CLI "
-        "(`grafbase dev`). All gateways gave equal answers before they were timed.",
+        "requests under way are equal and nothing can be answered twice. Ours verifies it, "
+        "validates, limits, checks every value and null, counts, and records one request in a "
+        "hundred; its peers pass the token on unchecked. Grafbase's gateway is on npm only inside "
+        "its CLI (`grafbase dev`). All gateways gave equal answers before they were timed.",
         "",
         "Versions: " + ", ".join(f"{name} {number}" for name, number in versions.items()) + ".",
     ]

@@ -19,7 +19,7 @@ from benchmarks.gateway import shop, worlds
 from benchmarks.planning import graphs
 from gateway.composition import compose
 from gateway.errors import GatewayError
-from gateway.operation import read
+from gateway.operation import parse_operation
 from gateway.planning import Budget, plan
 from gateway.planning.query_graph import query_graph_of
 from gateway.supergraph import Subgraph, Supergraph, load
@@ -71,7 +71,7 @@ def _print_figures(name: str, supergraph: Supergraph, query: str, repeat: int) -
 
 def _plan_cold(supergraph: Supergraph, query: str, repeat: int) -> tuple[float, int | None, Budget]:
     best, fetches, budget = float("inf"), None, Budget()
-    operation = read(query)
+    operation = parse_operation(query)
     for _ in range(repeat):
         query_graph_of.cache_clear()
         budget = Budget()

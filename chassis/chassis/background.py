@@ -18,7 +18,7 @@ def keeps_running() -> bool:
 
     Loops call this instead of `while True`: before Python 3.12 `asyncio.wait_for` drops a
     cancellation that comes together with the result, and the client of Valkey sends every command
-    through it. A process told to stop would then go on for ever.
+    through it. A process that is stopped would then run for ever.
     """
     task = asyncio.current_task()
     if task is not None and task.cancelling():
@@ -64,7 +64,7 @@ async def listen_to_database(
 ) -> None:
     """Set `woken` at every NOTIFY on a PostgreSQL channel, until cancelled.
 
-    A notice may be lost while the connection is away, so the caller polls as well.
+    A notice may be lost while the connection is down, so the caller polls as well.
     """
     while keeps_running():
         try:

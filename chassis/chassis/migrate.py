@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from alembic.config import Config
@@ -70,6 +71,23 @@ def _rename(op: object, old: str, new: str) -> None:
         f"ALTER INDEX IF EXISTS {old}_at RENAME TO {new}_at",
     ):
         op.execute(statement)  # type: ignore[attr-defined]  # alembic.op is a proxy module
+
+
+def rename_facts(op: object, names: Mapping[str, str]) -> None:
+    """Rename facts in the outbox, `{old: new}`; called by a revision of the service that tells them.
+
+    What was shipped within the last hour is shipped again under its new name: a listener that had
+    not read it yet would not know the old name, and one that had ignores an id it has seen.
+    """
+    for old, new in names.items():
+        statement = text(
+            "UPDATE outbox SET name = :new, shipped_at = CASE "
+            "WHEN shipped_at > now() - interval '1 hour' THEN NULL ELSE shipped_at END "
+            "WHERE name = :old"
+        )
+        op.get_bind().execute(  # type: ignore[attr-defined]  # alembic.op is a proxy module
+            statement, {"old": old, "new": new}
+        )
 
 
 def folder(package: str) -> Path:

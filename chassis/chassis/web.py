@@ -131,9 +131,9 @@ class Runtime:
 
 
 def _fetch_keys(url: str) -> KeySetSerialization:
-    answer = requests.get(url, timeout=3, allow_redirects=False)
-    answer.raise_for_status()
-    keys: KeySetSerialization = answer.json()
+    response = requests.get(url, timeout=3, allow_redirects=False)
+    response.raise_for_status()
+    keys: KeySetSerialization = response.json()
     return keys
 
 

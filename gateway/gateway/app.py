@@ -16,7 +16,7 @@ from gateway.composition import compose
 from gateway.configuration import read_configuration
 from gateway.errors import GatewayError
 from gateway.execution.sdl import fetch_sdl
-from gateway.operation import choose, parse_document
+from gateway.operation import parse_document, select_operation
 from gateway.plan import print_plan
 from gateway.planning import plan
 from gateway.protection import Protection
@@ -137,10 +137,10 @@ def _plan(options: argparse.Namespace) -> int:
             line, column = next(iter(fault.locations), (0, 0))
             _print_error(f"{options.query}:{line}:{column}: {fault.message}")
         return 1
-    operation = choose(document, options.operation)
+    operation = select_operation(document, options.operation)
     if operation.kind != "subscription":
         names = frozenset(operation.variables)  # what may be deferred is shown as deferred
-        operation = choose(document, options.operation, deferring=names)
+        operation = select_operation(document, options.operation, deferring=names)
     print(print_plan(plan(supergraph, operation)), end="")  # noqa: T201  the command's result
     return 0
 
@@ -206,7 +206,7 @@ def _read_text(path: Path) -> str:
 
 
 def _write(sdl: str, output: Path | str | None) -> None:
-    """Write the file as a whole or not at all, so that a watching gateway never reads half of it."""
+    """Write the file as a whole or not at all: a watching gateway must never read half of it."""
     if isinstance(output, str):
         _print_error(f"gateway: published as {PublishedSupergraph(output).publish(sdl)}.")
         return

@@ -106,8 +106,8 @@ def _serve_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=ws|sse[@URL]",
-        help="how a subgraph serves subscriptions: graphql-transport-ws (the default) or server-sent "
-        "events, and where, if not at its own address",
+        help="how a subgraph serves subscriptions: graphql-transport-ws (the default) or "
+        "server-sent events, and where, if not at its own address",
     )
     add("--label", action="append", default=[], help="a label of @override that is on")
     add(

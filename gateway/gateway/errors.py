@@ -53,7 +53,10 @@ class TooComplex(GatewayError):
 
 
 class Unplannable(GatewayError):
-    """No path through the subgraphs answers the operation; composition should have refused the graph."""
+    """No path through the subgraphs answers the operation.
+
+    Composition should have refused such a graph.
+    """
 
     code = "QUERY_PLANNING_FAILED"
     status = 500

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Pause the cycle collector, which takes a third of the time of loading a supergraph of 1 MB."""
+    """Pause the cycle collector, which takes a third of the time to load 1 MB of supergraph."""
     running = gc.isenabled()
     gc.disable()
     try:

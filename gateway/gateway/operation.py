@@ -107,9 +107,9 @@ class Operation:
         return hashlib.blake2b(self.text.encode(), digest_size=16).hexdigest()
 
 
-def read(text: str, name: str | None = None) -> Operation:
+def parse_operation(text: str, name: str | None = None) -> Operation:
     """Parse a document and select its operation; raise BadSyntax, UnknownOperation, TooComplex."""
-    return choose(parse_document(text), name)
+    return select_operation(parse_document(text), name)
 
 
 def parse_document(text: str, max_tokens: int | None = None) -> DocumentNode:
@@ -143,7 +143,7 @@ def _unlink_previous_tokens(document: DocumentNode) -> None:
         token = token.next
 
 
-def choose(
+def select_operation(
     document: DocumentNode, name: str | None = None, *, deferring: frozenset[str] | None = None
 ) -> Operation:
     """Select one operation of a parsed document and inline its fragments.
@@ -245,6 +245,7 @@ class _Inliner:
     def selections(
         self, node: SelectionSetNode | None, inside: frozenset[str]
     ) -> tuple[Selection, ...]:
+        """Return a selection set; `inside` are the names of the fragments around it."""
         if node is None:
             return ()
         items = tuple(item for child in node.selections for item in self.selection(child, inside))
@@ -256,6 +257,7 @@ class _Inliner:
         node: FieldNode | FragmentSpreadNode | InlineFragmentNode | object,
         inside: frozenset[str],
     ) -> Iterator[Selection]:
+        """Yield the selection of a node; none if @skip or @include exclude it."""
         self.left -= 1
         if self.left < 0:
             raise TooComplex(
@@ -279,6 +281,7 @@ class _Inliner:
                 yield self.spread(node, guard, inside)
 
     def field(self, node: FieldNode, guard: Guard, inside: frozenset[str]) -> Field:
+        """Return a field with its selections."""
         key, name = (node.alias or node.name).value, node.name.value
         guard, inner = self.with_deferrals(guard), self.selections(node.selection_set, inside)
         if (
@@ -305,6 +308,7 @@ class _Inliner:
         )
 
     def spread(self, node: FragmentSpreadNode, guard: Guard, inside: frozenset[str]) -> Fragment:
+        """Return the fragment that a spread names."""
         name = node.name.value
         definition = self.fragments.get(name)
         if definition is None or name in inside:
@@ -322,6 +326,7 @@ class _Inliner:
         selections: SelectionSetNode,
         inside: frozenset[str],
     ) -> Fragment:
+        """Return an inline fragment with its selections."""
         deferral = self.deferral(node)
         if deferral is None:
             inner = self.selections(selections, inside)

@@ -26,7 +26,7 @@ from gateway.composition import compose
 from gateway.execution.executable import execute
 from gateway.execution.transport import Answer, Request
 from gateway.execution.variables import variables_of
-from gateway.operation import read
+from gateway.operation import parse_operation
 from gateway.planning import plan
 from gateway.supergraph import Subgraph, Supergraph
 from tests.gateway.serving import shop
@@ -128,7 +128,7 @@ async def send(request: Request) -> Answer:
 
 
 async def ask(query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
-    operation = read(query)
+    operation = parse_operation(query)
     schema: GraphQLSchema = SUPERGRAPH.schema
     given = variables_of(operation, schema)(variables)
     return (await execute(plan(SUPERGRAPH, operation), given, send, schema)).to_json()

@@ -151,6 +151,15 @@ def settings_for(database_url: str, redis_url: str, **more: Any) -> IdentitySett
     )
 
 
+def people_state(house: House) -> tuple[Any, ...]:
+    """Everything about people that a refusal must leave as it was."""
+    return (
+        house.snapshot(),
+        house.one("SELECT jsonb_agg(to_jsonb(u) ORDER BY id) FROM user_account u"),
+        house.one("SELECT count(*) FROM department_path"),
+    )
+
+
 @pytest.fixture(scope="session")
 def own_redis(redis_url: str) -> str:
     """A numbered database of the run's Valkey, so that no other service's policy is met."""

@@ -1,4 +1,4 @@
-"""GraphQL over HTTP for one service: what a request asks, and how it is answered.
+"""GraphQL over HTTP for one service: reading a request and writing its response.
 
 It finds the open resources of its process at `request.app.state.runtime`.
 """

@@ -90,12 +90,12 @@ def _measure(
         if isinstance(node, FieldNode):
             total.fields += 1
             total.aliases += node.alias is not None
-            below = (
+            nested = (
                 _measure(node.selection_set, fragments, sizes, nesting + 1)
                 if node.selection_set
                 else None
             )
-            _add(total, below, deeper=1)
+            _add(total, nested, deeper=1)
         elif isinstance(node, InlineFragmentNode):
             _add(total, _measure(node.selection_set, fragments, sizes, nesting + 1))
         elif isinstance(node, FragmentSpreadNode):
@@ -126,9 +126,9 @@ def _fragment(
     return sizes[name]
 
 
-def _add(total: _Size, below: _Size | None, deeper: int = 0) -> None:
-    total.depth = max(total.depth, (below.depth if below else 0) + deeper)
-    if below:
-        total.fields += below.fields
-        total.aliases += below.aliases
-        total.directives += below.directives
+def _add(total: _Size, nested: _Size | None, deeper: int = 0) -> None:
+    total.depth = max(total.depth, (nested.depth if nested else 0) + deeper)
+    if nested:
+        total.fields += nested.fields
+        total.aliases += nested.aliases
+        total.directives += nested.directives

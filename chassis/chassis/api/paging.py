@@ -137,7 +137,7 @@ def beyond(order: Order, values: Sequence[Any]) -> ColumnElement[bool]:
         return row < edge if directions == {"desc"} else row > edge
     terms = []
     for i, (column, direction) in enumerate(order):
-        same = [columns[j] == values[j] for j in range(i)]
+        same = [columns[before] == values[before] for before in range(i)]
         terms.append(and_(*same, column < values[i] if direction == "desc" else column > values[i]))
     return or_(*terms)
 
@@ -146,9 +146,9 @@ def connect(
     page: Page[R],
     node: Callable[[R], T],
     connection: type[Any] = Connection,
-    **more: Any,
+    **fields: Any,
 ) -> Any:
-    """Return the GraphQL connection of a page; `more` are fields that a subclass adds."""
+    """Return the GraphQL connection of a page; `fields` are those that a subclass adds."""
     return connection(
         edges=[
             Edge(cursor=cursor, node=node(row))
@@ -160,7 +160,7 @@ def connect(
             start_cursor=page.cursors[0] if page.cursors else None,
             end_cursor=page.cursors[-1] if page.cursors else None,
         ),
-        **more,
+        **fields,
     )
 
 

@@ -54,7 +54,7 @@ def answers(
 
     def decorate(resolver: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
         @functools.wraps(resolver)
-        async def answer(*args: P.args, **kwargs: P.kwargs) -> T:
+        async def resolve(*args: P.args, **kwargs: P.kwargs) -> T:
             try:
                 return await resolver(*args, **kwargs)
             except (Internal, Unavailable, Unauthenticated):
@@ -71,6 +71,6 @@ def answers(
                 errors = [user_error(error, locale) for error in problem.each()]
                 return payload(errors=errors)  # type: ignore[call-arg]
 
-        return answer
+        return resolve
 
     return decorate

@@ -3,7 +3,7 @@
 A bearer token names the caller; the actor context proves that this very request, with this token
 and this body, was sent to this service by the gateway or another service a moment ago.
 
-It is `v1.<claims>.<mac>` (docs/gateway.md), keyed with the secret of the installation for each pair
+It is `v1.<claims>.<mac>` (docs/gateway.md), keyed with the shared secret for each pair
 of signer and receiver. A check costs a few microseconds, so nothing is cached.
 """
 

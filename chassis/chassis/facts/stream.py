@@ -94,11 +94,11 @@ class Consumer:
     async def step(self, block_ms: int | None = None) -> int:
         """Handle one batch of new facts; return their number."""
         streams: dict[Any, Any] = dict.fromkeys(self._sources, ">")
-        answer = await self._redis.xreadgroup(
+        response = await self._redis.xreadgroup(
             self._group, self._name, streams, count=BATCH, block=block_ms
         )
         count = 0
-        for stream, entries in _pairs(answer):
+        for stream, entries in _pairs(response):
             for entry_id, fields in entries:
                 await self._handle(stream, entry_id, fields)
                 count += 1
@@ -113,7 +113,7 @@ class Consumer:
         for stream in self._sources:
             cursor: Any = "0-0"
             while True:
-                answer = await self._redis.xautoclaim(
+                response = await self._redis.xautoclaim(
                     stream,
                     self._group,
                     self._name,
@@ -121,7 +121,7 @@ class Consumer:
                     start_id=cursor,
                     count=BATCH,
                 )
-                cursor, entries = answer[0], answer[1]
+                cursor, entries = response[0], response[1]
                 for entry_id, fields in entries:
                     if fields:
                         await self._handle(stream, entry_id, fields)
@@ -188,14 +188,14 @@ def _handle_once(session: Session, handler: Handler, fact: Received) -> None:
         handler(session, fact)
 
 
-def _pairs(answer: Any) -> list[tuple[str, list[tuple[Any, Mapping[Any, Any]]]]]:
+def _pairs(response: Any) -> list[tuple[str, list[tuple[Any, Mapping[Any, Any]]]]]:
     """Return the entries by stream: redis-py gives a dict under RESP3, a list under RESP2."""
-    if not answer:
+    if not response:
         return []
-    items = answer.items() if isinstance(answer, Mapping) else answer
+    items = response.items() if isinstance(response, Mapping) else response
     pairs = []
     for stream, entries in items:
-        # RESP3 wraps the entries of one stream once more.
+        # RESP3 wraps the entries of one stream in another list.
         flat = entries[0] if entries and isinstance(entries[0], list) else entries
         pairs.append((_text(stream), flat))
     return pairs

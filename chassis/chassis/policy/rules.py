@@ -261,23 +261,25 @@ def subjects(
         role, path = pending.popleft()
         if f"role:{role}" not in chains:
             chains[f"role:{role}"] = path
-            pending.extend((above, (*path, above)) for above in snapshot.roles.get(role, ()))
+            pending.extend(
+                (inherited, (*path, inherited)) for inherited in snapshot.roles.get(role, ())
+            )
     return chains
 
 
 def subtree(snapshot: Snapshot, department: UUID) -> frozenset[UUID]:
     """Return a department and all departments below it."""
-    below: dict[UUID, list[UUID]] = {}
+    children: dict[UUID, list[UUID]] = {}
     for id, parent in snapshot.departments.items():
         if parent is not None:
-            below.setdefault(parent, []).append(id)
+            children.setdefault(parent, []).append(id)
     departments: set[UUID] = set()
     pending = [department]
     while pending:
         id = pending.pop()
         if id not in departments:
             departments.add(id)
-            pending.extend(below.get(id, ()))
+            pending.extend(children.get(id, ()))
     return frozenset(departments)
 
 

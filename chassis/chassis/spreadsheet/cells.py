@@ -1,4 +1,4 @@
-"""The text of a cell, as a person would read it in a spreadsheet program.
+"""The text of a cell, as a spreadsheet program displays it.
 
 Formulas are never evaluated: a cell is the text that is in it. A number that lost digits on its way
 through a spreadsheet program (16 and more digits, or 9.11E+17) is returned as `LostDigits`, so that

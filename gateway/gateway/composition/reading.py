@@ -142,6 +142,7 @@ class _Reader:
         self.renamed = self.root_names()
 
     def graph(self) -> SubgraphSchema:
+        """Return the schema."""
         types = self.types()
         federation_1 = self.version < (2, 0)
         types = {
@@ -172,6 +173,7 @@ class _Reader:
         }
 
     def composed(self) -> Iterable[str]:
+        """Yield the names of the directives that @composeDirective composes."""
         for node in self.document.definitions:
             if isinstance(node, SchemaDefinitionNode | SchemaExtensionNode):
                 for directive in self.directives(node):
@@ -179,6 +181,7 @@ class _Reader:
                         yield (directive.text("name") or "").removeprefix("@")
 
     def types(self) -> dict[str, Type]:
+        """Return the types by name, with their extensions merged in."""
         types: dict[str, Type] = {}
         for node in self.document.definitions:
             kind = _KINDS.get(type(node))
@@ -203,12 +206,15 @@ class _Reader:
         return any(name in spec.imports.values() for spec in self.specs.values())
 
     def rename(self, name: str) -> str:
+        """Return the standard name of a root type; other names stay."""
         return self.renamed.get(name, name)
 
     def type_text(self, text: str) -> str:
+        """Return a type reference with root types under their standard names."""
         return re.sub(r"\w+", lambda match: self.rename(match[0]), text) if self.renamed else text
 
     def type(self, name: str, kind: Kind, node: Any) -> Type:
+        """Return one definition or extension of a type."""
         directives = self.directives(node)
         outputs = kind in ("OBJECT", "INTERFACE")
         return Type(
@@ -232,6 +238,7 @@ class _Reader:
         )
 
     def outputs(self, node: Any, type_name: str) -> Iterable[tuple[str, OutputField]]:
+        """Yield the fields of an object or interface by name."""
         for item in node.fields or ():
             assert isinstance(item, FieldDefinitionNode)
             name = item.name.value
@@ -257,6 +264,7 @@ class _Reader:
     def inputs(
         self, nodes: Sequence[InputValueDefinitionNode] | None
     ) -> Iterable[tuple[str, InputValue]]:
+        """Yield arguments or input fields by name."""
         for item in nodes or ():
             default = None if item.default_value is None else print_ast(item.default_value)
             yield (
@@ -272,6 +280,7 @@ class _Reader:
             )
 
     def directives(self, node: Any) -> tuple[Directive, ...]:
+        """Return the directives on a node under their canonical names."""
         return tuple(
             Directive(self.canonical.get(item.name.value, item.name.value), item)
             for item in node.directives or ()

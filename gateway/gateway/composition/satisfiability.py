@@ -77,6 +77,7 @@ class _PathCheck:
         self._field_sets: dict[str, tuple[Selection, ...]] = {}
 
     def problems(self) -> list[Problem]:
+        """Follow all paths from the roots; return the problems."""
         todo = [_Position(name, self.root_holders(name), (name,)) for name in self.roots]
         while todo and len(self.unreachable) < _MOST_PROBLEMS:
             position = todo.pop()

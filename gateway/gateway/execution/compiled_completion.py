@@ -11,10 +11,10 @@ object of the shape becomes a function that is exactly this,
         return {'id': v0, 'reviews': v1}
 
 with no trail of where it is, no table of fields, no report of faults. Where one subgraph answers
-alone, its objects often are what the client selected already: they are checked and used as they are,
-not copied (`_reuse`), which spares a large response a tenth of its time. Anything unexpected raises,
-and the response is completed again by `completion`, which reports faults and propagates null. So one
-place decides what is wrong; the generated code only has to notice that something is.
+alone, its objects often are what the client selected already: they are checked and used as they
+are, not copied (`_reuse`), which spares a large response a tenth of its time. Anything unexpected
+raises, and the response is completed again by `completion`, which reports faults and propagates
+null. So one place decides what is wrong; the generated code only has to notice that something is.
 """
 
 from collections.abc import Callable
@@ -119,7 +119,7 @@ class _Writer:
         return self._function("object", lines)
 
     def _reuse(self, slots: tuple[Slot, ...]) -> list[str]:
-        """Return code that uses an object as it is, if it holds just the selected leaves in order."""
+        """Return code that reuses an object which holds just the selected leaves, in order."""
         if not slots or not all(
             slot.key == slot.source
             and not slot.typename
@@ -131,9 +131,9 @@ class _Writer:
             return []
         names = [f"v{index}" for index in range(len(slots))]
         checks = [
-            f"    if {odd}: break"
+            f"    if {unfinished}: break"
             for slot, name in zip(slots, names, strict=True)
-            if (odd := self._unfinished(slot, name))
+            if (unfinished := self._unfinished(slot, name))
         ]
         return [
             f"while tuple(value) == {tuple(slot.key for slot in slots)!r}:",
@@ -170,16 +170,18 @@ class _Writer:
         )
 
     def _leaf(self, slot: Slot, name: str, required: bool) -> list[str]:
-        odd = self._unfinished(slot, name, required)
-        if not odd:
+        unfinished = self._unfinished(slot, name, required)
+        if not unfinished:
             return []
         _, remedy = _LEAVES.get(slot.leaf_type or "", ("", "")) if slot.values is None else ("", "")
         return [
-            f"if {odd}: {name} = {remedy}({name})" if remedy else f"if {odd}: raise UnexpectedValue"
+            f"if {unfinished}: {name} = {remedy}({name})"
+            if remedy
+            else f"if {unfinished}: raise UnexpectedValue"
         ]
 
     def _unfinished(self, slot: Slot, name: str, required: bool | None = None) -> str:
-        """Return the condition under which a leaf is not finished as it is; empty if it always is."""
+        """Return the condition under which a leaf is unfinished; empty if it never is."""
         required = slot.nullability.required if required is None else required
         null = "" if required else f" and {name} is not None"
         if slot.values is not None:
@@ -188,10 +190,10 @@ class _Writer:
             return f"{name} not in {values}{null}"
         if slot.leaf_type in _LEAVES:
             kind, _ = _LEAVES[slot.leaf_type]
-            odd = f"type({name}) is not {kind}"
+            unfinished = f"type({name}) is not {kind}"
             if kind == "int":
-                odd = f"({odd} or not {_SMALLEST} <= {name} <= {_LARGEST})"
-            return f"{odd}{null}"
+                unfinished = f"({unfinished} or not {_SMALLEST} <= {name} <= {_LARGEST})"
+            return f"{unfinished}{null}"
         return f"{name} is None" if required else ""
 
     def _function(self, kind: str, lines: list[str]) -> str:

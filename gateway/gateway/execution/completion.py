@@ -1,4 +1,4 @@
-"""Completes the client's response from the merged tree: selects fields, checks leaves, propagates null.
+"""Completes the client's response from the merged tree: fields, leaf types, propagation of null.
 
 A shape is compiled once per plan. Completing then costs one pass over the response: a function per
 field returns the finished value, or None after it reported why there is none; the caller decides by

@@ -3,10 +3,10 @@
 from typing import Any
 
 from gateway.execution.tree import Object, Place
-from gateway.plan import Given, Source
+from gateway.plan import ContextValue, Source
 
 
-def value_above(given: Given, root: Object, place: Place) -> Any:
+def value_above(given: ContextValue, root: Object, place: Place) -> Any:
     """Return the value from the nearest object that sets the context; None when none does."""
     for source in given.sources:
         above: Any = root

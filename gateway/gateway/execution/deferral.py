@@ -54,7 +54,7 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What is sent at once: the first response or patches, and the fragments announced with them."""
+    """What is sent at once: the first response or patches, and newly announced fragments."""
 
     first: Response | None = None
     patches: tuple[Patch, ...] = ()
@@ -99,7 +99,7 @@ class DeferredExecutable:
     def pieces(
         self, shape: Shape, done: Object, value: Object, path: ClientPath
     ) -> Iterator[tuple[Piece, ClientPath, Object]]:
-        """Yield the deferred fragments at the objects of a finished response, with path and object."""
+        """Yield the deferred fragments of a finished response, each with its path and object."""
         if not self._defers(shape):
             return
         typename = shape.only_type or value.get("__typename", "")
@@ -170,7 +170,7 @@ class _Delivery:
         return tuple(self.pending)
 
     async def next_patches(self) -> tuple[tuple[Patch, ...], tuple[Pending, ...]]:
-        """Wait for at least one fragment; return all that are done, and those pending inside them."""
+        """Wait for at least one fragment; return all that are done, and those inside them."""
         turns = {self.turns[_turn(pending)] for pending in self.pending}
         await asyncio.wait(turns, return_when=asyncio.FIRST_COMPLETED)
         ready = [item for item in self.pending if self.turns[_turn(item)].done()]
@@ -218,7 +218,7 @@ class _Delivery:
         ), faults.entries
 
     def _new_faults(self, fetched: set[int], shape: Shape, top: ClientPath) -> list[Fault]:
-        """Return the unreported faults below this path; those without a path go with the first part."""
+        """Return the unreported faults below this path; the first part gets those without one."""
         faults = []
         for number in sorted(fetched):
             for fault in self.fetching[number].result().entries:

@@ -56,8 +56,8 @@ class Executable:
             await self._step(run)
         if self.plan.introspection is not None:
             run.tree |= self._introspect(variables, faults)
-        if self.plan.asides:
-            introspect_below(self.plan.asides, self.schema, variables, run.tree)
+        if self.plan.nested_introspection:
+            introspect_below(self.plan.nested_introspection, self.schema, variables, run.tree)
         data = self._completion.complete(run.tree, faults, variables)
         return Response(data, tuple(faults.entries))
 

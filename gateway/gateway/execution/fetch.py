@@ -145,7 +145,7 @@ class CompiledFetch:
         errors = answer.get("errors")
         if not errors:
             return
-        # Before the response is merged: afterwards the tree might no longer lead to the same objects.
+        # Before the response is merged: then the tree might no longer lead to the same objects.
         by_alias = {
             group.alias: (batch, group.places(run.tree))
             for group, batch in zip(self.groups, batches, strict=True)
@@ -178,7 +178,7 @@ class CompiledFetch:
     def _fail(
         self, run: Run, group: EntityGroup, batch: EntityBatch, failure: SubgraphFailed
     ) -> None:
-        """Report one fault, at the first object without its entity; the others count as explained."""
+        """Report one fault, at the first object without entity; the others count as explained."""
         paths = [run.paths.path(place) for place in _all_places(batch, group.places(run.tree))]
         if paths:
             run.faults.fail(failure, paths[0])
@@ -228,8 +228,8 @@ def _place(error: Any) -> Place:
 
 
 def _places(waiting: list[tuple[int, list[Object]]], places: dict[int, list[Place]]) -> list[Place]:
-    every = (place for _, items in waiting for item in items for place in places.get(id(item), ()))
-    return list(dict.fromkeys(every))
+    items = (item for _, objects in waiting for item in objects)
+    return list(dict.fromkeys(place for item in items for place in places.get(id(item), ())))
 
 
 def _all_places(batch: EntityBatch, places: dict[int, list[Place]]) -> list[Place]:

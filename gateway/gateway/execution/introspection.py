@@ -6,7 +6,7 @@ from typing import Any
 from graphql import GraphQLSchema, execute_sync, parse
 
 from gateway.execution.faults import Faults
-from gateway.plan import Aside, Plan
+from gateway.plan import NestedIntrospection, Plan
 
 
 def introspect(
@@ -22,7 +22,7 @@ def introspect(
 
 
 def introspect_below(
-    asides: Sequence[Aside],
+    asides: Sequence[NestedIntrospection],
     schema: GraphQLSchema,
     variables: Mapping[str, Any],
     tree: dict[str, Any],

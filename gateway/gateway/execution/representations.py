@@ -63,17 +63,20 @@ class EntityGroup:
     @property
     def has_contextual_values(self) -> bool:
         """Tell whether its objects set variables from objects above them (@fromContext)."""
-        return any(target.given for target in self.targets)
+        return any(target.context_values for target in self.targets)
 
     def collect_by_values(self, root: Object) -> dict[bytes, EntityBatch]:
-        """Collect like `collect`, in one batch for each set of contextual values; keys are their JSON."""
+        """Return one batch for each set of contextual values, by the JSON of these values."""
         batches: dict[bytes, tuple[EntityBatch, dict[tuple[Any, Any], int]]] = {}
         for number, (target, (_, only, kinds)) in enumerate(
             zip(self.targets, self.compiled, strict=True)
         ):
             alike: dict[tuple[bytes, str], list[Object]] = {}
             for place, item in places(target.path, root):
-                values = {given.variable: value_above(given, root, place) for given in target.given}
+                values = {
+                    given.variable: value_above(given, root, place)
+                    for given in target.context_values
+                }
                 typename = only or str(item.get("__typename"))
                 alike.setdefault((orjson.dumps(values), typename), []).append(item)
             for (values_json, typename), items in alike.items():

@@ -30,7 +30,10 @@ def walk(path: Path, *, generated: bool = False) -> Walk:
 
 
 def _generated(steps: Path) -> Walk | None:
-    """`[v2 for v0 in (root,) if (v1 := v0.get('users')) is not None for v2 in v1 if type(v2) is dict]`."""
+    """Return one list comprehension for the path, or None where Python cannot nest it.
+
+    For users: `[v2 for v0 in (root,) if (v1 := v0.get('users')) is not None for v2 in v1 …]`.
+    """
     clauses, types, last = ["for v0 in (root,)"], dict[str, Any](), "v0"
     for number, step in enumerate(steps, 1):
         value = f"v{number}"
@@ -95,7 +98,7 @@ def _step(step: Step, place: Place, value: Any) -> list[tuple[Place, Any]]:
 
 
 def merge(into: Object, new: Object) -> None:
-    """Merge deeply, in place: objects and lists of equal length merge, null never replaces a value."""
+    """Merge objects, and lists of equal length, in place; null never replaces a value."""
     for key, value in new.items():
         old = into.get(key)
         if old is None:

@@ -11,9 +11,9 @@ Every object whose type matters carries `__typename`.
 
 from gateway.plan.nodes import (
     Condition,
+    ContextValue,
     Entities,
     Fetch,
-    Given,
     Node,
     Parallel,
     Pick,
@@ -24,20 +24,20 @@ from gateway.plan.nodes import (
     Target,
 )
 from gateway.plan.paths import ALWAYS, Each, Guard, Key, Only, OperationKind, Path, Step
-from gateway.plan.plan import Aside, Plan
+from gateway.plan.plan import NestedIntrospection, Plan
 from gateway.plan.printing import print_guard, print_path, print_plan
 from gateway.plan.shape import Nullability, Piece, Shape, Slot
 
 __all__ = [
     "ALWAYS",
-    "Aside",
     "Condition",
+    "ContextValue",
     "Each",
     "Entities",
     "Fetch",
-    "Given",
     "Guard",
     "Key",
+    "NestedIntrospection",
     "Node",
     "Nullability",
     "Only",

@@ -47,7 +47,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class ContextValue:
     """A variable filled from an object above, by the first source that matches."""
 
     variable: str
@@ -61,7 +61,8 @@ class Target:
     path: Path
     recipes: Mapping[str, Recipe]  # by the object's `__typename`; other objects are skipped
     only_type: str | None = None  # set when every object at `path` has this type
-    given: tuple[Given, ...] = ()  # objects with different values go into different requests
+    context_values: tuple[ContextValue, ...] = ()
+    """Objects with different values go into different requests."""
 
 
 @dataclass(frozen=True, slots=True)

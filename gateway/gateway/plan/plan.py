@@ -11,7 +11,7 @@ from gateway.plan.shape import Shape
 
 
 @dataclass(frozen=True, slots=True)
-class Aside:
+class NestedIntrospection:
     """An introspection field below the root, reached through a field that returns `Query`."""
 
     path: tuple[str, ...]  # of the objects, in the merged tree
@@ -29,7 +29,7 @@ class Plan:
     shape: Shape
     introspection: str | None = None  # a document with only `__schema` and `__type`
     introspection_variables: tuple[str, ...] = ()
-    asides: tuple[Aside, ...] = ()
+    nested_introspection: tuple[NestedIntrospection, ...] = ()
     aliases: Mapping[str, str] = field(
         default_factory=dict
     )  # our keys → the client's, for error paths

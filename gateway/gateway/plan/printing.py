@@ -21,7 +21,11 @@ from gateway.plan.plan import Plan
 def print_plan(plan: Plan) -> str:
     """Return the plan as stable, readable text."""
     body = "nothing to fetch" if plan.root is None else "\n".join(_print(plan.root))
-    local = "\n+ introspection, answered here" if plan.introspection or plan.asides else ""
+    local = (
+        "\n+ introspection, answered here"
+        if plan.introspection or plan.nested_introspection
+        else ""
+    )
     return f"{body}{local}\n"
 
 
@@ -93,7 +97,7 @@ def _print_recipes(target: Target) -> list[str]:
 
 
 def _print_given(target: Target) -> Iterator[str]:
-    for context_value in target.given:
+    for context_value in target.context_values:
         ways = [
             f"{print_path(_start(target.path, source.depth))}<{name}>.{'.'.join(keys)}"
             for source in context_value.sources

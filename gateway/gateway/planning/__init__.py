@@ -20,7 +20,7 @@ from gateway.planning.group_writing import GroupWriter
 from gateway.planning.passes.answer_shape import ShapeCompiler
 from gateway.planning.passes.conditions import set_conditions
 from gateway.planning.passes.deferral import deferred_shape
-from gateway.planning.passes.introspection import asides, introspection
+from gateway.planning.passes.introspection import introspection, nested_introspection
 from gateway.planning.passes.levels import assign_levels
 from gateway.planning.passes.merge import merge
 from gateway.planning.passes.plan_nodes import build_nodes
@@ -80,7 +80,7 @@ def _plan(
         pieces=deferred_shape(compiler, root_type, operation.selections),
         introspection=document,
         introspection_variables=variables,
-        asides=asides(operation, compiler.asides),
+        nested_introspection=nested_introspection(operation, compiler.nested_introspection),
         aliases=response_keys.aliases,
         operation_name=operation.name,
     )

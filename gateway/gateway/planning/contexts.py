@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from gateway.operation import Field, Fragment, Selection
-from gateway.plan import Given, Source
+from gateway.plan import ContextValue, Source
 from gateway.planning.fetch_group import ContextUse, FetchGroup
 from gateway.planning.group_writing import GroupWriter
 from gateway.planning.query_graph import QueryGraph, Selections
@@ -89,7 +89,9 @@ def assign_context_values(writer: GroupWriter) -> None:
     """Set the sources of contextual arguments on every group, and the groups it waits for."""
     for group in writer.groups:
         for variable, use in group.context_uses.items():
-            group.given[variable] = Given(variable, tuple(_sources(writer, group, use)))
+            group.context_values[variable] = ContextValue(
+                variable, tuple(_sources(writer, group, use))
+            )
 
 
 def _sources(writer: GroupWriter, group: FetchGroup, use: ContextUse) -> Iterator[Source]:

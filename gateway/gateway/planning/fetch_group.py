@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from gateway.operation import Field
-from gateway.plan import ALWAYS, Given, Guard, OperationKind, Path, Pick
+from gateway.plan import ALWAYS, ContextValue, Guard, OperationKind, Path, Pick
 from gateway.planning.guards import either
 from gateway.planning.response_keys import JsonPath
 
@@ -158,7 +158,9 @@ class FetchGroup:
     parents: set[FetchGroup] = field(default_factory=set)
     level: int = 0
     context_uses: dict[str, ContextUse] = field(default_factory=dict)  # by our variable …
-    given: dict[str, Given] = field(default_factory=dict)  # … and the sources of their values
+    context_values: dict[str, ContextValue] = field(
+        default_factory=dict
+    )  # … and the sources of their values
     when: Guard = ALWAYS
     phase: Guard = ALWAYS  # the deferred fragments it is for; always: for the first answer
 

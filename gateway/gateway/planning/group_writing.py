@@ -191,6 +191,7 @@ class _ObjectWriter:
         self.waiting: dict[tuple[int, str], dict[int, OpenSelection]] = {}
 
     def write(self) -> list[OpenSelection]:
+        """Write the visits in the order of their depth; return where each is written."""
         order = visit_depths(self.tree.visits)
         for index in sorted(range(len(order)), key=lambda i: (order[i], i)):
             visit = self.tree.visits[index]
@@ -234,6 +235,7 @@ class _ObjectWriter:
         return OpenSelection(group, group.selection)
 
     def recipe(self, visit: Visit, runtime: str) -> RecipeDraft:
+        """Return how to build the representation of a runtime type for an entered visit."""
         view = self.writer.query_graph.view(visit.node.graph, visit.node.type)
         is_object = view is not None and view.kind == "OBJECT" and not view.interface_object
         recipe = RecipeDraft(runtime if is_object else visit.node.type)
@@ -303,6 +305,7 @@ class _ObjectWriter:
         below.update(item.group for item in targets if item.group.id >= 0)
 
     def position_below(self, placed: PlacedField, source: str) -> Position:
+        """Return the position of the objects in a field."""
         lists = placed.view.type.count("[")
         path = (*self.path(), Key(source), *(Each() for _ in range(lists)))
         depth = sum(not isinstance(step, Only) for step in self.position.path)

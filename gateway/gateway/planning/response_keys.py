@@ -33,6 +33,7 @@ class _Reservations:
     by_source: dict[str, list[_Reservation]] = field(default_factory=dict)
 
     def add(self, reservation: _Reservation) -> None:
+        """Add a reservation to both indexes."""
         self.by_selected.setdefault(reservation.selected, []).append(reservation)
         self.by_source.setdefault(reservation.source, []).append(reservation)
 

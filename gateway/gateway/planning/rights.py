@@ -42,7 +42,7 @@ class Hidden:
     guards: tuple[Guard, ...]
 
 
-class Curtain:
+class RightsFilter:
     """Hide fields by the rights that one supergraph demands."""
 
     def __init__(self, supergraph: Supergraph, rights: Rights) -> None:

@@ -20,7 +20,7 @@ Lifespan = Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]
 
 
 class Gateway(Starlette):
-    """Starlette with a shortcut to GraphQL: its layers would be a tenth of a small request's cost."""
+    """Starlette with a shortcut to GraphQL; its layers would cost a tenth of a small request."""
 
     def __init__(
         self, graphql: GraphQLEndpoint, routes: Sequence[BaseRoute], lifespan: Lifespan

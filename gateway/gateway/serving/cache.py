@@ -55,9 +55,9 @@ class LruCache(Generic[K, V]):
 class SegmentedLruCache(Generic[K, V]):
     """An LRU cache for entries of which many are never used again (segmented LRU).
 
-    A new entry is on trial, among a tenth of the count and half the weight, and joins the others when
-    it is used. So documents that are written anew for each request push out none that comes again,
-    and take little memory.
+    A new entry is on trial, among a tenth of the count and half the weight, and joins the others
+    when it is used. So documents that are written anew for each request push out none that comes
+    again, and take little memory.
     """
 
     def __init__(self, count: int, weight: int) -> None:

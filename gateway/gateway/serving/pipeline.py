@@ -113,22 +113,22 @@ class Pipeline:
     ) -> ReadyOperation:
         """Take one request through every check, in this order.
 
-        deadline, admission, reading, persisted documents, preparing (syntax, limits, validity, plan),
-        method, variables, coercion, cost, policies, visibility, uploads, sender.
+        deadline, admission, reading, persisted documents, preparing (syntax, limits, validity,
+        plan), method, variables, coercion, cost, policies, visibility, uploads, sender.
 
-        `subscribing` says that the transport carries subscriptions. Raises Refused when the operation
-        is refused, any other GatewayError when the request is.
+        `subscribing` says that the transport carries subscriptions. Raises Refused when the
+        operation is refused, any other GatewayError when the request is.
         """
         state, settings = self.state, self.settings
         guard = state.guard
-        deadline, hurried = guard.deadline(headers)
+        deadline, client_chose = guard.deadline(headers)
         client = await guard.admit(scope, headers)
         if isinstance(source, bytes):  # the usual way costs no further coroutine
             request = read_whole_post(headers, source, settings.limits.body_bytes)
         else:
             request = await self._receive(scope, headers, source)
         files = request.files
-        if files is not None and not hurried:  # the way here took its time, so does the way on
+        if files is not None and not client_chose:  # sending them on takes as long as receiving
             deadline = max(deadline, time.monotonic() + files.seconds)
         if state.persisted is not None or not request.query:
             request = await self._resolve(request)
@@ -148,7 +148,7 @@ class Pipeline:
         except GatewayError as error:
             raise Refused(error, operation=operation) from error
         sender = guard.sender(client, headers, state.subgraphs, trace, deadline)
-        sender.alone, sender.files = hurried, files
+        sender.alone, sender.files = client_chose, files
         return ReadyOperation(
             operation, whole, variables, cost, client, headers, sender, locale, state
         )
@@ -171,7 +171,7 @@ class Pipeline:
         """Return the prepared operation of a request, from the cache if it is there."""
         documents, metrics = self.state.rollout.documents(), self.state.metrics
         result = documents.cached(request.query, request.operation_name)
-        metrics.document(known=result is not None)
+        metrics.document(cached=result is not None)
         if result is None:
             result = documents.prepare(request.query, request.operation_name, trace.stage)
             metrics.documents_kept = len(documents.entries)
@@ -189,7 +189,8 @@ def _check_transport(
     if operation.kind == "subscription":
         if not subscribing:
             raise SubscriptionsUnsupported(
-                "Subscribe over WebSocket (graphql-transport-ws), or with Accept: text/event-stream.",
+                "Subscribe over WebSocket (graphql-transport-ws), "
+                "or with Accept: text/event-stream.",
                 "请通过 WebSocket（graphql-transport-ws）订阅，或使用 Accept: text/event-stream。",
             )
     elif scope.get("method") == "GET":

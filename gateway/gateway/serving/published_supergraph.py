@@ -13,7 +13,7 @@ from gateway.errors import BadSettings, BadSupergraph
 
 TIMEOUT_SECONDS = 3.0
 OLD_VERSION_SECONDS = 30 * 86_400
-"""How long a version is kept after the pointer has left it."""
+"""How long a version is kept after the pointer names another one."""
 
 
 def is_published(supergraph: object) -> bool:

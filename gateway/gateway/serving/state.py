@@ -1,4 +1,4 @@
-"""What one running gateway holds; the parts made from the supergraph are swapped when it changes."""
+"""The state of one running gateway; what is made from the supergraph is swapped as a whole."""
 
 import asyncio
 import contextlib
@@ -84,7 +84,7 @@ class State:
             watched[PublishedSupergraph(str(self.settings.supergraph))] = self.reload
         if self.persisted and (manifest := self.persisted.manifest):
             watched[manifest.path] = lambda: asyncio.to_thread(manifest.reload)
-        # What changed between reading and watching is noticed too: the first look differs from nothing.
+        # The first stamp differs from none, so changes between reading and watching are noticed.
         seen: dict[Path | PublishedSupergraph, object] = {}
         while watched:
             for place, reload in watched.items():
@@ -113,8 +113,8 @@ class State:
             )
         except GatewayError as error:
             return self._refuse(error, settled=True)
-        self.subgraphs = self.subgraphs.moved(self._addresses(rollout.supergraph))
-        self.sources = self.sources.moved(self.subgraphs.addresses)
+        self.subgraphs = self.subgraphs.with_addresses(self._addresses(rollout.supergraph))
+        self.sources = self.sources.with_addresses(self.subgraphs.addresses)
         self.rollout, self.sdl = rollout, sdl
         self.metrics.loaded_at = time.time()
         self.metrics.reloads.add(("outcome", "taken"))

@@ -79,6 +79,7 @@ class _Reader:
         self.drafts: dict[str, dict[str, _TypeDraft]] = {graph: {} for graph in self.endpoints}
 
     def graphs(self) -> dict[str, GraphView]:
+        """Return every subgraph's view, by subgraph name."""
         for node in self.types:
             if not any(spec.owns(node.name.value) for spec in self.specs):
                 self.read_type(node)
@@ -90,6 +91,7 @@ class _Reader:
         }
 
     def read_endpoints(self) -> dict[str, Endpoint]:
+        """Return the endpoints of the subgraphs by their value in join__Graph."""
         enum = f"{self.spec.prefix}__Graph"
         for node in self.types:
             if isinstance(node, EnumTypeDefinitionNode) and node.name.value == enum:
@@ -109,6 +111,7 @@ class _Reader:
         return [_arguments(item) for item in node.directives or () if item.name.value == directive]
 
     def read_type(self, node: TypeDefinitionNode) -> None:
+        """Add a type to every subgraph that declares it."""
         name, kind = node.name.value, _kind(node)
         owners = self.rows(node, "owner")
         rows = [*self.rows(node, "type"), *({"graph": row["graph"]} for row in owners)]
@@ -142,6 +145,7 @@ class _Reader:
         return [str(row["graph"]) for row in rows if row.get("graph")] if rows else graphs
 
     def read_fields(self, node: _Fielded, graphs: list[str], owners: list[str]) -> None:
+        """Add fields to every subgraph that declares them."""
         for item in node.fields or ():
             rows = self.rows(item, "field")
             if not rows:  # join v0.1: an entity's field without directive is its owner's
@@ -166,6 +170,7 @@ class _Reader:
                 draft.fields.setdefault(view.name, view)
 
     def read_interfaces(self, node: _Fielded, graphs: list[str]) -> None:
+        """Add interfaces to every subgraph where a type implements them."""
         name = node.name.value
         rows = self.rows(node, "implements")
         if rows:
@@ -180,6 +185,7 @@ class _Reader:
                 )
 
     def read_members(self, node: UnionTypeDefinitionNode, graphs: list[str]) -> None:
+        """Add the members of a union to every subgraph that declares them."""
         name = node.name.value
         rows = self.rows(node, "unionMember")
         if rows:
@@ -190,6 +196,7 @@ class _Reader:
             self.drafts[graph][name].members.update(item.name.value for item in node.types or ())
 
     def read_values(self, node: EnumTypeDefinitionNode, graphs: list[str]) -> None:
+        """Add the values of an enum to every subgraph that declares them."""
         for value in node.values or ():
             for graph in self.graphs_of(value, "enumValue", graphs):
                 self.drafts[graph][node.name.value].values.add(value.name.value)

@@ -100,10 +100,12 @@ class _Cleaner:
         }
 
     def is_hidden(self, node: Node) -> bool:
+        """Return whether a node is @inaccessible."""
         directives = getattr(node, "directives", None) or ()
         return any(item.name.value == self.inaccessible for item in directives)
 
     def belongs_to_spec(self, name: str) -> bool:
+        """Return whether a name belongs to a linked specification."""
         return any(spec.owns(name) for spec in self.specs)
 
     def definition(self, node: DefinitionNode) -> DefinitionNode | None:
@@ -122,9 +124,11 @@ class _Cleaner:
         return None
 
     def directive(self, node: DirectiveDefinitionNode) -> DirectiveDefinitionNode:
+        """Return the definition of a directive without hidden arguments."""
         return _copy(node, arguments=self.all(node.arguments, self.input_value))
 
     def type(self, node: TypeDefinitionNode) -> TypeDefinitionNode | None:
+        """Return the public form of a type."""
         match node:
             case ObjectTypeDefinitionNode() | InterfaceTypeDefinitionNode():
                 fields = self.all(node.fields, self.field)
@@ -139,17 +143,21 @@ class _Cleaner:
                 return self.bare(node)
 
     def field(self, node: FieldDefinitionNode) -> FieldDefinitionNode | None:
+        """Return the public form of a field; None if its type is hidden."""
         if named(node.type) in self.hidden:
             return None
         return self.bare(node, arguments=self.all(node.arguments, self.input_value))
 
     def input_value(self, node: InputValueDefinitionNode) -> InputValueDefinitionNode | None:
+        """Return the public form of an argument or input field; None if its type is hidden."""
         return None if named(node.type) in self.hidden else self.bare(node)
 
     def visible(self, nodes: tuple[NamedTypeNode, ...] | None) -> tuple[NamedTypeNode, ...]:
+        """Return the types that are not hidden."""
         return tuple(node for node in nodes or () if node.name.value not in self.hidden)
 
     def all(self, nodes: tuple[_N, ...] | None, clean: Callable[[_N], _N | None]) -> tuple[_N, ...]:
+        """Return the public forms of all nodes that are not hidden."""
         cleaned = (clean(node) for node in nodes or () if not self.is_hidden(node))
         return tuple(node for node in cleaned if node is not None)
 

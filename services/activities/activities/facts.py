@@ -80,10 +80,15 @@ def export_changed(session: Session, fact: Received) -> None:
         _notify_for_right(session, fact, Kind.EXPORT_WAITING, details)
         return
     notification.settle(session, Kind.EXPORT_WAITING, UUID(fact.subject))
-    whose, by = UUID(fact.body["user"]), _uuid(fact.body["by"])
-    if status in ANSWERS and by != whose:
+    requester, actor = UUID(fact.body["user"]), _uuid(fact.body["by"])
+    if status in ANSWERS and actor != requester:
         notify(
-            session, fact, Kind.EXPORT_ANSWERED, subject=by, to=whose, details={"status": status}
+            session,
+            fact,
+            Kind.EXPORT_ANSWERED,
+            subject=actor,
+            to=requester,
+            details={"status": status},
         )
 
 
@@ -110,7 +115,7 @@ def settles(kind: Kind) -> Handler:
 
 HANDLERS: Mapping[str, Handler] = {
     "customers.customer.changed": customers_changed,
-    # A merge and its taking back arrive as the present `merged_into` of everybody involved.
+    # A merge and its undoing arrive as the present `merged_into` of all customers involved.
     "customers.customer.merged": customers_changed,
     "customers.customer.unmerged": customers_changed,
     "identity.user.off_boarded": user_off_boarded,

@@ -17,32 +17,37 @@ from identity.schema import schema
 from identity.settings import IdentitySettings
 from identity.sign_in.api import signing_key
 from identity.sign_in.api.oidc.routes import routes as provider_routes
-from identity.sign_in.background import publish_ended
-from identity.sign_in.services.office import Office
+from identity.sign_in.background import publish_revoked_sessions
+from identity.sign_in.services.sign_in_service import SignInService
 
 
 def create(settings: IdentitySettings) -> Starlette:
     """Create the web application."""
-    office = Office(settings)
+    sign_in_service = SignInService(settings)
 
     async def published(runtime: Runtime) -> KeySetSerialization:
-        return await office.published(runtime.db)
+        return await sign_in_service.published_keys(runtime.db)
 
     return application(
         Service(
             name="identity",
             settings=settings,
             schema=schema,
-            resources=[settings, office],
+            resources=[settings, sign_in_service],
             handlers=HANDLERS,
             listens_to=LISTENS_TO,
             routes=[
-                signing_key.route(office),
-                scim.route(office),
-                *provider_routes(office),
+                signing_key.route(sign_in_service),
+                scim.route(sign_in_service),
+                *provider_routes(sign_in_service),
                 *ledger_files.ROUTES,
             ],
-            background=[publish_ended, publish_policy, Sealer(office).seal_ledger, watch_ledger],
+            background=[
+                publish_revoked_sessions,
+                publish_policy,
+                Sealer(sign_in_service).seal_ledger,
+                watch_ledger,
+            ],
             keys=published,
         )
     )

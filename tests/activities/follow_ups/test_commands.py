@@ -125,7 +125,7 @@ def test_a_refusal_writes_nothing(
     with pytest.raises(error):
         log(db, user, key="k", **said)
 
-    for table in ("follow_up", "task", "task_event", "outbox", "answered"):
+    for table in ("follow_up", "task", "task_event", "outbox", "idempotency_key"):
         assert count(db, table) == 0
 
 

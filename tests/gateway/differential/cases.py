@@ -23,7 +23,7 @@ from graphql import (
 from gateway.composition import compose
 from gateway.errors import GatewayError
 from gateway.execution.executable import execute
-from gateway.operation import read
+from gateway.operation import parse_operation
 from gateway.plan import print_plan
 from gateway.planning import plan
 from gateway.supergraph import Subgraph, Supergraph
@@ -49,7 +49,7 @@ class Case:
         if supergraph is None or validate(supergraph.schema, parse(self.query)):
             return None
         try:
-            found = plan(supergraph, read(self.query), labels=self.labels)
+            found = plan(supergraph, parse_operation(self.query), labels=self.labels)
             got = asyncio.run(execute(found, self.variables, sender(self.world), supergraph.schema))
         except (GatewayError, AssertionError) as error:
             return f"{type(error).__name__}: {error}"

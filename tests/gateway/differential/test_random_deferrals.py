@@ -11,7 +11,7 @@ import pytest
 from graphql import parse, validate
 
 from gateway.execution.deferral import DeferredExecutable, Part
-from gateway.operation import choose
+from gateway.operation import select_operation
 from gateway.plan import print_plan
 from gateway.planning import plan
 from tests.gateway.differential.cases import composed
@@ -58,7 +58,7 @@ def test_pieces_make_the_answer_of_one_server(seed: int) -> None:
         deferred = with_deferrals(query, dice)
         if "@defer" not in deferred or validate(supergraph.schema, parse(deferred)):
             continue
-        found = plan(supergraph, choose(parse(deferred), deferring=frozenset()))
+        found = plan(supergraph, select_operation(parse(deferred), deferring=frozenset()))
         if found.pieces is None:
             continue
         parts = asyncio.run(_parts(DeferredExecutable(found, supergraph.schema), variables, world))

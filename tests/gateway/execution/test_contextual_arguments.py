@@ -9,7 +9,7 @@ import orjson
 from gateway.errors import SubgraphUnavailable
 from gateway.execution.executable import execute
 from gateway.execution.transport import Answer, Request
-from gateway.operation import read
+from gateway.operation import parse_operation
 from gateway.planning import plan
 from gateway.supergraph import Supergraph
 from tests.gateway.graphs import a_supergraph
@@ -39,7 +39,7 @@ ROOTS = a_supergraph(
 
 
 async def ask(graph: Supergraph, query: str, send: Any) -> dict[str, Any]:
-    return (await execute(plan(graph, read(query)), {}, send, graph.schema)).to_json()
+    return (await execute(plan(graph, parse_operation(query)), {}, send, graph.schema)).to_json()
 
 
 async def test_asks_once_for_each_value_from_above() -> None:

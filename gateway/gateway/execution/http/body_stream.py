@@ -10,7 +10,7 @@ from gateway.execution.transport import Stream
 async def send_body(connection: Connection, stream: Stream, waiting: asyncio.Future[Reply]) -> None:
     """Send the body behind its head; stop when `waiting` is done before the body's end.
 
-    A connection whose body was cut short is closed: the rest of the request is still expected on it.
+    A connection whose body was cut short is closed: the rest of the body is still expected on it.
     """
     pieces = stream.pieces()
     left = stream.size

@@ -44,7 +44,7 @@ class Subgraphs:
         self.limits = limits
         self.origins = {name: _origin(address, limits) for name, address in addresses.items()}
 
-    def moved(self, addresses: Mapping[str, str]) -> "Subgraphs":
+    def with_addresses(self, addresses: Mapping[str, str]) -> "Subgraphs":
         """Return the subgraphs of a new supergraph; connections to unchanged addresses are kept."""
         other = Subgraphs(addresses, self.limits)
         for name, origin in self.origins.items():

@@ -1,6 +1,7 @@
 """One HTTP/1.1 connection, as far as POST to a subgraph needs it and as cheap as Python allows.
 
-A request is one write and usually one read; httptools (the parser of Node, in C) parses the response.
+A request is one write and usually one read; httptools (the parser of Node, in C)
+parses the response.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from gateway.execution.http.outcomes import Broken, NotHTTP, Reply, TimedOut, To
 
 MOST_HEAD_BYTES = 65_536
 IDLE_SECONDS = 4.0
-"""Below the 5 s after which uvicorn and Node close idle connections, so the gateway closes first."""
+"""Below the 5 s of uvicorn and Node, so that the gateway is the first to close idle connections."""
 
 
 class Pool(Protocol):

@@ -19,7 +19,7 @@ SHORTEST = 32
 
 
 class Signer:
-    """The signer of one gateway; a signature costs a few microseconds, so every request has its own."""
+    """The signer of one gateway; a signature, made for every request, costs a few microseconds."""
 
     def __init__(self, secret: str, issuer: str, seconds: float) -> None:
         self._secret = secret.encode()

@@ -1,4 +1,4 @@
-"""Events of a subgraph as server-sent events: graphql-sse with a connection for each subscription."""
+"""Server-sent events of a subgraph: graphql-sse with a connection for each subscription."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping

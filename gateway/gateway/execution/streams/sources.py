@@ -1,4 +1,4 @@
-"""Subscriptions at subgraphs: by the protocol of each, with reconnects when the connection is lost."""
+"""Subscriptions at subgraphs, by the protocol of each, with reconnects after losses."""
 
 import asyncio
 import contextlib
@@ -50,9 +50,9 @@ class Sources:
         self.subgraph_limits = subgraph_limits
         self.limits = limits
         self._clients: list[Client] = []
-        """Empty or one client, shared with the results of `moved`."""
+        """Empty or one client, shared with the results of `with_addresses`."""
 
-    def moved(self, addresses: Mapping[str, str]) -> "Sources":
+    def with_addresses(self, addresses: Mapping[str, str]) -> "Sources":
         """Return the same sources with the addresses of a new supergraph."""
         other = object.__new__(Sources)
         other.addresses, other.event_sources, other._clients = (

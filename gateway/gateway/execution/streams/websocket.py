@@ -29,7 +29,7 @@ class _Connect(connect):
     """A connection that follows no redirects."""
 
     def process_redirect(self, exc: Exception) -> Exception | str:
-        """Refuse a redirect: it is a misconfiguration, and would send the client's token elsewhere."""
+        """Refuse a redirect: a misconfiguration that would send the client's token elsewhere."""
         return exc
 
 
@@ -59,7 +59,9 @@ async def events(
                 case "pong":
                     pass
                 case _:
-                    raise refused(name, "it breaks graphql-transport-ws", "不符合协议")
+                    raise refused(
+                        name, "it violates graphql-transport-ws", "违反 graphql-transport-ws 协议"
+                    )
     except TimeoutError as error:
         raise lost(name, "it did not acknowledge the connection", "未确认连接") from error
     except ConnectionClosed as error:
@@ -89,16 +91,22 @@ async def _open(name: str, url: str, headers: Headers, limits: SubgraphLimits) -
             raise lost(name, f"it answered HTTP {status}", f"返回 HTTP {status}") from error
         raise refused(name, f"it answered HTTP {status}", f"返回 HTTP {status}") from error
     except InvalidURI as error:
-        raise refused(name, "its address is not a WebSocket address", "地址无效") from error
+        raise refused(
+            name, "its address is not a WebSocket address", "地址不是 WebSocket 地址"
+        ) from error
     except InvalidHandshake as error:
-        raise refused(name, "it does not speak graphql-transport-ws", "握手失败") from error
+        raise refused(
+            name, "it does not support graphql-transport-ws", "不支持 graphql-transport-ws"
+        ) from error
     except WebSocketException as error:
         raise lost(name, "the connection failed", "连接失败") from error
 
 
 async def _initialise(name: str, connection: ClientConnection, headers: Headers) -> None:
     if connection.subprotocol != PROTOCOL:
-        raise refused(name, "it does not speak graphql-transport-ws", "不支持该协议")
+        raise refused(
+            name, "it does not support graphql-transport-ws", "不支持 graphql-transport-ws"
+        )
     # Servers that cannot see the handshake's headers read the payload instead.
     await _send(connection, {"type": "connection_init", "payload": dict(headers)})
     async for message in _messages(name, connection):
@@ -110,7 +118,9 @@ async def _initialise(name: str, connection: ClientConnection, headers: Headers)
             case "pong":
                 pass
             case _:
-                raise refused(name, "it breaks graphql-transport-ws", "不符合协议")
+                raise refused(
+                    name, "it violates graphql-transport-ws", "违反 graphql-transport-ws 协议"
+                )
 
 
 async def _messages(name: str, connection: ClientConnection) -> AsyncIterator[dict[str, Any]]:
@@ -121,7 +131,9 @@ async def _messages(name: str, connection: ClientConnection) -> AsyncIterator[di
         except orjson.JSONDecodeError as error:
             raise refused(name, "it sent no JSON", "消息不是 JSON") from error
         if not isinstance(message, dict):
-            raise refused(name, "it breaks graphql-transport-ws", "不符合协议")
+            raise refused(
+                name, "it violates graphql-transport-ws", "违反 graphql-transport-ws 协议"
+            )
         yield message
 
 

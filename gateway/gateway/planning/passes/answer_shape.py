@@ -44,7 +44,7 @@ class ShapeCompiler:
         self.enums: dict[str, frozenset[str]] = {}
         self.nulls: dict[str, Nullability] = {}
         self._below: dict[tuple[str, int, JsonPath], Shape] = {}
-        self.asides: dict[tuple[JsonPath, str], Field] = {}
+        self.nested_introspection: dict[tuple[JsonPath, str], Field] = {}
         """Introspection fields below the root, by path of their object and key of their answer."""
 
     def shape(self, type_name: str, selections: Selections, json: JsonPath = ()) -> Shape:
@@ -95,7 +95,7 @@ class ShapeCompiler:
             if not json:
                 return Slot(item.key, item.key, required, coordinate, guard=item.guard)
             source = f"\x01{item.key}"  # no subgraph can send it
-            self.asides[json, source] = item
+            self.nested_introspection[json, source] = item
             return Slot(item.key, source, required, coordinate, guard=item.guard)
         source = self.response_keys.source(json, parent.name, item)
         field_type = parent.fields[item.name].type

@@ -36,6 +36,7 @@ class _Splitter(ShapeCompiler):
     """Compile shapes without deferred fragments, which are attached to them as pieces."""
 
     def shape(self, type_name: str, selections: Selections, json: JsonPath = ()) -> Shape:
+        """Return a shape with its deferred pieces attached."""
         shape = super().shape(type_name, selections, json)
         later = {}
         for name in (shape.only_type,) if shape.only_type else shape.by_type:
@@ -50,6 +51,7 @@ class _Splitter(ShapeCompiler):
         selections: Selections,
         json: JsonPath,
     ) -> tuple[Slot, ...]:
+        """Return the slots without deferred fragments."""
         return super().slots(parent, self.without_deferred(selections), json)
 
     def slot(

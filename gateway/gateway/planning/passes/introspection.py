@@ -19,7 +19,7 @@ from graphql import (
 )
 
 from gateway.operation import LOCAL, Field, Operation, Selection, variables_in
-from gateway.plan import Aside
+from gateway.plan import NestedIntrospection
 from gateway.planning.response_keys import JsonPath
 
 
@@ -54,12 +54,14 @@ def introspection(operation: Operation) -> tuple[str | None, tuple[str, ...]]:
     return print_ast(document), tuple(used)
 
 
-def asides(operation: Operation, fields: Mapping[tuple[JsonPath, str], Field]) -> tuple[Aside, ...]:
+def nested_introspection(
+    operation: Operation, fields: Mapping[tuple[JsonPath, str], Field]
+) -> tuple[NestedIntrospection, ...]:
     """Return the introspection queries for fields below the root."""
-    return tuple(_aside(operation, path, source, item) for (path, source), item in fields.items())
+    return tuple(_nested(operation, path, source, item) for (path, source), item in fields.items())
 
 
-def _aside(operation: Operation, path: JsonPath, source: str, item: Field) -> Aside:
+def _nested(operation: Operation, path: JsonPath, source: str, item: Field) -> NestedIntrospection:
     names = tuple(name for name in operation.variables if name in set(_variables(item)))
     declared = ", ".join(
         f"${name}: {operation.variables[name]}"
@@ -68,7 +70,7 @@ def _aside(operation: Operation, path: JsonPath, source: str, item: Field) -> As
     )
     head = f"query({declared}) " if declared else ""
     selection = " ".join(_printed(replace(item, key="answer", guard=())))
-    return Aside(path, source, f"{head}{{ {selection} }}", names)
+    return NestedIntrospection(path, source, f"{head}{{ {selection} }}", names)
 
 
 def _printed(item: Selection) -> Iterator[str]:

@@ -34,7 +34,7 @@ def merge(groups: Sequence[FetchGroup]) -> list[Request]:
             group.of_entities,
             mount,
             group.phase,
-            frozenset(group.given),
+            frozenset(group.context_values),
         )
         request = requests.setdefault(key, Request(group.graph, group.kind, group.level))
         request_of[group] = request

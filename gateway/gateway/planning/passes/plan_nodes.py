@@ -92,10 +92,11 @@ class _FetchWriter:
         self.request = request
         self.numbers = numbers
         self.operation = operation
-        self.apart = any(group.given for each in numbers for group in each.groups)
+        self.apart = any(group.context_values for each in numbers for group in each.groups)
         self.printer = Printer(query_graph, request.graph)
 
     def node(self) -> Node:
+        """Return the fetch, inside the conditions under which it is sent."""
         batches = self.batches()
         fetch = self.fetch(batches)
         guard, phase = self.guard(), self.request.groups[0].phase
@@ -117,6 +118,7 @@ class _FetchWriter:
         return _when(self.request.groups)
 
     def fetch(self, batches: list[list[FetchGroup]]) -> Fetch:
+        """Return the fetch of these batches, each of which is one `_entities` field."""
         used = dict.fromkeys(
             name for group in self.request.groups for name in variables(group.selection)
         )
@@ -162,15 +164,18 @@ class _FetchWriter:
         )
 
     def name(self, number: int) -> str:
+        """Return the name of the operation that the subgraph gets."""
         graph = re.sub(r"\W", "_", self.request.graph)
         return f"{self.operation.name or 'operation'}__{graph}__{number}"
 
     def declaration(self, name: str) -> str:
+        """Return the declaration of a client's variable."""
         default = self.operation.defaults.get(name)
         type_text = self.operation.variables[name]
         return f"${name}: {type_text}" + (f" = {default}" if default is not None else "")
 
     def entities(self, batches: list[list[FetchGroup]]) -> list[Entities]:
+        """Return the `_entities` fields, with variables that the client does not use."""
         reserved = set(self.operation.variables)
         entities = []
         for number, batch in enumerate(batches):
@@ -188,6 +193,7 @@ class _FetchWriter:
         return entities
 
     def entity_field(self, item: Entities, group: FetchGroup) -> str:
+        """Print one `_entities` field."""
         alias = "" if item.alias == "_entities" else f"{item.alias}: "
         selection = self.printer.selection(group.selection)
         field = f"{alias}_entities(representations: ${item.variable})"
@@ -211,5 +217,5 @@ def _target(group: FetchGroup) -> Target:
             for runtime, recipe in group.recipes.items()
         },
         only_type=group.only_type,
-        given=tuple(group.given.values()),
+        context_values=tuple(group.context_values.values()),
     )

@@ -2,8 +2,9 @@
 
 Only list sizes that variables choose are left open until the variables are there.
 
-Objects cost 1 and leaves nothing unless `@cost` says otherwise; a list costs its entries times its size; of
-several types that may stand at one place the most expensive counts. `cost_inputs` adds arguments.
+Objects cost 1 and leaves nothing unless `@cost` says otherwise; a list costs its entries times its
+size; of several types that may stand at one place the most expensive counts. `cost_inputs` adds
+arguments.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """The cost of arguments: their own weights, and the list sizes that they choose.
 
-As Apollo counts: an input object costs 1 and what is in it, everything else nothing, `@cost` wins; of a
-list the weight counts once for the list and once for each entry.
+As Apollo counts: an input object costs 1 and what is in it, everything else nothing, `@cost` takes
+precedence; of a list the weight counts once for the list and once for each entry.
 """
 
 from collections.abc import Callable, Mapping

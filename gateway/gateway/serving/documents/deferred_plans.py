@@ -7,7 +7,7 @@ from graphql import DirectiveNode, VariableNode
 from graphql.language import Visitor, visit
 
 from gateway.execution.deferral import DeferredExecutable
-from gateway.operation import Operation, choose
+from gateway.operation import Operation, select_operation
 from gateway.planning import plan
 from gateway.supergraph import Supergraph
 
@@ -39,9 +39,10 @@ class DeferredPlans:
         return self.plans[true]
 
     def _plan(self, true: frozenset[str]) -> DeferredExecutable | None:
-        operation = choose(self.operation.document, self.operation.name, deferring=true)
+        operation = select_operation(self.operation.document, self.operation.name, deferring=true)
         parts = plan(self.supergraph, operation, labels=self.labels)
-        if parts.pieces is None or parts.asides:  # introspection below the root is not deferred
+        # Introspection below the root is not deferred.
+        if parts.pieces is None or parts.nested_introspection:
             return None
         return DeferredExecutable(parts, self.supergraph.schema)
 

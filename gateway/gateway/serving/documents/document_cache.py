@@ -8,9 +8,9 @@ from graphql.language import Visitor, visit
 from gateway.errors import GatewayError, IntrospectionDisabled, TooComplex
 from gateway.execution.executable import Executable
 from gateway.execution.variables import variables_of
-from gateway.operation import Operation, choose, parse_document
+from gateway.operation import Operation, parse_document, select_operation
 from gateway.planning import plan as make_plan
-from gateway.planning.rights import Curtain
+from gateway.planning.rights import RightsFilter
 from gateway.serving.cache import SegmentedLruCache
 from gateway.serving.documents.cost import CostEstimator
 from gateway.serving.documents.deferred_plans import DeferredPlans
@@ -39,7 +39,7 @@ class DocumentCache:
         """The labels of progressive overrides that are on."""
         self.settings = settings
         rights = rights_of(supergraph)
-        self.curtain = Curtain(supergraph, rights) if rights else None
+        self.curtain = RightsFilter(supergraph, rights) if rights else None
         protection = settings.protection
         self.estimator = (
             CostEstimator(supergraph, costs_of(supergraph), protection.list_size)
@@ -59,7 +59,7 @@ class DocumentCache:
         try:
             result: PreparedOperation | Refused = self._prepare(text, name, stage)
         except Refused as refused:
-            result = refused.with_traceback(None)  # or it would hold on to what was parsed
+            result = refused.with_traceback(None)  # or it would keep the parsed document alive
         except GatewayError as error:
             result = Refused(error)
         except RecursionError:
@@ -77,7 +77,7 @@ class DocumentCache:
             if settings.production:
                 _refuse_introspection(document)
         with stage("graphql.plan"):
-            operation = choose(document, name)
+            operation = select_operation(document, name)
             return self._plan_operation(operation, text)
 
     def _plan_operation(self, operation: Operation, text: str) -> PreparedOperation:

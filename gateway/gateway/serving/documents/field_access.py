@@ -1,4 +1,4 @@
-"""Plans one operation for callers who may not see all of it, once for each set of rights they hold."""
+"""Plans one operation for callers who may not see all of it, once for each set of rights."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -9,7 +9,7 @@ from gateway.execution.completion import holds
 from gateway.operation import Operation
 from gateway.plan import Plan
 from gateway.planning import plan as make_plan
-from gateway.planning.rights import EACH, Curtain, Hidden
+from gateway.planning.rights import EACH, Hidden, RightsFilter
 from gateway.result import Fault, Response
 from gateway.serving.protection.caller import Caller
 from gateway.supergraph import Supergraph
@@ -23,7 +23,7 @@ class FieldAccess:
     """The rights that one operation demands, and its plans for callers who do not hold them all."""
 
     supergraph: Supergraph
-    curtain: Curtain
+    curtain: RightsFilter
     operation: Operation
     demanded: tuple[Right, ...]
     refuse: bool
@@ -46,7 +46,7 @@ class FieldAccess:
     def restrict(self, caller: Caller, compile: Callable[[Plan], Any]) -> "RestrictedPlan | None":
         """Return the plan of what this caller may see; None when that is the whole operation.
 
-        Raises Unauthorized when nothing of it may be seen, or the settings refuse instead of filter.
+        Raises Unauthorized where the settings refuse instead of filter.
         """
         held = tuple(caller.holds(right) for right in self.demanded)
         if all(held):

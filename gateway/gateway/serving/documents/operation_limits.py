@@ -1,4 +1,4 @@
-"""Limits on the size of operations; each fragment is counted once, so a fragment bomb costs nothing."""
+"""Limits on the size of operations; each fragment is measured once, so a bomb costs nothing."""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Progressive @override: the labels that are on for one request, and the documents planned for them."""
+"""Progressive @override: the labels that are on for a request, and the documents for them."""
 
 import random
 import re
@@ -33,7 +33,7 @@ class OverrideRollout:
         self._by_labels = {self.always: self.base}
 
     def documents(self) -> DocumentCache:
-        """Return the documents for one request; `percent(25)` is on for a random quarter of them."""
+        """Return the documents for one request; `percent(25)` is on for a random quarter."""
         if not self.shares:
             return self.base
         drawn = {label for label, share in self.shares.items() if self.roll() < share}

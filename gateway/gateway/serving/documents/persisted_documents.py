@@ -1,4 +1,4 @@
-"""Documents that clients name instead of sending: those of a manifest, and automatic persisted queries."""
+"""Documents that clients name: those of a manifest, and automatic persisted queries."""
 
 import hashlib
 import logging
@@ -53,7 +53,7 @@ class Manifest:
 def read_manifest(path: Path) -> Mapping[str, str]:
     """Return the documents of a manifest by id; raises BadSettings.
 
-    It holds `{"operations": …}`, an object by id or a list of `{id, body}`, or Relay's `{id: text}`.
+    It holds `{"operations": …}`, by id or as a list of `{id, body}`, or Relay's `{id: text}`.
     """
     try:
         manifest = orjson.loads(path.read_bytes())
@@ -121,7 +121,8 @@ class PersistedDocuments:
         if self.queries:
             raise _not_found()
         raise UnknownDocument(
-            "The manifest holds no document with this id; register it with a release of its client.",
+            "The manifest holds no document with this id; "
+            "register it with a release of its client.",
             "清单中没有该编号的文档；请随客户端发布登记该文档。",
         )
 

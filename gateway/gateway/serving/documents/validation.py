@@ -75,12 +75,12 @@ def check_valid(document: DocumentNode, schema: GraphQLSchema, *, production: bo
 
 
 def _invalid(error: GraphQLError) -> BadOperation:
-    where = [(place.line, place.column) for place in error.locations or ()]
-    return BadOperation(error.message, f"操作无效：{error.message}", locations=where)
+    locations = [(place.line, place.column) for place in error.locations or ()]
+    return BadOperation(error.message, f"操作无效：{error.message}", locations=locations)
 
 
 def is_certainly_valid(schema: GraphQLSchema, document: DocumentNode) -> bool:
-    """Tell whether the document breaks no rule; False also where only `graphql.validate` can tell."""
+    """Tell whether the document is valid; False also where only `graphql.validate` can tell."""
     try:
         _Walk(schema, document).visit(document, None, None)
     except (Doubt, RecursionError):
@@ -89,7 +89,7 @@ def is_certainly_valid(schema: GraphQLSchema, document: DocumentNode) -> bool:
 
 
 def _rules_for(document: DocumentNode) -> Rules:
-    """Leave the rules about variables out where no `$` is written; one in a string only costs time."""
+    """Leave out the rules about variables where no `$` is written; one in a string costs time."""
     source = document.loc.source.body if document.loc else "$"
     return ALL if "$" in source else WITHOUT_VARIABLES
 

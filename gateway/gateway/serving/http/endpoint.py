@@ -1,4 +1,4 @@
-"""The GraphQL endpoint over HTTP: take the request through the pipeline, run it, write the answer."""
+"""The GraphQL endpoint over HTTP: pipeline, execution, and the bytes of the answer."""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -87,7 +87,7 @@ class GraphQLEndpoint:
                     response = await ready.run()
                 reply = Reply(200, ready.report(response, trace), ready.operation)
         except Refused as refused:
-            # Over plain JSON a refused operation is an answer; the newer media type gives it a status.
+            # As plain JSON a refused operation is an answer; the newer media type has statuses.
             status = 200 if kind == JSON else max(error.status for error in refused.errors)
             reply = Reply(status, refused.response(locale), refused.operation)
         except GatewayError as error:
@@ -152,8 +152,8 @@ _ALWAYS = (
 
 def _internal_error(locale: str) -> Reply:
     error = GatewayError(
-        "The gateway failed; its log tells more under this trace id.",
-        "网关内部错误；可凭此追踪编号查看日志。",
+        "The gateway failed; its log holds the details under this trace id.",
+        "网关内部错误；日志中可按此追踪编号查看详情。",
     )
     return Reply(
         500, Response(None, (Fault(error.message(locale), None, error.code),), executed=False)

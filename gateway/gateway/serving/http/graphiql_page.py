@@ -11,9 +11,9 @@ from gateway.settings import Settings
 
 # GraphiQL's dialogs put a style element into the page, so styles may be inline; scripts may not.
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; font-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
     "content-security-policy": POLICY,
@@ -39,13 +39,13 @@ def page_routes(settings: Settings) -> list[BaseRoute]:
             return await _signpost(request)
         return HTMLResponse(html, headers=HEADERS)
 
-    async def moved(request: Request) -> Response:
+    async def redirect(request: Request) -> Response:
         return RedirectResponse("graphiql")
 
     return [
         Route("/", page),
         Route("/graphiql", page),
-        Route("/graphiql/", moved),
+        Route("/graphiql/", redirect),
         *(_static(name, kind) for name, kind in STATIC.items()),
     ]
 

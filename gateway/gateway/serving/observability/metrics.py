@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: requests, their outcomes and durations; a dozen dictionaries, no thread."""
+"""Metrics for Prometheus: requests, outcomes and durations in a dozen dictionaries."""
 
 import resource
 import time
@@ -28,7 +28,7 @@ class Counter:
         self.cells: dict[Labels, CounterCell] = {}
 
     def cell(self, *labels: tuple[str, str]) -> CounterCell:
-        """Return the cell that counts these labels; frequent users hold on to it."""
+        """Return the cell that counts these labels; frequent users keep it."""
         return self.cells.setdefault(labels, CounterCell())
 
     def add(self, *labels: tuple[str, str]) -> None:
@@ -110,8 +110,8 @@ class Metrics:
         self._requests: dict[tuple[str, str, bool], tuple[CounterCell, HistogramRow]] = {}
         self._fetches: dict[tuple[str, str], tuple[CounterCell, HistogramRow]] = {}
         self._documents = {
-            known: self.documents.cell(("result", "known" if known else "new"))
-            for known in (True, False)
+            cached: self.documents.cell(("result", "known" if cached else "new"))
+            for cached in (True, False)
         }
 
     def request(self, kind: str, name: str | None, codes: list[str], seconds: float) -> None:
@@ -132,9 +132,9 @@ class Metrics:
         for code in set(codes):
             self.errors.add(("code", code))
 
-    def document(self, *, known: bool) -> None:
+    def document(self, *, cached: bool) -> None:
         """Count one look into the document cache."""
-        self._documents[known].value += 1
+        self._documents[cached].value += 1
 
     def client(self, name: str, *, failed: bool) -> None:
         """Count one request of a named client."""

@@ -1,4 +1,4 @@
-"""Sends recorded spans to an OTLP receiver; apart, because it imports 6 MB that others do without."""
+"""Sends recorded spans to an OTLP receiver; apart, because its imports take 6 MB."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""The seam through which work tells the trace that a stage of it begins and ends."""
+"""The seam through which work reports its stages to the trace."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager

@@ -1,4 +1,4 @@
-"""One trace for each request: continued from the client, recorded when sampled, sent to every subgraph.
+"""One trace for each request: continued from the client, recorded when sampled, sent on.
 
 A request that is not recorded costs no span at all; its id is still sent on and returned. Neither
 the query's text nor a variable ever enters a span.

@@ -36,8 +36,8 @@ class ActorTokens:
     def header(self, caller: Caller) -> tuple[str, str] | None:
         """Return the header for one request; None for anonymous callers.
 
-        A token may be used again for a third of its life, so that a busy caller costs one signature in
-        many requests and a subgraph still has time.
+        A token may be used again for a third of its life, so that a busy caller costs one signature
+        in many requests and a subgraph still has time.
         """
         if caller.subject is None:
             return None
@@ -69,5 +69,6 @@ def _bad_key(settings: ActorHeader) -> BadSettings:
     return BadSettings(
         f"{settings.key} is not an Ed25519 private key in PEM; make one with "
         "openssl genpkey -algorithm ed25519.",
-        f"{settings.key} 不是 PEM 格式的 Ed25519 私钥；可用 openssl genpkey -algorithm ed25519 生成。",
+        f"{settings.key} 不是 PEM 格式的 Ed25519 私钥；"
+        "可用 openssl genpkey -algorithm ed25519 生成。",
     )

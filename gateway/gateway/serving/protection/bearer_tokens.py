@@ -135,7 +135,7 @@ class BearerTokens:
     # ------------------------------------------------------------------------------------ keys
 
     async def _sources_of(self, key_id: str) -> list[_IssuerKeys]:
-        """Return the issuers that may have signed with this key; keys are fetched for an unknown one."""
+        """Return the issuers with this key; keys are fetched again for an unknown one."""
         if any(source.keys is None or self._is_old(source) for source in self._sources):
             await self._renew(self.settings.refresh_seconds)
         matches = [source for source in self._sources if _has_key(source, key_id)]

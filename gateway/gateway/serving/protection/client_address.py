@@ -17,7 +17,7 @@ class ClientAddresses:
         self.trusted: tuple[Network, ...] = tuple(_network(text) for text in trusted_proxies)
 
     def address(self, scope: Mapping[str, Any], headers: Mapping[str, str]) -> str:
-        """Return the last address on the way that is no trusted proxy; empty for Unix sockets."""
+        """Return the last address that is not a trusted proxy; empty for Unix sockets."""
         client = scope.get("client")
         address = client[0] if client else ""
         if not self.trusted:

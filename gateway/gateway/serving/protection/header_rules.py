@@ -31,7 +31,7 @@ def check_rules(rules: Sequence[HeaderRule]) -> None:
     for rule in rules:
         if not _NAME.fullmatch(rule.name) or not _VALUE.fullmatch(rule.value):
             raise BadSettings(
-                f'The header rule for "{rule.name}" has a name or a value that HTTP does not allow.',
+                f'The header rule for "{rule.name}" has a name or value that HTTP forbids.',
                 f"请求头规则“{rule.name}”的名称或值不符合 HTTP 规范。",
             )
 

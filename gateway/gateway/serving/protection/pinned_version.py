@@ -1,4 +1,4 @@
-"""A version from Valkey that every subgraph of one operation is sent, so that all answer by the same."""
+"""A version from Valkey, sent to every subgraph of an operation so that all answer by one."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ log = logging.getLogger("gateway")
 
 
 class PinnedVersion:
-    """Follows the version: a message makes it quick, a poll every quarter of a second makes it certain.
+    """Follows the version: by messages to be quick, by polling to be certain.
 
     While Valkey is unreachable the last version read stays: subgraphs that have moved on refuse it,
     and then no operation is answered by two versions either.

@@ -1,4 +1,4 @@
-"""Rate limits: a leaky bucket for each client, in Valkey for all gateways together or in this process."""
+"""Rate limits: a leaky bucket for each client, in this process or shared in Valkey."""
 
 import logging
 import time
@@ -37,8 +37,10 @@ class RateLimiter:
         self.closed = (
             settings.when_unreachable or ("closed" if production else "open")
         ) == "closed"
-        self.each = 1000 * settings.seconds / settings.requests
-        self.full = 1000 * settings.seconds
+        self.cost = 1000 * settings.seconds / settings.requests
+        """Milliseconds that one request adds to the client's bucket."""
+        self.capacity = 1000 * settings.seconds
+        """Milliseconds that a bucket holds."""
         self._clock = clock
         self._buckets: LruCache[str, float] = LruCache(BUCKETS, BUCKETS)
         self._redis = connect(settings.redis_url) if settings.redis_url else None
@@ -47,16 +49,16 @@ class RateLimiter:
     async def count(self, client: str) -> None:
         """Count one request of a client; raises RateLimited."""
         try:
-            wait, left = await (
+            wait, remaining = await (
                 self._count_shared(client) if self._redis else self._count_here(client)
             )
         except unreachable():
             self._log_unreachable()
             if not self.closed:
                 return
-            wait, left = 1000.0, 0
+            wait, remaining = 1000.0, 0
         if wait > 0:
-            raise self._refusal(wait, left)
+            raise self._refusal(wait, remaining)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -65,21 +67,21 @@ class RateLimiter:
 
     async def _count_here(self, client: str) -> tuple[float, int]:
         now = self._clock() * 1000
-        after = max(self._buckets.get(client) or now, now) + self.each
-        if after - now > self.full:
-            return after - now - self.full, 0
+        after = max(self._buckets.get(client) or now, now) + self.cost
+        if after - now > self.capacity:
+            return after - now - self.capacity, 0
         self._buckets.put(client, after, 1)
-        return 0, int((self.full - (after - now)) / self.each)
+        return 0, int((self.capacity - (after - now)) / self.cost)
 
     async def _count_shared(self, client: str) -> tuple[float, int]:
         assert self._redis is not None
         answer = self._redis.eval(
-            _SCRIPT, 1, f"gateway:rate:{client}", f"{self.each:.3f}", f"{self.full:.3f}"
+            _SCRIPT, 1, f"gateway:rate:{client}", f"{self.cost:.3f}", f"{self.capacity:.3f}"
         )
-        wait, left = await cast(Awaitable[list[Any]], answer)
-        return float(wait), int(left)
+        wait, remaining = await cast(Awaitable[list[Any]], answer)
+        return float(wait), int(remaining)
 
-    def _refusal(self, wait: float, left: int) -> RateLimited:
+    def _refusal(self, wait: float, remaining: int) -> RateLimited:
         seconds = max(1, -int(-wait // 1000))
         error = RateLimited(
             f"Too many requests; try again in {seconds} s.",
@@ -89,7 +91,7 @@ class RateLimiter:
         error.headers = (
             ("retry-after", str(seconds)),
             ("ratelimit-limit", str(self.settings.requests)),
-            ("ratelimit-remaining", str(left)),
+            ("ratelimit-remaining", str(remaining)),
             ("ratelimit-reset", str(seconds)),
         )
         return error

@@ -37,7 +37,7 @@ class Client(NamedTuple):
 
 
 class OperationName(NamedTuple):
-    """What a policy decision is told about an operation."""
+    """The properties of an operation that a policy decision depends on."""
 
     kind: str
     name: str | None

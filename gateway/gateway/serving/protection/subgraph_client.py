@@ -57,7 +57,7 @@ class SubgraphClient:
         return circuit
 
     def source_circuit(self, subgraph: str) -> CircuitBreaker | None:
-        """Return the circuit breaker of a subgraph's subscriptions: they may fail where queries do not."""
+        """Return the circuit breaker of a subgraph's subscriptions, which may fail alone."""
         return self.circuit(f"{subgraph} subscriptions")
 
     def _count_change(self, subgraph: str, state: State) -> None:
@@ -149,7 +149,7 @@ class SubgraphSender:
         under_way = self.shared.under_way
         task = under_way.get(key)
         if task is None:
-            # Not awaited directly: when its own client disconnects the others still need the answer.
+            # Not awaited directly: when its own client disconnects, others still need the answer.
             task = under_way[key] = asyncio.ensure_future(self._send_guarded(request, sender))
             task.add_done_callback(lambda _: under_way.pop(key, None))
         else:

@@ -8,7 +8,7 @@ from gateway.errors import BadRequest
 def check_preflight(headers: Mapping[str, str], names: Sequence[str]) -> None:
     """Raise BadRequest unless a header is there that only a script of the same site can add.
 
-    Browsers add `authorization` of their own for Basic and Negotiate, so only a bearer token counts.
+    Browsers add `authorization` themselves for Basic and Negotiate, so only a bearer token counts.
     """
     if headers.get("authorization", "")[:7].lower() == "bearer ":
         return

@@ -1,4 +1,4 @@
-"""A GraphQL request as a client sends it, whatever the transport: checked, not yet parsed as GraphQL."""
+"""The parameters of a GraphQL request over any transport, checked but not yet parsed."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple

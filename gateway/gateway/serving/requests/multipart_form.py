@@ -1,4 +1,4 @@
-"""Parses a multipart body while it arrives: texts into memory, files onto the disk, within bounds."""
+"""Parses a multipart body while it arrives: texts into memory, files onto the disk."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ class UploadedFile:
 
 
 class UploadStore:
-    """The files of one request, one behind the other in a temporary file that goes with the request."""
+    """The files of one request, one after the other in one temporary file."""
 
     def __init__(self) -> None:
         self.size = 0
@@ -88,7 +88,7 @@ class MultipartForm:
             raise malformed("it is cut off", "内容不完整")
 
     async def _step(self) -> bool:
-        """Parse what the bytes at hand allow; return False when more are needed."""
+        """Parse as far as the received bytes allow; return False when more are needed."""
         if self._in_head:
             return self._read_head()
         mark = b"\r\n--" + self.boundary

@@ -1,11 +1,9 @@
 """Writes the answer to an operation with `@defer` in parts, as `multipart/mixed`.
 
-Clients read one of two dialects.
-
-`deferSpec=20220824` is what Apollo Client speaks by default, Apollo Router, Relay and urql: each part names
-the path of what it adds. `incrementalSpec=v0.2` is what graphql-js 17 writes and newer clients ask for: parts
-are announced first (`pending`) and named by an id. A client that names neither gets the first,
-which all of them read.
+Clients read one of two dialects. `deferSpec=20220824` is what Apollo Client speaks by default,
+Apollo Router, Relay and urql: each part names the path of what it adds. `incrementalSpec=v0.2` is
+what graphql-js 17 writes and newer clients ask for: parts are announced first (`pending`) and named
+by an id. A client that names neither gets the first, which all of them read.
 """
 
 import asyncio
@@ -24,7 +22,7 @@ OLD: Dialect = "deferSpec=20220824"
 NEW: Dialect = "incrementalSpec=v0.2"
 HEAD = b"\r\ncontent-type: application/json; charset=utf-8\r\n\r\n"
 BOUNDARY = b"\r\n---"
-"""Follows a part at once: a client knows only by it that the part is whole."""
+"""Follows each part at once: only by it can a client tell that the part is complete."""
 END = b"--\r\n"
 
 
@@ -51,7 +49,7 @@ class MultipartResponse:
     async def write(self, send: Send, trace: RequestTrace) -> list[str]:
         """Write every part as soon as it is there; return the codes of all errors.
 
-        A client that takes nothing for too long is left.
+        A client that accepts no data for too long is disconnected.
         """
         codes: list[str] = []
         ready = self.ready

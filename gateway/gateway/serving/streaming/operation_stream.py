@@ -84,7 +84,7 @@ async def open_stream(
 
 
 def _count_client(state: State, headers: Mapping[str, str], *, failed: bool) -> None:
-    """Count a request for the program that the client says it is."""
+    """Count a request under the name that the client sends."""
     name = headers.get(state.settings.protection.clients.name_header)
     if name:
         state.metrics.client(name, failed=failed)

@@ -45,7 +45,7 @@ class EventStreamEndpoint:
         try:
             stream = await open_stream(self.pipeline, scope, headers, receive, locale)
         except Refused as refused:
-            stream = refused  # told in the stream: a browser's EventSource shows no other answer
+            stream = refused  # sent in the stream: a browser's EventSource shows no other
         except GatewayError as error:
             await _refuse(send, error, locale)
             return
@@ -73,7 +73,7 @@ class EventStreamEndpoint:
 
 
 class _Writer:
-    """Writes the events of one request, and comments that keep the connection alive between them."""
+    """Writes the events of one request, and comments that keep the connection alive."""
 
     def __init__(self, pipeline: Pipeline, send: Send) -> None:
         self.limits = pipeline.settings.subscription_limits
@@ -92,7 +92,7 @@ class _Writer:
         except Refused as refused:
             last = refused
         except TimeoutError:
-            log.warning("a client is left: %s", SubscriberTooSlow.code)
+            log.warning("a slow client is disconnected: %s", SubscriberTooSlow.code)
             return
         except GatewayError as error:
             last = Refused(error)

@@ -1,4 +1,4 @@
-"""One subscription of one client: it follows its source, and completes every event through its plan."""
+"""One subscription of one client: follows its source and executes the plan for each event."""
 
 import asyncio
 import contextlib
@@ -156,5 +156,7 @@ def _source(operation: PreparedOperation) -> Fetch:
 
 
 def internal_error() -> GatewayError:
-    """Return the error for a failure of the gateway itself, whose log tells more."""
-    return GatewayError("The gateway failed; its log tells more.", "网关内部错误；详情见日志。")
+    """Return the error for a failure of the gateway itself, whose log holds the details."""
+    return GatewayError(
+        "The gateway failed; its log holds the details.", "网关内部错误；详情见日志。"
+    )

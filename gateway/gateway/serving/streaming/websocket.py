@@ -80,7 +80,7 @@ class _Connection:
         self.broken: asyncio.Future[Closed] = asyncio.get_running_loop().create_future()
 
     async def serve(self, receive: Receive) -> None:
-        """Handle messages until the client leaves; raises Closed when the gateway ends the connection."""
+        """Handle messages until the client leaves; raises Closed when the gateway ends it."""
         reading = asyncio.create_task(self._read(receive))
         try:
             ends: list[asyncio.Future[Any]] = [reading, self.broken]

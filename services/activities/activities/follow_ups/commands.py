@@ -97,7 +97,7 @@ def edit_follow_up(
     def run() -> dict[str, Any]:
         present = store.locked(session, scope, id)
         if present is None:
-            raise _not_found(id)
+            raise _unknown_follow_up(id)
         refuse_stranger(present.author, UserId(scope.actor.user_id))
         refuse_stale(present.version, expected_version)
         draft = request.checked(now)
@@ -167,7 +167,7 @@ def _record_change(
     )
 
 
-def _not_found(id: FollowUpId) -> NotFound:
+def _unknown_follow_up(id: FollowUpId) -> NotFound:
     return NotFound(
         f"id {id} is not a follow-up you may see.",
         f"未找到您可见的跟进记录 {id}。",

@@ -17,7 +17,7 @@ class Receiver:
     """The receiver of tasks: what the plan orders (`keep`, …), and the user it names."""
 
     to: str
-    person: UserId | None
+    user_id: UserId | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,8 @@ def next_assignee(
     receiver = next((plan.departments[id] for id in path if id in plan.departments), plan.otherwise)
     if receiver.to == "keep":
         return assignee
-    if receiver.person is not None and works(receiver.person):
-        return receiver.person
+    if receiver.user_id is not None and works(receiver.user_id):
+        return receiver.user_id
     heads = (head for id in path if (head := plan.heads.get(id)) is not None and works(head))
     return next(heads, fallback)
 
@@ -81,5 +81,5 @@ def _path_up(department: UUID | None, parents: Departments) -> Iterator[UUID]:
 
 
 def _receiver(json: list[str | None]) -> Receiver:
-    order, person = json
-    return Receiver(str(order), UserId(UUID(person)) if person else None)
+    order, user_id = json
+    return Receiver(str(order), UserId(UUID(user_id)) if user_id else None)

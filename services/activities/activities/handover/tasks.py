@@ -23,11 +23,11 @@ def hand_over(work: Work, seconds: float = TICK_SECONDS) -> int:
         snapshot = work.fresh_guard().snapshot
         if snapshot is None:
             break  # no policy was loaded yet; the next tick tries again
-        more = work.db.write(handover.step, id, snapshot, time.time())
-        done += more
+        may_have_more = work.db.write(handover.step, id, snapshot, time.time())
+        done += may_have_more
         if time.monotonic() > until:
             break
-        if not more:
+        if not may_have_more:
             id = work.db.write(handovers.next_due)
     return done
 

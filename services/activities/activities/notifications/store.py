@@ -72,7 +72,7 @@ _COLUMNS = RowColumns(owner=notification.c.subject_id, department=notification.c
 class NotificationRow:
     """A notification as one reader sees it.
 
-    `about` is the id of the object it tells of, `subject` the user it concerns.
+    `about` is the id of the object of the notification, `subject` the user it concerns.
     """
 
     id: NotificationId
@@ -97,7 +97,7 @@ class Inbox:
     scopes: Mapping[Kind, Scope]
 
     @property
-    def mine(self) -> ColumnElement[bool]:
+    def condition(self) -> ColumnElement[bool]:
         """Return the inbox as one SQL condition."""
         return or_(notification.c.addressee_id == self.me, *self._for_many())
 
@@ -216,7 +216,7 @@ def _of(inbox: Inbox) -> Select[Any]:
     return (
         select(notification, seen.c.at.label("read_at"))
         .join_from(notification, seen, mark, isouter=True)
-        .where(inbox.mine)
+        .where(inbox.condition)
     )
 
 

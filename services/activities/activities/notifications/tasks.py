@@ -55,8 +55,9 @@ def kinds_of(settings: ActivitiesSettings) -> tuple[Kind, ...]:
 
 def send_due(db: SyncDatabase, settings: ActivitiesSettings, seconds: float = TICK_SECONDS) -> int:
     """Post due notifications one after the other for at most `seconds`; return how many arrived."""
-    target, kinds, accepted_ = target_of(settings), kinds_of(settings), 0
-    until = time.monotonic() + seconds
+    target = target_of(settings)
+    kinds = kinds_of(settings) if target else ()
+    until, accepted_count = time.monotonic() + seconds, 0
     with requests.Session() as client:
         while target is not None and time.monotonic() < until:
             row = db.write(store.claim_unsent, kinds)
@@ -64,8 +65,8 @@ def send_due(db: SyncDatabase, settings: ActivitiesSettings, seconds: float = TI
                 break
             if _send(client, target, row, settings.notify_language):
                 db.write(store.mark_sent, row.id)
-                accepted_ += 1
-    return accepted_
+                accepted_count += 1
+    return accepted_count
 
 
 def _send(client: requests.Session, target: Target, row: NotificationRow, language: str) -> bool:
@@ -79,24 +80,24 @@ def _send(client: requests.Session, target: Target, row: NotificationRow, langua
             allow_redirects=False,
             stream=True,
         ) as response:
-            status, answer = response.status_code, _json_of(response)
+            status, body = response.status_code, _json_of(response)
     except (requests.RequestException, HTTPError, OSError) as problem:
         # The address holds a token, and so does the text of the problem.
         log.warning("notification %s was not sent: %s", row.id, type(problem).__name__)
         return False
-    if not accepted(target, status, answer):
+    if not accepted(target, status, body):
         log.warning("notification %s was not accepted: HTTP %s", row.id, status)
         return False
     return True
 
 
 def _json_of(response: requests.Response) -> object:
-    body = response.raw.read(LARGEST_ANSWER, decode_content=True)
+    content = response.raw.read(LARGEST_ANSWER, decode_content=True)
     try:
-        answer: object = json.loads(body)
+        body: object = json.loads(content)
     except ValueError:
         return None
-    return answer
+    return body
 
 
 def _content(row: NotificationRow, language: str) -> dict[str, object]:

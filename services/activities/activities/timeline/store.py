@@ -105,45 +105,43 @@ def of_customers(
 
 
 def _follow_ups(family: Family, scope: Scope, selection: Selection) -> Select[Any]:
-    f = follow_up.c
     return (
         select(
             literal("follow_up").label("kind"),
-            f.id,
-            f.customer_id,
-            f.occurred_at,
-            f.author_id.label("actor_id"),
-            f.summary.label("summary"),
-            f.channel,
-            f.next_step,
-            f.next_due_at,
-            f.version,
-            f.created_at,
-            f.updated_at,
+            follow_up.c.id,
+            follow_up.c.customer_id,
+            follow_up.c.occurred_at,
+            follow_up.c.author_id.label("actor_id"),
+            follow_up.c.summary.label("summary"),
+            follow_up.c.channel,
+            follow_up.c.next_step,
+            follow_up.c.next_due_at,
+            follow_up.c.version,
+            follow_up.c.created_at,
+            follow_up.c.updated_at,
             cast(null(), Uuid).label("task_id"),
             cast(null(), Uuid).label("assignee_id"),
             cast(null(), String).label("happening"),
         )
         .where(
-            f.customer_id == family.member.c.customer_id,
+            follow_up.c.customer_id == family.member.c.customer_id,
             scope.where(columns(family.root)),
-            _within(selection, f.occurred_at, f.id),
+            _within(selection, follow_up.c.occurred_at, follow_up.c.id),
         )
-        .order_by(f.occurred_at.desc(), f.id.desc())
+        .order_by(follow_up.c.occurred_at.desc(), follow_up.c.id.desc())
     )
 
 
 def _task_events(family: Family, scope: Scope, selection: Selection) -> Select[Any]:
-    e = task_event.c
-    mine = task.c.assignee_id == scope.actor.user_id
+    assigned = task.c.assignee_id == scope.actor.user_id
     moment = DateTime(timezone=True)
     return (
         select(
             literal("task_event").label("kind"),
-            e.id,
-            e.customer_id,
-            e.occurred_at,
-            e.actor_id,
+            task_event.c.id,
+            task_event.c.customer_id,
+            task_event.c.occurred_at,
+            task_event.c.actor_id,
             task.c.title.label("summary"),
             cast(null(), String).label("channel"),
             cast(null(), Text).label("next_step"),
@@ -151,17 +149,17 @@ def _task_events(family: Family, scope: Scope, selection: Selection) -> Select[A
             cast(null(), Integer).label("version"),
             cast(null(), moment).label("created_at"),
             cast(null(), moment).label("updated_at"),
-            e.task_id,
-            e.assignee_id,
-            e.happening,
+            task_event.c.task_id,
+            task_event.c.assignee_id,
+            task_event.c.happening,
         )
-        .join_from(task_event, task, task.c.id == e.task_id)
+        .join_from(task_event, task, task.c.id == task_event.c.task_id)
         .where(
-            e.customer_id == family.member.c.customer_id,
-            or_(mine, scope.where(columns(family.root))),
-            _within(selection, e.occurred_at, e.id),
+            task_event.c.customer_id == family.member.c.customer_id,
+            or_(assigned, scope.where(columns(family.root))),
+            _within(selection, task_event.c.occurred_at, task_event.c.id),
         )
-        .order_by(e.occurred_at.desc(), e.id.desc())
+        .order_by(task_event.c.occurred_at.desc(), task_event.c.id.desc())
     )
 
 

@@ -1,4 +1,4 @@
-"""What becomes of the customers of somebody who leaves or changes their job."""
+"""The handover of the customers of a user who leaves or changes their job, as a part of OffBoarding."""
 
 from __future__ import annotations
 
@@ -13,20 +13,26 @@ from customers.handover import store
 from customers.handover.store import HandoverRow
 
 
-@strawberry.type(description="How far the handover of somebody's customers is.")
+@strawberry.type(description="The progress of the handover of a user's customers.")
 class CustomerHandover:
+    """The progress of a handover."""
+
     total: int = strawberry.field(
-        description="How many there were, with those that were merged into others."
+        description="The number of customers to hand over, including those that were merged into "
+        "others."
     )
-    done: int = strawberry.field(description="How many have gone to others.")
-    to_pool: int = strawberry.field(description="How many of those have gone into the pool.")
-    started_at: datetime = strawberry.field(description="When it began.")
+    done: int = strawberry.field(description="The number of customers handed over so far.")
+    to_pool: int = strawberry.field(
+        description="The number of those that went into the pool, without an owner."
+    )
+    started_at: datetime = strawberry.field(description="When the handover began.")
     finished_at: datetime | None = strawberry.field(
-        description="When nothing was left; null: it goes on."
+        description="When all customers were handed over; null: it is in progress."
     )
 
     @classmethod
     def of(cls, row: HandoverRow) -> CustomerHandover:
+        """Build the progress from the row of a handover."""
         return cls(
             total=row.total,
             done=row.done,
@@ -38,27 +44,35 @@ class CustomerHandover:
 
 @strawberry.federation.type(
     keys=["userId"],
-    description="Somebody who leaves or changes their job, with what ends and what goes to others.",
+    description="The off-boarding of a user who leaves or changes their job: what ends, and what is "
+    "handed over.",
 )
 class OffBoarding:
-    user_id: strawberry.ID = strawberry.field(description="Who, by their id.")
+    """The part of an off-boarding that concerns customers."""
+
+    user_id: strawberry.ID = strawberry.field(description="The id of the user.")
 
     @strawberry.field(
-        description="How many customers they own now; only the number, whoever asks.",
+        description="The number of customers that the user owns now, whatever the caller may see of "
+        "them.",
         metadata=right("User", "off_board"),
     )
     async def owned_customers(self, info: Info) -> int:
+        """Count the customers that the user owns."""
         return await info.context.read(store.owned, uuid(self.user_id, "userId"))
 
     @strawberry.field(
-        description="How far the last handover of their customers is; null: there was none.",
+        description="The progress of the last handover of the user's customers; null: there was "
+        "none.",
         metadata=right("User", "off_board"),
     )
     async def customer_handover(self, info: Info) -> CustomerHandover | None:
+        """Return the progress of the user's last handover."""
         user = uuid(self.user_id, "userId")
-        found = (await info.context.read(store.latest, [user])).get(user)
-        return CustomerHandover.of(found) if found else None
+        row = (await info.context.read(store.latest, [user])).get(user)
+        return CustomerHandover.of(row) if row else None
 
     @classmethod
     def resolve_reference(cls, info: Info, user_id: strawberry.ID) -> OffBoarding | None:
+        """Return the off-boarding of a user where the caller may off-board users."""
         return cls(user_id=user_id) if info.context.may("User", "off_board") else None

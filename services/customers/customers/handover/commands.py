@@ -1,7 +1,7 @@
-"""Handing over the customers of somebody who left or moved: one batch a transaction.
+"""Hand over the customers of a user who left or changed their job: one batch in each transaction.
 
-A batch that is cut short never happened, and one that is done is not met again: its customers are not
-theirs any more. So it goes on wherever it stopped, on any worker.
+A batch that is interrupted never happened, and one that is done is not repeated, since its customers
+have another owner. So a handover continues where it stopped, on any worker.
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ from chassis.actor import Actor
 from chassis.audit import events as audit
 from chassis.policy.rules import Snapshot
 from customers.handover import store
-from customers.handover.domain import Given, given
-from customers.handover.store import HandoverRow, Left
+from customers.handover.domain import Destination, decide
+from customers.handover.store import HandoverRow, PendingCustomer
 from customers.pool.commands.access_facts import publish_changed
 from customers.pool.store import customer as customers
 
 BATCH = 500
 
 
-def begin(session: Session, told: Mapping[str, Any], *, whole: bool) -> None:
-    """Take up what identity told. Told twice, it is begun once."""
+def begin(session: Session, body: Mapping[str, Any], *, whole: bool) -> None:
+    """Begin the handover that the body of identity's fact describes. Idempotent."""
     store.add(
         session,
-        id=UUID(told["off_boarding"]),
-        user=UUID(told["user"]),
-        actor=UUID(told["by"]),
-        plan=told["plan"],
+        id=UUID(body["off_boarding"]),
+        user=UUID(body["user"]),
+        actor=UUID(body["by"]),
+        plan=body["plan"],
         whole=whole,
-        policy_version=int(told["policy_version"]),
+        policy_version=int(body["policy_version"]),
     )
 
 
 def step(session: Session, id: UUID, snapshot: Snapshot, now: float) -> bool:
-    """Hand over one batch; whether there may be more."""
-    one = store.locked(session, id)
-    if one is None or one.finished_at is not None:
+    """Hand over one batch under the policy at a moment; return whether there may be more."""
+    handover = store.locked(session, id)
+    if handover is None or handover.finished_at is not None:
         return False
-    some = store.left(session, one, BATCH)
-    if not some:
+    batch = store.pending(session, handover, BATCH)
+    if not batch:
         store.finish(session, id)
         return False
 
@@ -54,24 +54,38 @@ def step(session: Session, id: UUID, snapshot: Snapshot, now: float) -> bool:
     def place_of(user: UUID) -> UUID | None:
         return snapshot.users[user].department
 
-    decided = [
-        (left, given(one.plan, one.user, left.department, snapshot.departments, place_of, works))
-        for left in some
+    decisions = [
+        (
+            customer,
+            decide(
+                handover.plan,
+                handover.user,
+                customer.department,
+                snapshot.departments,
+                place_of,
+                works,
+            ),
+        )
+        for customer in batch
     ]
-    _carry_out(session, one, decided)
+    _write(session, handover, decisions)
     return True
 
 
-def _carry_out(session: Session, one: HandoverRow, decided: list[tuple[Left, Given]]) -> None:
+def _write(
+    session: Session,
+    handover: HandoverRow,
+    decisions: list[tuple[PendingCustomer, Destination]],
+) -> None:
     customers.update(
         session,
         [
-            {"id": left.id, "owner_id": to.owner, "department_id": to.department}
-            for left, to in decided
+            {"id": customer.id, "owner_id": to.owner, "department_id": to.department}
+            for customer, to in decisions
         ],
     )
-    publish_changed(session, [left.id for left, _ in decided])
-    actor = Actor(one.actor)
+    publish_changed(session, [customer.id for customer, _ in decisions])
+    actor = Actor(handover.actor)
     audit.record_all(
         session,
         [
@@ -80,14 +94,14 @@ def _carry_out(session: Session, one: HandoverRow, decided: list[tuple[Left, Giv
                     actor,
                     "hand_over",
                     "Customer",
-                    str(left.id),
-                    changes={"owner": [str(one.user), str(to.owner) if to.owner else None]},
-                    details={"off_boarding": str(one.id)},
-                    policy_version=one.policy_version,
+                    str(customer.id),
+                    changes={"owner": [str(handover.user), str(to.owner) if to.owner else None]},
+                    details={"off_boarding": str(handover.id)},
+                    policy_version=handover.policy_version,
                 )
             )
-            for left, to in decided
+            for customer, to in decisions
         ],
     )
-    to_pool = sum(to.owner is None for _, to in decided)
-    store.advance(session, one.id, len(decided), to_pool)
+    to_pool = sum(to.owner is None for _, to in decisions)
+    store.advance(session, handover.id, len(decisions), to_pool)

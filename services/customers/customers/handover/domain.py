@@ -1,4 +1,4 @@
-"""Who takes over a customer: the rule of a plan, as identity writes it into its fact."""
+"""Decide which user takes over a customer, by the plan that identity writes into its fact."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DEEPEST = 64
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """To whom, in the words of the plan."""
+    """A receiver in the words of the plan: `to` is keep, person, department_head or pool."""
 
     to: str
     person: UUID | None
@@ -20,10 +20,10 @@ class Receiver:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Who takes over by department, the nearest above counts, and who heads which department.
+    """The receivers by department, of which the nearest one above counts, and the department heads.
 
-    Of somebody who only moves, nothing but what belongs to the department they come `from` is handed
-    over, and what they keep goes `into` the new one with them.
+    Of a user who only moves, customers of the department they `come_from` are handed over, and those
+    they keep move `into` the new department.
     """
 
     otherwise: Receiver
@@ -34,8 +34,8 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """Where one customer goes; without an owner into the pool."""
+class Destination:
+    """The new owner and department of a customer; without an owner it goes into the pool."""
 
     owner: UUID | None
     department: UUID | None
@@ -45,48 +45,52 @@ Places = Mapping[UUID, UUID | None]
 """Each department with the one above it."""
 
 
-def plan_of(told: Mapping[str, Any]) -> Plan:
-    """The plan of a fact."""
+def plan_of(body: Mapping[str, Any]) -> Plan:
+    """Read the plan of a fact."""
     return Plan(
-        otherwise=_receiver(told["otherwise"]),
-        departments={UUID(id): _receiver(one) for id, one in told["departments"].items()},
-        heads={UUID(id): UUID(head) for id, head in told["heads"].items()},
-        come_from=_uuid(told.get("from")),
-        into=_uuid(told.get("into")),
+        otherwise=_receiver(body["otherwise"]),
+        departments={UUID(id): _receiver(receiver) for id, receiver in body["departments"].items()},
+        heads={UUID(id): UUID(head) for id, head in body["heads"].items()},
+        come_from=_uuid(body.get("from")),
+        into=_uuid(body.get("into")),
     )
 
 
-def given(
+def decide(
     plan: Plan,
     owner: UUID,
     department: UUID | None,
     above: Places,
     place_of: Callable[[UUID], UUID | None],
     works: Callable[[UUID], bool],
-) -> Given:
-    """Where a customer of this owner and department goes. Whoever does not work here any more when
-    the time comes takes nothing over: it goes into the pool, where everybody sees that it waits."""
-    way = list(_way_up(department, above))
-    receiver = next((plan.departments[id] for id in way if id in plan.departments), plan.otherwise)
+) -> Destination:
+    """Decide where a customer of this owner and department goes.
+
+    A receiver who has left the enterprise by now takes nothing over: the customer goes into the pool,
+    where it is seen to wait for an owner. `place_of` returns a user's department, `works` checks whether
+    a user is active.
+    """
+    departments = list(_departments_upwards(department, above))
+    receiver = next(
+        (plan.departments[id] for id in departments if id in plan.departments), plan.otherwise
+    )
     match receiver.to:
         case "keep":
-            return Given(owner, plan.into)
+            return Destination(owner, plan.into)
         case "person":
-            taker = receiver.person
+            new_owner = receiver.person
         case "department_head":
-            taker = next(
-                (head for id in way if (head := plan.heads.get(id)) is not None and works(head)),
-                None,
-            )
+            heads = (plan.heads.get(id) for id in departments)
+            new_owner = next((head for head in heads if head is not None and works(head)), None)
         case _:
-            taker = None
-    if taker is None or not works(taker):
-        return Given(None, None)
-    return Given(taker, place_of(taker))
+            new_owner = None
+    if new_owner is None or not works(new_owner):
+        return Destination(None, None)
+    return Destination(new_owner, place_of(new_owner))
 
 
-def _way_up(department: UUID | None, above: Places) -> Iterator[UUID]:
-    """A department and all above it; a circle would be somebody's mistake and ends all the same."""
+def _departments_upwards(department: UUID | None, above: Places) -> Iterator[UUID]:
+    """Yield a department and all above it; a circle, which would be a data error, ends at a limit."""
     for _ in range(DEEPEST):
         if department is None:
             return
@@ -94,8 +98,8 @@ def _way_up(department: UUID | None, above: Places) -> Iterator[UUID]:
         department = above.get(department)
 
 
-def _receiver(said: list[str | None]) -> Receiver:
-    return Receiver(str(said[0]), _uuid(said[1]))
+def _receiver(pair: list[str | None]) -> Receiver:
+    return Receiver(str(pair[0]), _uuid(pair[1]))
 
 
 def _uuid(text: str | None) -> UUID | None:

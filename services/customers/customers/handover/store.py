@@ -1,4 +1,4 @@
-"""Handovers as rows, and the customers they still have to hand over."""
+"""Handovers as rows, and the customers that are still to be handed over."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from sqlalchemy.orm import Session
 
 from customers.handover.domain import Plan, plan_of
 
-# Of somebody who moves only what belongs to their old department; merged ones come last, so that an
-# unmerge brings nothing back to somebody who is gone.
-_THEIRS = "owner_id = :user AND (:whole OR department_id IS NOT DISTINCT FROM CAST(:from AS uuid))"
-_COUNT = text(f"SELECT count(*) FROM customer WHERE {_THEIRS}")  # noqa: S608  # words of our code
+# Of a user who moves, only what belongs to their former department; merged customers come last, so that
+# an unmerge brings nothing back to a user who has left.
+_OWNED_BY_USER = (
+    "owner_id = :user AND (:whole OR department_id IS NOT DISTINCT FROM CAST(:from AS uuid))"
+)
+_COUNT = text(f"SELECT count(*) FROM customer WHERE {_OWNED_BY_USER}")  # noqa: S608  # words of our code
 _NEXT = tuple(
     text(
-        f"SELECT id, department_id FROM customer WHERE {_THEIRS} AND merged_into IS {which} "  # noqa: S608  # words of our code
+        f"SELECT id, department_id FROM customer WHERE {_OWNED_BY_USER} AND merged_into IS {which} "  # noqa: S608  # words of our code
         "ORDER BY id LIMIT :limit FOR UPDATE"
     )
     for which in ("NULL", "NOT NULL")
@@ -31,7 +33,7 @@ _ADD = text(
     "VALUES (:id, :user, :actor, CAST(:plan AS jsonb), :whole, :policy_version, :total) "
     "ON CONFLICT DO NOTHING"
 )
-# The one that was tried longest ago, so that one that fails does not keep the others waiting.
+# The handover that was tried longest ago, so that a failing one does not delay the others.
 _DUE = text(
     "UPDATE handover SET tried_at = clock_timestamp() WHERE id = (SELECT id FROM handover "
     "WHERE finished_at IS NULL ORDER BY tried_at LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id"
@@ -49,7 +51,7 @@ _LATEST = text(
 
 @dataclass(frozen=True, slots=True)
 class HandoverRow:
-    """One handover, and how far it is. `whole`: all of somebody's customers, not one department's."""
+    """A handover and its progress; `whole` means all customers of the user, not one department's."""
 
     id: UUID
     user: UUID
@@ -65,15 +67,15 @@ class HandoverRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
-    """A customer that waits to be handed over, locked."""
+class PendingCustomer:
+    """A customer that is still to be handed over, locked."""
 
     id: UUID
     department: UUID | None
 
 
 def owned(session: Session, user: UUID) -> int:
-    """How many customers somebody owns."""
+    """Count the customers that a user owns."""
     return int(session.execute(_OWNED, {"user": user}).scalar_one())
 
 
@@ -87,8 +89,8 @@ def add(
     whole: bool,
     policy_version: int,
 ) -> None:
-    """Begin a handover; one that began already goes on as it is."""
-    theirs = {"user": user, "whole": whole, "from": plan.get("from")}
+    """Insert a handover; one that exists already continues as it is."""
+    selection = {"user": user, "whole": whole, "from": plan.get("from")}
     session.execute(
         _ADD,
         {
@@ -98,40 +100,45 @@ def add(
             "plan": orjson.dumps(plan).decode(),
             "whole": whole,
             "policy_version": policy_version,
-            "total": session.execute(_COUNT, theirs).scalar_one(),
+            "total": session.execute(_COUNT, selection).scalar_one(),
         },
     )
 
 
 def take_due(session: Session) -> UUID | None:
-    """The next one to go on with."""
-    found: UUID | None = session.execute(_DUE).scalar_one_or_none()
-    return found
+    """Return the id of the next handover to continue."""
+    id: UUID | None = session.execute(_DUE).scalar_one_or_none()
+    return id
 
 
 def locked(session: Session, id: UUID) -> HandoverRow | None:
-    """One handover, unless somebody else goes on with it just now."""
-    found = session.execute(_LOCK, {"id": id}).one_or_none()
-    return row(found) if found else None
+    """Lock a handover; `None` where another worker is continuing it."""
+    row = session.execute(_LOCK, {"id": id}).one_or_none()
+    return _handover(row) if row else None
 
 
 def latest(session: Session, users: Sequence[UUID]) -> dict[UUID, HandoverRow]:
-    """The last handover of each of these people."""
-    return {one.user_id: row(one) for one in session.execute(_LATEST, {"users": list(users)})}
+    """Load the last handover of each user."""
+    rows = session.execute(_LATEST, {"users": list(users)})
+    return {row.user_id: _handover(row) for row in rows}
 
 
-def left(session: Session, one: HandoverRow, limit: int) -> list[Left]:
-    """Some of the customers that are still theirs, locked in the one order that all keep."""
-    come_from = one.plan.come_from
-    asked = {"user": one.user, "whole": one.whole, "from": come_from, "limit": limit}
+def pending(session: Session, handover: HandoverRow, limit: int) -> list[PendingCustomer]:
+    """Lock a batch of customers that are still to be handed over, in the order all commands use."""
+    arguments = {
+        "user": handover.user,
+        "whole": handover.whole,
+        "from": handover.plan.come_from,
+        "limit": limit,
+    }
     for statement in _NEXT:
-        if found := session.execute(statement, asked).all():
-            return [Left(each.id, each.department_id) for each in found]
+        if rows := session.execute(statement, arguments).all():
+            return [PendingCustomer(row.id, row.department_id) for row in rows]
     return []
 
 
 def advance(session: Session, id: UUID, done: int, to_pool: int) -> None:
-    """Write down how far it is."""
+    """Add a batch to the progress of a handover."""
     session.execute(
         text("UPDATE handover SET done = done + :done, to_pool = to_pool + :pool WHERE id = :id"),
         {"id": id, "done": done, "pool": to_pool},
@@ -139,22 +146,21 @@ def advance(session: Session, id: UUID, done: int, to_pool: int) -> None:
 
 
 def finish(session: Session, id: UUID) -> None:
-    """There is nothing left."""
+    """Mark a handover as finished."""
     session.execute(text("UPDATE handover SET finished_at = now() WHERE id = :id"), {"id": id})
 
 
-def row(found: Row[Any]) -> HandoverRow:
-    """A selected row as a value."""
+def _handover(row: Row[Any]) -> HandoverRow:
     return HandoverRow(
-        id=found.id,
-        user=found.user_id,
-        actor=found.actor_id,
-        plan=plan_of(found.plan),
-        whole=found.whole,
-        policy_version=found.policy_version,
-        total=found.total,
-        done=found.done,
-        to_pool=found.to_pool,
-        created_at=found.created_at,
-        finished_at=found.finished_at,
+        id=row.id,
+        user=row.user_id,
+        actor=row.actor_id,
+        plan=plan_of(row.plan),
+        whole=row.whole,
+        policy_version=row.policy_version,
+        total=row.total,
+        done=row.done,
+        to_pool=row.to_pool,
+        created_at=row.created_at,
+        finished_at=row.finished_at,
     )

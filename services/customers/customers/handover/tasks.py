@@ -1,4 +1,4 @@
-"""Handovers in the worker: beat rings, a tick goes on with those that are due for some seconds."""
+"""Handovers in the worker: each tick of beat continues due handovers for some seconds."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ TICK_SECONDS = 20.0
 
 
 def hand_over(work: Work, seconds: float = TICK_SECONDS) -> int:
-    """Hand over batch after batch until nothing is left or the time is up; answer how many."""
+    """Hand over batch after batch until none is left or the time is up; return how many batches."""
     until, done = time.monotonic() + seconds, 0
     id = work.db.write(store.take_due)
     while id is not None:
         snapshot = work.fresh_guard().snapshot
         if snapshot is None:
-            break  # who works where is not known yet; the next tick asks again
+            break  # there is no policy yet, so the users are unknown; the next tick tries again
         more = work.db.write(commands.step, id, snapshot, time.time())
         done += more
         if time.monotonic() > until:

@@ -1,4 +1,4 @@
-"""How many customers there are, by group, also of those that one may not see: never of fewer than five."""
+"""Counts of customers by group, also of customers the caller may not see, these in whole fives."""
 
 from __future__ import annotations
 
@@ -16,38 +16,60 @@ from customers.core.domain.ids import uuid_or_none
 from customers.pool.api.customer_query import require_all_tags, words
 from customers.pool.api.loaders import PoolLoaders
 from customers.pool.api.tag import Tag
-from customers.pool.store.customer import Search
+from customers.pool.store.customer_search import Search
 from customers.totals import store
-from customers.totals.domain import SMALLEST, Counted, Told, ranked, told
+from customers.totals.domain import (
+    SMALLEST,
+    DisclosedCount,
+    GroupCount,
+    disclose,
+    rank_disclosed,
+)
 
 MOST_GROUPS = 200
 
 
-@strawberry.enum(description="What customers are grouped by; nothing that is sensitive.")
+@strawberry.enum(
+    description="The dimension by which customers are grouped; no sensitive field is one."
+)
 class CustomerDimension(Enum):
-    KIND = strawberry.enum_value("KIND", description="Organisations and persons.")
-    LIFECYCLE = strawberry.enum_value("LIFECYCLE", description="Where they stand.")
-    INDUSTRY = strawberry.enum_value("INDUSTRY", description="What they do for a living.")
-    REGION = strawberry.enum_value("REGION", description="Where they belong.")
-    OWNER = strawberry.enum_value("OWNER", description="Who looks after them.")
-    DEPARTMENT = strawberry.enum_value("DEPARTMENT", description="The owner's department.")
-    TAG = strawberry.enum_value("TAG", description="The words they wear; one may wear several.")
+    """The dimension by which customers are grouped."""
+
+    KIND = strawberry.enum_value("KIND", description="By kind: organisations and persons.")
+    LIFECYCLE = strawberry.enum_value("LIFECYCLE", description="By lifecycle stage.")
+    INDUSTRY = strawberry.enum_value("INDUSTRY", description="By industry.")
+    REGION = strawberry.enum_value("REGION", description="By region.")
+    OWNER = strawberry.enum_value("OWNER", description="By owner.")
+    DEPARTMENT = strawberry.enum_value("DEPARTMENT", description="By the owner's department.")
+    TAG = strawberry.enum_value("TAG", description="By tag; a customer may have several.")
 
 
 @strawberry.input(
-    description="Which customers are counted; every condition given must hold. Only what many share can be "
-    "asked for: a condition that one customer meets would count that one."
+    description="A filter of the customers to count; all conditions must hold. It has only "
+    "conditions that many customers share: one that a single customer meets would count that "
+    "customer."
 )
 class CustomerTotalsFilter:
-    kind: list[CustomerKind] | None = strawberry.field(default=None, description="Of these kinds.")
-    lifecycle: list[Lifecycle] | None = strawberry.field(default=None, description="Standing here.")
-    department_id: list[strawberry.ID] | None = strawberry.field(
-        default=None, description="Of one of these departments."
+    """A filter of the customers to count."""
+
+    kind: list[CustomerKind] | None = strawberry.field(
+        default=None, description="Filter by kind: one of these."
     )
-    region: list[str] | None = strawberry.field(default=None, description="In one of these.")
-    industry: list[str] | None = strawberry.field(default=None, description="In one of these.")
+    lifecycle: list[Lifecycle] | None = strawberry.field(
+        default=None, description="Filter by lifecycle stage: one of these."
+    )
+    department_id: list[strawberry.ID] | None = strawberry.field(
+        default=None, description="Filter by the id of the owner's department: one of these."
+    )
+    region: list[str] | None = strawberry.field(
+        default=None, description="Filter by region: one of these."
+    )
+    industry: list[str] | None = strawberry.field(
+        default=None, description="Filter by industry: one of these."
+    )
 
     def resolved(self) -> Search:
+        """Return the search. Raises `BadInput`."""
         return Search(
             kinds=[kind.name for kind in self.kind or ()],
             lifecycles=[stage.name for stage in self.lifecycle or ()],
@@ -57,83 +79,102 @@ class CustomerTotalsFilter:
         )
 
 
-@strawberry.type(description="Customers that have something in common.")
+@strawberry.type(description="A group of customers with the same value of the dimension.")
 class CustomerGroup:
+    """A group of customers and its count."""
+
     key: str | None = strawberry.field(
-        description="What they share; an id for owners, departments and tags; null: nothing is known."
+        description="The value that the customers share: an id for owners, departments and tags; "
+        "null: they have no value."
     )
     count: int = strawberry.field(
-        description="How many; those that you may not see count in whole fives only."
+        description="The number of customers; those that the caller may not see are counted in whole "
+        "fives only."
     )
     exact: bool = strawberry.field(
-        description="Whether you may see all of them, so all are counted."
+        description="Whether the caller may see all customers of the group, so that the count is "
+        "exact."
     )
-    owner: User | None = strawberry.field(description="Of OWNER: who it is.")
-    department: Department | None = strawberry.field(description="Of DEPARTMENT: which one.")
-    tag: Tag | None = strawberry.field(description="Of TAG: which one.")
+    owner: User | None = strawberry.field(description="The owner, when grouped by OWNER.")
+    department: Department | None = strawberry.field(
+        description="The department, when grouped by DEPARTMENT."
+    )
+    tag: Tag | None = strawberry.field(description="The tag, when grouped by TAG.")
 
 
-@strawberry.type(description="Customers, counted.")
+@strawberry.type(description="Counts of customers by group.")
 class CustomerTotals:
+    """Counts of customers by group."""
+
     count: int = strawberry.field(
-        description="How many in all; those that you may not see count in whole fives only."
+        description="The number of all customers; those that the caller may not see are counted in "
+        "whole fives only."
     )
-    exact: bool = strawberry.field(description="Whether you may see all of them.")
+    exact: bool = strawberry.field(
+        description="Whether the caller may see all of these customers, so that the count is exact."
+    )
     groups: list[CustomerGroup] = strawberry.field(
-        description=f"The largest first, at most {MOST_GROUPS}. A group with fewer than {SMALLEST}, all of "
-        "which you may not see, is not mentioned."
+        description=f"The groups, the largest first, at most {MOST_GROUPS}. A group with fewer than "
+        f"{SMALLEST} customers of which the caller may see none is left out."
     )
-    more_groups: int = strawberry.field(description="How many further groups there are.")
+    more_groups: int = strawberry.field(description="The number of further groups.")
 
 
 @strawberry.type
 class TotalsQuery:
+    """The query of totals."""
+
     @strawberry.field(
-        description="How many customers there are by industry, region, owner, department, tag, kind or "
-        "lifecycle. The right to totals may reach further than that to read; of what you may not read, "
-        "numbers are told in whole fives, so that neither a group nor a difference tells of a single one.",
+        description="Count customers by industry, region, owner, department, tag, kind or lifecycle. "
+        "The right to totals may reach further than the right to read; customers that the caller may "
+        "not read are counted in whole fives, so that neither a group nor a difference discloses a "
+        "single one.",
         metadata=right("Customer", "total"),
     )
     async def customer_totals(
         self,
         info: Info,
-        by: Annotated[CustomerDimension, strawberry.argument(description="By what.")],
+        by: Annotated[
+            CustomerDimension, strawberry.argument(description="The dimension to group by.")
+        ],
         filter: Annotated[
-            CustomerTotalsFilter | None, strawberry.argument(description="Left out: all.")
+            CustomerTotalsFilter | None,
+            strawberry.argument(description="Which customers to count; left out: all of them."),
         ] = None,
     ) -> CustomerTotals:
+        """Count customers by group."""
         ctx = info.context
         if by is CustomerDimension.TAG:
             require_all_tags(ctx, "by")
         scope = ctx.scope("Customer", "total")
         seen = ctx.scope("Customer") if ctx.may("Customer") else None
         search = filter.resolved() if filter else Search()
-        counted = await ctx.read(store.totals, scope, seen, search, by.name)
-        all = await ctx.read(store.totals, scope, seen, search, None)
-        groups, more = ranked(counted, MOST_GROUPS)
-        total = told(all[0] if all else Counted(None, 0, 0))
+        counts = await ctx.read(store.totals, scope, seen, search, by.name)
+        overall = await ctx.read(store.totals, scope, seen, search, None)
+        groups, more = rank_disclosed(counts, MOST_GROUPS)
+        total = disclose(overall[0] if overall else GroupCount(None, 0, 0))
         tags = await _tags(info, groups) if by is CustomerDimension.TAG else {}
         return CustomerTotals(
             count=total.count,
             exact=total.exact,
-            groups=[_group(by, one, tags) for one in groups],
+            groups=[_group(by, group, tags) for group in groups],
             more_groups=more,
         )
 
 
-def _group(by: CustomerDimension, one: Told, tags: dict[str, Tag]) -> CustomerGroup:
-    id = uuid_or_none(one.key)
+def _group(by: CustomerDimension, group: DisclosedCount, tags: dict[str, Tag]) -> CustomerGroup:
+    id = uuid_or_none(group.key)
     return CustomerGroup(
-        key=one.key,
-        count=one.count,
-        exact=one.exact,
+        key=group.key,
+        count=group.count,
+        exact=group.exact,
         owner=User.of(id) if by is CustomerDimension.OWNER else None,
         department=Department.of(id) if by is CustomerDimension.DEPARTMENT else None,
-        tag=tags.get(one.key or ""),
+        tag=tags.get(group.key or ""),
     )
 
 
-async def _tags(info: Info, groups: list[Told]) -> dict[str, Tag]:
-    ids = [id for one in groups if (id := uuid_or_none(one.key))]
+async def _tags(info: Info, groups: list[DisclosedCount]) -> dict[str, Tag]:
+    ids = [id for group in groups if (id := uuid_or_none(group.key))]
     rows = await info.context.loaders_of(PoolLoaders).tags.load_many(ids)
     return {str(row.id): Tag.of(row) for row in rows if row}

@@ -1,8 +1,9 @@
-"""How many, told so that nobody is counted out: of customers that the reader may not see, only whole fives.
+"""Disclosure control of counts: customers that the reader may not see count in whole fives only.
 
-What somebody may read they may count, one by one. Of the others a number below five, or the difference
-between two numbers that are one apart, would tell about a single customer. So their number is rounded down to
-a multiple of five, in every group and in the total: parts and differences are whole fives as well.
+Customers that a user may read they may count one by one. Of the others, a number below five, or the
+difference between two numbers that are one apart, would disclose a single customer. So their number is
+rounded down to a multiple of five, in every group and in the total: parts and differences are whole
+fives as well.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ SMALLEST = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
-    """A group as it is: how many the reader sees of all of them."""
+class GroupCount:
+    """The true count of a group: how many of all its customers the reader sees."""
 
     key: str | None
     seen: int
@@ -23,23 +24,25 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A group as it is told."""
+class DisclosedCount:
+    """The count of a group as it is disclosed; `exact` where the reader sees all its customers."""
 
     key: str | None
     count: int
     exact: bool
 
 
-def told(group: Counted) -> Told:
-    """The number that may be told."""
+def disclose(group: GroupCount) -> DisclosedCount:
+    """Round the customers that the reader does not see down to a multiple of five."""
     unseen = group.all - group.seen
-    return Told(group.key, group.seen + unseen // SMALLEST * SMALLEST, unseen == 0)
+    return DisclosedCount(group.key, group.seen + unseen // SMALLEST * SMALLEST, unseen == 0)
 
 
-def ranked(groups: Iterable[Counted], most: int) -> tuple[list[Told], int]:
-    """The groups by what is told of them, and how many more there are. A group of which nothing may be
-    told is not mentioned: that it exists would tell of somebody."""
-    shown = [one for one in map(told, groups) if one.count]
-    shown.sort(key=lambda one: (-one.count, one.key is None, one.key or ""))
+def rank_disclosed(groups: Iterable[GroupCount], most: int) -> tuple[list[DisclosedCount], int]:
+    """Rank groups by their disclosed count; return the largest, and how many more there are.
+
+    A group with a disclosed count of zero is left out: its existence would disclose a customer.
+    """
+    shown = [group for group in map(disclose, groups) if group.count]
+    shown.sort(key=lambda group: (-group.count, group.key is None, group.key or ""))
     return shown[:most], max(0, len(shown) - most)

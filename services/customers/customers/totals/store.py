@@ -1,4 +1,4 @@
-"""Customers counted by group: how many there are, and how many of them the reader may see."""
+"""Count customers by group: all of them, and those that the reader may see."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from sqlalchemy import ColumnElement, Text, cast, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from chassis.policy.scope import Scope
-from customers.pool.store.customer import ACCESS, CUSTOMER_TAG, Search, conditions, customer
-from customers.totals.domain import Counted
+from customers.pool.store.customer import ACCESS, customer
+from customers.pool.store.customer_search import CUSTOMER_TAG, Search, conditions
+from customers.totals.domain import GroupCount
 
 TAG = "TAG"
 DIMENSIONS: Mapping[str, ColumnElement[Any]] = {
@@ -26,8 +27,8 @@ DIMENSIONS: Mapping[str, ColumnElement[Any]] = {
 
 def totals(
     session: Session, scope: Scope, seen: Scope | None, search: Search, by: str | None
-) -> list[Counted]:
-    """The groups of all customers that the scope counts or the reader sees; one group without `by`."""
+) -> list[GroupCount]:
+    """Count the customers that the scope reaches or the reader sees, by group; without `by` in one."""
     sees = func.coalesce(seen.where(ACCESS) if seen else false(), false())
     reached = or_(func.coalesce(scope.where(ACCESS), false()), sees)
     key: ColumnElement[Any] = cast(DIMENSIONS[by], Text) if by else func.coalesce(None, "")
@@ -35,4 +36,4 @@ def totals(
     if by == TAG:
         statement = statement.join(CUSTOMER_TAG, CUSTOMER_TAG.c.customer_id == customer.c.id)
     statement = statement.where(reached, *conditions(search)).group_by(key)
-    return [Counted(*row) for row in session.execute(statement)]
+    return [GroupCount(*row) for row in session.execute(statement)]

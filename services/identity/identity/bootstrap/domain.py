@@ -58,8 +58,7 @@ def checked(company: Company) -> Company:
         if plan.department and plan.department not in existing:
             raise BadInput(
                 f"department of {plan.username} is {' / '.join(plan.department)}, which is not "
-                "among "
-                "the departments.",
+                "among the departments.",
                 f"用户 {plan.username} 所属部门 {' / '.join(plan.department)} 不存在。",
                 field="department",
             )

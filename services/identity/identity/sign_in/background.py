@@ -23,7 +23,7 @@ log = logging.getLogger("huichi.identity.session")
 POLL_SECONDS = 0.5
 
 
-async def publish_ended(runtime: Runtime) -> None:
+async def publish_revoked_sessions(runtime: Runtime) -> None:
     """Keep the published list of revoked sessions and keys up to date, until cancelled."""
     woken = asyncio.Event()
     async with asyncio.TaskGroup() as group:

@@ -24,7 +24,7 @@ from customers.exports.commands import decision as commands, file as files
 from customers.exports.commands.request import ExportRequest, request
 from customers.exports.store import customer_export as store, file as file_store, lease
 from customers.facts import HANDLERS
-from customers.pool.store.customer import Search
+from customers.pool.store.customer_search import Search
 from tests.customers.exporting import (
     ALL,
     APPROVE,

@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 
 from customers.exports.commands.stored_filter import filter_of, search_of
-from customers.pool.store.customer import Search
+from customers.pool.store.customer_search import Search
 
 
 def test_reads_back_what_was_stored() -> None:

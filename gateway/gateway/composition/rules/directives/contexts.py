@@ -45,6 +45,7 @@ class _ContextUse:
         self.argument = argument
 
     def problem(self, code: str, message: str, remedy: str) -> Problem:
+        """Return a problem at this argument."""
         coordinate = f"{self.definition.name}.{self.field.name}({self.argument.name}:)"
         return Problem(code, message, remedy, (self.graph.name,), coordinate)
 
@@ -78,6 +79,7 @@ class _ContextUse:
         yield from self.unused(context, selection, setters[context])
 
     def misplaced(self) -> Iterator[Problem]:
+        """Yield a problem if the argument cannot have a contextual value here."""
         if self.definition.kind != "OBJECT":
             yield self.problem(
                 "CONTEXT_NOT_SET",
@@ -108,6 +110,7 @@ class _ContextUse:
             )
 
     def unused(self, context: str, text: str, setters: list[str]) -> Iterator[Problem]:
+        """Yield a problem for every fragment on a type that does not set the context."""
         possible = frozenset().union(*(self.graph.possible_types(name) for name in setters))
         for item in try_parse(text) or ():
             if isinstance(item, Fragment) and item.type not in possible:

@@ -19,7 +19,7 @@ def check(subgraphs: SubgraphSet) -> Iterator[Problem]:
             described = "; ".join(f"{kind} in {', '.join(names)}" for kind, names in kinds.items())
             yield Problem(
                 "TYPE_KIND_MISMATCH",
-                f"The type is {described}.",
+                f"The type has different kinds: {described}.",
                 "Give it one kind in all subgraphs, or rename one of the types.",
                 tuple(graph.name for graph, _ in declarations),
                 name,

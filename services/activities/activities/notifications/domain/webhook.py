@@ -69,7 +69,7 @@ def post(target: Target, notification: Mapping[str, Any], now: float) -> Post:
     return Post(url, body, headers)
 
 
-def accepted(target: Target, status: int, answer: object) -> bool:
+def accepted(target: Target, status: int, body: object) -> bool:
     """Return whether a notification was accepted.
 
     Robots answer 200 to everything; the body says whether they accepted it.
@@ -78,7 +78,7 @@ def accepted(target: Target, status: int, answer: object) -> bool:
         return False
     code = {Format.FEISHU: "code", Format.DINGTALK: "errcode", Format.WECOM: "errcode"}
     name = code.get(target.format)
-    return name is None or (isinstance(answer, dict) and answer.get(name) == 0)
+    return name is None or (isinstance(body, dict) and body.get(name) == 0)
 
 
 def _text(notification: Mapping[str, Any]) -> dict[str, Any]:

@@ -107,12 +107,12 @@ def visible(scope: Scope) -> Select[Any]:
     """Return the query of all tasks that a scope may see, with `root_id` as their customer."""
     of = customer_access.alias("of")
     root = customer_access.alias("root")
-    mine = among(task.c.assignee_id, sorted(scope.acting_users))
+    assigned = among(task.c.assignee_id, sorted(scope.acting_users))
     return (
         select(task, root.c.customer_id.label("root_id"))
         .join_from(task, of, of.c.customer_id == task.c.customer_id)
         .join(root, root.c.customer_id == of.c.root_id)
-        .where(or_(mine, scope.where(columns(root))))
+        .where(or_(assigned, scope.where(columns(root))))
     )
 
 

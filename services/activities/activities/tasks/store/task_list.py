@@ -66,27 +66,27 @@ def of_customers(
 ) -> list[Page[TaskRow]]:
     """Return a page of each customer's visible tasks, in the order of the ids, in one query."""
     family = Family(ids)
-    mine = task.c.assignee_id == scope.actor.user_id
-    first = (
+    assigned = task.c.assignee_id == scope.actor.user_id
+    page_query = (
         select(task)
         .join_from(task, family.member, family.member.c.customer_id == task.c.customer_id)
-        .where(family.same_root, or_(mine, scope.where(columns(family.root))))
+        .where(family.same_root, or_(assigned, scope.where(columns(family.root))))
         .order_by(task.c.due_or_never, task.c.id)
         .limit(window.first + 1)
     )
     if status:
-        first = first.where(task.c.status.in_([state.value for state in status]))
+        page_query = page_query.where(task.c.status.in_([state.value for state in status]))
     if window.after is not None:
-        first = first.where(beyond(BY_DUE, decode(window.after, BY_DUE)))
-    each = first.lateral("each")
+        page_query = page_query.where(beyond(BY_DUE, decode(window.after, BY_DUE)))
+    page_rows = page_query.lateral("page_rows")
     rows = session.execute(
         select(
             family.requested.c.id.label("requested"),
             family.root.c.customer_id.label("root_id"),
-            each,
+            page_rows,
         )
-        .select_from(family.joined.join(each, true()))
-        .order_by(family.requested.c.id, each.c.due_or_never, each.c.id)
+        .select_from(family.joined.join(page_rows, true()))
+        .order_by(family.requested.c.id, page_rows.c.due_or_never, page_rows.c.id)
     )
     rows_by_customer: dict[UUID, list[Row[Any]]] = {}
     for task_row in rows:
@@ -97,13 +97,13 @@ def of_customers(
 def open_tasks(session: Session, scope: Scope, ids: Sequence[CustomerId]) -> list[int]:
     """Return the number of each customer's visible open tasks, in the order of the ids."""
     family = Family(ids)
-    mine = task.c.assignee_id == scope.actor.user_id
+    assigned = task.c.assignee_id == scope.actor.user_id
     number = (
         select(func.count().label("value"))
         .select_from(task)
         .join(family.member, family.member.c.customer_id == task.c.customer_id)
         .where(family.same_root, task.c.status == Status.OPEN.value)
-        .where(or_(mine, scope.where(columns(family.root))))
+        .where(or_(assigned, scope.where(columns(family.root))))
         .lateral("open_tasks")
     )
     return [value or 0 for value in family.values(session, number)]

@@ -28,7 +28,7 @@ from customers.exports.commands.events import OBJECT
 from customers.exports.commands.request import ExportRequest
 from customers.exports.commands.visible_export import load_visible
 from customers.imports.api.import_job import SheetFormat
-from customers.pool.store.customer import Search
+from customers.pool.store.customer_search import Search
 
 
 @strawberry.type(description="The export after a mutation, or why the mutation was refused.")

@@ -21,7 +21,7 @@ from customers.exports.api.customer_export import (
 )
 from customers.exports.commands import request as commands
 from customers.exports.store import customer_export as store
-from customers.pool.store.customer import Search
+from customers.pool.store.customer_search import Search
 
 
 @strawberry.type

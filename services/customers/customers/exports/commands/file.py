@@ -31,7 +31,7 @@ from customers.exports.domain import customer_export as domain
 from customers.exports.domain.customer_export import READY, RUNNING, Column, Ticket
 from customers.exports.store import customer_export as store, file as file_store, lease
 from customers.exports.store.customer_export import ExportRow
-from customers.pool.store import customer as customers
+from customers.pool.store import customer_search as customers
 
 BATCH = 500
 PIECE = 1024 * 1024

@@ -25,8 +25,8 @@ from customers.exports.domain.watermark import KEY_BYTES
 from customers.exports.store import customer_export as store, lease
 from customers.exports.store.customer_export import Usage
 from customers.pool.domain.fields import text as text_rule
-from customers.pool.store import customer as customers
-from customers.pool.store.customer import Search
+from customers.pool.store import customer_search as customers
+from customers.pool.store.customer_search import Search
 from customers.settings import CustomersSettings
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from customers.pool.store.customer import Search
+from customers.pool.store.customer_search import Search
 
 _ID_LISTS = ("owners", "departments", "projects", "tags", "ids")
 

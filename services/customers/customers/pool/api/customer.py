@@ -24,9 +24,10 @@ from customers.pool.domain.fields import (
     MOBILE_COORDINATE,
     NAME_COORDINATE,
 )
-from customers.pool.store import customer as store, merge as merge_store
+from customers.pool.store import customer_search, merge as merge_store
 from customers.pool.store.contact import ContactRow
-from customers.pool.store.customer import COUNT_CAP, CustomerRow, Search
+from customers.pool.store.customer import CustomerRow
+from customers.pool.store.customer_search import COUNT_CAP, Search
 from customers.pool.store.merge import MergeRow
 
 
@@ -292,4 +293,4 @@ class CustomerConnection(Connection[Customer]):
     )
     async def total_count(self, info: Info) -> int:
         """Count the customers of the list, up to the cap."""
-        return await info.context.read(store.count, self.scope, self.search)
+        return await info.context.read(customer_search.count, self.scope, self.search)

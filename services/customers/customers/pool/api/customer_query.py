@@ -20,8 +20,9 @@ from customers.core.api.ids import uuid, uuids
 from customers.pool.api.customer import Customer, CustomerConnection
 from customers.pool.api.loaders import PoolLoaders
 from customers.pool.domain.golden import elect, values
-from customers.pool.store import claim as claim_store, customer as store
-from customers.pool.store.customer import CustomerRow, Search
+from customers.pool.store import claim as claim_store, customer as store, customer_search
+from customers.pool.store.customer import CustomerRow
+from customers.pool.store.customer_search import Search
 
 MAX_SEARCH = 100
 MAX_WORDS = 100
@@ -184,7 +185,7 @@ class CustomerQuery:
         scope = info.context.scope("Customer")
         search = filter.resolved(info.context) if filter else Search()
         window = Window(first, after)
-        page = await info.context.read(store.listed, scope, search, sort.name, window)
+        page = await info.context.read(customer_search.listed, scope, search, sort.name, window)
         loaders = info.context.loaders_of(PoolLoaders)
         connection: CustomerConnection = connect(
             page,

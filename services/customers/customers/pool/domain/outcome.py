@@ -67,7 +67,7 @@ class Ambiguous:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Wrong in itself: nothing of it was write_with_retry, everything wrong with it is said."""
+    """The record is invalid: nothing of it was written; `errors` are all its problems."""
 
     external_id: str
     errors: Sequence[HuichiError]

@@ -1,4 +1,4 @@
-"""Claims, pins and the rules that elect among them, as rows."""
+"""Claims, pins and survivorship rules as rows."""
 
 from __future__ import annotations
 
@@ -45,25 +45,26 @@ _PINS_ENDED = text(
 
 
 def of_customers(session: Session, ids: Iterable[UUID]) -> dict[UUID, list[Claim]]:
-    """What is claimed of each customer now."""
+    """Load the claims about each customer that matter for its present election."""
     return _grouped(session, _OF_CUSTOMERS, ids)
 
 
 def of_customers_at(session: Session, ids: Iterable[UUID], at: datetime) -> dict[UUID, list[Claim]]:
-    """What was claimed of each customer up to a moment, by the links it held then."""
+    """Load the claims about each customer up to a moment, by the links it held then."""
     return _grouped(session, _AT, ids, at=at)
 
 
 def _grouped(
     session: Session, statement: object, ids: Iterable[UUID], **more: object
 ) -> dict[UUID, list[Claim]]:
-    found: dict[UUID, list[Claim]] = {id: [] for id in ids}
-    for row in session.execute(statement, {"ids": list(found), **more}):  # type: ignore[call-overload]  # text() above
-        found[row[0]].append(Claim(*row[1:]))
-    return found
+    claims: dict[UUID, list[Claim]] = {id: [] for id in ids}
+    for row in session.execute(statement, {"ids": list(claims), **more}):  # type: ignore[call-overload]  # text() above
+        claims[row[0]].append(Claim(*row[1:]))
+    return claims
 
 
 def insert(session: Session, claims: Sequence[Claim], actor_id: UUID | None) -> None:
+    """Insert claims; the actor is the user who made them, if one did."""
     bulk.insert(
         session,
         "claim",
@@ -85,25 +86,28 @@ def insert(session: Session, claims: Sequence[Claim], actor_id: UUID | None) -> 
 
 
 def end(session: Session, ids: Sequence[UUID], at: datetime) -> None:
-    """These claims are no longer made."""
+    """End claims that their sources no longer make."""
     if ids:
         session.execute(_END, {"ids": list(ids), "at": at})
 
 
 def unpin(session: Session, customer_id: UUID, field: str, at: datetime) -> None:
+    """End the pin on a field of a customer."""
     session.execute(_UNPIN, {"customer": customer_id, "field": field, "at": at})
 
 
 def pin(session: Session, claim_id: UUID, at: datetime, until: datetime | None) -> None:
+    """Pin a claim from one moment until another, or without end."""
     session.execute(_PIN, {"id": claim_id, "at": at, "until": until})
 
 
 def pins_ended(session: Session, most: int) -> list[tuple[UUID, UUID]]:
-    """Pins that ran out and whose customers were not looked at since: (claim, customer)."""
+    """Return pins that ran out and whose customers were not elected again since: (claim, customer)."""
     return [(row.id, row.customer_id) for row in session.execute(_PINS_ENDED, {"most": most})]
 
 
 def settle_pins(session: Session, ids: Sequence[UUID]) -> None:
+    """Mark pins that ran out as settled: their customers were elected again."""
     session.execute(
         text("UPDATE claim SET pin_settled = true WHERE id = ANY(:ids)"), {"ids": list(ids)}
     )
@@ -111,7 +115,7 @@ def settle_pins(session: Session, ids: Sequence[UUID]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class RuleRow:
-    """Which systems are believed first for a field."""
+    """A survivorship rule: the order in which systems are believed for a field."""
 
     field: str
     source_order: tuple[str, ...]
@@ -120,14 +124,15 @@ class RuleRow:
 
 
 def rules(session: Session) -> Rules:
-    """The survivorship rules and the priorities of sources, as the election needs them."""
+    """Load the survivorship rules and the priorities of sources, as elections need them."""
     orders = {row.field: row.source_order for row in rule_rows(session)}
-    known = session.execute(text("SELECT system, priority FROM source"))
-    priorities = {row.system: row.priority for row in known}
+    sources = session.execute(text("SELECT system, priority FROM source"))
+    priorities = {row.system: row.priority for row in sources}
     return Rules(orders, priorities)
 
 
 def rule_rows(session: Session) -> list[RuleRow]:
+    """Load all survivorship rules by field."""
     rows = session.execute(
         text("SELECT field, source_order, version, updated_at FROM survivorship ORDER BY field")
     )
@@ -135,7 +140,7 @@ def rule_rows(session: Session) -> list[RuleRow]:
 
 
 def set_rule(session: Session, field: str, order: Sequence[str], by: UUID) -> None:
-    """Writes a rule; an empty order for one field takes its rule away."""
+    """Write a rule; an empty order removes the rule of a field."""
     if not order and field != "*":
         session.execute(text("DELETE FROM survivorship WHERE field = :field"), {"field": field})
         return
@@ -150,7 +155,7 @@ def set_rule(session: Session, field: str, order: Sequence[str], by: UUID) -> No
 
 
 def set_priority(session: Session, system: str, priority: int) -> bool:
-    """Whether the priority of a source became another."""
+    """Set the priority of a source; return whether it changed."""
     return (
         session.execute(
             text(

@@ -1,7 +1,7 @@
 """Contacts as rows. Two sources that know one person make two rows; a list shows the older one.
 
-For whoever may not see numbers and addresses in clear, what a person entered stands beside what a source
-says, or entering numbers until one disappears would tell which it is.
+For readers who may not see telephone numbers and e-mail addresses in clear, manual contacts are listed
+separately from those of sources: otherwise entering numbers until one disappears would disclose it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from customers.core.store import bulk
 
 @dataclass(frozen=True, slots=True)
 class ContactRow:
-    """One person at a customer, as one source has them."""
+    """A contact at a customer, as one source has it."""
 
     id: UUID
     link_id: UUID
@@ -43,7 +43,7 @@ _COLUMNS = (
 )
 _BY_LINKS = text(f"SELECT {_COLUMNS} FROM contact c WHERE c.link_id = ANY(:ids)")  # noqa: S608  # names from our code, values bound
 _BY_IDS = text(f"SELECT {_COLUMNS} FROM contact c WHERE c.id = ANY(:ids) AND c.ended_at IS NULL")  # noqa: S608  # names from our code, values bound
-# One index range a parent, however many contacts each has.
+# One index range for each parent, however many contacts each has.
 _PAGES = text(
     f"SELECT p.id AS parent, {_COLUMNS} "  # noqa: S608  # names from our code, values bound
     "FROM unnest(CAST(:parents AS uuid[]), CAST(:apart AS boolean[])) AS p(id, apart) "
@@ -52,7 +52,7 @@ _PAGES = text(
     "  AND (CAST(:after AS uuid) IS NULL OR c.id > CAST(:after AS uuid)) "
     "  AND NOT EXISTS (SELECT 1 FROM contact twin WHERE twin.customer_id = c.customer_id "
     "    AND twin.identity = c.identity AND twin.id < c.id AND twin.ended_at IS NULL "
-    # The id that a source uses; a person's own word goes by ours.
+    # A source's contact has the source's id as external id; a manual contact has its own id.
     "    AND NOT (p.apart AND (c.external_id = c.id::text OR twin.external_id = twin.id::text))) "
     "  ORDER BY c.id LIMIT :most) AS c ORDER BY p.id, c.id"
 )
@@ -63,14 +63,16 @@ _END = text(
 
 
 def by_links(session: Session, ids: Iterable[UUID]) -> dict[tuple[UUID, str], ContactRow]:
-    """Contacts by their link and the id the source uses, ended ones too."""
+    """Load contacts by link and external id, ended ones included."""
     rows = [ContactRow(*row) for row in session.execute(_BY_LINKS, {"ids": list(ids)})]
     return {(row.link_id, row.external_id): row for row in rows}
 
 
 def by_ids(session: Session, ids: Sequence[UUID]) -> list[ContactRow | None]:
-    """Contacts in the order of the ids, `None` for a gap. Whoever shows them holds the proof that
-    the customers they belong to may be seen."""
+    """Load contacts in the order of the ids, `None` for a gap.
+
+    The calling code holds the proof that the caller may see the customers they belong to.
+    """
     rows = [ContactRow(*row) for row in session.execute(_BY_IDS, {"ids": list(ids)})]
     return in_order(ids, rows, lambda row: row.id)
 
@@ -78,25 +80,29 @@ def by_ids(session: Session, ids: Sequence[UUID]) -> list[ContactRow | None]:
 def pages(
     session: Session, parents: Mapping[UUID, bool], after: UUID | None, most: int
 ) -> dict[UUID, list[ContactRow]]:
-    """The first contacts of each customer after a cursor, in one query; the flag says whether people's
-    own word stands apart."""
-    found: dict[UUID, list[ContactRow]] = {id: [] for id in parents}
-    apart = [parents[id] for id in found]
-    arguments = {"parents": list(found), "apart": apart, "after": after, "most": most}
+    """Load the first contacts of each customer after a cursor, in one query.
+
+    `parents` says for each customer whether manual contacts are listed separately.
+    """
+    contacts: dict[UUID, list[ContactRow]] = {id: [] for id in parents}
+    apart = [parents[id] for id in contacts]
+    arguments = {"parents": list(contacts), "apart": apart, "after": after, "most": most}
     for row in session.execute(_PAGES, arguments):
-        found[row.parent].append(ContactRow(*row[1:]))
-    return found
+        contacts[row.parent].append(ContactRow(*row[1:]))
+    return contacts
 
 
 def insert(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert contacts from their columns."""
     bulk.insert(session, "contact", rows)
 
 
 def update(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Writes these columns by id; each row becomes a new version."""
+    """Update columns by id; each row becomes a new version."""
     bulk.update(session, "contact", rows, "version = contact.version + 1, updated_at = now()")
 
 
 def end(session: Session, ids: Sequence[UUID], at: datetime) -> None:
+    """End contacts; their rows are kept."""
     if ids:
         session.execute(_END, {"ids": list(ids), "at": at})

@@ -1,4 +1,4 @@
-"""Links: which outside record is which customer. Everything a source says hangs on its link."""
+"""Links between outside records and customers. Everything that a source claims belongs to its link."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from customers.pool.domain.record import MANUAL, Source
 
 @dataclass(frozen=True, slots=True)
 class LinkRow:
-    """One outside record and the customer it belongs to now."""
+    """A link: one outside record and the customer it belongs to now."""
 
     id: UUID
     system: str
@@ -48,7 +48,7 @@ _END_HOLDING = text("UPDATE holding SET until = :at WHERE link_id = ANY(:ids) AN
 
 
 def by_external_ids(session: Session, source: Source, ids: Sequence[str]) -> dict[str, LinkRow]:
-    """Links of one source by the ids it uses."""
+    """Load the links of one source by external id."""
     rows = session.execute(
         _BY_EXTERNAL,
         {"system": source.system, "installation": source.installation, "ids": list(ids)},
@@ -57,16 +57,17 @@ def by_external_ids(session: Session, source: Source, ids: Sequence[str]) -> dic
 
 
 def by_customers(session: Session, ids: Iterable[UUID]) -> list[LinkRow]:
-    """All links of these customers."""
+    """Load all links of customers."""
     return [LinkRow(*row) for row in session.execute(_BY_CUSTOMER, {"ids": list(ids)})]
 
 
 def by_ids(session: Session, ids: Iterable[UUID]) -> list[LinkRow]:
+    """Load links by id."""
     return [LinkRow(*row) for row in session.execute(_BY_IDS, {"ids": list(ids)})]
 
 
 def insert(session: Session, rows: Sequence[Mapping[str, Any]], at: datetime) -> None:
-    """New links, each held by its customer from now on."""
+    """Insert links, each held by its customer from this moment on."""
     bulk.insert(session, "link", rows)
     holdings = [
         {"link_id": row["id"], "customer_id": row["customer_id"], "since": at} for row in rows
@@ -75,11 +76,12 @@ def insert(session: Session, rows: Sequence[Mapping[str, Any]], at: datetime) ->
 
 
 def update(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Update columns of links by id."""
     bulk.update(session, "link", rows)
 
 
 def move(session: Session, ids: Sequence[UUID], to: UUID, at: datetime) -> None:
-    """Gives links, and the contacts that came with them, to another customer."""
+    """Move links, and the contacts that belong to them, to another customer."""
     if not ids:
         return
     session.execute(_MOVE, {"ids": list(ids), "to": to})
@@ -91,13 +93,16 @@ def move(session: Session, ids: Sequence[UUID], to: UUID, at: datetime) -> None:
     )
 
 
-def manual(session: Session, addressed: UUID, customer_id: UUID, at: datetime) -> UUID:
-    """The link that carries what people say of this identity. An edit addressed to an id that was
-    merged away stays with that identity, and leaves with it when the merge is undone."""
+def manual(session: Session, requested_id: UUID, customer_id: UUID, at: datetime) -> UUID:
+    """Return the link of manual entries that are addressed to an id, made where it is missing.
+
+    An entry addressed to an id that was merged away stays with that id, and leaves with it when the
+    merge is undone.
+    """
     source = Source(MANUAL)
-    external_id = str(addressed)
-    if found := by_external_ids(session, source, [external_id]).get(external_id):
-        return found.id
+    external_id = str(requested_id)
+    if link := by_external_ids(session, source, [external_id]).get(external_id):
+        return link.id
     id = new_id()
     insert(
         session,
@@ -120,6 +125,9 @@ def manual(session: Session, addressed: UUID, customer_id: UUID, at: datetime) -
 
 
 def now(session: Session) -> datetime:
-    """The database's clock at this moment, after any wait for a lock; never before the last one."""
-    found: datetime = session.execute(text("SELECT clock_timestamp()")).scalar_one()
-    return found
+    """Return the database's time at this moment, not at the start of the transaction.
+
+    It is therefore later than any change that the transaction has waited for.
+    """
+    at: datetime = session.execute(text("SELECT clock_timestamp()")).scalar_one()
+    return at

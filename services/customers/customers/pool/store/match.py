@@ -61,7 +61,7 @@ candidate = Table(
     Column("decided_at", DateTime(timezone=True)),
 )
 
-# A key that very many customers share says nothing; the cap keeps one such key from costing the batch.
+# A key that very many customers share is no evidence; the cap keeps such a key from slowing the batch.
 _SHARED_BY = 50
 _KNOWN = text(
     "WITH asked AS (SELECT DISTINCT kind, value FROM jsonb_to_recordset(CAST(:keys AS jsonb)) "
@@ -84,44 +84,47 @@ _UPSERT = (
 
 
 def known_by(session: Session, keys: Iterable[Key]) -> list[Known]:
-    """Every customer that shares one of these keys, with all the keys it has."""
-    wanted = [{"kind": key.kind, "value": key.value} for key in set(keys)]
-    if not wanted:
+    """Load every customer that shares one of these keys, with all the keys it has."""
+    shared = [{"kind": key.kind, "value": key.value} for key in set(keys)]
+    if not shared:
         return []
     kinds: dict[UUID, str] = {}
-    found: dict[UUID, set[Key]] = {}
-    arguments = {"keys": orjson.dumps(wanted).decode(), "cap": _SHARED_BY}
+    keys_by_customer: dict[UUID, set[Key]] = {}
+    arguments = {"keys": orjson.dumps(shared).decode(), "cap": _SHARED_BY}
     for row in session.execute(_KNOWN, arguments):
         kinds[row.id] = row.kind
-        found.setdefault(row.id, set()).add(Key(row.key_kind, row.value))
-    return [Known(id, kinds[id], frozenset(keys)) for id, keys in found.items()]
+        keys_by_customer.setdefault(row.id, set()).add(Key(row.key_kind, row.value))
+    return [
+        Known(id, kinds[id], frozenset(customer_keys))
+        for id, customer_keys in keys_by_customer.items()
+    ]
 
 
 def keys_of(session: Session, customer_ids: Iterable[UUID]) -> dict[UUID, set[Key]]:
-    """What each customer is recognised by."""
-    found: dict[UUID, set[Key]] = {id: set() for id in customer_ids}
-    for row in session.execute(_OF_CUSTOMERS, {"ids": list(found)}):
-        found[row.customer_id].add(Key(row.kind, row.value))
-    return found
+    """Load the recognition keys of each customer."""
+    keys: dict[UUID, set[Key]] = {id: set() for id in customer_ids}
+    for row in session.execute(_OF_CUSTOMERS, {"ids": list(keys)}):
+        keys[row.customer_id].add(Key(row.kind, row.value))
+    return keys
 
 
-def replace_keys(session: Session, of_links: Mapping[UUID, frozenset[Key]]) -> None:
-    """From now on each of these links is recognised by exactly these keys."""
-    if not of_links:
+def replace_keys(session: Session, keys_by_link: Mapping[UUID, frozenset[Key]]) -> None:
+    """Replace the recognition keys of links."""
+    if not keys_by_link:
         return
     session.execute(
-        text("DELETE FROM identity_key WHERE link_id = ANY(:ids)"), {"ids": list(of_links)}
+        text("DELETE FROM identity_key WHERE link_id = ANY(:ids)"), {"ids": list(keys_by_link)}
     )
     rows = [
         {"link_id": link, "kind": key.kind, "value": key.value}
-        for link, keys in of_links.items()
+        for link, keys in keys_by_link.items()
         for key in keys
     ]
     bulk.insert(session, "identity_key", rows)
 
 
 def suspect(session: Session, pairs: Sequence[tuple[UUID, Suspicion]]) -> None:
-    """Lays pairs before a steward. What a steward has decided already stays decided."""
+    """Open match candidates for pairs; those that a steward has decided already stay decided."""
     rows: dict[tuple[UUID, UUID], dict[str, Any]] = {}
     for customer_id, suspicion in pairs:
         left, right = sorted((customer_id, suspicion.customer_id))
@@ -132,8 +135,8 @@ def suspect(session: Session, pairs: Sequence[tuple[UUID, Suspicion]]) -> None:
                 "right_id": right,
                 "score": suspicion.score,
                 "evidence": [
-                    {"field": e.field, "agreement": e.agreement, "weight": e.weight}
-                    for e in suspicion.evidence
+                    {"field": item.field, "agreement": item.agreement, "weight": item.weight}
+                    for item in suspicion.evidence
                 ],
                 "status": OPEN,
                 "version": 1,
@@ -144,7 +147,7 @@ def suspect(session: Session, pairs: Sequence[tuple[UUID, Suspicion]]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class CandidateRow:
-    """Two customers that may be one."""
+    """A match candidate: two customers that may be the same."""
 
     id: UUID
     left_id: UUID
@@ -160,12 +163,13 @@ class CandidateRow:
 
 
 def candidate_of(row: Row[Any]) -> CandidateRow:
+    """Build a match candidate from a selected row."""
     return CandidateRow(
         id=row.id,
         left_id=row.left_id,
         right_id=row.right_id,
         score=row.score,
-        evidence=tuple(Evidence(**one) for one in row.evidence),
+        evidence=tuple(Evidence(**item) for item in row.evidence),
         status=row.status,
         reason=row.reason,
         version=row.version,
@@ -184,8 +188,11 @@ def candidates(
     customer_id: UUID | None,
     window: Window,
 ) -> Page[Row[Any]]:
-    """Pairs of which this reader may see both sides and why, the most alike first. The score tells of
-    hidden values, so whoever does not see all in clear neither sorts nor filters by it."""
+    """Return a page of candidates of which the caller may see both customers and some evidence.
+
+    The strongest come first. The score discloses hidden values, so callers who do not see all values in
+    clear get the newest first, and `Denied` where they filter by it.
+    """
     hidden = _hidden_fields(scope)
     if hidden and min_score > 0:
         raise Denied(
@@ -215,7 +222,7 @@ def candidates(
 
 
 def _hidden_fields(scope: Scope) -> list[str]:
-    """Protected fields that are not clear on every row there is."""
+    """Return the protected fields that are not clear on every row."""
     return [
         field.name
         for field in FIELDS.values()
@@ -226,20 +233,24 @@ def _hidden_fields(scope: Scope) -> list[str]:
 def _knowable(
     scope: Scope, hidden: Sequence[str], left: FromClause, right: FromClause
 ) -> ColumnElement[bool]:
-    """Something speaks for the pair that is clear on both sides; one settled by hand has no evidence."""
-    one = func.jsonb_array_elements(candidate.c.evidence).table_valued(column("value", JSONB))
-    field = one.c.value["field"].astext
+    """Match candidates with evidence for them that is clear on both sides.
+
+    A candidate that was decided by hand has no evidence and always matches.
+    """
+    item = func.jsonb_array_elements(candidate.c.evidence).table_valued(column("value", JSONB))
+    field = item.c.value["field"].astext
     clear = [field.not_in(hidden)]
     for name in hidden:
         rows = scope.clear_in(str(FIELDS[name].protected_by))
         both = (rows.where(access_columns(side)) for side in (left, right))
         clear.append(and_(field == name, *both))
-    speaks = one.c.value["weight"].astext.cast(Float) > 0
-    known = select(1).select_from(one).where(speaks, or_(*clear)).correlate_except(one)
-    return or_(func.jsonb_array_length(candidate.c.evidence) == 0, exists(known))
+    supports = item.c.value["weight"].astext.cast(Float) > 0
+    visible = select(1).select_from(item).where(supports, or_(*clear)).correlate_except(item)
+    return or_(func.jsonb_array_length(candidate.c.evidence) == 0, exists(visible))
 
 
 def candidate_by_id(session: Session, id: UUID, *, locked: bool = False) -> CandidateRow | None:
+    """Load one match candidate, without a scope."""
     statement = select(candidate).where(candidate.c.id == id)
     row = session.execute(statement.with_for_update() if locked else statement).first()
     return candidate_of(row) if row else None
@@ -248,7 +259,7 @@ def candidate_by_id(session: Session, id: UUID, *, locked: bool = False) -> Cand
 def settle(
     session: Session, pairs: Iterable[tuple[UUID, UUID]], status: str, by: UUID, reason: str = ""
 ) -> None:
-    """Writes down what was decided about pairs, so that nobody is asked again."""
+    """Record the decision about pairs, so that they are not suggested again."""
     rows = [
         {
             "id": new_id(),
@@ -276,8 +287,8 @@ def settle(
 
 
 def count_duplicate_checks(session: Session, actor_id: UUID, more: int = 1) -> int:
-    """How many times this person asked today, these times included."""
-    asked: int = session.execute(
+    """Add to the duplicate checks of a user today, and return their number."""
+    checks: int = session.execute(
         text(
             "INSERT INTO duplicate_check (actor_id, day, asked) VALUES (:id, current_date, :more) "
             "ON CONFLICT (actor_id, day) DO UPDATE SET asked = duplicate_check.asked + :more "
@@ -285,4 +296,4 @@ def count_duplicate_checks(session: Session, actor_id: UUID, more: int = 1) -> i
         ),
         {"id": actor_id, "more": more},
     ).scalar_one()
-    return asked
+    return checks

@@ -1,4 +1,4 @@
-"""Merges as rows: who was absorbed into whom, and which links moved, so that they can move back."""
+"""Merges as rows: which customers were absorbed, and which links moved, so that they can move back."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SELECT = (
     "FROM merge m JOIN merge_absorbed a ON a.merge_id = m.id "
 )
 _BY_IDS = text(f"{_SELECT} WHERE m.id = ANY(:ids) GROUP BY m.id")
-# What a customer shows: the merges into it, and into those that were merged into it since.
+# The merges that a customer shows: those into it, and into customers that were merged into it since.
 _INTO = text(
     f"{_SELECT} WHERE m.undone_at IS NULL AND m.survivor_id = ANY(:ids) GROUP BY m.id ORDER BY m.id"
 )
@@ -46,7 +46,7 @@ _UNDER = text(
     "  JOIN merge_absorbed a ON a.merge_id = m.id"
     ") SELECT id FROM below"
 )
-# What came with an absorbed customer, and what people said to its old ids afterwards.
+# The links that came with an absorbed customer, and manual entries addressed to its ids afterwards.
 _RETURNING = text(
     "SELECT l.id FROM link l WHERE l.customer_id = :holder AND ("  # noqa: S608  # names from our code, values bound
     "  l.id IN (SELECT link_id FROM merge_link WHERE merge_id = :merge "
@@ -70,6 +70,7 @@ _REPOINT = text(
 
 
 def by_id(session: Session, id: UUID, *, locked: bool = False) -> MergeRow | None:
+    """Load one merge, without a scope."""
     if locked:
         session.execute(text("SELECT 1 FROM merge WHERE id = :id FOR UPDATE"), {"id": id})
     row = session.execute(_BY_IDS, {"ids": [id]}).first()
@@ -83,21 +84,21 @@ def _row(row: Row[Any]) -> MergeRow:
 
 
 def into(session: Session, ids: Iterable[UUID]) -> dict[UUID, list[MergeRow]]:
-    """The merges each customer survived, and those of the customers that are part of it now."""
-    shown: dict[UUID, UUID] = {id: id for id in ids}
-    roots = list(shown)
+    """Load the merges that each customer survived, and those of customers that were merged into it."""
+    survivors: dict[UUID, UUID] = {id: id for id in ids}
+    roots = list(survivors)
     for row in session.execute(_REDIRECTED, {"ids": roots}):
-        shown[row.id] = row.merged_into
-    found: dict[UUID, list[MergeRow]] = {id: [] for id in roots}
-    for row in session.execute(_INTO, {"ids": list(shown)}):
-        found[shown[row.survivor_id]].append(_row(row))
-    return found
+        survivors[row.id] = row.merged_into
+    merges: dict[UUID, list[MergeRow]] = {id: [] for id in roots}
+    for row in session.execute(_INTO, {"ids": list(survivors)}):
+        merges[survivors[row.survivor_id]].append(_row(row))
+    return merges
 
 
 def insert(
     session: Session, row: MergeRow, links: Sequence[tuple[UUID, UUID]], trace: str | None
 ) -> None:
-    """A merge with the links that move, each with the customer it moves from."""
+    """Insert a merge with the links that move, each with the customer it moves from."""
     bulk.insert(
         session,
         "merge",
@@ -119,19 +120,21 @@ def insert(
     bulk.insert(session, "merge_link", moved)
 
 
-def undo(session: Session, id: UUID, by: UUID, at: datetime) -> None:
+def undo(session: Session, id: UUID, actor_id: UUID, at: datetime) -> None:
+    """Mark a merge as undone."""
     session.execute(
         text("UPDATE merge SET undone_at = :at, undone_by = :by WHERE id = :id"),
-        {"id": id, "at": at, "by": by},
+        {"id": id, "at": at, "by": actor_id},
     )
 
 
 def redirected_to(session: Session, ids: Iterable[UUID]) -> list[UUID]:
-    """Customers that lead to one of these."""
+    """Return the ids of customers that lead to one of these."""
     return [row.id for row in session.execute(_REDIRECTED, {"ids": list(ids)})]
 
 
 def redirect(session: Session, ids: Iterable[UUID], to: UUID | None) -> None:
+    """Let customers lead to another one; to themselves without one."""
     session.execute(
         text(
             "UPDATE customer SET merged_into = :to, version = version + 1, updated_at = now() "
@@ -142,7 +145,7 @@ def redirect(session: Session, ids: Iterable[UUID], to: UUID | None) -> None:
 
 
 def under(session: Session, ids: Iterable[UUID], without: UUID) -> set[UUID]:
-    """These customers and all that were absorbed into them by merges other than one."""
+    """Return these customers and all that were absorbed into them by merges other than `without`."""
     rows = session.execute(_UNDER, {"ids": list(ids), "merge": without})
     return set(rows.scalars())
 
@@ -150,7 +153,7 @@ def under(session: Session, ids: Iterable[UUID], without: UUID) -> set[UUID]:
 def returning(
     session: Session, merge: UUID, holder: UUID, absorbed: UUID, addressed: Iterable[UUID]
 ) -> list[UUID]:
-    """The links that go back to an absorbed customer."""
+    """Return the links that go back to an absorbed customer when a merge is undone."""
     arguments = {
         "merge": merge,
         "holder": holder,
@@ -161,10 +164,10 @@ def returning(
 
 
 def forget(session: Session, links: Sequence[UUID], merge: UUID) -> None:
-    """Links that left are no longer part of what later merges moved."""
+    """Remove links that went back from what later merges have moved."""
     session.execute(_FORGET, {"links": list(links), "merge": merge})
 
 
 def repoint_candidates(session: Session, survivor: UUID, absorbed: Sequence[UUID]) -> None:
-    """Who may be the same as an absorbed customer may be the same as the survivor."""
+    """Copy open match candidates of absorbed customers to the survivor."""
     session.execute(_REPOINT, {"survivor": survivor, "absorbed": list(absorbed)})

@@ -1,4 +1,4 @@
-"""Requests to elect winners again after a rule changed, and how far each came."""
+"""Requests to elect winners again after a rule changed, and the progress of each."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from sqlalchemy.orm import Session
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request, with the last customer that was looked at."""
+    """A request with the last customer that was elected again."""
 
     id: UUID
     reached: UUID | None
 
 
-# Only where sources disagree can a rule make a difference.
+# A rule can make a difference only where sources disagree.
 _NEXT = text(
     "SELECT c.id FROM customer c WHERE (CAST(:after AS uuid) IS NULL OR c.id > :after) "
     "AND c.merged_into IS NULL AND EXISTS (SELECT 1 FROM link l JOIN claim k ON k.link_id = l.id "
@@ -27,15 +27,18 @@ _NEXT = text(
 
 
 def request(session: Session) -> UUID:
-    """Asks for a re-election. Always a new one: a waiting one may have begun under the old rules."""
-    made: UUID = session.execute(
+    """Request a re-election and return its id.
+
+    It is always a new one, since a waiting one may have begun under the old rules.
+    """
+    id: UUID = session.execute(
         text("INSERT INTO reelection DEFAULT VALUES RETURNING id")
     ).scalar_one()
-    return made
+    return id
 
 
 def take(session: Session, id: UUID | None = None) -> Request | None:
-    """The oldest open request, or the one named, locked."""
+    """Lock the oldest open request, or the one with this id; `None` where another worker has it."""
     row = session.execute(
         text(
             "SELECT id, reached FROM reelection WHERE finished_at IS NULL "
@@ -48,12 +51,12 @@ def take(session: Session, id: UUID | None = None) -> Request | None:
 
 
 def next_customers(session: Session, after: UUID | None, most: int) -> list[UUID]:
-    """Customers about whom sources disagree, by id."""
+    """Return the ids of customers about whom sources disagree, in order."""
     return list(session.execute(_NEXT, {"after": after, "most": most}).scalars())
 
 
 def reached(session: Session, id: UUID, customer_id: UUID | None) -> None:
-    """How far it came; nothing more to come means it is finished."""
+    """Record the progress of a request; without a customer it is finished."""
     if customer_id is None:
         session.execute(
             text("UPDATE reelection SET finished_at = now() WHERE id = :id"), {"id": id}

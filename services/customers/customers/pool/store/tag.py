@@ -1,4 +1,4 @@
-"""Tags as rows: every source gives its own, a person may add to them and say no to them."""
+"""Tags as rows: every source gives its own; users may add to them and reject them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GENERAL = "general"
 
 @dataclass(frozen=True, slots=True)
 class TagRow:
-    """One word to group customers by."""
+    """A tag of the vocabulary."""
 
     id: UUID
     dimension: str
@@ -42,67 +42,73 @@ _OF_LINKS = text(
 
 
 def by_ids(session: Session, ids: Sequence[UUID]) -> list[TagRow | None]:
+    """Load tags in the order of the ids, `None` for a gap."""
     rows = [TagRow(*row) for row in session.execute(_BY_IDS, {"ids": list(ids)})]
     return in_order(ids, rows, lambda row: row.id)
 
 
 def everything(session: Session, most: int) -> list[TagRow]:
-    """The vocabulary."""
+    """Load the vocabulary by dimension and name."""
     return [TagRow(*row) for row in session.execute(_ALL, {"most": most})]
 
 
 def of_customers(session: Session, ids: Iterable[UUID]) -> dict[UUID, list[TagRow]]:
-    """The tags each customer wears."""
-    found: dict[UUID, list[TagRow]] = {id: [] for id in ids}
-    for row in session.execute(_OF_CUSTOMERS, {"ids": list(found)}):
-        found[row[0]].append(TagRow(*row[1:]))
-    return found
+    """Load the tags of each customer."""
+    tags: dict[UUID, list[TagRow]] = {id: [] for id in ids}
+    for row in session.execute(_OF_CUSTOMERS, {"ids": list(tags)}):
+        tags[row[0]].append(TagRow(*row[1:]))
+    return tags
 
 
 def of_links(session: Session, ids: Iterable[UUID]) -> dict[UUID, set[str]]:
-    """The names each link gives."""
-    found: dict[UUID, set[str]] = {id: set() for id in ids}
-    for link_id, name in session.execute(_OF_LINKS, {"ids": list(found)}):
-        found[link_id].add(name)
-    return found
+    """Load the names of the tags that each link gives."""
+    names: dict[UUID, set[str]] = {id: set() for id in ids}
+    for link_id, name in session.execute(_OF_LINKS, {"ids": list(names)}):
+        names[link_id].add(name)
+    return names
 
 
 def ensure(session: Session, names: Iterable[str], dimension: str = GENERAL) -> dict[str, UUID]:
-    """The ids of these tags, made where they are missing."""
-    wanted = sorted(set(names))
-    if not wanted:
+    """Return the ids of tags by name, adding those that are missing to the vocabulary."""
+    ordered = sorted(set(names))
+    if not ordered:
         return {}
-    arguments = {"names": wanted, "dimension": dimension}
+    arguments = {"names": ordered, "dimension": dimension}
     session.execute(_ENSURE, arguments)
     return {row.name: row.id for row in session.execute(_BY_NAMES, arguments)}
 
 
-def replace(session: Session, given: dict[UUID, set[UUID]]) -> None:
-    """From now on each of these links gives exactly these tags."""
-    if not given:
+def replace(session: Session, tags_by_link: dict[UUID, set[UUID]]) -> None:
+    """Replace the tags that links give."""
+    if not tags_by_link:
         return
-    session.execute(text("DELETE FROM tagging WHERE link_id = ANY(:ids)"), {"ids": list(given)})
+    session.execute(
+        text("DELETE FROM tagging WHERE link_id = ANY(:ids)"), {"ids": list(tags_by_link)}
+    )
     rows = [
         {"link_id": link, "tag_id": tag, "present": True}
-        for link, tags in given.items()
+        for link, tags in tags_by_link.items()
         for tag in sorted(tags)
     ]
     bulk.insert(session, "tagging", rows)
 
 
-def decide(session: Session, link_id: UUID, yes: Iterable[UUID], no: Iterable[UUID]) -> None:
-    """What a person says of a customer's tags, instead of what was said on this link before."""
+def decide(
+    session: Session, link_id: UUID, added: Iterable[UUID], rejected: Iterable[UUID]
+) -> None:
+    """Replace the tags that a manual link adds, and those of sources that it rejects."""
     session.execute(text("DELETE FROM tagging WHERE link_id = :id"), {"id": link_id})
-    words = [(tag, True) for tag in sorted(set(yes))] + [(tag, False) for tag in sorted(set(no))]
+    decisions = [(tag, True) for tag in sorted(set(added))]
+    decisions += [(tag, False) for tag in sorted(set(rejected))]
     bulk.insert(
         session,
         "tagging",
-        [{"link_id": link_id, "tag_id": tag, "present": present} for tag, present in words],
+        [{"link_id": link_id, "tag_id": tag, "present": present} for tag, present in decisions],
     )
 
 
 def given_by_sources(session: Session, customer_id: UUID) -> set[UUID]:
-    """Tags that links other than the one for people's words give a customer."""
+    """Return the ids of the tags that links give a customer."""
     rows = session.execute(
         text(
             "SELECT DISTINCT tg.tag_id FROM tagging tg JOIN link l ON l.id = tg.link_id "

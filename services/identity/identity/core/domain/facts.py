@@ -7,8 +7,8 @@ from chassis.facts.types import FactType
 POLICY_CHANGED = FactType(
     "identity.policy.changed",
     "The policy has a new version.",
-    unheard="Processes follow the published snapshot; the fact puts the version into the stream, in "
-    "order with the facts that were decided under it.",
+    unheard="Processes follow the published snapshot; the fact puts the version into the stream, "
+    "in order with the facts that were decided under it.",
 )
 CHANGESET_CHANGED = FactType(
     "identity.changeset.changed", "A changeset was submitted, approved, returned or withdrawn."
@@ -35,8 +35,8 @@ EMERGENCY_ACCESS_REVIEWED = FactType(
 EMERGENCY_ACCESS_OBJECTED = FactType(
     "identity.emergency_access.objected",
     "The reviewer of an emergency access objected to it.",
-    unheard="The alert that follows from the audit event notifies; the fact is for security systems "
-    "that read the stream.",
+    unheard="The alert that follows from the audit event notifies; the fact is for security "
+    "systems that read the stream.",
 )
 ACCESS_ALERT_RAISED = FactType(
     "identity.access_alert.raised", "The access of a user is unusual by an alert rule."

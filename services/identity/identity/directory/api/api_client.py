@@ -22,8 +22,8 @@ from identity.directory.store.api_client import ApiClientRow
 from identity.people.api.types import User, user_of
 from identity.sign_in.api.sign_in_payload import SignInPayload
 from identity.sign_in.commands import session as sessions
-from identity.sign_in.services.office import Office
 from identity.sign_in.services.sign_in import request_origin
+from identity.sign_in.services.sign_in_service import SignInService
 
 strawberry.enum(
     ApiScope,
@@ -144,7 +144,7 @@ class ApiClientQuery:
             user_id=UserId(requested_id) if requested_id else None,
             open_only=open_only,
         )
-        return connect(page, ApiClient.of)  # type: ignore[no-any-return]  # the one asked for
+        return connect(page, ApiClient.of)  # type: ignore[no-any-return]  # connect returns Any
 
 
 @strawberry.type
@@ -206,8 +206,8 @@ class ApiClientMutation:
     ) -> SignInPayload:
         """Exchange a key for an access token."""
         ctx = info.context
-        office = ctx.resource(Office)
-        lifetime = timedelta(seconds=office.settings.access_token_seconds)
+        sign_in_service = ctx.resource(SignInService)
+        lifetime = timedelta(seconds=sign_in_service.settings.access_token_seconds)
         try:
             program_session = await ctx.write(
                 commands.exchange_key, key, request_origin(ctx), lifetime
@@ -215,7 +215,7 @@ class ApiClientMutation:
         except (Unauthenticated, Denied) as problem:
             await ctx.write(sessions.record_refused_sign_in, None)
             return SignInPayload(errors=[user_error(problem, ctx.locale)])
-        token = await office.access_token(
+        token = await sign_in_service.access_token(
             ctx.db,
             program_session.user,
             program_session.session,

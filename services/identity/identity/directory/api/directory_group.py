@@ -79,7 +79,7 @@ class DirectoryGroupQuery:
         """Return a page of groups."""
         ctx = info.context
         page = await ctx.read(store.list_groups, ctx.scope("DirectoryGroup"), Window(first, after))
-        return connect(page, DirectoryGroup.of)  # type: ignore[no-any-return]  # the one asked for
+        return connect(page, DirectoryGroup.of)  # type: ignore[no-any-return]  # connect returns Any
 
 
 @strawberry.type

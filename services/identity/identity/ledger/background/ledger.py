@@ -15,7 +15,7 @@ from chassis.web import Runtime
 from identity.ledger.commands.ledger import seal_next_batch
 from identity.ledger.domain.ledger import MAX_BATCH_EVENTS, Header
 from identity.ledger.store import ledger as store
-from identity.sign_in.services.office import Office
+from identity.sign_in.services.sign_in_service import SignInService
 
 log = logging.getLogger("huichi.identity.ledger")
 
@@ -26,8 +26,8 @@ LOG_EVERY_SECONDS = 60.0
 class Sealer:
     """Seals waiting events, and logs the head of the ledger once a minute."""
 
-    def __init__(self, office: Office) -> None:
-        self._office = office
+    def __init__(self, sign_in_service: SignInService) -> None:
+        self._sign_in_service = sign_in_service
         self._logged_at = float("-inf")
         self._lag = metrics.get_meter("huichi").create_gauge(
             "huichi.ledger.lag", unit="s", description="Age of the oldest event without a seal."
@@ -49,7 +49,7 @@ class Sealer:
         """Seal all waiting events and return the last head; None if no event waited."""
         latest = None
         while True:
-            key = await self._office.signing_key(db)
+            key = await self._sign_in_service.signing_key(db)
             head = await db.write(seal_next_batch, key)
             if head is None:
                 return latest

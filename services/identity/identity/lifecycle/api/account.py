@@ -23,7 +23,7 @@ from identity.people.commands.user import Draft, create_user
 from identity.people.domain.user import Kind
 from identity.people.store import user as store
 from identity.settings import IdentitySettings
-from identity.sign_in.services.office import Office
+from identity.sign_in.services.sign_in_service import SignInService
 
 
 @strawberry.input(description="A user to create.")
@@ -31,34 +31,33 @@ class CreateUserInput:
     """A user to create."""
 
     username: str = strawberry.field(
-        description="The name they sign in with: 2 to 64 of a-z, 0-9 and . _ @ -."
+        description="The name for signing in: 2 to 64 characters of a-z, 0-9 and . _ @ -."
     )
     display_name: str = strawberry.field(
         description="The name colleagues read, at most 100 characters."
     )
     department_id: strawberry.ID | None = strawberry.field(
-        default=None, description="The department they work in; left out: none."
+        default=None, description="The department the user works in; left out: none."
     )
     roles: list[str] = strawberry.field(
         default_factory=list,
-        description="Names of their roles; needs the right to update Role.",
+        description="Names of the roles of the user; needs the right to update Role.",
     )
     kind: Kind = strawberry.field(
         default=Kind.PERSON, description="A person, a service, or an external user."
     )
     access_until: datetime | None = strawberry.field(
         default=None,
-        description="When their access ends by itself; for EXTERNAL required, at most 366 days "
-        "away.",
+        description="When the access ends by itself; required for EXTERNAL, at most 366 days away.",
     )
     password: str | None = strawberry.field(
         default=None,
-        description="Their first password, 10 to 200 characters; without one they cannot sign in.",
+        description="The first password, 10 to 200 characters; without it the user cannot sign in.",
     )
     must_change_password: bool | None = strawberry.field(
         default=None,
-        description="Whether they must change the password at the first sign-in. Left out: people "
-        "must, unless the settings say otherwise.",
+        description="Whether the user must change the password at the first sign-in. Left out: "
+        "people must, unless the settings say otherwise.",
     )
 
 
@@ -95,14 +94,15 @@ class AccountMutation:
         )
 
     @strawberry.mutation(
-        description="Suspend a user: within one second they have no right, and all sessions end.",
+        description="Suspend a user: within one second the user has no right, and all sessions "
+        "end.",
         metadata=right("User", "update"),
     )
     @answers(UserPayload)
     async def suspend_user(
         self, info: Info, id: UserIdArgument, expected_version: ExpectedVersion = None
     ) -> UserPayload:
-        """Suspend a user: within one second they have no right, and all sessions end."""
+        """Suspend a user: within one second the user has no right, and all sessions end."""
         return await _run(info, commands.suspend_user, id, expected_version)
 
     @strawberry.mutation(
@@ -130,9 +130,8 @@ class AccountMutation:
         must_change: Annotated[
             bool | None,
             strawberry.argument(
-                description="Whether they must change it at the next sign-in. Left out: people "
-                "must, "
-                "unless the settings say otherwise."
+                description="Whether the user must change it at the next sign-in. Left out: people "
+                "must, unless the settings say otherwise."
             ),
         ] = None,
     ) -> UserPayload:
@@ -167,9 +166,9 @@ async def _run(
 async def _hashed(info: Info, password: str | None, username: str, name: str) -> str | None:
     if password is None:
         return None
-    passwords = info.context.resource(Office).passwords
-    await passwords.accepted(password, username, name, field="password")
-    return await passwords.hashed(password)
+    passwords = info.context.resource(SignInService).passwords
+    await passwords.check_strength(password, username, name, field="password")
+    return await passwords.hash_password(password)
 
 
 def _must_change(info: Info, choice: bool | None, kind: Kind) -> bool:

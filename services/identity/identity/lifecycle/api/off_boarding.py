@@ -203,9 +203,8 @@ class OffBoardingMutation:
 
     @strawberry.mutation(
         description="Off-board a user: sessions, keys, delegations, emergency access and exports "
-        "end "
-        "at once (the next request is refused), customers and open tasks go to the receivers of "
-        "`handover`. A dry run counts all of it and changes nothing. Doing it again hands over "
+        "end at once (the next request is refused), customers and open tasks go to the receivers "
+        "of `handover`. A dry run counts all of it and changes nothing. Doing it again hands over "
         "what is left.",
         metadata=right("User", "off_board"),
     )
@@ -225,9 +224,8 @@ class OffBoardingMutation:
 
     @strawberry.mutation(
         description="Change the job of a user: the user moves to another department, perhaps to "
-        "other "
-        "roles; delegations and emergency access end, and customers and open tasks of the old "
-        "department go to the receivers of `handover`, or stay. A dry run counts and changes "
+        "other roles; delegations and emergency access end, and customers and open tasks of the "
+        "old department go to the receivers of `handover`, or stay. A dry run counts and changes "
         "nothing.",
         metadata=right("User", "off_board"),
     )

@@ -70,7 +70,8 @@ class Project:
         metadata=right("Project"),
     )
     version: int = strawberry.field(
-        description="Grows with every change; give it back on writes.", metadata=right("Project")
+        description="The version, which grows with every change; send it as `expectedVersion`.",
+        metadata=right("Project"),
     )
     lead_id: strawberry.Private[UserId | None] = None
 
@@ -269,8 +270,7 @@ class ProjectMutation:
 
     @strawberry.mutation(
         description="Add members to a project, or change when their membership ends. They reach "
-        "its "
-        "customers within one second, as far as rules with the rows `project` allow.",
+        "its customers within one second, as far as rules with the rows `project` allow.",
         metadata=right("Project", "update"),
     )
     @answers(ProjectPayload)

@@ -32,7 +32,9 @@ class Role:
         description="The name that rules use, after `role:`.", metadata=right("Role")
     )
     description: str = strawberry.field(description="What the role is for.", metadata=right("Role"))
-    version: int = strawberry.field(description="Grows with every change; give it back on writes.")
+    version: int = strawberry.field(
+        description="The version, which grows with every change; send it as `expectedVersion`."
+    )
     inherited: strawberry.Private[tuple[str, ...]] = ()
 
     @strawberry.field(description="The roles it inherits rights from.", metadata=right("Role"))

@@ -25,8 +25,7 @@ strawberry.enum(
     Kind,
     name="UserKind",
     description="PERSON: an employee. SERVICE: a part of the system that signs in. EXTERNAL: a "
-    "person "
-    "from outside, whose access always has an end.",
+    "person from outside, whose access always has an end.",
 )
 
 
@@ -48,8 +47,7 @@ class User:
     )
     access_until: datetime | None = strawberry.field(
         description="When the access ends by itself: from that moment every session, key and row "
-        "is "
-        "refused. null: it has no end.",
+        "is refused. null: it has no end.",
         metadata=right("User"),
     )
     username: str = strawberry.field(
@@ -57,7 +55,7 @@ class User:
         metadata=right("User", "update"),
     )
     version: int = strawberry.field(
-        description="Grows with every change; give it back on writes.",
+        description="The version, which grows with every change; send it as `expectedVersion`.",
         metadata=right("User", "update"),
     )
     department_id: strawberry.Private[DepartmentId | None] = None
@@ -105,7 +103,7 @@ class Department:
     id: strawberry.ID = strawberry.field(description="The department's id.")
     name: str = strawberry.field(description="The department's name.", metadata=right("Department"))
     version: int = strawberry.field(
-        description="Grows with every change; give it back on writes.",
+        description="The version, which grows with every change; send it as `expectedVersion`.",
         metadata=right("Department"),
     )
     parent_id: strawberry.Private[DepartmentId | None] = None
@@ -131,8 +129,7 @@ class Department:
 
     @strawberry.field(
         description="The head of the department, to whom customers and tasks of people who leave "
-        "can "
-        "be handed over.",
+        "can be handed over.",
         metadata=right("User"),
     )
     async def head(self, info: Info) -> User | None:

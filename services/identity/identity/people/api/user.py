@@ -81,8 +81,7 @@ class UpdateUserInput:
     access_until: datetime | None = strawberry.field(
         default=strawberry.UNSET,
         description="When the access ends by itself, also to extend it; null: it does not end, "
-        "which "
-        "is refused for EXTERNAL users.",
+        "which is refused for EXTERNAL users.",
     )
 
     def change(self) -> Change:

@@ -47,8 +47,8 @@ def refuse_taking_over(session: Session, mine: Permissions, target: UserId) -> N
         return
     if compile_rules(policies.snapshot(session), target).may("Rule", "update"):
         raise Denied(
-            "This user may change the access policy and you may not, "
-            "so you cannot change their account.",
+            "This user may change the access policy and you may not, so you cannot change their "
+            "account.",
             "该用户可以修改权限策略而您不能，因此您无法更改其账号。",
         )
 

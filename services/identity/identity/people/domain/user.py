@@ -39,8 +39,8 @@ def username(text: str, *, field: str = "username") -> str:
     name = text.strip().lower()
     if not _USERNAME.fullmatch(name):
         raise BadInput(
-            f"{field} must be 2 to 64 characters of a-z, 0-9 and . _ @ -, "
-            "beginning with a letter or digit.",
+            f"{field} must be 2 to 64 characters of a-z, 0-9 and . _ @ -, beginning with a letter "
+            "or digit.",
             f"{field} 须为 2 至 64 个字符，只能含小写字母、数字和 . _ @ -，并以字母或数字开头。",
             field=field,
         )

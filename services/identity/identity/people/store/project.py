@@ -31,7 +31,7 @@ from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
 from chassis.db import among, in_order
-from chassis.policy.row_scopes import RowAccess, RowColumns
+from chassis.policy.row_scopes import RowColumns
 from chassis.policy.scope import Scope
 from identity.core.domain.ids import ProjectId, UserId
 from identity.core.store.metadata import metadata
@@ -70,11 +70,6 @@ class ProjectRow:
     lead: UserId | None
     ends_at: datetime | None
     version: int
-
-    @property
-    def access(self) -> RowAccess:
-        """Return how row scopes see this project: the lead is the owner."""
-        return RowAccess(self.lead, None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
 from chassis.db import among, in_order
-from chassis.policy.row_scopes import RowAccess, RowColumns
+from chassis.policy.row_scopes import RowColumns
 from chassis.policy.scope import Scope
 from identity.core.domain.ids import DepartmentId, RoleId, UserId
 from identity.core.store.metadata import metadata
@@ -80,11 +80,6 @@ class UserRow:
     roles: tuple[str, ...]
     access_until: datetime | None
     version: int
-
-    @property
-    def access(self) -> RowAccess:
-        """Return how row scopes see this user: each user is their own owner."""
-        return RowAccess(self.id, self.department)
 
 
 @dataclass(frozen=True, slots=True)

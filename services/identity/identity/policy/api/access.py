@@ -58,8 +58,7 @@ class AccessQuery:
 
     @strawberry.field(
         description="Explain whether the policy permits a user an action on an object, on which "
-        "rows, "
-        "and why or why not. For one customer use `explainCustomerAccess`.",
+        "rows, and why or why not. For one customer use `explainCustomerAccess`.",
         metadata=right("Rule"),
     )
     async def explain_access(
@@ -77,8 +76,7 @@ class AccessQuery:
 
     @strawberry.field(
         description="All users whom the policy permits an action on an object, on some rows at "
-        "least, "
-        "each with the reason. For one customer use `whoCanAccessCustomer`.",
+        "least, each with the reason. For one customer use `whoCanAccessCustomer`.",
         metadata=right("Rule"),
     )
     async def who_can_access(

@@ -26,8 +26,7 @@ from identity.policy.store.changeset import ChangesetRow
 strawberry.enum(
     ChangesetStatus,
     description="DRAFT: being written. IN_REVIEW: waits for approval by a second person. APPROVED: "
-    "may "
-    "be published. PUBLISHED: became a policy version. DISCARDED: will not be published.",
+    "may be published. PUBLISHED: became a policy version. DISCARDED: will not be published.",
 )
 ChangesetIdArgument = Annotated[
     strawberry.ID, strawberry.argument(description="The changeset's id.")
@@ -115,7 +114,9 @@ class Changeset:
     created_at: datetime = strawberry.field(
         description="When it was created.", metadata=right("Rule")
     )
-    version: int = strawberry.field(description="Grows with every change; give it back on writes.")
+    version: int = strawberry.field(
+        description="The version, which grows with every change; send it as `expectedVersion`."
+    )
     row: strawberry.Private[ChangesetRow]
 
     @strawberry.field(
@@ -204,8 +205,7 @@ class ChangesetQuery:
 
     @strawberry.field(
         description="The policy as Casbin CSV: rules (`p`), inheritance of roles and roles of "
-        "users "
-        "(`g`). `importPolicy` reads it.",
+        "users (`g`). `importPolicy` reads it.",
         metadata=right("Rule"),
     )
     async def policy_csv(self, info: Info) -> str:

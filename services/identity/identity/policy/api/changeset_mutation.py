@@ -30,8 +30,7 @@ ChangesetVersion = Annotated[
 
 @strawberry.input(
     description="An edit of one rule. Only `rule`: it is added. Only `ruleId`: that rule is "
-    "removed. "
-    "Both: that rule is replaced."
+    "removed. Both: that rule is replaced."
 )
 class RuleChangeInput:
     """An edit of one rule."""
@@ -141,8 +140,7 @@ class ChangesetMutation:
 
     @strawberry.mutation(
         description="Change a changeset that is not published. It is a draft again, and you are "
-        "its "
-        "author.",
+        "its author.",
         metadata=right("Rule", "update"),
     )
     @answers(ChangesetPayload)
@@ -221,9 +219,8 @@ class ChangesetMutation:
 
     @strawberry.mutation(
         description="Publish a changeset as one policy version, in force in every service within "
-        "one "
-        "second. Without mandatory review a draft can be published; one in review needs approval. "
-        "CONFLICT if a rule that it changes was changed meanwhile.",
+        "one second. Without mandatory review a draft can be published; one in review needs "
+        "approval. CONFLICT if a rule that it changes was changed meanwhile.",
         metadata=right("Rule", "update"),
     )
     @answers(ChangesetPayload)
@@ -257,8 +254,7 @@ class ChangesetMutation:
 
     @strawberry.mutation(
         description="Draft a changeset that restores the rules from before a published one. "
-        "CONFLICT if "
-        "one of them was changed since.",
+        "CONFLICT if one of them was changed since.",
         metadata=right("Rule", "update"),
     )
     @answers(ChangesetPayload)

@@ -28,10 +28,9 @@ strawberry.enum(
     Replayed,
     name="ReplayedOutcome",
     description="SAME: no difference. DENIED: was allowed and would be refused. ALLOWED: was "
-    "refused "
-    "and would be allowed. LESS_OPEN: a field that was shown would be masked or hidden. MORE_OPEN: "
-    "a field that was masked could be clear. DEPENDS_ON_ROW: still allowed, but on other rows, or "
-    "with other fields clear.",
+    "refused and would be allowed. LESS_OPEN: a field that was shown would be masked or hidden. "
+    "MORE_OPEN: a field that was masked could be clear. DEPENDS_ON_ROW: still allowed, but on "
+    "other rows, or with other fields clear.",
 )
 
 

@@ -181,8 +181,7 @@ class RuleMutation:
 
     @strawberry.mutation(
         description="Add a rule by a changeset of one change that is published at once. It is "
-        "enforced in "
-        "every service within one second. FORBIDDEN where changes are reviewed.",
+        "enforced in every service within one second. FORBIDDEN where changes are reviewed.",
         metadata=right("Rule", "update"),
     )
     @answers(RulePayload)
@@ -206,8 +205,7 @@ class RuleMutation:
 
     @strawberry.mutation(
         description="Replace a rule by a changeset of one change that is published at once. "
-        "FORBIDDEN "
-        "where changes are reviewed.",
+        "FORBIDDEN where changes are reviewed.",
         metadata=right("Rule", "update"),
     )
     @answers(RulePayload)
@@ -231,8 +229,7 @@ class RuleMutation:
 
     @strawberry.mutation(
         description="Remove a rule by a changeset of one change that is published at once. "
-        "FORBIDDEN where "
-        "changes are reviewed.",
+        "FORBIDDEN where changes are reviewed.",
         metadata=right("Rule", "update"),
     )
     @answers(RulePayload)

@@ -100,8 +100,7 @@ class Simulation:
 
     @strawberry.field(
         description="The decisions in the ledger of the last days, decided again under the draft. "
-        "Rows "
-        "are compared only by the row scopes of the permissions.",
+        "Rows are compared only by the row scopes of the permissions.",
         metadata=right("AuditEvent"),
     )
     async def replay(self, info: Info, days: Days = 30) -> Replay:

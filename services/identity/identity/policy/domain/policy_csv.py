@@ -79,8 +79,7 @@ def _refuse_other_inheritance(
         lines = "; ".join(f"g, {role}, {above}" for role, above in other[:5])
         raise BadInput(
             "csv has other inheritance of roles than this policy; change it with updateRole "
-            "first: "
-            f"{lines}.",
+            f"first: {lines}.",
             f"csv 中角色的继承关系与现有策略不同，请先用 updateRole 调整：{lines}。",
             field="csv",
         )

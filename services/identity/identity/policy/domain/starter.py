@@ -199,9 +199,8 @@ ROLES: tuple[StarterRole, ...] = (
     ),
     StarterRole(
         "auditor",
-        "Reads the audit ledger, the policy and who exported what; names the source of a leak, "
-        "reviews "
-        "emergency access",
+        "Reads the audit ledger, the policy and the exports; identifies the source of a leak, "
+        "reviews emergency access",
         _may(
             "all",
             AuditEvent="read export",
@@ -251,13 +250,13 @@ ROLES: tuple[StarterRole, ...] = (
     ),
     StarterRole(
         "provisioner",
-        "The service user of a directory: people, and who is in its groups; no customers",
+        "The service user of a directory: users and groups, no customers",
         _may("all", User="read create update", DirectoryGroup="read update"),
         ("colleague",),
     ),
     StarterRole(
         "sync",
-        "The service users: bring in what outside systems know",
+        "The service users of integrations: write the records of outside systems",
         _may(
             "all",
             Customer="read absorb",

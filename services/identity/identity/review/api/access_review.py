@@ -24,8 +24,7 @@ strawberry.enum(
     ReviewStatus,
     name="AccessReviewStatus",
     description="OPEN: reviewers decide. CLOSED: revoked grants were removed. DISCARDED: ended "
-    "without "
-    "any effect.",
+    "without any effect.",
 )
 strawberry.enum(
     ReviewDecision,
@@ -185,7 +184,9 @@ class AccessReview:
     status: ReviewStatus = strawberry.field(description="The state.")
     created_at: datetime = strawberry.field(description="When it began.")
     closed_at: datetime | None = strawberry.field(description="When it was closed or discarded.")
-    version: int = strawberry.field(description="Grows with every change; give it back on writes.")
+    version: int = strawberry.field(
+        description="The version, which grows with every change; send it as `expectedVersion`."
+    )
     row: strawberry.Private[ReviewRow]
 
     @strawberry.field(description="The progress of all decisions; for reviewers, of their own.")
@@ -262,8 +263,7 @@ class AccessReview:
 
     @strawberry.field(
         description="The closing report as CSV: every item with its decision, reviewer and "
-        "outcome. "
-        "Its SHA-256 is in the ledger.",
+        "outcome. Its SHA-256 is in the ledger.",
         metadata=right(OBJECT),
     )
     def report(self) -> str | None:

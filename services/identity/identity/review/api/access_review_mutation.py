@@ -84,10 +84,8 @@ class AccessReviewMutation:
 
     @strawberry.mutation(
         description="Begin an access review of the grants of users and their use. The reviewer of "
-        "an item "
-        "is a user who may decide access reviews in the department of the item's user or the "
-        "nearest "
-        "above it, never that user; else `reviewerId`, else you.",
+        "an item is a user who may decide access reviews in the department of the item's user or "
+        "the nearest above it, never that user; else `reviewerId`, else you.",
         metadata=right(OBJECT, "manage"),
     )
     @answers(AccessReviewPayload)
@@ -122,8 +120,7 @@ class AccessReviewMutation:
 
     @strawberry.mutation(
         description="Decide items that you review. To keep an unused grant takes a note. A "
-        "decision can be "
-        "changed until the review is closed; then sign off again.",
+        "decision can be changed until the review is closed; then sign off again.",
         metadata=right(OBJECT, "decide"),
     )
     @answers(AccessReviewPayload)
@@ -189,8 +186,7 @@ class AccessReviewMutation:
 
     @strawberry.mutation(
         description="Close a review that all reviewers signed off: revoked roles are removed under "
-        "one "
-        "policy version, revoked rules become a changeset, which is published at once unless "
+        "one policy version, revoked rules become a changeset, which is published at once unless "
         "changes of rules are reviewed here. Try it with `dryRun`.",
         metadata=right(OBJECT, "manage"),
     )

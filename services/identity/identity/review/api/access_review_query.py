@@ -103,8 +103,7 @@ class AccessReviewQuery:
 
     @strawberry.field(
         description="Grants that users do not use, the most superfluous first; at most 500. It "
-        "begins "
-        "no review.",
+        "begins no review.",
         metadata=right(OBJECT),
     )
     async def unused_access(
@@ -117,8 +116,7 @@ class AccessReviewQuery:
 
     @strawberry.field(
         description="Access reviews, the newest first: all for callers who may read them, else "
-        "those "
-        "in which you review items."
+        "those in which you review items."
     )
     async def access_reviews(
         self,

@@ -57,8 +57,7 @@ def decide(
     if decision is ReviewDecision.KEEP and unused and not accepted_note:
         raise BadInput(
             f"note is empty, and {len(unused)} of these items were not used in the period; write "
-            "why "
-            "they stay.",
+            "why they stay.",
             f"其中 {len(unused)} 项在审查期内未被使用，保留请在 note 中说明理由。",
             field="note",
         )

@@ -136,8 +136,7 @@ def _decided(
     if undecided is None or now < present.due_at:
         raise Conflict(
             f"{len(waiting)} items are undecided and {len(unsigned)} reviewers have not signed "
-            "off. "
-            "After the due date set `undecided` to settle them.",
+            "off. After the due date set `undecided` to settle them.",
             f"还有 {len(waiting)} 项未决定、{len(unsigned)} 位审查人未签核；到期后可用 undecided "
             "统一处理。",
             field="undecided",

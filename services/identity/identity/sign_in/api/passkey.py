@@ -16,8 +16,8 @@ from identity.core.domain.ids import PasskeyId, UserId
 from identity.people.domain.user import asked_username
 from identity.sign_in.commands import passkey as commands
 from identity.sign_in.domain.passkey import RelyingParty
-from identity.sign_in.services.office import Office
 from identity.sign_in.services.sign_in import requires_second_factor, verify_password
+from identity.sign_in.services.sign_in_service import SignInService
 from identity.sign_in.store import passkey as store
 from identity.sign_in.store.passkey import PasskeyRow
 
@@ -132,11 +132,14 @@ class PasskeyMutation:
         ] = None,
     ) -> BeginPasskeyPayload:
         """Return creation options for a passkey."""
-        ctx, office = info.context, info.context.resource(Office)
+        ctx, sign_in_service = info.context, info.context.resource(SignInService)
         relying_party = _relying_party(ctx)
         if username is None or password is None:
             options = await ctx.write(
-                commands.begin_registration, relying_party, ctx.actor, office.max_sign_in_age
+                commands.begin_registration,
+                relying_party,
+                ctx.actor,
+                sign_in_service.max_sign_in_age,
             )
             return BeginPasskeyPayload(options=options)
         try:
@@ -145,7 +148,7 @@ class PasskeyMutation:
             )
             options = await ctx.write(
                 commands.begin_first_registration,
-                office.seal,
+                sign_in_service.seal,
                 relying_party,
                 credentials.id,
                 password_hash,
@@ -172,7 +175,7 @@ class PasskeyMutation:
         name: NameArgument,
     ) -> FinishPasskeyPayload:
         """Store the passkey of a browser's answer."""
-        ctx, seal = info.context, info.context.resource(Office).seal
+        ctx, seal = info.context, info.context.resource(SignInService).seal
         added = await ctx.write(
             commands.finish_registration, seal, _relying_party(ctx), credential, name
         )
@@ -199,13 +202,13 @@ class PasskeyMutation:
     @answers(PasskeysPayload)
     async def remove_passkey(self, info: Info, id: PasskeyIdArgument) -> PasskeysPayload:
         """Remove a passkey of the caller."""
-        ctx, office = info.context, info.context.resource(Office)
+        ctx, sign_in_service = info.context, info.context.resource(SignInService)
         await ctx.write(
             commands.remove,
-            office.seal,
+            sign_in_service.seal,
             ctx.actor,
             PasskeyId(uuid(id, "id")),
-            office.max_sign_in_age,
+            sign_in_service.max_sign_in_age,
             required=requires_second_factor(ctx, UserId(ctx.actor.user_id)),
         )
         return PasskeysPayload(passkeys=await _own_passkeys(ctx))
@@ -216,7 +219,7 @@ async def _own_passkeys(ctx: Context) -> list[Passkey]:
 
 
 def _relying_party(ctx: Context) -> RelyingParty:
-    relying_party = ctx.resource(Office).relying_party
+    relying_party = ctx.resource(SignInService).relying_party
     if relying_party is None:
         raise BadInput(
             "Passkeys are not available, because HUICHI_IDENTITY_FRONTENDS names no frontend.",

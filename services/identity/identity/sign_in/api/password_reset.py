@@ -17,8 +17,8 @@ from identity.people.domain.user import asked_username
 from identity.people.store import user as users
 from identity.settings import IdentitySettings
 from identity.sign_in.commands import password_reset as commands, session as sessions
-from identity.sign_in.services.office import Office
 from identity.sign_in.services.sign_in import CODE_ATTEMPTS, CODE_WINDOW_SECONDS
+from identity.sign_in.services.sign_in_service import SignInService
 from identity.sign_in.services.throttle import Throttle
 
 
@@ -91,8 +91,8 @@ class PasswordResetMutation:
     ) -> ResetPasswordPayload:
         """Set a new password with a reset code."""
         ctx, name = info.context, asked_username(username)
-        passwords = ctx.resource(Office).passwords
-        await Throttle(ctx.runtime.redis, CODE_ATTEMPTS, CODE_WINDOW_SECONDS).count(
+        passwords = ctx.resource(SignInService).passwords
+        await Throttle(ctx.runtime.redis, CODE_ATTEMPTS, CODE_WINDOW_SECONDS).count_attempt(
             f"{name} reset", ctx.client
         )
         credentials = await ctx.read(users.credentials, name)
@@ -101,10 +101,10 @@ class PasswordResetMutation:
                 sessions.record_refused_sign_in, credentials.id if credentials else None
             )
             raise _invalid_code()
-        await passwords.accepted(
+        await passwords.check_strength(
             new_password, credentials.username, credentials.display_name, field="newPassword"
         )
-        new_hash = await passwords.hashed(new_password)
+        new_hash = await passwords.hash_password(new_password)
         if not await ctx.write(commands.reset_password, credentials.id, code, new_hash):
             raise _invalid_code()
         return ResetPasswordPayload(done=True)

@@ -20,7 +20,7 @@ from identity.sign_in.api.oidc.routes import PATH
 from identity.sign_in.commands import provider as commands
 from identity.sign_in.commands.provider import UNCHANGED, ProviderValues, Unchanged
 from identity.sign_in.domain.provider import Admission, ClaimMapping, UsernameForm
-from identity.sign_in.services.office import Office
+from identity.sign_in.services.sign_in_service import SignInService
 from identity.sign_in.store import provider as store
 from identity.sign_in.store.provider import ProviderRow
 
@@ -330,14 +330,14 @@ class ProviderMutation:
         ],
     ) -> SignInProviderPayload:
         """Create a provider."""
-        ctx, office = info.context, info.context.resource(Office)
+        ctx, sign_in_service = info.context, info.context.resource(SignInService)
         id = await ctx.write(
             commands.create_provider,
             ctx.scope("SignInProvider", "create"),
-            office.seal,
+            sign_in_service.seal,
             name,
             input.values(),
-            insecure=office.settings.allow_insecure_providers,
+            insecure=sign_in_service.settings.allow_insecure_providers,
         )
         return await _payload(ctx, id)
 
@@ -357,15 +357,15 @@ class ProviderMutation:
         expected_version: ExpectedVersion = None,
     ) -> SignInProviderPayload:
         """Change a provider."""
-        ctx, office = info.context, info.context.resource(Office)
+        ctx, sign_in_service = info.context, info.context.resource(SignInService)
         provider_id = await ctx.write(
             commands.update_provider,
             ctx.scope("SignInProvider", "update"),
-            office.seal,
+            sign_in_service.seal,
             ProviderId(uuid(id, "id")),
             input.values(),
             expected_version,
-            insecure=office.settings.allow_insecure_providers,
+            insecure=sign_in_service.settings.allow_insecure_providers,
         )
         return await _payload(ctx, provider_id)
 

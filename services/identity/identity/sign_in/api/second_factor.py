@@ -19,8 +19,8 @@ from identity.sign_in.commands import second_factor as commands
 from identity.sign_in.commands.second_factor import InvalidFactor
 from identity.sign_in.commands.session_guard import require_open_session
 from identity.sign_in.domain import second_factor as domain
-from identity.sign_in.services.office import Office
 from identity.sign_in.services.sign_in import requires_second_factor, verify_password
+from identity.sign_in.services.sign_in_service import SignInService
 from identity.sign_in.services.throttle import Throttle
 from identity.sign_in.store import passkey as passkeys, second_factor as store
 
@@ -113,7 +113,10 @@ class SecondFactorMutation:
         try:
             credentials, password_hash = await verify_password(ctx, name, password)
             secret = await ctx.write(
-                commands.begin_enrolment, ctx.resource(Office).seal, credentials.id, password_hash
+                commands.begin_enrolment,
+                ctx.resource(SignInService).seal,
+                credentials.id,
+                password_hash,
             )
         except Unauthenticated as problem:
             return BeginSecondFactorPayload(errors=[user_error(problem, ctx.locale)])
@@ -145,9 +148,11 @@ class SecondFactorMutation:
                 "One of your roles requires a second factor, so it cannot be removed.",
                 "您的角色要求启用第二因素，因此无法停用。",
             )
-        await Throttle(ctx.runtime.redis, 10, 600).count(f"{user_id} code", "")
+        await Throttle(ctx.runtime.redis, 10, 600).count_attempt(f"{user_id} code", "")
         try:
-            await ctx.write(commands.end_own_factor, ctx.resource(Office).seal, ctx.actor, code)
+            await ctx.write(
+                commands.end_own_factor, ctx.resource(SignInService).seal, ctx.actor, code
+            )
         except InvalidFactor as problem:
             raise BadInput(
                 "code is wrong or was used before; wait for the next one.",

@@ -18,7 +18,7 @@ from identity.people.store import user as users
 from identity.sign_in.commands import session as commands, sign_out_everyone as everybody
 from identity.sign_in.domain.device import mask_address
 from identity.sign_in.domain.session import Ending
-from identity.sign_in.services.office import Office
+from identity.sign_in.services.sign_in_service import SignInService
 from identity.sign_in.store import session as store
 from identity.sign_in.store.session import SessionRow
 
@@ -139,7 +139,7 @@ class SessionQuery:
                 coordinate="Query.sessions",
             )
         page = await ctx.read(store.list_sessions, user, Window(first, after), open_only=open_only)
-        return connect(page, lambda row: Session.of(row, ctx))  # type: ignore[no-any-return]  # the one asked for
+        return connect(page, lambda row: Session.of(row, ctx))  # type: ignore[no-any-return]  # connect returns Any
 
 
 @strawberry.type
@@ -215,14 +215,14 @@ class SessionMutation:
         ] = True,
     ) -> EndAllSessionsPayload:
         """End every session, or count them."""
-        ctx, office = info.context, info.context.resource(Office)
+        ctx, sign_in_service = info.context, info.context.resource(SignInService)
         scope = ctx.scope("Session", "end")
         if dry_run:
             count = await ctx.read(everybody.count_sessions, scope)
             return EndAllSessionsPayload(sessions=count.sessions, users=count.users)
-        lifetime = timedelta(seconds=office.settings.access_token_seconds)
-        count = await ctx.write(everybody.sign_out_everyone, scope, office.seal, lifetime)
-        office.forget_key()
+        lifetime = timedelta(seconds=sign_in_service.settings.access_token_seconds)
+        count = await ctx.write(everybody.sign_out_everyone, scope, sign_in_service.seal, lifetime)
+        sign_in_service.forget_key()
         return EndAllSessionsPayload(done=True, sessions=count.sessions, users=count.users)
 
 

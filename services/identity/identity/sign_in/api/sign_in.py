@@ -13,9 +13,9 @@ from chassis.errors import BadInput, Unauthenticated
 from identity.sign_in.api.sign_in_payload import PasskeyArgument, SignInPayload, sign_in_payload
 from identity.sign_in.commands import session as commands
 from identity.sign_in.commands.session import OpenedSession
-from identity.sign_in.services.office import Office
 from identity.sign_in.services.oidc.provider_session import end_session_url, is_session_alive
 from identity.sign_in.services.sign_in import AdditionalProof, change_password, sign_in
+from identity.sign_in.services.sign_in_service import SignInService
 
 
 @strawberry.type(description="Whether the caller is signed out, or the errors.")
@@ -95,7 +95,7 @@ class SignInMutation:
         ],
     ) -> SignInPayload:
         """Exchange a refresh token."""
-        lifetimes = info.context.resource(Office).lifetimes
+        lifetimes = info.context.resource(SignInService).lifetimes
         renewed = await info.context.write(commands.renew_session, refresh_token, lifetimes)
         if isinstance(renewed, OpenedSession) and await is_session_alive(
             info.context, renewed.session

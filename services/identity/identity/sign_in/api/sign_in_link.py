@@ -16,8 +16,8 @@ from identity.core.domain.ids import SignInLinkId, UserId
 from identity.sign_in.api.session import may_manage
 from identity.sign_in.api.sign_in_payload import PasskeyArgument, SignInPayload, sign_in_payload
 from identity.sign_in.commands import sign_in_link as commands
-from identity.sign_in.services.office import Office
 from identity.sign_in.services.sign_in import AdditionalProof, finish_provider_sign_in
+from identity.sign_in.services.sign_in_service import SignInService
 from identity.sign_in.store import provider as providers, sign_in_link as store
 from identity.sign_in.store.sign_in_link import LinkRow
 
@@ -121,9 +121,14 @@ class SignInLinkMutation:
         self, info: Info, ticket: TicketArgument, verifier: VerifierArgument
     ) -> SignInLinkPayload:
         """Link an account to the caller's."""
-        ctx, office = info.context, info.context.resource(Office)
+        ctx, sign_in_service = info.context, info.context.resource(SignInService)
         await ctx.write(
-            commands.link_account, office.seal, ctx.actor, ticket, verifier, office.max_sign_in_age
+            commands.link_account,
+            sign_in_service.seal,
+            ctx.actor,
+            ticket,
+            verifier,
+            sign_in_service.max_sign_in_age,
         )
         return SignInLinkPayload(links=await _links(ctx, UserId(ctx.actor.user_id)))
 

@@ -11,8 +11,8 @@ from chassis.api.context import Context
 from chassis.api.problems import UserError
 from identity.sign_in.commands.session import OpenedSession
 from identity.sign_in.domain.second_factor import SignInNeed
-from identity.sign_in.services.office import Office
 from identity.sign_in.services.sign_in import PendingSignIn
+from identity.sign_in.services.sign_in_service import SignInService
 
 PasskeyArgument = Annotated[
     str | None,
@@ -82,7 +82,7 @@ async def sign_in_payload(ctx: Context, outcome: OpenedSession | PendingSignIn) 
     """Return the tokens of a session, or what a sign-in still needs."""
     if isinstance(outcome, PendingSignIn):
         return SignInPayload(needs=outcome.need, passkey_options=outcome.passkey_options)
-    token = await ctx.resource(Office).access_token(
+    token = await ctx.resource(SignInService).access_token(
         ctx.db, outcome.user, outcome.session, ctx.runtime.revoked_sessions
     )
     return SignInPayload(

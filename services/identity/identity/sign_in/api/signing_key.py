@@ -8,12 +8,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chassis.web import Runtime
-from identity.sign_in.services.office import Office
+from identity.sign_in.services.sign_in_service import SignInService
 
 PATH = "/.well-known/jwks.json"
 
 
-def route(office: Office) -> Route:
+def route(sign_in_service: SignInService) -> Route:
     """Return the route of the JWK set.
 
     It may be cached for some seconds, since new keys are published ahead.
@@ -22,7 +22,7 @@ def route(office: Office) -> Route:
     async def show(request: Request) -> Response:
         runtime: Runtime = request.app.state.runtime
         return Response(
-            orjson.dumps(await office.published(runtime.db)),
+            orjson.dumps(await sign_in_service.published_keys(runtime.db)),
             media_type="application/jwk-set+json",
             headers={"cache-control": "public, max-age=5"},
         )

@@ -45,7 +45,8 @@ def current_key(session: Session, seal: Seal) -> OKPKey | None:
 def create_first_key(session: Session, seal: Seal, lifetime: timedelta) -> None:
     """Create a key that signs at once, unless one exists."""
     store.lock_rotation(session)
-    # Not `present`: to a transaction that waited for the lock, a key made meanwhile signs later.
+    # Not `store.current`: to a transaction that waited for the lock, a key that was created
+    # meanwhile starts to sign later.
     if not store.published_keys(session):
         _create_key(session, seal, timedelta(0), lifetime)
 

@@ -90,7 +90,7 @@ def verify_logout_token(
     events = claims.get("events")
     if not isinstance(events, dict) or not isinstance(events.get(LOGOUT_EVENT), dict):
         raise InvalidToken("events does not name a back-channel logout")
-    if "nonce" in claims:  # an ID token must never pass for a logout token
+    if "nonce" in claims:  # an ID token must never be accepted as a logout token
         raise InvalidToken("nonce must not be present")
     session, subject = _text_claim(claims, "sid") or None, _text_claim(claims, "sub") or None
     if session is None and subject is None:

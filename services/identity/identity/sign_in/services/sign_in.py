@@ -29,7 +29,7 @@ from identity.sign_in.domain import password as domain
 from identity.sign_in.domain.device import Origin
 from identity.sign_in.domain.passkey import ClonedPasskey
 from identity.sign_in.domain.second_factor import SignInNeed
-from identity.sign_in.services.office import Office
+from identity.sign_in.services.sign_in_service import SignInService
 from identity.sign_in.services.throttle import Throttle
 
 CODE_ATTEMPTS, CODE_WINDOW_SECONDS = 10, 600
@@ -60,7 +60,11 @@ async def sign_in(
     Raises `Throttled`, or `Unauthenticated` with the same words and in the same time for every
     reason.
     """
-    office, username, throttle = ctx.resource(Office), asked_username(entered_name), _throttle(ctx)
+    sign_in_service, username, throttle = (
+        ctx.resource(SignInService),
+        asked_username(entered_name),
+        _throttle(ctx),
+    )
     credentials, password_hash = await verify_password(ctx, username, password)
     if credentials.must_change and proof.new_password is None:
         return PendingSignIn(SignInNeed.NEW_PASSWORD)
@@ -73,7 +77,7 @@ async def sign_in(
             credentials.id,
             password_hash,
             request_origin(ctx),
-            office.lifetimes,
+            sign_in_service.lifetimes,
             factor_check,
             new_hash,
         )
@@ -83,11 +87,14 @@ async def sign_in(
         raise _wrong_credentials()
     if isinstance(opened, SignInNeed):
         return await _pending(ctx, credentials.id, opened)
-    await throttle.forget(username, ctx.client)
+    await throttle.reset(username, ctx.client)
     await clear_code_count()
     if domain.is_outdated(password_hash):
         await ctx.write(
-            commands.rehash, credentials.id, password_hash, await office.passwords.hashed(password)
+            commands.rehash,
+            credentials.id,
+            password_hash,
+            await sign_in_service.passwords.hash_password(password),
         )
     return opened
 
@@ -99,8 +106,8 @@ async def finish_provider_sign_in(
 
     Raises `Unauthenticated` for the ticket or the code, `Denied` for the user, or `Throttled`.
     """
-    office = ctx.resource(Office)
-    user_id = await ctx.write(links.resolve_user, office.seal, ticket, verifier)
+    sign_in_service = ctx.resource(SignInService)
+    user_id = await ctx.write(links.resolve_user, sign_in_service.seal, ticket, verifier)
     if isinstance(user_id, Refusal):
         raise user_id.error
     credentials = await ctx.read(users.credentials_of, user_id)
@@ -113,7 +120,7 @@ async def finish_provider_sign_in(
             ticket,
             verifier,
             request_origin(ctx),
-            office.lifetimes,
+            sign_in_service.lifetimes,
             factor_check,
             _second_factor_roles(ctx),
         )
@@ -140,12 +147,12 @@ async def _new_hash(
             "仅当密码必须更改时才可提交 newPassword，否则请使用 changePassword。",
             field="newPassword",
         )
-    passwords = ctx.resource(Office).passwords
-    await passwords.accepted(
+    passwords = ctx.resource(SignInService).passwords
+    await passwords.check_strength(
         new_password, credentials.username, credentials.display_name, field="newPassword"
     )
-    await passwords.refuse_same(password_hash, new_password, field="newPassword")
-    return await passwords.hashed(new_password)
+    await passwords.check_changed(password_hash, new_password, field="newPassword")
+    return await passwords.hash_password(new_password)
 
 
 async def _count_code_attempt(
@@ -158,23 +165,25 @@ async def _count_code_attempt(
     throttle = Throttle(ctx.runtime.redis, CODE_ATTEMPTS, CODE_WINDOW_SECONDS)
     counter = f"{username} code"
     if proof.code:
-        await throttle.count(counter, "")
+        await throttle.count_attempt(counter, "")
 
     async def forget() -> None:
         if proof.code:
-            await throttle.forget(counter, "")
+            await throttle.reset(counter, "")
 
     return forget
 
 
 def _factor_check(ctx: Context, proof: AdditionalProof, *, required: bool) -> FactorCheck:
-    office = ctx.resource(Office)
-    return FactorCheck(office.seal, proof.code, proof.passkey, office.relying_party, required)
+    sign_in_service = ctx.resource(SignInService)
+    return FactorCheck(
+        sign_in_service.seal, proof.code, proof.passkey, sign_in_service.relying_party, required
+    )
 
 
 async def _pending(ctx: Context, user_id: UserId, need: SignInNeed) -> PendingSignIn:
     """Return what is needed, with a challenge for a user who has passkeys."""
-    relying_party = ctx.resource(Office).relying_party
+    relying_party = ctx.resource(SignInService).relying_party
     if need not in (SignInNeed.CODE, SignInNeed.PASSKEY) or relying_party is None:
         return PendingSignIn(need)
     return PendingSignIn(need, await ctx.write(passkeys.begin_sign_in, relying_party, user_id))
@@ -201,10 +210,10 @@ async def _record_refused_factor(
 
 async def verify_password(ctx: Context, username: str, password: str) -> tuple[Credentials, str]:
     """Return the user of a password with its hash. Raises `Throttled` or `Unauthenticated`."""
-    await _throttle(ctx).count(username, ctx.client)
+    await _throttle(ctx).count_attempt(username, ctx.client)
     credentials = await ctx.read(users.credentials, username)
     password_hash = credentials.password_hash if credentials else None
-    matches = await ctx.resource(Office).passwords.matches(password_hash, password)
+    matches = await ctx.resource(SignInService).passwords.matches(password_hash, password)
     if credentials is None or password_hash is None or not credentials.active or not matches:
         await ctx.write(commands.record_refused_sign_in, credentials.id if credentials else None)
         raise _wrong_credentials()
@@ -235,19 +244,19 @@ async def change_password(ctx: Context, current: str, new: str) -> None:
     credentials = await ctx.read(users.credentials_of, user_id)
     if credentials is None or credentials.password_hash is None:
         raise _wrong_credentials()
-    passwords = ctx.resource(Office).passwords
-    await passwords.accepted(
+    passwords = ctx.resource(SignInService).passwords
+    await passwords.check_strength(
         new, credentials.username, credentials.display_name, field="newPassword"
     )
-    await throttle.count(credentials.username, ctx.client)
+    await throttle.count_attempt(credentials.username, ctx.client)
     if not await passwords.matches(credentials.password_hash, current):
         raise BadInput(
             "currentPassword does not match your current password.",
             "currentPassword 与您的当前密码不符。",
             field="currentPassword",
         )
-    await throttle.forget(credentials.username, ctx.client)
-    new_hash = await passwords.hashed(new)
+    await throttle.reset(credentials.username, ctx.client)
+    new_hash = await passwords.hash_password(new)
     await ctx.write(commands.change_password, ctx.actor, credentials.password_hash, new_hash)
 
 

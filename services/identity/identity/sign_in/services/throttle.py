@@ -31,7 +31,7 @@ class Throttle:
     attempts: int
     window_seconds: int
 
-    async def count(self, username: str, address: str) -> None:
+    async def count_attempt(self, username: str, address: str) -> None:
         """Count an attempt.
 
         Raises `Throttled` if there were too many, `Unavailable` without Valkey.
@@ -56,7 +56,7 @@ class Throttle:
                 retry_after=retry_seconds,
             )
 
-    async def forget(self, username: str, address: str) -> None:
+    async def reset(self, username: str, address: str) -> None:
         """Clear the count after a successful attempt."""
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):

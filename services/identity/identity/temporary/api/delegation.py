@@ -134,8 +134,7 @@ class DelegateInput:
     customer_ids: list[strawberry.ID] | None = strawberry.field(
         default=None,
         description=f"Limit it to these customers, at most {MOST_CUSTOMERS}; left out: all that "
-        "the "
-        "giver reaches.",
+        "the giver reaches.",
     )
     note: str = strawberry.field(default="", description="The reason, at most 500 characters.")
 
@@ -198,8 +197,7 @@ class DelegationMutation:
 
     @strawberry.mutation(
         description="Delegate your work to a colleague for a while, or the work of another user if "
-        "you "
-        "administer delegations.",
+        "you administer delegations.",
         metadata=right("Delegation", "create"),
     )
     @answers(DelegationPayload)

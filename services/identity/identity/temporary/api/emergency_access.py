@@ -31,8 +31,7 @@ strawberry.enum(
     Verdict,
     name="EmergencyVerdict",
     description="JUSTIFIED: the reviewer accepts the reason. OBJECTED: the reviewer does not, and "
-    "the "
-    "note says why.",
+    "the note says why.",
 )
 Id = Annotated[strawberry.ID, strawberry.argument(description="The emergency access's id.")]
 
@@ -170,8 +169,7 @@ class EmergencyAccessMutation:
 
     @strawberry.mutation(
         description="Take access to one customer at once, for a short time. It takes effect within "
-        "one "
-        "second, is recorded with the reason, and another user reviews it afterwards.",
+        "one second, is recorded with the reason, and another user reviews it afterwards.",
         metadata=right("EmergencyAccess", "create"),
     )
     @answers(EmergencyAccessPayload)
@@ -211,8 +209,7 @@ class EmergencyAccessMutation:
 
     @strawberry.mutation(
         description="Decide afterwards whether an emergency access was justified. It is reviewed "
-        "once, "
-        "and not by the user who took it.",
+        "once, and not by the user who took it.",
         metadata=right("EmergencyAccess", "review"),
     )
     @answers(EmergencyAccessPayload)

@@ -41,10 +41,10 @@ async def read_person(scim_request: ScimRequest, id: str) -> User[Any]:
 
 async def add_person(scim_request: ScimRequest, resource: User[Any]) -> User[Any]:
     """Create a person and return it as a SCIM user."""
-    person_request = await people.to_request(resource, scim_request.office.passwords, None)
+    person_request = await people.to_request(resource, scim_request.sign_in_service.passwords, None)
     scope = scim_request.scope("User", "create")
     id = await scim_request.write(
-        user_commands.add_person, scope, scim_request.office.seal, person_request
+        user_commands.add_person, scope, scim_request.sign_in_service.seal, person_request
     )
     return await read_person(scim_request, str(id))
 
@@ -60,13 +60,15 @@ async def change_person(
     async def apply_change() -> None:
         row = await _person_row(scim_request, id)
         changed = transform(people.editable(row, scim_request.base))
-        person_request = await people.to_request(changed, scim_request.office.passwords, row)
+        person_request = await people.to_request(
+            changed, scim_request.sign_in_service.passwords, row
+        )
         version = row.version if expected_version is None else expected_version
         scope = scim_request.scope("User", "update")
         await scim_request.write(
             user_commands.replace_person,
             scope,
-            scim_request.office.seal,
+            scim_request.sign_in_service.seal,
             row.id,
             person_request,
             version,
@@ -142,7 +144,7 @@ async def _retry_conflicts(
 
 
 async def _person_row(scim_request: ScimRequest, id: str) -> PersonRow:
-    scope, seal = scim_request.scope("User", "update"), scim_request.office.seal
+    scope, seal = scim_request.scope("User", "update"), scim_request.sign_in_service.seal
     row = await scim_request.read(directory_users.by_id, scope, seal, UserId(_uuid(id)))
     if row is None:
         raise NotFoundException(detail=f"No user has the id {id[:60]}.")

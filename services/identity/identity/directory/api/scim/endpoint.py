@@ -40,7 +40,7 @@ from identity.directory.api.scim import changes
 from identity.directory.api.scim.description import PROVIDER, Person
 from identity.directory.api.scim.request import PATH, ScimRequest, authenticate
 from identity.directory.api.scim.search import find_all, find_groups, find_people
-from identity.sign_in.services.office import Office
+from identity.sign_in.services.sign_in_service import SignInService
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -59,7 +59,7 @@ _SCIM_TYPES = {"BAD_INPUT": "invalidValue"}
 Handler = Callable[[ScimRequest], Awaitable[Response]]
 
 
-def route(office: Office) -> Route:
+def route(sign_in_service: SignInService) -> Route:
     """Return the route of everything below `/scim/v2`."""
 
     async def serve(request: Request) -> Response:
@@ -72,7 +72,7 @@ def route(office: Office) -> Route:
             ),
             audit.in_circumstances(circumstances_of(request)),
         ):
-            response = await _respond(request, office)
+            response = await _respond(request, sign_in_service)
             if trace_id := telemetry.trace_id():
                 response.headers["x-trace-id"] = trace_id
             return response
@@ -80,9 +80,9 @@ def route(office: Office) -> Route:
     return Route(f"{PATH}/{{path:path}}", serve, methods=_METHODS)
 
 
-async def _respond(request: Request, office: Office) -> Response:
+async def _respond(request: Request, sign_in_service: SignInService) -> Response:
     try:
-        scim_request = await authenticate(request, office)
+        scim_request = await authenticate(request, sign_in_service)
         with _TOLERANT:
             return await _dispatch(scim_request)
     except SCIMException as problem:

@@ -19,7 +19,7 @@ from identity.directory.domain.directory import (
 )
 from identity.directory.store.directory_user import PersonRow
 from identity.people.domain.user import Status
-from identity.sign_in.services.passwords import Passwords
+from identity.sign_in.services.passwords import PasswordService
 
 PLACEHOLDER = "\0"
 _NOT_STORED = {"id", "meta", "groups", "password", "external_id", "schemas"}
@@ -69,7 +69,7 @@ def editable(row: PersonRow, base: str) -> User[Any]:
 
 
 async def to_request(
-    person: User[Any], passwords: Passwords, current: PersonRow | None
+    person: User[Any], passwords: PasswordService, current: PersonRow | None
 ) -> PersonRequest:
     """Return the requested state of a person.
 
@@ -82,8 +82,8 @@ async def to_request(
     if person.password is None and current is not None and current.has_password:
         password_hash = None
     elif person.password is not None and person.password != PLACEHOLDER:
-        password_hash = await passwords.hashed(
-            await passwords.accepted(
+        password_hash = await passwords.hash_password(
+            await passwords.check_strength(
                 person.password, username, _display_name(person), field="password"
             )
         )

@@ -16,7 +16,7 @@ from chassis.web import Runtime, locale_of
 from identity.directory.commands import api_client as commands
 from identity.directory.domain.api_client import ApiScope
 from identity.directory.store import api_client as store
-from identity.sign_in.services.office import Office
+from identity.sign_in.services.sign_in_service import SignInService
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,7 +30,7 @@ class ScimRequest:
 
     request: Request
     runtime: Runtime
-    office: Office
+    sign_in_service: SignInService
     actor: Actor
     permissions: Permissions
 
@@ -56,7 +56,7 @@ class ScimRequest:
         return await self.runtime.db.write(command, *args, **kwargs)
 
 
-async def authenticate(request: Request, office: Office) -> ScimRequest:
+async def authenticate(request: Request, sign_in_service: SignInService) -> ScimRequest:
     """Authenticate a request by its API key. Raises `Unauthenticated` or `Denied`."""
     runtime: Runtime = request.app.state.runtime
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
@@ -68,4 +68,4 @@ async def authenticate(request: Request, office: Office) -> ScimRequest:
     client = await runtime.db.read(commands.authenticate_key, key.strip(), ApiScope.SCIM)
     await runtime.db.write(store.record_use, client.id)
     actor = Actor(client.user, None, locale_of(request))
-    return ScimRequest(request, runtime, office, actor, runtime.guard.permissions(actor))
+    return ScimRequest(request, runtime, sign_in_service, actor, runtime.guard.permissions(actor))

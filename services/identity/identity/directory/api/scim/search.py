@@ -39,7 +39,7 @@ async def find_people(
     scim_request: ScimRequest, search: SearchRequest[Any]
 ) -> tuple[list[User[Any]], int]:
     """Return one page of people, and how many match."""
-    scope, seal = scim_request.scope("User", "update"), scim_request.office.seal
+    scope, seal = scim_request.scope("User", "update"), scim_request.sign_in_service.seal
     equal_columns = _equality_filter(search, _PERSON_COLUMNS)
     if equal_columns is not None:
         skip, limit = _page_bounds(search)
@@ -76,7 +76,7 @@ async def find_all(
     people_rows, _ = await scim_request.read(
         directory_users.find,
         scim_request.scope("User", "update"),
-        scim_request.office.seal,
+        scim_request.sign_in_service.seal,
         {},
         0,
         None,

@@ -25,10 +25,10 @@ from identity.sign_in.api.oidc import page
 from identity.sign_in.commands import provider_session, sign_in_link
 from identity.sign_in.domain import provider as domain
 from identity.sign_in.domain.id_token import InvalidToken
-from identity.sign_in.services.office import Office
 from identity.sign_in.services.oidc import authorization_flow as flows
 from identity.sign_in.services.oidc.authorization_flow import AuthorizationFlow
 from identity.sign_in.services.oidc.provider_client import InvalidGrant, ProviderClient
+from identity.sign_in.services.sign_in_service import SignInService
 from identity.sign_in.store import provider as store
 from identity.sign_in.store.provider import ProviderRow
 
@@ -44,21 +44,21 @@ class ProviderRequest:
     """A request about one provider."""
 
     request: Request
-    office: Office
+    sign_in_service: SignInService
     db: Database
     provider: ProviderRow
 
     @property
     def client(self) -> ProviderClient:
         """The client of the provider."""
-        return self.office.provider_clients.client_of(self.provider)
+        return self.sign_in_service.provider_clients.client_of(self.provider)
 
     def address(self, step: str) -> str:
         """Return the public URL of a step of this provider."""
-        return f"{self.office.settings.public_address}{PATH}/{self.provider.name}/{step}"
+        return f"{self.sign_in_service.settings.public_address}{PATH}/{self.provider.name}/{step}"
 
 
-def routes(office: Office) -> list[Route]:
+def routes(sign_in_service: SignInService) -> list[Route]:
     """Return the routes of all providers."""
 
     def step(path: str, serve: Handler, method: str = "GET") -> Route:
@@ -67,7 +67,7 @@ def routes(office: Office) -> list[Route]:
                 "identity sign-in", kind=SpanKind.SERVER, parent=None, method=request.method
             ):
                 try:
-                    return await serve(await _provider_request(request, office))
+                    return await serve(await _provider_request(request, sign_in_service))
                 except HuichiError as problem:
                     return page.error_page(request, problem)
 
@@ -81,18 +81,21 @@ def routes(office: Office) -> list[Route]:
     ]
 
 
-async def _provider_request(request: Request, office: Office) -> ProviderRequest:
+async def _provider_request(request: Request, sign_in_service: SignInService) -> ProviderRequest:
     db: Database = request.app.state.runtime.db
     provider = await db.read(store.by_name, request.path_params["provider"])
     if provider is None or not provider.enabled:
         raise NotFound(
             "No enabled sign-in provider has this name.", "没有使用该名称且已启用的登录提供方。"
         )
-    return ProviderRequest(request, office, db, provider)
+    return ProviderRequest(request, sign_in_service, db, provider)
 
 
 async def _begin(provider_request: ProviderRequest) -> Response:
-    parameters, settings = provider_request.request.query_params, provider_request.office.settings
+    parameters, settings = (
+        provider_request.request.query_params,
+        provider_request.sign_in_service.settings,
+    )
     return_to = flows.check_return_address(parameters.get("returnTo"), settings.frontend_origins)
     provider = provider_request.provider
     flow = flows.begin_flow(
@@ -110,7 +113,7 @@ async def _begin(provider_request: ProviderRequest) -> Response:
     )
     response.set_cookie(
         flows.cookie_name(flow.state),
-        flows.seal_flow(flow, provider_request.office.seal),
+        flows.seal_flow(flow, provider_request.sign_in_service.seal),
         max_age=flows.LIFETIME_SECONDS,
         path=f"{PATH}/{provider.name}/callback",
         secure=settings.public_address.startswith("https:"),
@@ -125,7 +128,7 @@ async def _callback(provider_request: ProviderRequest) -> Response:
     cookie_name = flows.cookie_name(state)
     cookie_value = provider_request.request.cookies.get(cookie_name, "")
     flow = flows.unseal_flow(
-        cookie_value, provider_request.office.seal, state, provider_request.provider.name
+        cookie_value, provider_request.sign_in_service.seal, state, provider_request.provider.name
     )
     if flow is None or flow.version != provider_request.provider.version:
         raise BadInput(
@@ -146,7 +149,7 @@ async def _issue_ticket(provider_request: ProviderRequest, flow: AuthorizationFl
     client, provider, seal = (
         provider_request.client,
         provider_request.provider,
-        provider_request.office.seal,
+        provider_request.sign_in_service.seal,
     )
     secret = await provider_request.db.read(store.client_secret, seal, provider.id)
     form = {
@@ -195,7 +198,7 @@ async def _authorization_code(provider_request: ProviderRequest) -> str:
 
 
 async def _signed_out(provider_request: ProviderRequest) -> Response:
-    frontends = provider_request.office.settings.frontend_origins
+    frontends = provider_request.sign_in_service.settings.frontend_origins
     return page.signed_out_page(provider_request.request, f"{frontends[0]}/" if frontends else None)
 
 

@@ -18,7 +18,7 @@ from identity.sign_in.commands.session import Lifetimes
 from identity.sign_in.domain.passkey import RelyingParty
 from identity.sign_in.domain.token import sign_access_token
 from identity.sign_in.services.oidc.provider_clients import ProviderClients
-from identity.sign_in.services.passwords import Passwords
+from identity.sign_in.services.passwords import PasswordService
 from identity.sign_in.store import signing_key as store
 
 # Below PUBLISHED_AHEAD: a process learns of a new key before the old one is withdrawn.
@@ -33,12 +33,12 @@ class AccessToken:
     expires_at: datetime
 
 
-class Office:
+class SignInService:
     """The services of signing in; one instance a process."""
 
     def __init__(self, settings: IdentitySettings) -> None:
         self.settings = settings
-        self.passwords = Passwords(("huichi", *settings.password_words.split(",")))
+        self.passwords = PasswordService(("huichi", *settings.password_words.split(",")))
         self.lifetimes = Lifetimes(
             idle=timedelta(seconds=settings.refresh_token_seconds),
             absolute=timedelta(seconds=settings.session_seconds),
@@ -65,7 +65,7 @@ class Office:
         text = sign_access_token(key, user, session, now=now, seconds=seconds)
         return AccessToken(text, datetime.fromtimestamp(int(now) + seconds, UTC))
 
-    async def published(self, db: Database) -> KeySetSerialization:
+    async def published_keys(self, db: Database) -> KeySetSerialization:
         """Return the public keys, as `/.well-known/jwks.json` shows them.
 
         Never an empty set: a verifier that saw none would look again only seconds later, and refuse
