@@ -105,6 +105,12 @@ def add(
     )
 
 
+def any_due(session: Session) -> bool:
+    """Return whether a handover is to be continued."""
+    statement = text("SELECT EXISTS (SELECT 1 FROM handover WHERE finished_at IS NULL)")
+    return bool(session.execute(statement).scalar_one())
+
+
 def take_due(session: Session) -> UUID | None:
     """Return the id of the next handover to continue."""
     id: UUID | None = session.execute(_DUE).scalar_one_or_none()

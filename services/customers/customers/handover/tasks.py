@@ -6,7 +6,7 @@ import time
 
 from celery import Celery
 
-from chassis.worker import Work, task
+from chassis.worker import Work, schedule, task
 from customers.handover import commands, store
 from customers.settings import CustomersSettings
 
@@ -39,8 +39,7 @@ def define(app: Celery, settings: CustomersSettings) -> None:
     def hand_over_task() -> None:
         hand_over(Work.of(settings, "customers"))
 
-    app.conf.beat_schedule[HAND_OVER] = {
-        "task": HAND_OVER,
-        "schedule": EVERY_SECONDS,
-        "options": {"expires": 10},
-    }
+    def due() -> bool:
+        return Work.of(settings, "customers").db.read(store.any_due)
+
+    schedule(app, HAND_OVER, EVERY_SECONDS, due=due)

@@ -147,6 +147,15 @@ def queue(session: Session, id: UUID, traceparent: str | None, trace_id: str | N
     )
 
 
+def any_due(session: Session) -> bool:
+    """Return whether `take_due` would find an import."""
+    statement = text(
+        "SELECT EXISTS (SELECT 1 FROM import_job WHERE status IN ('QUEUED', 'RUNNING') "
+        "AND lease_until <= now())"
+    )
+    return bool(session.execute(statement).scalar_one())
+
+
 def take_due(session: Session, lease_seconds: int, most: int) -> list[ImportRow]:
     """Lease due imports, each under a new fencing token, so that former holders are refused."""
     rows = session.execute(

@@ -62,6 +62,11 @@ def set_order(
     return Reelected(changed, True)
 
 
+def any_upkeep(session: Session) -> bool:
+    """Return whether a re-election is open or a pin ran out."""
+    return reelection.any_open(session) or bool(claim_store.pins_ended(session, 1))
+
+
 def step(session: Session, id: UUID | None = None) -> tuple[int, bool]:
     """Elect again for one batch; return how many customers changed, and whether more are left."""
     request = reelection.take(session, id)

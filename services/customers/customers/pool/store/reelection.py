@@ -37,6 +37,12 @@ def request(session: Session) -> UUID:
     return id
 
 
+def any_open(session: Session) -> bool:
+    """Return whether a request is not finished."""
+    statement = text("SELECT EXISTS (SELECT 1 FROM reelection WHERE finished_at IS NULL)")
+    return bool(session.execute(statement).scalar_one())
+
+
 def take(session: Session, id: UUID | None = None) -> Request | None:
     """Lock the oldest open request, or the one with this id; `None` where another worker has it."""
     row = session.execute(
