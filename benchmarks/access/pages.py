@@ -126,14 +126,14 @@ def _pages(db: SyncDatabase, rounds: int) -> Iterator[Figure]:
 
 def _reader(db: SyncDatabase, scope: Scope, sort: str, deep: bool) -> Callable[[], object]:
     window = Window(PAGE, _far(db, scope, sort) if deep else None)
-    return lambda: db.read(store.listed, scope, Search(), sort, window)
+    return lambda: db.read(store.list_page, scope, Search(), sort, window)
 
 
 def _far(db: SyncDatabase, scope: Scope, sort: str) -> str | None:
     """The cursor behind 19 pages, or behind the last one there is."""
     cursor = None
     for _ in range(19):
-        found = db.read(store.listed, scope, Search(), sort, Window(PAGE, cursor))
+        found = db.read(store.list_page, scope, Search(), sort, Window(PAGE, cursor))
         if not found.has_next:
             break
         cursor = found.cursors[-1]

@@ -33,7 +33,9 @@ def keys(text: str) -> frozenset[Key]:
 
 
 def decided(record: str, *known: str, kind: str = "ORGANIZATION") -> Match | New:
-    pool = Pool.of(KeyedCustomer(UUID(int=n), kind, keys(text)) for n, text in enumerate(known, start=1))
+    pool = Pool.of(
+        KeyedCustomer(UUID(int=n), kind, keys(text)) for n, text in enumerate(known, start=1)
+    )
     return decide(kind, keys(record), pool)
 
 

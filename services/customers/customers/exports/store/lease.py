@@ -27,7 +27,7 @@ def queue(session: Session, id: UUID, traceparent: str | None, trace_id: str | N
     )
 
 
-def take_due(session: Session, lease_seconds: int, most: int) -> list[ExportRow]:
+def take_due(session: Session, lease_seconds: int, limit: int) -> list[ExportRow]:
     """Lease due exports, each under a new fencing token, so that former holders are refused."""
     rows = session.execute(
         text(
@@ -37,7 +37,7 @@ def take_due(session: Session, lease_seconds: int, most: int) -> list[ExportRow]
             "  AND lease_until <= now() ORDER BY lease_until LIMIT :most FOR UPDATE SKIP LOCKED) "
             f"RETURNING {COLUMNS}"
         ),
-        {"lease": lease_seconds, "most": most},
+        {"lease": lease_seconds, "most": limit},
     )
     return [ExportRow(*row) for row in rows]
 
