@@ -1,8 +1,9 @@
-# The commands of the house. `make` alone lists them. Works with GNU make 3.81 (macOS) and newer.
+# The commands of the project. `make` alone lists them. Works with GNU make 3.81 (macOS) and newer.
 # Needs git, make and Python 3.11 or newer; everything else comes by a lock with hashes.
 
 PORT ?= 8600
 export PORT
+MINUTES ?= 10
 # Without compiled files every start would compile two thousand modules again (5 s instead of 2).
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -14,7 +15,7 @@ endif
 
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help up stop status demo test check schemas bench lock clean compose-env compose-test python runtime dev
+.PHONY: help up stop status demo test soak check schemas bench lock clean compose-env compose-test python runtime dev
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
@@ -28,13 +29,16 @@ stop: runtime ## stop a running `make up` of this folder
 status: runtime ## show what is running
 	@$(BIN)/onebox status
 
-demo: runtime ## real ERP + spreadsheet -> one query, on the running house or on one of its own
+demo: runtime ## real ERP + spreadsheet -> one query, on the running Huichi or on one started for it
 	@$(BIN)/python -m onebox.demo
 
-test: dev ## run every test, on servers of its own
-	@$(BIN)/python -m pytest $(ARGS)
+test: dev ## run every test on servers of its own, a worker a core (ARGS=tests/… for some of them)
+	@$(BIN)/python -m pytest --parallel $(ARGS)
 
-check: dev ## format, lint, types, import contracts, schemas, compose file
+soak: dev ## draw new cases for the random tests until MINUTES=10 are over (ROUND=7 sees one again)
+	@$(BIN)/python -m tests.support.soak --minutes $(MINUTES) $(if $(ROUND),--round $(ROUND)) $(ARGS)
+
+check: dev ## format, lint, types, import contracts, tests of pure code, schemas, compose file
 	@$(BIN)/python -m onebox.check
 
 schemas: dev ## print the subgraphs' schemas and compose the supergraph
@@ -44,10 +48,10 @@ bench: dev ## measure every published number again
 	@set -e; for one in benchmarks/*/__main__.py; do $(BIN)/python -m $$(dirname $$one | tr / .); done
 
 compose-env: runtime ## write .env with generated secrets for docker compose
-	@$(BIN)/python -m onebox.compose env
+	@$(BIN)/python -m onebox.containers.compose env
 
 compose-test: dev ## run the containers with a real engine and locally made base images (Debian, root)
-	@$(BIN)/python -m onebox.compose test
+	@$(BIN)/python -m onebox.containers.compose_test
 
 lock: dev ## renew requirements*.lock from pyproject.toml
 	@$(PYTHON) deploy/bootstrap.py lock

@@ -1,7 +1,8 @@
-"""Makes `.venv` from a lock, on a machine with nothing but Python: `bootstrap.py runtime|dev`.
+"""Create `.venv` from a lock, on a machine that has only Python: `bootstrap.py runtime|dev`.
 
-`bootstrap.py lock` writes the locks anew. Standard library only. Downloads go through the user's own pip or uv settings; no index is named
-here. Every package is checked against the hash in the lock.
+`bootstrap.py lock` renews the locks. Only the standard library is used. Downloads use the
+user's own pip or uv settings; no index is named here. Every package is checked against the hash
+in the lock.
 """
 
 from __future__ import annotations
@@ -26,50 +27,52 @@ UV_LOCK = ROOT / "deploy" / "bootstrap.lock"
 
 
 def main() -> None:
-    """Bring `.venv` to what a lock says; do nothing when it is there already."""
-    wanted = sys.argv[1]
-    if wanted == "lock":
+    """Install a lock into `.venv`; do nothing where it is current."""
+    kind = sys.argv[1]
+    if kind == "lock":
         relock()
         return
-    if is_current(wanted):
+    if is_current(kind):
         return
     TOOLS.parent.mkdir(exist_ok=True)
     with (TOOLS.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not is_current(wanted):
-            build(wanted)
+        if not is_current(kind):
+            build(kind)
 
 
-def is_current(wanted: str) -> bool:
-    """Tell whether `.venv` holds this lock; the developers' holds everything the runtime's does."""
-    kinds = ("dev",) if wanted == "dev" else ("dev", "runtime")
-    return any(_stamp(kind).exists() and _stamp(kind).read_text() == _key(kind) for kind in kinds)
+def is_current(kind: str) -> bool:
+    """Return whether `.venv` satisfies a lock; the developers' lock includes the runtime's."""
+    sufficient = ("dev",) if kind == "dev" else ("dev", "runtime")
+    return any(
+        _stamp(name).exists() and _stamp(name).read_text() == _key(name) for name in sufficient
+    )
 
 
-def build(wanted: str) -> None:
-    """Make the environment, install uv, let it install the rest, and leave a stamp."""
+def build(kind: str) -> None:
+    """Create the environment, install uv, install all packages with it, and write a stamp."""
     begun = time.monotonic()
     say(f"Python {sys.version.split()[0]} at {sys.executable}")
     uv = installed_uv()
     environment = uv_environment()
     if not _works(VENV):
-        say("making .venv")
+        say("creating .venv")
         run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, VENV], environment)
-    for kind in LOCKS:
-        _stamp(kind).unlink(missing_ok=True)
-    lock = LOCKS[wanted]
+    for name in LOCKS:
+        _stamp(name).unlink(missing_ok=True)
+    lock = LOCKS[kind]
     packages = len(re.findall(r"^[\w.-]+==", lock.read_text(), re.MULTILINE))
     say(f"installing up to {packages} packages of {lock.name}, each checked by its hash")
     python = ["--python", str(VENV / "bin" / "python")]
     run([uv, "pip", "sync", "--require-hashes", *python, lock], environment)
     editable = ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
     run([uv, "pip", "install", "--quiet", *python, *editable], environment)
-    _stamp(wanted).write_text(_key(wanted))
+    _stamp(kind).write_text(_key(kind))
     say(f"environment ready after {time.monotonic() - begun:.1f} s")
 
 
 def relock() -> None:
-    """Resolve pyproject.toml for every platform; hashes, but no index address, go into the locks."""
+    """Resolve pyproject.toml for all platforms into locks with hashes, without an index address."""
     form = ["--universal", "--generate-hashes", "--no-emit-index-url", "--no-header", "--upgrade"]
     compile_ = [installed_uv(), "pip", "compile", "--quiet", "--python-version", "3.11", *form]
     run([*compile_, "pyproject.toml", "-o", LOCKS["runtime"]], uv_environment())
@@ -78,14 +81,14 @@ def relock() -> None:
 
 
 def installed_uv() -> str:
-    """Give the pinned uv, installing it into an environment of its own when it is not there."""
+    """Return the path of the pinned uv, installed into an environment of its own if missing."""
     uv = TOOLS / "bin" / "uv"
     stamp = TOOLS / "uv.lock"
     if not (uv.exists() and stamp.exists() and stamp.read_text() == UV_LOCK.read_text()):
         say("installing uv, checked by its hash")
         shutil.rmtree(TOOLS, ignore_errors=True)
         pip = make_tools()
-        asked = [
+        arguments = [
             "install",
             "--quiet",
             "--require-hashes",
@@ -93,19 +96,19 @@ def installed_uv() -> str:
             "--requirement",
             str(UV_LOCK),
         ]
-        run([*pip, "--disable-pip-version-check", *asked], dict(os.environ))
+        run([*pip, "--disable-pip-version-check", *arguments], dict(os.environ))
         stamp.write_text(UV_LOCK.read_text())
     return str(uv)
 
 
 def make_tools() -> list[str]:
-    """Make the environment for uv and give the pip that installs into it."""
+    """Create the environment for uv, and return the pip command that installs into it."""
     venv = [sys.executable, "-m", "venv"]
-    made = subprocess.run([*venv, TOOLS], capture_output=True, text=True, check=False)
+    created = subprocess.run([*venv, TOOLS], capture_output=True, text=True, check=False)
     python = str(TOOLS / "bin" / "python")
-    if made.returncode == 0:
+    if created.returncode == 0:
         return [python, "-m", "pip"]
-    # Debian and Ubuntu keep ensurepip in a package of its own; a system pip can stand in.
+    # Debian and Ubuntu have ensurepip in a separate package; a system pip can replace it.
     shutil.rmtree(TOOLS, ignore_errors=True)
     bare = subprocess.run([*venv, "--without-pip", TOOLS], capture_output=True, check=False)
     pip = [sys.executable, "-m", "pip", "--python", python]
@@ -113,38 +116,38 @@ def make_tools() -> list[str]:
         return pip
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     sys.exit(
-        f"This Python cannot make a virtual environment with pip:\n{_last_line(made)}\n"
+        f"This Python cannot create a virtual environment with pip:\n{_last_line(created)}\n"
         f"On Debian or Ubuntu: apt install python{version}-venv   "
         "(elsewhere: a Python with the ensurepip module, or pip). Then run make again."
     )
 
 
 def uv_environment() -> dict[str, str]:
-    """Hand the user's pip settings to uv, which does not read them; uv's own settings win."""
+    """Return an environment with the user's pip settings for uv; uv's settings override them."""
     environment = dict(os.environ)
     environment["UV_PYTHON_DOWNLOADS"] = "never"
     environment.pop("VIRTUAL_ENV", None)
-    theirs = pip_settings()
-    if "index-url" in theirs and not {"UV_DEFAULT_INDEX", "UV_INDEX_URL"} & environment.keys():
-        environment["UV_DEFAULT_INDEX"] = theirs["index-url"]
-    if "cert" in theirs:
-        environment.setdefault("SSL_CERT_FILE", theirs["cert"])
-    # A company's own authority is in the system's store; uv looks into its own alone unless told.
+    settings = pip_settings()
+    if "index-url" in settings and not {"UV_DEFAULT_INDEX", "UV_INDEX_URL"} & environment.keys():
+        environment["UV_DEFAULT_INDEX"] = settings["index-url"]
+    if "cert" in settings:
+        environment.setdefault("SSL_CERT_FILE", settings["cert"])
+    # A company's own authority is in the system's store; by default uv reads only its own.
     if sys.platform == "darwin" or ssl.get_default_verify_paths().cafile:
         environment.setdefault("UV_SYSTEM_CERTS", "1")
     return environment
 
 
 def pip_settings() -> dict[str, str]:
-    """Read what `pip config` knows, from files and from PIP_* variables."""
+    """Return the settings that `pip config` lists, from files and PIP_* variables."""
     command = [str(TOOLS / "bin" / "python"), "-m", "pip", "config", "list"]
     listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    found = re.findall(r"^(?:global|install|:env:)\.([\w-]+)='(.*)'$", listed, re.MULTILINE)
-    return dict(found)
+    pairs = re.findall(r"^(?:global|install|:env:)\.([\w-]+)='(.*)'$", listed, re.MULTILINE)
+    return dict(pairs)
 
 
 def run(command: Sequence[str | Path], environment: dict[str, str]) -> None:
-    """Run a step; its own words tell what went wrong, ours what to try."""
+    """Run a step; when it fails, exit with its output and advice."""
     words = [str(part) for part in command]
     with subprocess.Popen(
         words, env=environment, cwd=ROOT, stderr=subprocess.PIPE, text=True
@@ -162,7 +165,7 @@ def run(command: Sequence[str | Path], environment: dict[str, str]) -> None:
 
 
 def say(text: str) -> None:
-    """Show progress."""
+    """Print progress."""
     print(f"  · {text}", flush=True)
 
 
@@ -186,7 +189,7 @@ def _stamp(kind: str) -> Path:
 
 
 def _key(kind: str) -> str:
-    # pyproject.toml names the entry points and the members' folders.
+    # pyproject.toml holds the entry points and the folders of the members.
     parts = [LOCKS[kind].read_bytes(), (ROOT / "pyproject.toml").read_bytes(), str(ROOT).encode()]
     return hashlib.sha256(b"\0".join(parts)).hexdigest() + f" {sys.version_info[:2]}"
 

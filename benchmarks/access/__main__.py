@@ -1,8 +1,8 @@
-"""What access costs: `python -m benchmarks access`; the figures are kept in `results/`.
+"""Measures access control: `python -m benchmarks access`; the figures are saved in `results/`.
 
-A decision and the table it comes from, recognising who asks, pages of a million customers under every row
-scope, departments that move and people who leave, and the time from a published policy to the last service
-that keeps to it.
+The figures are of a decision and the compiled table it comes from, of authenticating a caller, of
+pages of a million customers under every row scope, of departments that move and people who leave,
+and of the time from a published policy to the last service that applies it.
 """
 
 from __future__ import annotations
@@ -20,24 +20,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=PARTS)
     parser.add_argument("--customers", type=int, default=1_000_000)
-    parser.add_argument("--handed", type=int, default=100_000, help="customers of who leaves")
+    parser.add_argument(
+        "--handed", type=int, default=100_000, help="customers of the person who leaves"
+    )
     parser.add_argument("--rounds", type=int, default=40, help="of each page")
     parser.add_argument("--changes", type=int, default=100, help="of the policy")
-    asked = parser.parse_args()
-    for part in (asked.only,) if asked.only else PARTS:
+    options = parser.parse_args()
+    for part in (options.only,) if options.only else PARTS:
         command = f"python -m benchmarks access --only {part}"
         if part == "decisions":
-            found = decisions.measure()
+            figures = decisions.measure()
         elif part == "pages":
-            found = pages.measure(asked.customers, asked.rounds)
-            command += f" --customers {asked.customers} --rounds {asked.rounds}"
+            figures = pages.measure(options.customers, options.rounds)
+            command += f" --customers {options.customers} --rounds {options.rounds}"
         elif part == "people":
-            found = people.measure(asked.customers, asked.handed, asked.rounds)
-            command += f" --customers {asked.customers} --handed {asked.handed}"
+            figures = people.measure(options.customers, options.handed, options.rounds)
+            command += f" --customers {options.customers} --handed {options.handed}"
         else:
-            found = publication.measure(asked.changes)
-            command += f" --changes {asked.changes}"
-        save(part, found, command)
+            figures = publication.measure(options.changes)
+            command += f" --changes {options.changes}"
+        save(part, figures, command)
 
 
 if __name__ == "__main__":

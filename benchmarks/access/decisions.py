@@ -1,4 +1,4 @@
-"""What deciding costs: a lookup, a person's table, recognising who asks."""
+"""Measures decisions: a lookup, the compiled rules of a person, authenticating a caller."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ from starlette.requests import Request
 from benchmarks.access.company import PEOPLE, person, policy
 from benchmarks.access.figures import Figure, each, percentile, timed
 from chassis import policy as package
-from chassis.actor import Actor, Verifier
+from chassis.actor import Actor
 from chassis.api.context import Context
-from chassis.policy.guard import Guard, RowAccess, compile_rules
+from chassis.authentication.tokens import Verifier
+from chassis.policy.compiling import compile_rules
+from chassis.policy.guard import Guard
+from chassis.policy.row_scopes import RowAccess
 from chassis.policy.rules import Snapshot, casbin_lines
 from chassis.web import Runtime
 
@@ -29,8 +32,9 @@ MODEL = Path(package.__file__).with_name("model.conf")
 
 
 def measure() -> list[Figure]:
+    """Return the figures of decisions under the policy of a large company."""
     snapshot = policy()
-    guard = Guard(clock=lambda: 0.0)  # nobody confirms this policy meanwhile
+    guard = Guard(clock=lambda: 0.0)  # this policy is never confirmed
     guard.swap(snapshot)
     me = Actor(person(7))
     scope = guard.allow(me, "Customer", "read")
@@ -66,7 +70,7 @@ def measure() -> list[Figure]:
             each(lambda: Snapshot.from_json(body), 3) * 1e3,
             "ms",
         ),
-        *_recognised(guard),
+        *_authentication(guard),
     ]
 
 
@@ -80,13 +84,13 @@ def _casbin(snapshot: Snapshot) -> float:
     return each(lambda: enforcer.enforce(f"user:{person(7)}", "Customer", "read"), 3, 3) * 1e3
 
 
-def _recognised(guard: Guard) -> list[Figure]:
-    """Token verification and context, as an endpoint does both for every request."""
+def _authentication(guard: Guard) -> list[Figure]:
+    """Return the figures of token verification and context, which every request needs."""
     key = OKPKey.generate_key("Ed25519", {"kid": "bench", "use": "sig", "alg": "EdDSA"})
-    known: KeySetSerialization = {"keys": [key.as_dict(private=False)]}
+    key_set: KeySetSerialization = {"keys": [key.as_dict(private=False)]}
 
     async def keys() -> KeySetSerialization:
-        return known
+        return key_set
 
     now = int(time.time())
 
@@ -97,7 +101,7 @@ def _recognised(guard: Guard) -> list[Figure]:
         header = {"alg": "EdDSA", "kid": "bench"}
         return jwt.encode(header, {**claims, **times}, key, algorithms=["EdDSA"])
 
-    for n in range(1_000):  # what is measured is who asks, not the first table of each
+    for n in range(1_000):  # compile the rules of each person before the measurement
         guard.permissions(Actor(person(n)))
 
     def requests(tokens: list[str]) -> list[float]:
@@ -105,11 +109,12 @@ def _recognised(guard: Guard) -> list[Figure]:
             runtime = cast(Any, SimpleNamespace(verifier=Verifier(keys), guard=guard))
             await runtime.verifier.actor(token(0))  # the keys are fetched once
             times = []
-            for one in tokens:
-                scope = {"type": "http", "headers": [(b"authorization", b"Bearer " + one.encode())]}
+            for text in tokens:
+                header = (b"authorization", b"Bearer " + text.encode())
+                scope = {"type": "http", "headers": [header]}
                 begun = time.perf_counter()
                 actor = await Runtime.actor_of(runtime, Request(scope))
-                context: Context[Any] = Context(db=cast(Any, None), guard=guard, actor=actor)
+                context: Context = Context(db=cast(Any, None), guard=guard, actor=actor)
                 context.scope("Customer")
                 times.append(time.perf_counter() - begun)
             return times

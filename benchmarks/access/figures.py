@@ -1,4 +1,4 @@
-"""What was measured, held against what was promised."""
+"""Figures: measured values, compared with the values that were promised."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RESULTS = Path(__file__).with_name("results")
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One number; `bar` is the most it may be, if anything was promised."""
+    """One measured value; `bar` is the largest value that was promised, None without a promise."""
 
     name: str
     value: float
@@ -25,73 +25,78 @@ class Figure:
 
     @property
     def good(self) -> bool:
+        """Return whether the promise is kept."""
         return self.bar is None or self.value <= self.bar
 
 
 def percentile(times: Sequence[float], share: float) -> float:
-    """The time that this share of them does not exceed."""
+    """Return the time that this share of the times does not exceed."""
     ordered = sorted(times)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
 def timed(work: Callable[[], object], count: int, *, warm: int = 0) -> list[float]:
-    """Seconds of each of `count` calls."""
+    """Return the seconds of each of `count` calls, after `warm` calls that are not measured."""
     for _ in range(warm):
         work()
     times = []
     for _ in range(count):
-        begun = time.perf_counter()
+        started = time.perf_counter()
         work()
-        times.append(time.perf_counter() - begun)
+        times.append(time.perf_counter() - started)
     return times
 
 
 def each(work: Callable[[], object], count: int, rounds: int = 7) -> float:
-    """Seconds a call costs in a loop: the best of some rounds, as others use the machine too."""
+    """Return the seconds a call takes in a loop.
+
+    The best of several rounds counts, because other programs use the machine too.
+    """
     best = float("inf")
     for _ in range(rounds):
-        begun = time.perf_counter()
+        started = time.perf_counter()
         for _ in range(count):
             work()
-        best = min(best, (time.perf_counter() - begun) / count)
+        best = min(best, (time.perf_counter() - started) / count)
     return best
 
 
 def save(part: str, figures: Sequence[Figure], command: str) -> None:
-    """Print them, and keep them beside what was measured before of other parts."""
-    for one in figures:
-        mark = (
-            "" if one.bar is None else f"   (at most {one.bar:g}: {'ok' if one.good else 'MISSED'})"
-        )
-        print(f"{one.name:86}{one.value:10.3f} {one.unit}{mark}")
+    """Print the figures of a part, and save them beside the earlier figures of other parts."""
+    for figure in figures:
+        mark = ""
+        if figure.bar is not None:
+            mark = f"   (at most {figure.bar:g}: {'ok' if figure.good else 'MISSED'})"
+        print(f"{figure.name:86}{figure.value:10.3f} {figure.unit}{mark}")
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / "results.json"
-    known = json.loads(path.read_text()) if path.exists() else {}
-    known[part] = {
+    parts = json.loads(path.read_text()) if path.exists() else {}
+    parts[part] = {
         "command": command,
         "python": platform.python_version(),
         "load": f"{os.getloadavg()[1]:.1f} on {os.cpu_count()} cores",
-        "figures": [asdict(one) for one in figures],
+        "figures": [asdict(figure) for figure in figures],
     }
-    path.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n")
-    (RESULTS / "results.md").write_text(_table(known))
+    path.write_text(json.dumps(parts, indent=1, ensure_ascii=False) + "\n")
+    (RESULTS / "results.md").write_text(_table(parts))
 
 
-def _table(known: dict[str, dict[str, object]]) -> str:
+def _table(parts: dict[str, dict[str, object]]) -> str:
     lines = ["# Access: what it costs", ""]
-    for part, told in sorted(known.items()):
+    for part, result in sorted(parts.items()):
         lines += [
             f"## {part}",
             "",
-            f"`{told['command']}`, Python {told['python']}, load {told['load']}",
+            f"`{result['command']}`, Python {result['python']}, load {result['load']}",
             "",
         ]
         lines += ["| what | measured | promised |", "|---|---|---|"]
-        figures = told["figures"]
+        figures = result["figures"]
         assert isinstance(figures, list)
-        for one in figures:
-            bar = "" if one["bar"] is None else f"≤ {one['bar']:g} {one['unit']}"
-            remark = f" {one['remark']}" if one["remark"] else ""
-            lines.append(f"| {one['name']}{remark} | {one['value']:.3g} {one['unit']} | {bar} |")
+        for figure in figures:
+            unit = figure["unit"]
+            bar = "" if figure["bar"] is None else f"≤ {figure['bar']:g} {unit}"
+            remark = f" {figure['remark']}" if figure["remark"] else ""
+            lines.append(f"| {figure['name']}{remark} | {figure['value']:.3g} {unit} | {bar} |")
         lines.append("")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""First pages of 50 of a million customers: under each row scope, in each order, and without any policy."""
+"""Measures pages of a million customers: under each row scope, in each order, without policy."""
 
 from __future__ import annotations
 
@@ -14,23 +14,26 @@ from benchmarks.access.figures import Figure, percentile, timed
 from chassis.actor import Actor
 from chassis.api.paging import Window
 from chassis.db import SyncDatabase
-from chassis.policy.guard import Guard, Scope
+from chassis.policy.guard import Guard
 from chassis.policy.rules import Member, Rule, Snapshot, subtree
+from chassis.policy.scope import Scope
 from customers.pool.store import customer_search as store
 from customers.pool.store.customer_search import SORTS, Search
 from tests.support.servers import Databases, postgres_server
 
 PAGE, BAR_MS, BAR_TIMES = 50, 20.0, 2.0
 LARGE = 2
-"""The second division has a fifth of all customers: a subtree of 200,000 of a million."""
-MANY = """
+"""The number of a division with a fifth of all customers: a subtree of 200,000 of a million."""
+INSERT_CUSTOMERS = """
 INSERT INTO customer (id, kind, name, name_key, name_grams, phone, email, region, industry,
     owner_id, department_id, collaborators, created_at, updated_at)
 SELECT uuidv7(), 'ORGANIZATION', '公司' || n, 'gongsi' || lpad((n * 7919 % :count)::text, 8, '0'),
     ARRAY['公司', left(n::text, 2), right(n::text, 2)], '+86138' || lpad(n::text, 8, '0'),
     'office' || n || '@firm.example', 'r' || n % 31, 'i' || n % 20,
-    CASE WHEN n % 10 = 0 THEN NULL ELSE (CAST(:people AS uuid[]))[(1 + (n * 31 + n / 5000) % :persons)::int] END,
-    CASE WHEN n % 10 = 0 THEN NULL ELSE (CAST(:departments AS uuid[]))[(1 + (n * 17 + n / 1386) % :places)::int] END,
+    CASE WHEN n % 10 = 0 THEN NULL
+         ELSE (CAST(:people AS uuid[]))[(1 + (n * 31 + n / 5000) % :persons)::int] END,
+    CASE WHEN n % 10 = 0 THEN NULL
+         ELSE (CAST(:departments AS uuid[]))[(1 + (n * 17 + n / 1386) % :places)::int] END,
     CASE WHEN n % 50 = 0
          THEN ARRAY[(CAST(:people AS uuid[]))[(1 + (n / 50 * 13) % :persons)::int]] ELSE '{}' END,
     now() - interval '3 years' + n * interval '90 seconds',
@@ -40,7 +43,7 @@ FROM generate_series(CAST(1 AS bigint), :count) AS n
 
 
 def measure(count: int, rounds: int) -> list[Figure]:
-    """On a server of its own, with the settings it comes with."""
+    """Return the figures of pages, on a new PostgreSQL server with default settings."""
     with postgres_server() as server:
         databases = Databases(server)
         db = SyncDatabase(databases.fresh("customers"), application="benchmark")
@@ -52,20 +55,20 @@ def measure(count: int, rounds: int) -> list[Figure]:
 
 
 def fill(db: SyncDatabase, count: int) -> None:
-    """The customers, spread over people and departments; every tenth is nobody's."""
-    places = list(tree())
+    """Insert customers, spread over people and departments; every tenth has no owner."""
+    departments = list(tree())
     arguments = {
         "count": count,
         "people": [person(n) for n in range(PEOPLE)],
         "persons": PEOPLE,
-        "departments": places,
-        "places": len(places),
+        "departments": departments,
+        "places": len(departments),
     }
 
     def write(session: Session) -> None:
         session.execute(text("SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '256MB'"))
         session.execute(text("DROP INDEX customer_by_gram, customer_by_collaborator"))
-        session.execute(text(MANY), arguments)
+        session.execute(text(INSERT_CUSTOMERS), arguments)
         session.execute(text("CREATE INDEX customer_by_gram ON customer USING gin (name_grams)"))
         session.execute(
             text("CREATE INDEX customer_by_collaborator ON customer USING gin (collaborators)")
@@ -78,7 +81,7 @@ def fill(db: SyncDatabase, count: int) -> None:
 
 
 def scopes() -> Iterator[tuple[str, Scope]]:
-    """One reader of each kind."""
+    """Yield the scope of one reader of each kind, with its name."""
     home = subtree(Snapshot(1, (), departments=tree()), department(LARGE))
     leaf = max(home, key=lambda id: id.int)
     readers: dict[str, tuple[str, UUID]] = {
@@ -92,49 +95,62 @@ def scopes() -> Iterator[tuple[str, Scope]]:
         "own, shared and unowned (sales)": ("own+collaborating+pool", leaf),
         "own, shared and the subtree": ("own+collaborating+subtree", department(6)),
     }
-    for name, (rows, place) in readers.items():
-        guard = Guard(clock=lambda: 0.0)  # nobody confirms this policy meanwhile
+    for name, (rows, home_department) in readers.items():
+        guard = Guard(clock=lambda: 0.0)  # this policy is never confirmed
         rule = Rule("role:reader", "Customer", "read", rows)
-        member = Member(place, ("reader",))
+        member = Member(home_department, ("reader",))
         guard.swap(Snapshot(1, (rule,), {}, {person(7): member}, tree()))
         yield name, guard.allow(Actor(person(7)), "Customer", "read")
 
 
 def _pages(db: SyncDatabase, rounds: int) -> Iterator[Figure]:
-    """Each page in turn with the one of somebody who sees all, so that both have the same weather."""
+    """Yield the figures of each page.
+
+    Every page alternates with one of a reader who sees all rows, so that the load of the machine is
+    the same for both.
+    """
     (_, everything), *narrower = scopes()
     for sort in SORTS:
         for deep in (False, True):
-            free = _reader(db, everything, sort, deep)
+            read_all = _reader(db, everything, sort, deep)
             for name, scope in narrower:
                 read = _reader(db, scope, sort, deep)
                 pairs = [
-                    (timed(free, 1)[0] * 1e3, timed(read, 1)[0] * 1e3) for _ in range(rounds + 5)
+                    (timed(read_all, 1)[0] * 1e3, timed(read, 1)[0] * 1e3)
+                    for _ in range(rounds + 5)
                 ]
-                ours, theirs = [scoped for _, scoped in pairs[5:]], [all for all, _ in pairs[5:]]
-                where = f"{sort.lower()}, {'page 20' if deep else 'first page'}, {name}"
-                middle, without = percentile(ours, 0.5), percentile(theirs, 0.5)
-                slow = f"({percentile(theirs, 0.95):.1f} ms without)"
-                yield Figure(f"{where}: p95", percentile(ours, 0.95), "ms", BAR_MS, slow)
-                remark = f"({middle:.2f} ms, {without:.2f} ms)"
-                times = middle / without
-                yield Figure(f"{where}: against no policy", times, "×", BAR_TIMES, remark)
+                scoped_times, unscoped_times = (
+                    [scoped for _, scoped in pairs[5:]],
+                    [all for all, _ in pairs[5:]],
+                )
+                name_of_page = f"{sort.lower()}, {'page 20' if deep else 'first page'}, {name}"
+                median, median_unscoped = (
+                    percentile(scoped_times, 0.5),
+                    percentile(unscoped_times, 0.5),
+                )
+                slow = f"({percentile(unscoped_times, 0.95):.1f} ms without)"
+                yield Figure(
+                    f"{name_of_page}: p95", percentile(scoped_times, 0.95), "ms", BAR_MS, slow
+                )
+                remark = f"({median:.2f} ms, {median_unscoped:.2f} ms)"
+                times = median / median_unscoped
+                yield Figure(f"{name_of_page}: against no policy", times, "×", BAR_TIMES, remark)
     for name, scope in scopes():
         counted = timed(partial(db.read, store.count, scope, Search()), rounds, warm=2)
         yield Figure(f"capped count, {name}: p95", percentile(counted, 0.95) * 1e3, "ms")
 
 
 def _reader(db: SyncDatabase, scope: Scope, sort: str, deep: bool) -> Callable[[], object]:
-    window = Window(PAGE, _far(db, scope, sort) if deep else None)
+    window = Window(PAGE, _cursor_of_page_20(db, scope, sort) if deep else None)
     return lambda: db.read(store.list_page, scope, Search(), sort, window)
 
 
-def _far(db: SyncDatabase, scope: Scope, sort: str) -> str | None:
-    """The cursor behind 19 pages, or behind the last one there is."""
+def _cursor_of_page_20(db: SyncDatabase, scope: Scope, sort: str) -> str | None:
+    """Return the cursor after 19 pages, or after the last page."""
     cursor = None
     for _ in range(19):
-        found = db.read(store.list_page, scope, Search(), sort, Window(PAGE, cursor))
-        if not found.has_next:
+        page = db.read(store.list_page, scope, Search(), sort, Window(PAGE, cursor))
+        if not page.has_next:
             break
-        cursor = found.cursors[-1]
+        cursor = page.cursors[-1]
     return cursor

@@ -1,4 +1,4 @@
-"""Public test suites that the gateway is held to: `python -m benchmarks audits http|cop|differential|federation`."""
+"""Test suites for the gateway: `python -m benchmarks audits http|cop|differential|federation`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AUDITS = {
 
 
 def main() -> int:
-    """Run the audit named first; without a name the one that needs no checkout."""
+    """Run the audit that the first argument names; the default `http` needs no checkout."""
     if len(sys.argv) > 1 and sys.argv[1] not in AUDITS:
         sys.exit(f"usage: python -m benchmarks audits {{{'|'.join(AUDITS)}}} [--help]")
     name = sys.argv[1] if len(sys.argv) > 1 else "http"

@@ -1,7 +1,7 @@
-"""graphql-cop against a production gateway: `python -m benchmarks audits cop --checkout DIR`.
+"""Runs graphql-cop on a production gateway: `python -m benchmarks audits cop --checkout DIR`.
 
-DIR is a checkout of github.com/dolevf/graphql-cop. The same checks run against a gateway that is not in
-production as well: there they must find something, or their silence would prove nothing.
+DIR is a checkout of github.com/dolevf/graphql-cop. The same checks also run on a gateway outside
+production mode: there they must report something, otherwise an empty report would prove nothing.
 """
 
 from __future__ import annotations
@@ -21,47 +21,49 @@ PORT = 21844
 
 
 def main(arguments: list[str]) -> int:
-    """Run the checks; 0 when they find nothing in production, and something elsewhere."""
+    """Run the checks; return 0 when they report nothing in production mode, and only there."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks audits cop")
     parser.add_argument("--checkout", type=Path, required=True)
-    asked = parser.parse_args(arguments)
-    program = asked.checkout / "graphql-cop.py"
+    options = parser.parse_args(arguments)
+    program = options.checkout / "graphql-cop.py"
     if not program.is_file():
-        parser.error(f"{asked.checkout} is not a checkout of graphql-cop: it has no {program.name}")
-    python = _environment(asked.checkout / "requirements.txt")
+        parser.error(
+            f"{options.checkout} is not a checkout of graphql-cop: it has no {program.name}"
+        )
+    python = _environment(options.checkout / "requirements.txt")
     with (CACHE / "cop" / "gateway.log").open("wb") as log:
-        found = _findings(python, program, log, "--production")
-        control = _findings(python, program, log)
-    for check in found:
+        checks = _run_checks(python, program, log, "--production")
+        control = _run_checks(python, program, log)
+    for check in checks:
         print(f"  {'FOUND' if check['result'] else 'nothing'}: {check['title']}")
-    wrong, seen = _count(found), _count(control)
-    print(f"graphql-cop {_version(python, program)}: {wrong} findings in {len(found)} checks")
+    wrong, seen = _count(checks), _count(control)
+    print(f"graphql-cop {_version(python, program)}: {wrong} findings in {len(checks)} checks")
     print(f"  (outside production the same checks find {seen}, as they should)")
-    return 0 if found and not wrong and seen else 1
+    return 0 if checks and not wrong and seen else 1
 
 
 def _environment(requirements: Path) -> Path:
-    """A Python with what graphql-cop needs; made the first time."""
+    """Return a Python with the requirements of graphql-cop; create it the first time."""
     folder = CACHE / "cop"
     folder.mkdir(parents=True, exist_ok=True)
     python, done = folder / "venv" / "bin" / "python", folder / "installed.txt"
-    wanted = requirements.read_text()
-    if not done.exists() or done.read_text() != wanted:
+    text = requirements.read_text()
+    if not done.exists() or done.read_text() != text:
         venv.create(folder / "venv", with_pip=True, clear=True)
         install = [str(python), "-m", "pip", "install", "--quiet", "-r", str(requirements)]
         subprocess.run(install, check=True)
-        done.write_text(wanted)
+        done.write_text(text)
     return python
 
 
-def _findings(python: Path, program: Path, log: IO[bytes], *options: str) -> list[dict[str, Any]]:
+def _run_checks(python: Path, program: Path, log: IO[bytes], *options: str) -> list[dict[str, Any]]:
     with serving(tiny(), PORT, log, *options) as url:
         answer = _run(python, program, "-t", url, "-o", "json")
     try:
-        found: list[dict[str, Any]] = json.loads(answer)
+        checks: list[dict[str, Any]] = json.loads(answer)
     except json.JSONDecodeError:
         sys.exit(f"graphql-cop did not run: {answer.strip()}")
-    return found
+    return checks
 
 
 def _version(python: Path, program: Path) -> str:

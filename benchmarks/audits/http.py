@@ -1,4 +1,4 @@
-"""GraphQL over HTTP: `python -m benchmarks audits http` runs the 61 audits of npm `graphql-http`."""
+"""Audits GraphQL over HTTP: `python -m benchmarks audits http`, the 61 audits of `graphql-http`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import subprocess
 
 from benchmarks.audits.node import install, node
-from benchmarks.audits.peers import Peers, options
+from benchmarks.audits.peers import Peers, add_options
 from benchmarks.audits.served import SDL, tiny
 from gateway.supergraph import Subgraph
 
@@ -29,9 +29,9 @@ process.exit(wrong ? 1 : 0);
 
 
 def main(arguments: list[str]) -> int:
-    """Run the audits; 0 when all of them are satisfied."""
+    """Run the audits; return 0 when all pass."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks audits http")
-    options(parser)
+    add_options(parser)
     peers = Peers(parser.parse_args(arguments))
     folder = install("http", PACKAGES)
     (folder / "audits.mjs").write_text(SCRIPT)

@@ -1,4 +1,4 @@
-"""Node programs for the audits: packages from npm in a folder of their own, nothing of it committed."""
+"""Node programs for the audits, with packages from npm in a folder that is not committed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 CACHE = Path(__file__).resolve().parents[2] / ".make" / "audits"
 
-# A server that listens everywhere listens on the loopback address only; nothing of it is patched.
+# Makes a server that listens on all addresses listen on the loopback address, without patching it.
 _LOOPBACK = """
 import net from "node:net";
 const listen = net.Server.prototype.listen;
@@ -32,7 +32,7 @@ net.Server.prototype.listen = function (port, ...rest) {
 
 
 def install(name: str, packages: Mapping[str, str]) -> Path:
-    """The folder in which these packages are; installed the first time."""
+    """Return the folder of these packages; install them the first time."""
     if not shutil.which("npm"):
         sys.exit("skipped: this audit needs npm, which is not on this machine")
     folder = CACHE / name
@@ -51,7 +51,7 @@ def install(name: str, packages: Mapping[str, str]) -> Path:
 
 
 def node(folder: Path, *arguments: str) -> Sequence[str]:
-    """A command line for the folder's own Node, or the machine's."""
+    """Return a command line for the folder's own Node, or the machine's."""
     own = folder / "node_modules" / ".bin" / "node"
     return [str(own if own.exists() else "node"), *arguments]
 
@@ -60,7 +60,7 @@ def node(folder: Path, *arguments: str) -> Sequence[str]:
 def running(
     command: Sequence[str], ready: str, log: IO[bytes], *, cwd: Path | None = None
 ) -> Iterator[None]:
-    """A program for as long as a block lasts, once its address answers anything but an error."""
+    """Run a program for a block, once its address answers without an error."""
     check_free(ready)
     process = subprocess.Popen(
         command, cwd=cwd, stdout=log, stderr=log, env=os.environ | {"NODE_ENV": "production"}
@@ -75,17 +75,17 @@ def running(
 
 
 def check_free(address: str) -> None:
-    """Stop when somebody else listens there: two audits at once would judge each other's gateways."""
+    """Exit when the port is in use: two audits at once would test each other's gateways."""
     port = urlsplit(address).port
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", port or 80)) == 0:
             sys.exit(f"port {port} is in use; is another audit running?")
 
 
-def wait(question: Callable[[], bool], alive: Callable[[], bool], seconds: float = 60) -> bool:
-    """Ask until the answer is yes; False when the program ended or took too long."""
+def wait(condition: Callable[[], bool], alive: Callable[[], bool], seconds: float = 60) -> bool:
+    """Poll until the condition holds; return False when the program ended or took too long."""
     deadline = time.monotonic() + seconds
-    while not question():
+    while not condition():
         if not alive() or time.monotonic() > deadline:
             return False
         time.sleep(0.05)

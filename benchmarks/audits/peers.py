@@ -28,35 +28,35 @@ NAMES = {
     "grafbase": "Grafbase",
 }
 COMPOSES = frozenset({"grafbase"})
-"""Take subgraphs, never a supergraph."""
+"""Gateways that take subgraphs instead of a supergraph."""
 
 
 class Peers:
-    """The chosen gateways, their packages installed."""
+    """The gateways that the options name, with their packages installed."""
 
-    def __init__(self, asked: argparse.Namespace) -> None:
-        self.npm: Path = asked.npm
-        self.names: list[str] = asked.gateway or ["ours"]
-        self._known = {gateway.name: gateway for gateway in GATEWAYS}
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.npm: Path = options.npm
+        self.names: list[str] = options.gateway or ["ours"]
+        self._gateways = {gateway.name: gateway for gateway in GATEWAYS}
         if any(self.gateway(name).packages for name in self.names):
             reason = install(self.npm)
             if reason:
                 sys.exit(f"{reason}: only `--gateway ours` can be audited.")
 
     def gateway(self, name: str) -> Gateway:
-        """How it is started."""
-        return self._known[NAMES[name]]
+        """Return how a gateway is started."""
+        return self._gateways[NAMES[name]]
 
     def title(self, name: str) -> str:
-        """Its name and version."""
-        found = self.gateway(name)
-        return found.name if name == "ours" else f"{found.name} {found.version(self.npm)}"
+        """Return the name and version of a gateway."""
+        gateway = self.gateway(name)
+        return gateway.name if name == "ours" else f"{gateway.name} {gateway.version(self.npm)}"
 
     @contextmanager
     def serving(
         self, name: str, sdl: str, subgraphs: list[Subgraph], port: int, log: IO[bytes]
     ) -> Iterator[str | None]:
-        """One of them for as long as a block lasts; its address, or None if it does not start."""
+        """Run a gateway for a block; yield its address, or None if it does not start."""
         gateway = self.gateway(name)
         with tempfile.TemporaryDirectory() as folder:
             texts = {each.name: each.sdl for each in subgraphs}
@@ -65,13 +65,13 @@ class Peers:
             place.supergraph.write_text(sdl)
             check_free(f"http://127.0.0.1:{port}")
             process = subprocess.Popen(
-                # Hive's compiler of answers makes it faster, and costs it three cases.
+                # Hive's compiler of answers (--jit) is faster, but fails three cases.
                 [part for part in gateway.command(place) if part != "--jit"],
                 cwd=self.npm if gateway.packages else None,
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
-                # The audits ask the schema too, which some refuse in production.
+                # The audits use introspection, which some gateways refuse in production.
                 env={**os.environ, **gateway.environment(place), "NODE_ENV": "development"},
                 start_new_session=True,
             )
@@ -83,8 +83,8 @@ class Peers:
                 _end(process)
 
 
-def options(parser: argparse.ArgumentParser) -> None:
-    """Add what all audits of gateways can be told."""
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of all audits that run gateways."""
     parser.add_argument(
         "--gateway", action="append", choices=NAMES, help="default: ours; may be repeated"
     )
@@ -96,10 +96,10 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def post(url: str, question: Mapping[str, Any], seconds: float = 30) -> Any:
-    """Ask, and take an answer of any status that is JSON."""
+def post(url: str, body: Mapping[str, Any], seconds: float = 30) -> Any:
+    """Send a request; return the parsed answer, which may have any status."""
     request = urllib.request.Request(
-        url, json.dumps(question).encode(), {"content-type": "application/json"}
+        url, json.dumps(body).encode(), {"content-type": "application/json"}
     )
     try:
         with urllib.request.urlopen(request, timeout=seconds) as answer:

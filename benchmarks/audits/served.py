@@ -1,4 +1,4 @@
-"""Our gateway as the audits meet it: a process of its own on the loopback address."""
+"""Runs our gateway for the audits: a process of its own on the loopback address."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from benchmarks.audits.node import running
 from gateway.composition import compose
 from gateway.supergraph import Subgraph, Supergraph
 
-# Audits of the edge ask for __typename alone, so a graph that is never called is enough.
+# Audits of the HTTP layer select __typename only, so the subgraph is never called.
 SDL = "type Query { hello: String } type Mutation { greet: String }"
 
 
 def tiny() -> str:
-    """The supergraph of one subgraph that nobody calls."""
+    """Return the supergraph of one subgraph, which is never called."""
     composed = compose([Subgraph("one", "http://127.0.0.1:1/graphql", SDL)])
     assert isinstance(composed, Supergraph)
     return composed.sdl
@@ -26,7 +26,7 @@ def tiny() -> str:
 
 @contextmanager
 def serving(sdl: str, port: int, log: IO[bytes], *options: str) -> Iterator[str]:
-    """The gateway with this supergraph for as long as a block lasts; the block gets its address."""
+    """Run the gateway with a supergraph for a block; yield its address."""
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "supergraph.graphql"
         file.write_text(sdl)

@@ -1,9 +1,9 @@
-"""What the watermark survives, and what a large export costs: `python -m benchmarks exports [--rows N]`.
+"""Measures the watermark under attack, and a large export: `python -m benchmarks exports`.
 
-First part: a made-up table of a thousand customers is exported by one of a thousand people, attacked, and
-held against the keys of all. The figure is how often the right export is named, and how often any
-other. Second part: an export of `--rows` customers on a PostgreSQL of its own, with its time and the
-memory it adds.
+First part: a synthetic table of a thousand customers is exported by one of a thousand people,
+attacked, and compared with the keys of all. The figures are how often the right export is named,
+and how often any other. Second part: an export of `--rows` customers on a new PostgreSQL server,
+with its time and the memory it adds.
 """
 
 from __future__ import annotations
@@ -21,24 +21,25 @@ NAMES = "name, English name, phone, e-mail, website, address"
 
 
 def main() -> None:
-    """Measure, print a table."""
+    """Print the tables of both parts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tries", type=int, default=50)
     parser.add_argument("--people", type=int, default=1000)
-    parser.add_argument("--rows", type=int, default=100_000, help="0 leaves the large export out")
-    asked = parser.parse_args()
-    survival(asked.tries, asked.people)
-    if asked.rows:
-        large(asked.rows)
+    parser.add_argument("--rows", type=int, default=100_000, help="0 skips the large export")
+    options = parser.parse_args()
+    survival(options.tries, options.people)
+    if options.rows:
+        large(options.rows)
 
 
 def survival(tries: int, people: int) -> None:
+    """Print how often each attack leaves the right export named."""
     dice = random.Random(2026)
     keys = {UUID(int=n + 1): dice.randbytes(watermark.KEY_BYTES) for n in range(people)}
     plain = table(1000)
-    # A few hold the copies that leak, all are held against them.
+    # A few people hold the copies that leak; the copies are compared with the keys of all.
     leaking = dice.sample(list(keys), 6)
-    copies = {who: [marked(row, keys[who]) for row in plain] for who in leaking}
+    copies = {export: [marked(row, keys[export]) for row in plain] for export in leaking}
     print(f"1,000 rows ({NAMES}), {people:,} exports, {tries} tries\n")
     print("| what was done to the file | named | others named | evidence (median, log10) |")
     print("|---|---:|---:|---:|")
@@ -46,18 +47,19 @@ def survival(tries: int, people: int) -> None:
         right = wrong = 0
         evidence = []
         for _ in range(tries):
-            one, other = dice.sample(leaking, 2)
-            cells = attack(copies[one], copies[other], plain, dice)
-            found = leak.suspects(leak.marks_of(cells), keys)
-            named = {suspect.export for suspect in found if suspect.named}
-            right += one in named
-            wrong += bool(named - {one, other})
-            evidence.append(next((s.evidence for s in found if s.export == one), 0.0))
-        middle = sorted(evidence)[tries // 2]
-        print(f"| {name} | {right / tries:.0%} | {wrong / tries:.0%} | {middle:.0f} |")
+            leaker, other = dice.sample(leaking, 2)
+            cells = attack(copies[leaker], copies[other], plain, dice)
+            suspects = leak.suspects(leak.marks_of(cells), keys)
+            named = {suspect.export for suspect in suspects if suspect.named}
+            right += leaker in named
+            wrong += bool(named - {leaker, other})
+            evidence.append(next((s.evidence for s in suspects if s.export == leaker), 0.0))
+        median = sorted(evidence)[tries // 2]
+        print(f"| {name} | {right / tries:.0%} | {wrong / tries:.0%} | {median:.0f} |")
 
 
 def table(rows: int) -> Rows:
+    """Return a synthetic table of customers."""
     return [
         [
             f"第{n}客户科技有限公司",
@@ -72,6 +74,7 @@ def table(rows: int) -> Rows:
 
 
 def marked(row: list[str], key: bytes) -> list[str]:
+    """Return a row with the watermark of a key."""
     return [watermark.marked(kind, cell, key) for kind, cell in zip(KINDS, row, strict=True)]
 
 

@@ -1,4 +1,4 @@
-"""How each gateway is fetched and started; ours, and the peers from npm in a folder outside this checkout."""
+"""How each gateway is installed and started: ours, and peers from npm in a folder outside."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PACKAGES = {
 
 @dataclass(frozen=True)
 class Place:
-    """Where one world is served, and the files that gateways read."""
+    """The ports and files of one world that is served."""
 
     folder: Path
     npm: Path
@@ -38,41 +38,41 @@ class Place:
     sdl: Mapping[str, str]
     subgraphs_port: int
     urls: Mapping[str, str] | None = None
-    """Of the subgraphs, where they are not paths at one port."""
+    """The addresses of the subgraphs, where they are not paths at one port."""
     jwks: Path | None = None
-    """The keys of the tokens that clients send, where they are checked."""
+    """The keys of the tokens that clients send, where they are verified."""
 
     def url(self, name: str) -> str:
-        """Where a subgraph is."""
+        """Return the address of a subgraph."""
         return (self.urls or {}).get(name) or f"http://127.0.0.1:{self.subgraphs_port}/{name}"
 
     @property
     def supergraph(self) -> Path:
-        """The composed schema; our own composition made it, for everybody."""
+        """Return the file of the supergraph, which our composition makes for every gateway."""
         return self.folder / "supergraph.graphql"
 
 
 @dataclass(frozen=True)
 class Gateway:
-    """One gateway."""
+    """A gateway that can be started."""
 
     name: str
     packages: tuple[str, ...]
-    """From npm; the first one's version is the gateway's. Empty: ours."""
+    """Packages from npm; the first one has the gateway's version. Empty: ours."""
     command: Callable[[Place], Sequence[str | Path]]
     environment: Callable[[Place], Mapping[str, str]] = lambda _: {}
     path: str = "/graphql"
     javascript: bool = True
 
     def version(self, npm: Path) -> str:
-        """The installed version."""
+        """Return the installed version."""
         if not self.packages:
             return version("huichi")
         file = npm / "node_modules" / self.packages[0] / "package.json"
         return str(json.loads(file.read_text())["version"])
 
 
-def _ours(place: Place) -> Sequence[str | Path]:
+def _ours_command(place: Place) -> Sequence[str | Path]:
     otlp = ("--otlp-endpoint", f"http://127.0.0.1:{place.subgraphs_port}")
     return [
         *(sys.executable, "-m", "gateway.app", "serve", "--supergraph", place.supergraph),
@@ -123,7 +123,7 @@ HIVE = "@graphql-hive/gateway"
 PRODUCTION: Mapping[str, str] = {"NODE_ENV": "production"}
 
 GATEWAYS = (
-    Gateway("ours", (), _ours, javascript=False),
+    Gateway("ours", (), _ours_command, javascript=False),
     Gateway(
         "Apollo Gateway",
         ("@apollo/gateway", "@apollo/server"),
@@ -146,22 +146,25 @@ GATEWAYS = (
 )
 
 UNCHECKED = Gateway(
-    "ours, tokens not checked", (), lambda place: _ours(replace(place, jwks=None)), javascript=False
+    "ours, tokens not checked",
+    (),
+    lambda place: _ours_command(replace(place, jwks=None)),
+    javascript=False,
 )
 
 
 def install(npm: Path) -> str | None:
-    """Install the peers once; the answer says why there are none."""
+    """Install the peers once; return why it is impossible, None if they are installed."""
     program = shutil.which("npm")
     if program is None or shutil.which("node") is None:
         return "Node and npm are not installed"
-    wanted = {"name": "peers", "private": True, "dependencies": PACKAGES}
+    manifest = {"name": "peers", "private": True, "dependencies": PACKAGES}
     file = npm / "package.json"
-    if file.exists() and json.loads(file.read_text()) == wanted and (npm / "done").exists():
+    if file.exists() and json.loads(file.read_text()) == manifest and (npm / "done").exists():
         return None
     npm.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(wanted, indent=2))
-    done = subprocess.run(
+    file.write_text(json.dumps(manifest, indent=2))
+    finished = subprocess.run(
         [program, "install", "--no-audit", "--no-fund", "--loglevel=error"],
         cwd=npm,
         capture_output=True,
@@ -169,14 +172,14 @@ def install(npm: Path) -> str | None:
         check=False,
         timeout=900,
     )
-    if done.returncode:
-        return f"npm install failed: {done.stderr.strip()[-300:]}"
+    if finished.returncode:
+        return f"npm install failed: {finished.stderr.strip()[-300:]}"
     (npm / "done").touch()
     return None
 
 
 def composed(sdl: Mapping[str, str], port: int) -> str:
-    """The supergraph of a world's subgraphs, served at this port."""
+    """Return the supergraph of a world whose subgraphs are served at this port."""
     result = compose(
         [Subgraph(name, f"http://127.0.0.1:{port}/{name}", text) for name, text in sdl.items()]
     )
@@ -190,5 +193,5 @@ def _node(npm: Path) -> Path:
 
 
 def _copied(name: str, npm: Path) -> Path:
-    """Node finds packages next to the script, so the script goes where they are."""
+    """Copy a script to the installed packages: Node looks for them beside the script."""
     return Path(shutil.copy(PEERS / name, npm / name))

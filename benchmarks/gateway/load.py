@@ -1,4 +1,4 @@
-"""Asks a gateway as fast as it answers, over a few kept-alive connections, and looks at every answer."""
+"""Sends requests as fast as a gateway answers, over kept-alive connections; checks every answer."""
 
 from __future__ import annotations
 
@@ -18,27 +18,30 @@ from benchmarks.gateway.processes import Failed
 
 Numbers = Iterator[int]
 NUMBERS: Numbers = itertools.count(1)
-"""Never the same twice in one run: for traces and for documents that must be new."""
+"""Numbers that are unique in one run: for traces and for documents that must be new."""
 
 SAMPLED = 100
-"""One request in so many asks to be traced."""
+"""One request in so many is traced."""
 
 
 @dataclass
 class Result:
-    """What came back."""
+    """The answers of one measurement."""
 
     answers: int = 0
     wrong: int = 0
     seconds: list[float] = field(default_factory=list)
 
     def percentile(self, share: float) -> float:
-        """Latency in milliseconds."""
+        """Return the latency in milliseconds that this share of requests does not exceed."""
         return sorted(self.seconds)[int(len(self.seconds) * share)] * 1000
 
 
 def request(path: str, query: str, tokens: Sequence[bytes]) -> Callable[[int], bytes]:
-    """How the n-th request reads: the next token, and `NEW` in the query replaced by n."""
+    """Return a function of n that prints the n-th request.
+
+    It carries the next token, and `NEW` in the query is replaced by n.
+    """
     body = orjson.dumps({"query": query})
     length = len(body.replace(b"NEW", b"new%08d" % 0))
 
@@ -56,7 +59,7 @@ def request(path: str, query: str, tokens: Sequence[bytes]) -> Callable[[int], b
 
 
 def ask(port: int, path: str, query: str, token: bytes = b"") -> Any:
-    """One question, its answer parsed."""
+    """Send one query; return the parsed answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     number = next(NUMBERS)
     try:
@@ -82,7 +85,7 @@ def ask(port: int, path: str, query: str, token: bytes = b"") -> Any:
 
 
 def press(port: int, nth: Callable[[int], bytes], seconds: float, connections: int = 16) -> Result:
-    """Keep so many requests under way for so long."""
+    """Keep so many requests under way for so many seconds; return the answers."""
     return uvloop.run(_press(port, nth, seconds, connections))
 
 
@@ -102,15 +105,15 @@ async def _press(
 
 
 class Client(asyncio.Protocol):
-    """One connection: the next request leaves when the last is answered."""
+    """One connection: it sends the next request when the last one is answered."""
 
     def __init__(self, nth: Callable[[int], bytes], end: float, result: Result) -> None:
         self.nth, self.end, self.result = nth, end, result
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
-        self.transport = cast(asyncio.Transport, transport)  # uvloop's are none by name
+        """Send the first request."""
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's do not inherit from it
         self._next()
 
     def _next(self) -> None:
@@ -120,16 +123,16 @@ class Client(asyncio.Protocol):
         self.transport.write(self.nth(next(NUMBERS)))
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser."""
+        """Pass the bytes to the parser."""
         self.parser.feed_data(data)
 
     def on_body(self, body: bytes) -> None:
-        """`errors` stands at the beginning or at the end of an answer."""
+        """Look for `errors`, which is at the beginning or at the end of an answer."""
         self.size += len(body)
         self.faulty = self.faulty or b'"errors"' in body
 
     def on_message_complete(self) -> None:
-        """Count, and go on until the time is over."""
+        """Count the answer, and send the next request until the time is over."""
         now = time.perf_counter()
         result = self.result
         result.answers += 1
@@ -143,9 +146,9 @@ class Client(asyncio.Protocol):
             self._finish()
 
     def connection_lost(self, error: Exception | None) -> None:
-        """A gateway that hangs up in the middle fails the benchmark."""
+        """Fail the benchmark when the gateway closes the connection early."""
         if not self.done.done():
-            self.done.set_exception(Failed(f"the gateway hung up: {error}"))
+            self.done.set_exception(Failed(f"the gateway closed the connection: {error}"))
 
     def _finish(self) -> None:
         if not self.done.done():

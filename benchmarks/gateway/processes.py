@@ -1,4 +1,4 @@
-"""Processes on a core of their own, and what they cost: processor seconds and memory of a whole process tree (Linux)."""
+"""Processes on a core of their own, with the time and memory of their process trees (Linux)."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ GATEWAY_CORE, OTHER_CORE = CORES[-1], CORES[0]
 
 
 class Failed(Exception):
-    """A program did not do what the benchmark needs."""
+    """A program failed in a way that ends or skips a measurement."""
 
 
 @dataclass(frozen=True)
 class Running:
-    """A started program."""
+    """A program that was started."""
 
     process: subprocess.Popen[bytes]
     log: Path
 
     @property
     def seconds(self) -> float:
-        """Processor time so far, user and system, of the program and all below it."""
+        """Return the processor time so far, user and system, of the program and its descendants."""
         return sum(_seconds(pid) for pid in tree(self.process.pid))
 
     @property
     def peak_megabytes(self) -> float:
-        """The largest resident memory so far."""
+        """Return the largest resident memory so far."""
         return sum(_peak(pid) for pid in tree(self.process.pid)) / 1024
 
     def tail(self) -> str:
-        """The end of what it said."""
+        """Return the end of the program's log."""
         return self.log.read_text(errors="replace")[-1500:]
 
 
@@ -56,7 +56,7 @@ def running(
     environment: Mapping[str, str] | None = None,
     seconds: float = 60,
 ) -> Iterator[Running]:
-    """Start a program, wait until its port answers, and end it with all its children."""
+    """Run a program for a block, once its port is open; end it with all its children."""
     if busy(port):
         raise Failed(f"port {port} is in use; --port chooses others")
     taskset = [shutil.which("taskset") or "taskset", "-c", str(core)]
@@ -85,31 +85,31 @@ def running(
 
 
 def _await(program: Running, port: int, seconds: float) -> None:
-    end = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds
     while not busy(port):
         if program.process.poll() is not None:
             raise Failed(f"ended with {program.process.returncode}: {program.tail()}")
-        if time.monotonic() > end:
+        if time.monotonic() > deadline:
             raise Failed(f"does not listen after {seconds:g} s: {program.tail()}")
         time.sleep(0.1)
 
 
 def busy(port: int) -> bool:
-    """Whether somebody listens."""
+    """Return whether a program listens on the port."""
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def stay_off_the_gateways_core() -> None:
-    """This process generates the load, so it leaves the gateway's core alone."""
+    """Pin this process, which generates the load, to another core than the gateway's."""
     if not hasattr(os, "sched_setaffinity") or not shutil.which("taskset"):
         sys.exit("This benchmark pins processes to cores and reads /proc: it needs Linux.")
     os.sched_setaffinity(0, {OTHER_CORE})
 
 
 def tree(root: int) -> list[int]:
-    """A process and all its descendants."""
+    """Return a process and all its descendants."""
     parents: dict[int, list[int]] = {}
     for entry in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -117,10 +117,10 @@ def tree(root: int) -> list[int]:
         except OSError:
             continue
         parents.setdefault(int(fields[1]), []).append(int(entry.parent.name))
-    found = [root]
-    for pid in found:
-        found += parents.get(pid, [])
-    return found
+    pids = [root]
+    for pid in pids:
+        pids += parents.get(pid, [])
+    return pids
 
 
 def _seconds(pid: int) -> float:

@@ -1,8 +1,8 @@
-"""Subgraphs fast enough to leave the gateway the bottleneck: one small process that answers from memory.
+"""Serves the subgraphs of a world so fast that the gateway is the bottleneck.
 
-Every gateway sends the same few requests over and over, so an answer is worked out once, with
-graphql-core, and then found by the bytes of its question. Documents that are made new by an alias
-(`new00000017`) share an answer in which only the alias is exchanged.
+One process answers from memory. Every gateway sends the same few requests over and over, so an
+answer is computed once, with graphql-core, and then cached by the bytes of its request. Documents
+that are made new by an alias (`new00000017`) share an answer in which only the alias is replaced.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import uvloop
 from graphql import GraphQLSchema, build_schema, graphql_sync
 
 from benchmarks.gateway import worlds
-from benchmarks.gateway.worlds import Object, World
+from benchmarks.gateway.shop import shop
+from benchmarks.gateway.world import Object, World
 
 DIRECTIVES = """
 directive @key(fields: String!) repeatable on OBJECT
@@ -30,47 +31,47 @@ scalar _Any
 """
 NEW = re.compile(rb"new[0-9]{8}")
 SAME = b"new00000000"
-MOST_KNOWN = 50_000
+MOST_CACHED = 50_000
 
 
 class Subgraphs:
-    """Answers for all subgraphs of a world."""
+    """Answer for all subgraphs of a world."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.schemas = {name: executable(sdl) for name, sdl in world.sdl.items()}
-        self.known: dict[tuple[str, bytes], bytes] = {}
-        self.asked = 0
+        self.cached: dict[tuple[str, bytes], bytes] = {}
+        self.requests = 0
 
     def answer(self, path: str, body: bytes) -> bytes:
-        """The whole HTTP response to a request."""
+        """Return the whole HTTP response to a request."""
         if path == "/count":
-            return _response(b"%d" % self.asked)
+            return _response(b"%d" % self.requests)
         if path not in self._paths:
-            return _response(b"{}")  # an OTLP receiver that forgets
-        self.asked += 1
+            return _response(b"{}")  # an OTLP receiver that stores nothing
+        self.requests += 1
         alias = NEW.search(body)
         if alias is None:
-            return self._known(path, body)
+            return self._cached(path, body)
         name = alias.group()
-        return self._known(path, body.replace(name, SAME)).replace(SAME, name)
+        return self._cached(path, body.replace(name, SAME)).replace(SAME, name)
 
     @property
     def _paths(self) -> set[str]:
         return {f"/{name}" for name in self.schemas}
 
-    def _known(self, path: str, body: bytes) -> bytes:
-        answer = self.known.get((path, body))
+    def _cached(self, path: str, body: bytes) -> bytes:
+        answer = self.cached.get((path, body))
         if answer is None:
             answer = _response(orjson.dumps(self._run(path[1:], orjson.loads(body))))
-            if len(self.known) < MOST_KNOWN:
-                self.known[path, body] = answer
+            if len(self.cached) < MOST_CACHED:
+                self.cached[path, body] = answer
         return answer
 
     def _run(self, graph: str, request: Object) -> Object:
         root = dict(self.world.root(graph))
         root["_entities"] = lambda _, representations: [
-            self.world.entity(graph, given) for given in representations
+            self.world.entity(graph, representation) for representation in representations
         ]
         result = graphql_sync(
             self.schemas[graph],
@@ -86,7 +87,7 @@ class Subgraphs:
 
 
 def executable(sdl: str) -> GraphQLSchema:
-    """The schema as a federation server runs it."""
+    """Return the schema as a federation server executes it."""
     entities = re.findall(r"type (\w+) @key", sdl)
     if "type Query" not in sdl:
         sdl = "type Query { nothing: Int }\n" + sdl
@@ -104,7 +105,7 @@ def _response(body: bytes) -> bytes:
 
 
 class Connection(asyncio.Protocol):
-    """One keep-alive connection."""
+    """A keep-alive connection."""
 
     def __init__(self, subgraphs: Subgraphs, delay: float) -> None:
         self.subgraphs, self.delay = subgraphs, delay
@@ -112,23 +113,23 @@ class Connection(asyncio.Protocol):
         self.url, self.parts = b"", list[bytes]()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember where to answer."""
-        self.transport = cast(asyncio.Transport, transport)  # uvloop's are none by name
+        """Keep the transport to answer to."""
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's do not inherit from it
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser."""
+        """Pass the bytes to the parser."""
         self.parser.feed_data(data)
 
     def on_url(self, url: bytes) -> None:
-        """A request begins."""
+        """Begin a request."""
         self.url, self.parts = url, []
 
     def on_body(self, body: bytes) -> None:
-        """A piece of the body."""
+        """Collect a part of the body."""
         self.parts.append(body)
 
     def on_message_complete(self) -> None:
-        """Answer, now or after the delay."""
+        """Answer, at once or after the delay."""
         path = self.url.partition(b"?")[0].decode()
         answer = self.subgraphs.answer(path, b"".join(self.parts))
         if self.delay and path != "/count":
@@ -142,7 +143,7 @@ class Connection(asyncio.Protocol):
 
 
 async def serve(subgraphs: Subgraphs, port: int, delay: float) -> None:
-    """Serve for ever."""
+    """Serve until the process ends."""
     server = await asyncio.get_running_loop().create_server(
         lambda: Connection(subgraphs, delay), "127.0.0.1", port, backlog=512
     )
@@ -151,21 +152,21 @@ async def serve(subgraphs: Subgraphs, port: int, delay: float) -> None:
 
 
 def world_of(name: str) -> World:
-    """`shop`, `many_plans`, `table`, or `wide:100`."""
+    """Return a world by name: `shop`, `many_plans`, `table`, or `wide:100`."""
     kind, _, count = name.partition(":")
     if kind == "wide":
         return worlds.wide(int(count))
-    return {"shop": worlds.shop, "many_plans": worlds.many_plans, "table": worlds.table}[kind]()
+    return {"shop": shop, "many_plans": worlds.many_plans, "table": worlds.table}[kind]()
 
 
 def main() -> None:
-    """Run as a process of its own."""
+    """Serve a world from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("world")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--delay", type=float, default=0, help="milliseconds")
-    asked = parser.parse_args()
-    uvloop.run(serve(Subgraphs(world_of(asked.world)), asked.port, asked.delay / 1000))
+    options = parser.parse_args()
+    uvloop.run(serve(Subgraphs(world_of(options.world)), options.port, options.delay / 1000))
 
 
 if __name__ == "__main__":

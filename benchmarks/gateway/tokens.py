@@ -1,4 +1,4 @@
-"""Bearer tokens as an issuer signs them, so that checking them is part of what is measured."""
+"""Bearer tokens as an issuer signs them, so that the figures include their verification."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ warnings.filterwarnings("ignore", message="EdDSA is deprecated")
 
 ISSUER, AUDIENCE = "https://id.example", "shop"
 CALLERS = 2_000
-"""A client sends its token until it expires, so the next request of the same token comes while others of
-`CALLERS` clients have asked in between: no two requests under way carry the same."""
+"""The number of clients that send requests in turn: no two requests under way carry one token."""
 FEW = 64
-"""Enough where nobody looks at tokens."""
+"""The number of clients where tokens are not part of the measurement."""
 MORE_THAN_ARE_REMEMBERED = 12_000
-"""Taken in turn, each has been forgotten when it comes again (ours remembers 10,000)."""
+"""Used in turn, each token has left our cache of 10,000 when it comes again."""
 
 
 class Issuer:
-    """Signs with a key of its own; its public half is in a file."""
+    """Sign tokens with a new key; its public half is written to a file."""
 
     def __init__(self, jwks: Path) -> None:
         self.key = OKPKey.generate_key("Ed25519", {"kid": "bench"})
@@ -33,7 +32,7 @@ class Issuer:
         jwks.write_text(json.dumps({"keys": [self.key.as_dict(private=False)]}))
 
     def tokens(self, count: int) -> Sequence[bytes]:
-        """So many callers' tokens."""
+        """Return the tokens of so many callers."""
         return [self._token(number) for number in range(count)]
 
     def _token(self, number: int) -> bytes:

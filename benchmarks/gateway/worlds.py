@@ -1,252 +1,19 @@
-"""What the subgraphs of the benchmark hold: the shop that federation gateways are usually measured with, and stress.
-
-The shop has the schema, the sizes and the queries of The Guild's public gateway benchmark: four
-subgraphs, a big query whose answer is about 87 kB and repeats few objects many times, one that needs
-a second subgraph, one that needs a single subgraph. The texts are ours.
-"""
+"""Worlds that strain a gateway: astronomically many plans, long tables, many subgraphs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from itertools import combinations, cycle
-from typing import Any
 
-Object = dict[str, Any]
-
-LINK = (
-    'extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", '
-    'import: ["@key", "@external", "@requires", "@provides", "@shareable"])\n'
-)
-
-
-@dataclass(frozen=True)
-class World:
-    """Subgraphs by name: their schemas, their root fields, their entities."""
-
-    sdl: Mapping[str, str]
-    root: Callable[[str], Object]
-    """Root fields of a subgraph; a callable takes the field's arguments."""
-    entity: Callable[[str, Object], Object | None]
-    """The object that a subgraph knows by a representation."""
-
-    @property
-    def federated(self) -> Mapping[str, str]:
-        """The schemas with the specification they link."""
-        return {name: LINK + sdl for name, sdl in self.sdl.items()}
-
-
-# ------------------------------------------------------------------------------------- the shop
-
-USERS = [
-    ("1", "Wu Jing", "wujing"),
-    ("2", "Maria Olsen", "mariaolsen"),
-    ("3", "Kofi Mensah", "kofimensah"),
-    ("4", "Lena Fischer", "lenafi"),
-    ("5", "Ravi Patel", "ravipatel1"),
-    ("6", "Chen Min", "chenmi"),
-]
-PRODUCTS = [
-    # upc, name, price, weight, in stock
-    ("1", "Table", 899, 100, True),
-    ("2", "Couch", 1299, 1000, False),
-    ("3", "Glass", 15, 20, False),
-    ("4", "Chair", 499, 100, False),
-    ("5", "TV", 1299, 1000, True),
-    ("6", "Lamp", 6999, 300, True),
-    ("7", "Grill", 3999, 2000, True),
-    ("8", "Fridge", 100000, 6000, False),
-    ("9", "Sofa", 9999, 800, True),
-]
-REMARKS = """
-The parcel came on the day that was promised. Two of the screws were missing, the shop sent them
-at once. My neighbour has bought the same one and says it lasts. It looks darker than in the picture.
-After half a year of daily use nothing is loose. The instructions need patience and a second person.
-I would buy it again for the kitchen, not for the office. Cleaning it is a matter of a minute.
-"""
-WORDS = cycle(REMARKS.split())
-LENGTHS = (446, 290, 276, 144, 446, 290, 276, 144, 144, 144, 845)
-REVIEWED = "11112222344"
-
-
-def _text(length: int) -> str:
-    text = ""
-    while len(text) < length:
-        text += next(WORDS) + " "
-    return text[:length]
-
-
-REVIEWS = [
-    (str(number), _text(length), upc)
-    for number, (length, upc) in enumerate(zip(LENGTHS, REVIEWED, strict=True), 1)
-]
-
-SHOP_SDL = {
-    "accounts": """
-type Query { me: User  user(id: ID!): User  users: [User] }
-type User @key(fields: "id") { id: ID!  name: String  username: String @shareable  birthday: Int }
-""",
-    "inventory": """
-type Product @key(fields: "upc") {
-  upc: String!
-  weight: Int @external
-  price: Int @external
-  inStock: Boolean
-  shippingEstimate: Int @requires(fields: "price weight")
-}
-""",
-    "products": """
-type Query { topProducts(first: Int = 5): [Product] }
-type Product @key(fields: "upc") { upc: String!  name: String  price: Int  weight: Int }
-""",
-    "reviews": """
-type Review @key(fields: "id") {
-  id: ID!
-  body: String
-  product: Product
-  author: User @provides(fields: "username")
-}
-type User @key(fields: "id") { id: ID!  username: String @external  reviews: [Review] }
-type Product @key(fields: "upc") { upc: String!  reviews: [Review] }
-""",
-}
-
-BIG = """
-fragment User on User { id username name }
-fragment Review on Review { id body }
-fragment Product on Product { inStock name price shippingEstimate upc weight }
-query Big {
-  users {
-    ...User
-    reviews {
-      ...Review
-      product {
-        ...Product
-        reviews {
-          ...Review
-          author { ...User reviews { ...Review product { ...Product } } }
-        }
-      }
-    }
-  }
-  topProducts {
-    ...Product
-    reviews {
-      ...Review
-      author { ...User reviews { ...Review product { ...Product } } }
-    }
-  }
-}
-"""
-TWO_HOPS = "query TwoHops { topProducts(first: 5) { upc name reviews { id body } } }"
-LIGHT = "query Light { users { id name username birthday } }"
-QUERIES = {"big": BIG, "two hops": TWO_HOPS, "light": LIGHT}
-
-
-def shop() -> World:
-    """The four subgraphs."""
-
-    def user(id: str) -> Object | None:
-        for own, name, username in USERS:
-            if own == id:
-                return {
-                    "__typename": "User",
-                    "id": id,
-                    "name": name,
-                    "username": username,
-                    "birthday": 1234567890,
-                }
-        return None
-
-    def product(upc: str) -> Object | None:
-        for own, name, price, weight, stock in PRODUCTS:
-            if own == upc:
-                return {
-                    "__typename": "Product",
-                    "upc": upc,
-                    "name": name,
-                    "price": price,
-                    "weight": weight,
-                    "inStock": stock,
-                }
-        return None
-
-    def review(number: int) -> Object:
-        id, body, upc = REVIEWS[number]
-        return {
-            "__typename": "Review",
-            "id": id,
-            "body": body,
-            "product": lambda _: reviewed(upc),
-            "author": lambda _: author("1"),
-        }
-
-    def author(id: str) -> Object:
-        return {
-            "__typename": "User",
-            "id": id,
-            "username": USERS[0][2],
-            "reviews": lambda _: [review(0), review(1)],
-        }
-
-    def reviewed(upc: str) -> Object:
-        return {
-            "__typename": "Product",
-            "upc": upc,
-            "reviews": lambda _: [review(n) for n, (*_, own) in enumerate(REVIEWS) if own == upc],
-        }
-
-    def stocked(given: Object) -> Object | None:
-        found = product(given["upc"])
-        if found is None:
-            return None
-        price, weight = given.get("price"), given.get("weight")
-        free = price is not None and price > 1000
-        estimate = 0 if free else weight // 2 if weight is not None else None
-        return {**found, "shippingEstimate": estimate}
-
-    def root(graph: str) -> Object:
-        match graph:
-            case "accounts":
-                return {
-                    "me": lambda _: user("1"),
-                    "user": lambda _, id: user(id),
-                    "users": lambda _: [user(id) for id, *_ in USERS],
-                }
-            case "products":
-                return {
-                    "topProducts": lambda _, first: [product(upc) for upc, *_ in PRODUCTS[:first]]
-                }
-            case _:
-                return {}
-
-    def entity(graph: str, given: Object) -> Object | None:
-        match graph, given["__typename"]:
-            case "accounts", "User":
-                return user(given["id"])
-            case "inventory", "Product":
-                return stocked(given)
-            case "products", "Product":
-                return product(given["upc"])
-            case "reviews", "Product":
-                return reviewed(given["upc"])
-            case "reviews", "User":
-                return author(given["id"])
-            case "reviews", "Review":
-                return review(int(given["id"]) - 1)
-        return None
-
-    return World(SHOP_SDL, root, entity)
-
+from benchmarks.gateway.world import Object, World
 
 # ---------------------------------------------------------------------------------- many plans
 
 OFFERED = ("12456", "045", "26", "01346", "01345", "0235", "1236")
-"""By subgraph, the numbers of the fields it can answer; every field has four homes or fewer."""
+"""By subgraph, the numbers of the fields it can answer; every field has four owners or fewer."""
 
 
 def many_plans() -> World:
-    """Seven subgraphs with nearly the same schema, so that a query has astronomically many plans."""
+    """Return seven subgraphs with nearly the same schema, so that queries have very many plans."""
 
     def sdl(numbers: str) -> str:
         fields = " ".join(f"n{n}: Node f{n}: String" for n in numbers)
@@ -266,18 +33,18 @@ def many_plans() -> World:
     return World(
         {f"sub{number}": sdl(numbers) for number, numbers in enumerate(OFFERED)},
         lambda graph: {"node": lambda _: node("0")},
-        lambda graph, given: node(given["id"]),
+        lambda graph, representation: node(representation["id"]),
     )
 
 
 def many_plans_monolith() -> str:
-    """The schema of all seven together."""
+    """Return the schema of all seven subgraphs together."""
     fields = " ".join(f"n{n}: Node f{n}: String" for n in range(7))
     return f"type Query {{ node: Node }} type Node {{ id: ID! {fields} }}"
 
 
 def many_plans_query() -> str:
-    """Four of the seven ways at each of four levels, four of the seven leaves at the end."""
+    """Return a query of four of seven fields at each of four levels, and four of seven leaves."""
     choices = cycle(combinations(range(7), 4))
 
     def level(depth: int) -> str:
@@ -294,13 +61,15 @@ def many_plans_query() -> str:
 TABLE_SDL = {
     "table": """
 type Query { rows(count: Int!): [Row!]! }
-type Row { id: ID! name: String! city: String price: Float! amount: Int! open: Boolean! note: String }
+type Row {
+  id: ID! name: String! city: String price: Float! amount: Int! open: Boolean! note: String
+}
 """
 }
 
 
 def table() -> World:
-    """One subgraph with a table as long as one wishes; a row is about 140 bytes."""
+    """Return one subgraph with a table of any length; a row is about 140 bytes."""
 
     def row(number: int) -> Object:
         return {
@@ -316,17 +85,17 @@ def table() -> World:
     return World(
         TABLE_SDL,
         lambda graph: {"rows": lambda _, count: [row(number) for number in range(count)]},
-        lambda graph, given: None,
+        lambda graph, representation: None,
     )
 
 
 def table_query(rows: int) -> str:
-    """The first rows of the table."""
+    """Return a query of the first rows of the table."""
     return f"query Table {{ rows(count: {rows}) {{ id name city price amount open note }} }}"
 
 
 def wide(count: int) -> World:
-    """One entity that every one of `count` subgraphs knows a field of."""
+    """Return `count` subgraphs that each have one field of the same entity."""
 
     def sdl(number: int) -> str:
         query = "type Query { things: [Thing!]! }" if number == 0 else ""
@@ -349,11 +118,11 @@ def wide(count: int) -> World:
     return World(
         {f"s{number}": sdl(number) for number in range(count)},
         lambda graph: {"things": lambda _: [thing(str(id)) for id in range(10)]},
-        lambda graph, given: thing(given["id"]),
+        lambda graph, representation: thing(representation["id"]),
     )
 
 
 def wide_query(count: int) -> str:
-    """A field of every subgraph."""
+    """Return a query of a field of every subgraph."""
     fields = " ".join(f"f{number}" for number in range(count))
     return f"query Wide {{ things {{ id {fields} }} }}"

@@ -1,8 +1,8 @@
-"""How long the house takes to start and stop, and how much memory it needs: `python -m benchmarks.onebox`.
+"""Measures start, stop and memory of the whole system: `python -m benchmarks.onebox`.
 
-Clones this checkout into an empty folder and does what a newcomer does: `make up`, from nothing and a
-second time. Memory is the sum of PSS (what a process alone uses plus its share of what it shares)
-over every process of the house, half a minute after the first query.
+Clones this checkout into an empty folder and runs `make up` there, first from nothing and then a
+second time. Memory is the sum of PSS (private memory plus the share of shared memory) over every
+process of the system, half a minute after the first query.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ QUERY = json.dumps({"query": "{ __typename }"}).encode()
 
 
 def main() -> None:
-    """Measure, print one line a figure."""
+    """Print one line for each figure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=28600)
     parser.add_argument("--settle", type=float, default=30, help="seconds before memory is read")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="huichi-bench-") as folder:
         clone = Path(folder) / "huichi"
         subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
-        with house(clone, asked.port) as (process, seconds):
+        with system(clone, options.port) as (process, seconds):
             show("from nothing to the first answer", seconds, "s")
-            time.sleep(asked.settle)
+            time.sleep(options.settle)
             show("memory with everything running", memory(process.pid), "MB")
-        with house(clone, asked.port) as (process, seconds):
+        with system(clone, options.port) as (process, seconds):
             show("second start to the first answer", seconds, "s")
-            begun = time.monotonic()
+            started = time.monotonic()
             os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C at a terminal does
             process.wait(20)
-            show("stopped after", time.monotonic() - begun, "s")
+            show("stopped after", time.monotonic() - started, "s")
 
 
 @contextmanager
-def house(clone: Path, port: int) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
-    """`make up` until the gateway answers."""
-    begun = time.monotonic()
+def system(clone: Path, port: int) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
+    """Run `make up` for a block, once the gateway answers; yield the process and the seconds."""
+    started = time.monotonic()
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("HUICHI_", "MAKE"))}
     process = subprocess.Popen(
         ["make", "up", f"PORT={port}"],
@@ -63,7 +63,7 @@ def house(clone: Path, port: int) -> Iterator[tuple[subprocess.Popen[bytes], flo
             if process.poll() is not None:
                 sys.exit("make up ended")
             time.sleep(0.05)
-        yield process, time.monotonic() - begun
+        yield process, time.monotonic() - started
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGINT)
@@ -71,7 +71,7 @@ def house(clone: Path, port: int) -> Iterator[tuple[subprocess.Popen[bytes], flo
 
 
 def answers(port: int) -> bool:
-    """Ask the gateway one query."""
+    """Return whether the gateway answers a query."""
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/graphql", QUERY, {"content-type": "application/json"}
     )
@@ -83,9 +83,9 @@ def answers(port: int) -> bool:
 
 
 def memory(root: int) -> float:
-    """Sum PSS over a process and everything below it, in MB; one line each to stderr."""
+    """Return the sum of PSS over a process and its descendants in MB; print one line for each."""
     total = 0.0
-    for pid in below(root):
+    for pid in descendants(root):
         try:
             text = Path(f"/proc/{pid}/smaps_rollup").read_text()
             name = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()[:70]
@@ -97,8 +97,8 @@ def memory(root: int) -> float:
     return total
 
 
-def below(root: int) -> list[int]:
-    """Give a process and all its descendants."""
+def descendants(root: int) -> list[int]:
+    """Return a process and all its descendants."""
     parents: dict[int, list[int]] = {}
     for entry in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -106,15 +106,15 @@ def below(root: int) -> list[int]:
         except OSError:
             continue
         parents.setdefault(int(fields[1]), []).append(int(entry.parent.name))
-    found = [root]
-    for pid in found:
-        found += parents.get(pid, [])
-    return found
+    pids = [root]
+    for pid in pids:
+        pids += parents.get(pid, [])
+    return pids
 
 
-def show(what: str, value: float, unit: str) -> None:
+def show(name: str, value: float, unit: str) -> None:
     """Print one figure."""
-    print(f"{what:<36}{value:8.1f} {unit}", flush=True)
+    print(f"{name:<36}{value:8.1f} {unit}", flush=True)
 
 
 if __name__ == "__main__":

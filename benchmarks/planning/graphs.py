@@ -1,4 +1,4 @@
-"""Generated supergraphs and operations: wide abstract types, hostile documents, and a company of 191 subgraphs."""
+"""Generates subgraphs and operations: wide abstract types, hostile documents, a large company."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ LINK = (
 
 
 def wide() -> dict[str, str]:
-    """Four subgraphs that share an interface of forty types."""
-    found = {}
+    """Return four subgraphs that share an interface of forty types."""
+    subgraphs = {}
     for number in range(4):
         parts = [LINK, "interface Node { id: ID! }"]
         if number == 0:
@@ -24,17 +24,18 @@ def wide() -> dict[str, str]:
             f"b{number}: String @shareable c{number}: Node name: String @shareable }}"
             for n in range(TYPES)
         ]
-        found[f"s{number}"] = "\n".join(parts)
-    return found
+        subgraphs[f"s{number}"] = "\n".join(parts)
+    return subgraphs
 
 
 def hostile() -> Iterator[tuple[str, str]]:
-    """Operations on the wide graph that want far more than they say."""
+    """Yield operations on the wide graph that are short and select very much."""
 
     def types(depth: int) -> str:
         below = types(depth - 1) if depth else ""
         return "id " + " ".join(
-            f"... on T{n} {{ name a0 a1 a2 a3 c{n % 4} {{ {below if n % 8 == 0 and depth else 'id'} }} }}"
+            f"... on T{n} {{ name a0 a1 a2 a3 c{n % 4} {{ "
+            f"{below if n % 8 == 0 and depth else 'id'} }} }}"
             for n in range(TYPES)
         )
 
@@ -42,7 +43,10 @@ def hostile() -> Iterator[tuple[str, str]]:
         if depth == 0:
             return "id name a0 a1"
         below = pairs(depth - 1)
-        return f"id ... on T1 {{ name a1 c0 {{ ... on T1 {{ {below} }} }} c1 {{ ... on T1 {{ {below} }} }} }}"
+        return (
+            f"id ... on T1 {{ name a1 c0 {{ ... on T1 {{ {below} }} }} "
+            f"c1 {{ ... on T1 {{ {below} }} }} }}"
+        )
 
     yield "one level of 40 types", f"{{ nodes {{ {types(0)} }} }}"
     yield "two levels of 40 types", f"{{ nodes {{ {types(1)} }} }}"
@@ -55,32 +59,31 @@ def hostile() -> Iterator[tuple[str, str]]:
     yield "a tree of 2^8 ways", f"{{ nodes {{ {pairs(8)} }} }}"
 
 
-def company(subgraphs: int = 191, seed: int = 1) -> dict[str, str]:
-    """A graph as a large company has it: each team owns some types, extends others, shares values."""
+def company(count: int = 191, seed: int = 1) -> dict[str, str]:
+    """Return the subgraphs of a large company: teams own types, extend others and share values."""
     dice = random.Random(seed)
-    entities = [f"Entity{n}" for n in range(subgraphs * 2)]
-    found = {}
-    for number in range(subgraphs):
+    entities = [f"Entity{n}" for n in range(count * 2)]
+    subgraphs = {}
+    for number in range(count):
         own = entities[number * 2 : number * 2 + 2]
         foreign = dice.sample([name for name in entities if name not in own], 6)
         parts = [
             LINK,
-            "type Query { "
-            + " ".join(f"{name.lower()}(id: ID!): {name} {name.lower()}s(first: Int = 20, filter: Filter): [{name}!]!" for name in own)
-            + " }",
-            "type Mutation { " + " ".join(f"change{name}(input: {name}Input!): {name}" for name in own) + " }",
+            "type Query { " + " ".join(_queries(name) for name in own) + " }",
+            "type Mutation { " + " ".join(_mutation(name) for name in own) + " }",
             "type Money @shareable { amount: Float! currency: Currency! }",
             "type PageInfo @shareable { hasNextPage: Boolean! endCursor: String }",
             "enum Currency { CNY EUR USD }",
             "input Filter { text: String since: String currency: Currency }",
             "interface Node { id: ID! }",
             "scalar DateTime",
-        ]  # fmt: skip
+        ]
         for name in own:
             fields = " ".join(f"field{n}: {dice.choice(_KINDS)}" for n in range(12))
             links = " ".join(f"link{n}: {other}" for n, other in enumerate(foreign[:3]))
             parts.append(
-                f'type {name} implements Node @key(fields: "id") {{ id: ID! name: String! {fields} {links} }}'
+                f'type {name} implements Node @key(fields: "id") '
+                f"{{ id: ID! name: String! {fields} {links} }}"
             )
             parts.append(f"input {name}Input {{ id: ID! name: String money: Float }}")
             parts += [
@@ -90,10 +93,20 @@ def company(subgraphs: int = 191, seed: int = 1) -> dict[str, str]:
             parts.append(f"union {name}Any = " + " | ".join(f"{name}Part{n}" for n in range(4)))
         for name in foreign:
             parts.append(
-                f'type {name} @key(fields: "id") {{ id: ID! seen{number}: [{own[0]}Part0!]! total{number}: Money }}'
+                f'type {name} @key(fields: "id") '
+                f"{{ id: ID! seen{number}: [{own[0]}Part0!]! total{number}: Money }}"
             )
-        found[f"team{number}"] = "\n".join(parts)
-    return found
+        subgraphs[f"team{number}"] = "\n".join(parts)
+    return subgraphs
+
+
+def _queries(name: str) -> str:
+    field = name.lower()
+    return f"{field}(id: ID!): {name} {field}s(first: Int = 20, filter: Filter): [{name}!]!"
+
+
+def _mutation(name: str) -> str:
+    return f"change{name}(input: {name}Input!): {name}"
 
 
 _KINDS = ("Int", "String", "String!", "Money", "DateTime", "[String!]!", "Boolean!", "Currency")

@@ -1,8 +1,8 @@
-"""The three walks of docs/architecture.md in figures: `python -m benchmarks walks`.
+"""Measures the three walks of docs/architecture.md: `python -m benchmarks walks`.
 
-Starts a house of its own, as the end-to-end tests do, and measures what its users feel: a query over
-all four services, a sync run of ten thousand customers, and the time from a policy edit to the last
-service that keeps to it.
+Starts the whole system, as the end-to-end tests do, and measures a query over all four services, a
+sync run of ten thousand customers, and the time from a policy edit to the last service that applies
+it.
 """
 
 from __future__ import annotations
@@ -25,43 +25,43 @@ from tests.support.serve import served
 
 
 def main() -> None:
-    """Measure, print one line a figure."""
+    """Print one line for each figure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--changes", type=int, default=20)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="huichi-bench-") as folder:
         house = start(Path(folder) / "var", block_of_ports())
         try:
-            query(house, asked.queries)
-            policy(house, asked.changes)
+            query(house, options.queries)
+            policy(house, options.changes)
             sync(house)
         finally:
             stop(house)
 
 
 def query(house: Running, count: int) -> None:
-    """Walk 1, one after the other; from the client's first byte to its last."""
+    """Measure walk 1, one query after the other, from the client's first byte to its last."""
     id = walk_1.a_customer(house, "性能测试有限公司")
     wait_for(lambda: walk_1.logged(house, id))
     times = []
     for _ in range(count):
-        begun = time.perf_counter()
+        started = time.perf_counter()
         house.data(walk_1.WALK, {"id": id}, who=walk_1.WHO)
-        times.append((time.perf_counter() - begun) * 1000)
+        times.append((time.perf_counter() - started) * 1000)
     times = sorted(times[count // 10 :])
     show("walk 1: one query over four services, median", statistics.median(times), "ms")
     show("walk 1: the same, p95", times[int(len(times) * 0.95)], "ms")
 
 
 def policy(house: Running, count: int) -> None:
-    """Walk 3: from the mutation's answer to the last service's first verdict under the new rule."""
-    who = "chen.jing"
-    me = house.data("{ viewer { id } }", who=who)["viewer"]["id"]
+    """Measure walk 3, from the mutation's answer to the last service that applies the new rule."""
+    username = "chen.jing"
+    me = house.data("{ viewer { id } }", who=username)["viewer"]["id"]
     objects = set(walk_3.OBJECTS.values())
     granted = [walk_3.add(house, subject=f"user:{me}", object=o, action="read") for o in objects]
     for service in walk_3.QUESTIONS:
-        walk_3.second_until(house, service, who, False, time.monotonic())
+        walk_3.second_until(house, service, username, False, time.monotonic())
     slowest = []
     with ThreadPoolExecutor(len(walk_3.QUESTIONS)) as watchers:
         for _ in range(count):
@@ -71,14 +71,14 @@ def policy(house: Running, count: int) -> None:
             ]
             answered = time.monotonic()
             waits = [
-                watchers.submit(walk_3.second_until, house, service, who, True, answered)
+                watchers.submit(walk_3.second_until, house, service, username, True, answered)
                 for service in walk_3.QUESTIONS
             ]
             slowest.append(max(wait.result() for wait in waits) * 1000)
             for id in denied:
                 walk_3.remove(house, id)
             for service in walk_3.QUESTIONS:
-                walk_3.second_until(house, service, who, False, time.monotonic())
+                walk_3.second_until(house, service, username, False, time.monotonic())
     for id in granted:
         walk_3.remove(house, id)
     show("walk 3: edited rule to last service, median", statistics.median(slowest), "ms")
@@ -86,7 +86,7 @@ def policy(house: Running, count: int) -> None:
 
 
 def sync(house: Running) -> None:
-    """Walk 2, undisturbed: ten thousand new customers, then ten thousand unchanged ones."""
+    """Measure walk 2 alone: ten thousand new customers, then ten thousand unchanged ones."""
     source = walk_2.Erp()
     with served(source.app) as url:
         installed = house.data(
@@ -102,20 +102,20 @@ def sync(house: Running) -> None:
             who=walk_2.ENGINEER,
         )["installConnector"]["installation"]["id"]
         previous = None
-        for what in ("new", "unchanged"):
-            begun = time.monotonic()
+        for kind in ("new", "unchanged"):
+            started = time.monotonic()
             house.data(walk_2.START, {"id": installed}, who=walk_2.ENGINEER)
             run = wait_for(partial(walk_2.run_ended, house, installed, previous), 600, 0.1)
-            seconds = time.monotonic() - begun
+            seconds = time.monotonic() - started
             assert run["status"] == "SUCCEEDED", run
             previous = run["id"]
-            show(f"walk 2: {walk_2.COUNT} {what} customers", seconds, "s")
+            show(f"walk 2: {walk_2.COUNT} {kind} customers", seconds, "s")
             show("walk 2: customers a second", walk_2.COUNT / seconds, "/s")
 
 
-def show(what: str, value: float, unit: str) -> None:
+def show(name: str, value: float, unit: str) -> None:
     """Print one figure."""
-    print(f"{what:<52}{value:8.1f} {unit}", flush=True)
+    print(f"{name:<52}{value:8.1f} {unit}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
-"""Two doors to a service's database: `read` and `write`. A write is one transaction; nobody else
-commits.
+"""Access to a service's database through `read` and `write` only; a write is one transaction.
 
-Queries and commands are plain functions on a `Session`. The async edge reaches them through
-`AsyncSession.run_sync`, workers call them directly: one colour of function.
+No other code commits. Queries and commands are plain functions on a `Session`: coroutines reach
+them through `AsyncSession.run_sync`, workers call them directly.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ P = ParamSpec("P")
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 
-# A generic plan made for one person's scope cost 36 times the right one for the next person.
+# A generic plan made for one user's scope cost 36 times the right one for the next user.
 _OPTIONS = "-c plan_cache_mode=force_custom_plan -c timezone=UTC -c statement_timeout={timeout}"
 
 
 def driver_url(url: str) -> URL:
-    """Our one driver is psycopg 3, whatever the URL says."""
+    """Return the URL with psycopg 3 as its driver, whatever it names."""
     return make_url(url).set(drivername="postgresql+psycopg")
 
 
@@ -37,7 +36,7 @@ def _arguments(application: str, timeout_ms: int) -> dict[str, object]:
 
 
 class Database:
-    """The doors as seen from a coroutine."""
+    """The database as coroutines use it."""
 
     def __init__(
         self,
@@ -66,7 +65,7 @@ class Database:
         """Run a query in a read-only transaction of its own."""
         async with AsyncSession(self.engine, expire_on_commit=False) as session:
             await session.connection(execution_options={"postgresql_readonly": True})
-            return await session.run_sync(lambda s: query(s, *args, **kwargs))
+            return await session.run_sync(lambda sync_session: query(sync_session, *args, **kwargs))
 
     async def write(
         self,
@@ -80,14 +79,17 @@ class Database:
             AsyncSession(self.engine, expire_on_commit=False) as session,
             session.begin(),
         ):
-            return await session.run_sync(lambda s: command(s, *args, **kwargs))
+            return await session.run_sync(
+                lambda sync_session: command(sync_session, *args, **kwargs)
+            )
 
     async def close(self) -> None:
+        """Close all connections."""
         await self.engine.dispose()
 
 
 class SyncDatabase:
-    """The same doors as seen from a worker's thread."""
+    """The database as a worker's thread uses it."""
 
     def __init__(
         self,
@@ -130,6 +132,7 @@ class SyncDatabase:
             return command(session, *args, **kwargs)
 
     def close(self) -> None:
+        """Close all connections."""
         self.engine.dispose()
 
 
@@ -143,6 +146,6 @@ def among(column: ColumnElement[T], values: Iterable[T]) -> ColumnElement[bool]:
 
 
 def in_order(ids: Sequence[K], rows: Iterable[T], key: Callable[[T], K]) -> list[T | None]:
-    """Rows in the order of the ids they were asked by, `None` for a gap."""
-    found = {key(row): row for row in rows}
-    return [found.get(id) for id in ids]
+    """Return rows in the order of the requested ids, `None` for a gap."""
+    rows_by_id = {key(row): row for row in rows}
+    return [rows_by_id.get(id) for id in ids]

@@ -1,4 +1,4 @@
-"""The closed family of errors a client may meet; each code is part of the API (docs/errors.md).
+"""The closed set of errors a client may get; each code is part of the API (docs/errors.md).
 
 An error says what is wrong in English and in Chinese. Its text is for the client and holds only
 what the client may know; everything else goes to the log.
@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 
 class HuichiError(Exception):
-    """The root of the family. Only its subclasses are raised."""
+    """The base class; only its subclasses are raised."""
 
     code: ClassVar[str]
     status: ClassVar[int]
@@ -25,52 +25,52 @@ class HuichiError(Exception):
         self.also: tuple[HuichiError, ...] = ()
 
     def message(self, locale: str) -> str:
-        """The text in the reader's language ("zh" or "en")."""
+        """Return the text in a language ("zh" or "en")."""
         return self.zh if locale.startswith("zh") else self.en
 
     def each(self) -> Iterator[HuichiError]:
-        """This refusal and those of other fields that were found together with it."""
+        """Yield this error and those of other fields that were detected together with it."""
         yield self
         yield from self.also
 
 
 class BadInput(HuichiError):
-    """An input is wrong: names the field, what is wrong with the value, and what would be right."""
+    """An input is wrong; the text names the field, the error, and what would be right."""
 
     code = "BAD_INPUT"
     status = 400
 
 
 class NotFound(HuichiError):
-    """Nothing with this id exists, or it is not for this reader to know that it does."""
+    """No object with this id exists, or the caller may not know that it does."""
 
     code = "NOT_FOUND"
     status = 404
 
 
 class Conflict(HuichiError):
-    """Somebody else was first: read again and decide again. `version` is the present one."""
+    """The object was changed meanwhile: read it again. `version` is the present one."""
 
     code = "CONFLICT"
     status = 409
 
 
 class Gone(HuichiError):
-    """It was there and is not to be had any more: revoked, expired or used up."""
+    """The object existed and is no longer available: revoked, expired or used up."""
 
     code = "GONE"
     status = 410
 
 
 class Denied(HuichiError):
-    """The policy does not permit this action to this person."""
+    """The policy does not permit this action to the caller."""
 
     code = "FORBIDDEN"
     status = 403
 
 
 class Unauthenticated(HuichiError):
-    """Nobody is signed in, or the token is expired or not ours."""
+    """The request has no token, or its token is expired or not valid."""
 
     code = "UNAUTHENTICATED"
     status = 401
@@ -84,21 +84,21 @@ class LimitExceeded(HuichiError):
 
 
 class Throttled(HuichiError):
-    """Too many requests: come back after `retry_after` seconds."""
+    """Too many requests: retry after `retry_after` seconds."""
 
     code = "RATE_LIMITED"
     status = 429
 
 
 class Unavailable(HuichiError):
-    """A part that is needed does not answer now; the same request may succeed later."""
+    """A required part does not answer now; the same request may succeed later."""
 
     code = "UNAVAILABLE"
     status = 503
 
 
 class Internal(HuichiError):
-    """A mistake of ours. The client gets the trace id, the log gets the rest."""
+    """An error in our code. The client gets the trace id, the log gets the rest."""
 
     code = "INTERNAL"
     status = 500
@@ -119,16 +119,16 @@ FAMILY: tuple[type[HuichiError], ...] = (
 
 
 def internal() -> Internal:
-    """What a client is told when the mistake is ours."""
+    """Return the error for a client when our code failed."""
     return Internal(
-        "Something went wrong on our side. Quote the trace id when you report it.",
+        "An internal error occurred; quote the trace id when you report it.",
         "系统内部出错。反馈问题时请附上追踪编号。",
     )
 
 
 def unavailable() -> Unavailable:
-    """What a client is told while a store behind the service is away."""
+    """Return the error for a client while PostgreSQL or Valkey is down."""
     return Unavailable(
-        "A store behind this service does not answer now; try again in a moment.",
-        "服务依赖的存储暂不可用，请稍后再试。",
+        "A database of this service does not answer now; try again in a moment.",
+        "服务依赖的数据库暂不可用，请稍后再试。",
     )

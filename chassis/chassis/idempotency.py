@@ -1,4 +1,4 @@
-"""Idempotency keys: a write that is sent again is answered from storage, not done again."""
+"""Idempotency keys: a repeated write returns its stored answer and changes nothing."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from sqlalchemy.orm import Session
 from chassis.errors import BadInput, Conflict
 
 _CLAIM = text(
-    "INSERT INTO answered (actor, command, key, request) VALUES (:actor, :command, :key, :request) "
-    "ON CONFLICT DO NOTHING"
+    "INSERT INTO idempotency_key (actor, command, key, request) "
+    "VALUES (:actor, :command, :key, :request) ON CONFLICT DO NOTHING"
 )
 _ANSWER = text(
-    "UPDATE answered SET answer = CAST(:answer AS jsonb) "
+    "UPDATE idempotency_key SET answer = CAST(:answer AS jsonb) "
     "WHERE actor = :actor AND command = :command AND key = :key"
 )
 _EARLIER = text(
-    "SELECT request, answer FROM answered "
+    "SELECT request, answer FROM idempotency_key "
     "WHERE actor = :actor AND command = :command AND key = :key"
 )
 MAX_KEY = 200
@@ -46,7 +46,7 @@ def run_idempotent(
         return run()
     if len(key) > MAX_KEY:
         raise BadInput(
-            f"idempotencyKey has {len(key)} characters; at most {MAX_KEY} are allowed.",
+            f"idempotencyKey has {len(key)} characters; send at most {MAX_KEY}.",
             f"idempotencyKey 有 {len(key)} 个字符，最多 {MAX_KEY} 个。",
             field="idempotencyKey",
         )
@@ -60,8 +60,8 @@ def run_idempotent(
     earlier = session.execute(_EARLIER, identity).one()
     if earlier.request != digest.hexdigest():
         raise Conflict(
-            "This idempotencyKey was used for another request; use a new key for a new request.",
-            "该 idempotencyKey 已用于另一请求，请换一个。",
+            "idempotencyKey was used for another request before; send a new key with a new request.",
+            "该 idempotencyKey 已用于另一请求，请为新请求使用新的键。",
             field="idempotencyKey",
         )
     answer = earlier.answer

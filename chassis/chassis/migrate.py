@@ -1,7 +1,7 @@
-"""Brings a service's database to the newest shape, one migrator at a time.
+"""Migrate a service's database, one migrator at a time.
 
-A service keeps Alembic revisions in `<package>/migrations/versions`; there is no `env.py` to copy,
-for this module is it.
+A service keeps Alembic revisions in `<package>/migrations/versions`; this module takes the place of
+Alembic's `env.py`.
 """
 
 from __future__ import annotations
@@ -9,51 +9,89 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, text
+from sqlalchemy import MetaData, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from chassis import outbox
 from chassis.db import driver_url
+from chassis.tables import add_chassis_tables
 
-# Any number does, as long as every migrator takes the same one.
+# The advisory lock: any number, as long as every migrator uses the same one.
 _LOCK = 0x6875696368
 
 
 def upgrade(url: str, package: str, revision: str = "head") -> None:
-    """To `revision` of `<package>/migrations`. A second migrator waits, then finds it done."""
+    """Migrate up to a revision of `<package>/migrations`; a second migrator waits for the first."""
     _run(url, package, revision, down=False)
 
 
 def downgrade(url: str, package: str, revision: str) -> None:
-    """Back to `revision` ("base" for nothing)."""
+    """Migrate down to a revision ("base" removes everything)."""
     _run(url, package, revision, down=True)
 
 
 def chassis_tables(op: object) -> None:
-    """Creates outbox, inbox and answered; called by the first revision of every service."""
-    from sqlalchemy import MetaData
-
+    """Create the chassis' tables; called by the first revision of every service."""
     metadata = MetaData()
-    outbox.tables(metadata)
+    add_chassis_tables(metadata)
     metadata.create_all(op.get_bind())  # type: ignore[attr-defined]  # alembic.op is a proxy module
 
 
 def drop_chassis_tables(op: object) -> None:
-    """The way back of `chassis_tables`."""
-    from sqlalchemy import MetaData
-
+    """Drop the chassis' tables; called by the downgrade of the first revision."""
     metadata = MetaData()
-    outbox.tables(metadata)
+    add_chassis_tables(metadata)
     metadata.drop_all(op.get_bind())  # type: ignore[attr-defined]  # alembic.op is a proxy module
+    # The former name of `idempotency_key`, which `restore_answered` has given back.
+    op.execute("DROP TABLE IF EXISTS answered")  # type: ignore[attr-defined]
+
+
+def rename_answered(op: object) -> None:
+    """Rename the table `answered` of older databases to `idempotency_key`.
+
+    A database whose first revision created `idempotency_key` already stays as it is.
+    """
+    _rename(op, "answered", "idempotency_key")
+
+
+def restore_answered(op: object) -> None:
+    """Undo `rename_answered`."""
+    _rename(op, "idempotency_key", "answered")
+
+
+def _rename(op: object, old: str, new: str) -> None:
+    for statement in (
+        f"ALTER TABLE IF EXISTS {old} RENAME TO {new}",
+        f"ALTER INDEX IF EXISTS {old}_pkey RENAME TO {new}_pkey",
+        f"ALTER INDEX IF EXISTS {old}_at RENAME TO {new}_at",
+    ):
+        op.execute(statement)  # type: ignore[attr-defined]  # alembic.op is a proxy module
+
+
+def rename_facts(op: object, names: Mapping[str, str]) -> None:
+    """Rename facts in the outbox, `{old: new}`; called by a revision of the service that tells them.
+
+    What was shipped within the last hour is shipped again under its new name: a listener that had
+    not read it yet would not know the old name, and one that had ignores an id it has seen.
+    """
+    for old, new in names.items():
+        statement = text(
+            "UPDATE outbox SET name = :new, shipped_at = CASE "
+            "WHEN shipped_at > now() - interval '1 hour' THEN NULL ELSE shipped_at END "
+            "WHERE name = :old"
+        )
+        op.get_bind().execute(  # type: ignore[attr-defined]  # alembic.op is a proxy module
+            statement, {"old": old, "new": new}
+        )
 
 
 def folder(package: str) -> Path:
-    """Where a service keeps its migrations."""
+    """Return the folder of a service's migrations. Raise `ValueError` for no package."""
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise ValueError(f"no package is called {package}")
@@ -92,16 +130,16 @@ def _run(url: str, package: str, revision: str, *, down: bool) -> None:
 
 
 def main() -> None:
-    """`python -m chassis.migrate PACKAGE`: for containers, before the service starts."""
-    parser = argparse.ArgumentParser(description="Bring a service's database to its newest shape.")
+    """Run `python -m chassis.migrate PACKAGE`: for containers, before the service starts."""
+    parser = argparse.ArgumentParser(description="Migrate a service's database.")
     parser.add_argument("package", help="the package of the service")
     parser.add_argument("--revision", default="head")
-    asked = parser.parse_args()
-    variable = f"HUICHI_{asked.package.upper()}_DATABASE_URL"
+    arguments = parser.parse_args()
+    variable = f"HUICHI_{arguments.package.upper()}_DATABASE_URL"
     url = os.environ.get(variable) or os.environ.get("HUICHI_DATABASE_URL")
     if not url:
         parser.error(f"{variable} is not set")
-    upgrade(url, asked.package, asked.revision)
+    upgrade(url, arguments.package, arguments.revision)
 
 
 if __name__ == "__main__":

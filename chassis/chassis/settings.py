@@ -12,7 +12,7 @@ PREFIX = "HUICHI_"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What every service needs to know about its surroundings."""
+    """The settings that every service has."""
 
     database_url: str
     """PostgreSQL as `postgresql://user:password@host:port/database`."""
@@ -25,17 +25,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     otlp_endpoint: str | None = None
     """Base address of an OTLP/HTTP receiver; traces go to `{otlp_endpoint}/v1/traces`."""
     trace_url: str | None = None
-    """Where a person sees a trace, with `{trace_id}` in it."""
+    """The address of a trace in the tracing UI, with `{trace_id}` in it."""
     mask_secret: Annotated[str, msgspec.Meta(min_length=32)] | None = None
-    """At least 32 random characters, the same for all services: the mask `hash` is keyed with it, and
-    shows `***` without it."""
+    """At least 32 random characters, the same for all services: the key of the mask `hash`.
+
+    Without it, that mask shows `***`.
+    """
     actor_secret: Annotated[str, msgspec.Meta(min_length=32)] | None = None
-    """At least 32 random characters, the same for all services and the gateway: with it, GraphQL is
-    answered only for requests that one of them has signed."""
+    """At least 32 random characters, the same for all services and the gateway.
+
+    With it, GraphQL is answered only for requests that one of them has signed.
+    """
     environment: str = "development"
 
     @property
     def production(self) -> bool:
+        """Return whether this is a production environment."""
         return self.environment == "production"
 
 
@@ -43,18 +48,21 @@ S = TypeVar("S", bound=Settings)
 
 
 class BadSettings(ValueError):
-    """A setting is missing or of the wrong type; the text names the variable."""
+    """A setting is missing or wrong; the text names the variable."""
 
 
 def load(kind: type[S], service: str, environ: Mapping[str, str] = os.environ) -> S:
-    """The settings of one service: `HUICHI_<SERVICE>_<NAME>` wins over `HUICHI_<NAME>`."""
+    """Return the settings of a service from environment variables. Raise `BadSettings`.
+
+    `HUICHI_<SERVICE>_<NAME>` takes precedence over `HUICHI_<NAME>`.
+    """
     values: dict[str, object] = {}
     for field in msgspec.structs.fields(kind):
         own = f"{PREFIX}{service}_{field.name}".upper()
         common = f"{PREFIX}{field.name}".upper()
-        found = environ.get(own, environ.get(common))
-        if found:
-            values[field.name] = found
+        text = environ.get(own, environ.get(common))
+        if text:
+            values[field.name] = text
         elif field.required:
             raise BadSettings(f"{own} (or {common}) is not set")
     try:

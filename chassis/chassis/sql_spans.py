@@ -1,4 +1,4 @@
-"""Statements in traces: what a database was asked inside a span is a span of its own."""
+"""SQL statements in traces: a statement that runs inside a span gets a span of its own."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from sqlalchemy.engine import Engine, ExceptionContext
 
 
 def watch(engine: Engine) -> None:
-    """One span for each statement that runs inside a span. Values are bound, so never in its text;
-    what runs on its own, such as a poll, leaves no trace."""
+    """Add a span for each statement of an engine that runs inside a span.
+
+    Values are bound, so they are never in its text. Statements outside of any span, such as polls,
+    are not traced.
+    """
 
     def before(
         connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool

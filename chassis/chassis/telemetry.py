@@ -33,7 +33,7 @@ _NAME = "huichi"
 
 
 def start(service: str, settings: Settings) -> None:
-    """Sets up the tracer, the meter and JSON logs of this process."""
+    """Set up the tracer, the meter and JSON logs of this process."""
     resource = Resource.create(
         {
             "service.name": service,
@@ -73,7 +73,7 @@ def start(service: str, settings: Settings) -> None:
 
 
 def stop() -> None:
-    """Sends what is still waiting; called when a process drains."""
+    """Send the remaining spans and metrics; called when a process drains."""
     for provider in (trace.get_tracer_provider(), metrics.get_meter_provider()):
         shutdown = getattr(provider, "shutdown", None)
         if shutdown:
@@ -90,9 +90,9 @@ def span(
     link: str | None = None,
     **attributes: Any,
 ) -> Iterator[Span]:
-    """One span around a block. `parent` and `link` are W3C `traceparent` values.
+    """Open a span around a block. `parent` and `link` are W3C `traceparent` values.
 
-    An error marks the span with its code; its text may hold what a trace must not.
+    An error marks the span with its code, not its text, which may hold personal data.
     """
     context = _PROPAGATOR.extract({"traceparent": parent}) if parent else None
     links = [Link(linked)] if link and (linked := _span_context(link)) else []
@@ -101,7 +101,7 @@ def span(
         context=context,
         kind=kind,
         links=links,
-        attributes={k: v for k, v in attributes.items() if v is not None},
+        attributes={key: value for key, value in attributes.items() if value is not None},
         record_exception=False,
         set_status_on_exception=False,
     ) as current:
@@ -115,14 +115,14 @@ def span(
 
 
 def traceparent() -> str | None:
-    """The present span as a W3C `traceparent`, to be kept in a row and taken up elsewhere."""
+    """Return the present span as a W3C `traceparent`, to store it and continue the trace later."""
     carrier: dict[str, str] = {}
     _PROPAGATOR.inject(carrier)
     return carrier.get("traceparent")
 
 
 def trace_id() -> str | None:
-    """The present trace's id, 32 hex digits."""
+    """Return the present trace's id, 32 hex digits, or `None`."""
     context = trace.get_current_span().get_span_context()
     return trace.format_trace_id(context.trace_id) if context.is_valid else None
 
@@ -135,13 +135,14 @@ def _span_context(parent: str) -> trace.SpanContext | None:
 
 
 class _JsonLines(logging.Formatter):
-    """One JSON object a line, with the trace the line belongs to."""
+    """Formats a record as one JSON object per line, with its trace id."""
 
     def __init__(self, service: str) -> None:
         super().__init__()
         self._service = service
 
     def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a record."""
         line: dict[str, Any] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -149,23 +150,24 @@ class _JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        if found := trace_id():
-            line["trace_id"] = found
+        if id := trace_id():
+            line["trace_id"] = id
         if record.exc_info and record.exc_info[0]:
             line["error"] = record.exc_info[0].__name__
-            line["where"] = _where(record)
+            line["where"] = _frames(record)
         return orjson.dumps(line).decode()
 
 
-def _where(record: logging.LogRecord) -> list[str]:
-    """File, line and function of each frame; never the exception's text, which may hold data."""
+def _frames(record: logging.LogRecord) -> list[str]:
+    """Return file, line and function of the last frames; never the text, which may hold data."""
     assert record.exc_info is not None
-    at = record.exc_info[2]
+    traceback = record.exc_info[2]
     frames: list[str] = []
-    while at is not None:
-        code = at.tb_frame.f_code
-        frames.append(f"{os.path.basename(code.co_filename)}:{at.tb_lineno} {code.co_name}")
-        at = at.tb_next
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        file = os.path.basename(code.co_filename)
+        frames.append(f"{file}:{traceback.tb_lineno} {code.co_name}")
+        traceback = traceback.tb_next
     return frames[-12:]
 
 

@@ -1,8 +1,7 @@
-"""What every service's web process is made of: the GraphQL endpoint, the health of the process,
-and the background work that keeps facts and policy flowing.
+"""The web process of a service: GraphQL endpoint, health checks and background jobs.
 
-A service hands in a `Service` and gets a Starlette application; everything that holds a socket or
-a thread is made in its lifespan, so a process may be forked before it.
+A service passes a `Service` and gets a Starlette application; everything that holds a socket or a
+thread is created in its lifespan, so a process may be forked before it.
 """
 
 from __future__ import annotations
@@ -31,21 +30,22 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from strawberry.federation import Schema
 
-from chassis import actor_context, revoked_sessions, sql_spans, telemetry
-from chassis.actor import Actor, Verifier
-from chassis.actor_context import Contexts
-from chassis.api.context import Context
+from chassis import sql_spans, telemetry
+from chassis.actor import Actor
 from chassis.api.endpoint import Endpoint, body_of, errors_of, locale_of
 from chassis.api.schema import Api
-from chassis.audit_writer import AuditWriter
+from chassis.audit.right_usage import RightUsage
+from chassis.audit.writer import AuditWriter
+from chassis.authentication import actor_context, revoked_sessions
+from chassis.authentication.actor_context import ActorContextVerifier
+from chassis.authentication.tokens import Verifier
 from chassis.db import Database
 from chassis.errors import HuichiError, Unauthenticated
-from chassis.outbox import Relay
+from chassis.facts.relay import Relay
+from chassis.facts.stream import Consumer, Handler
 from chassis.policy import feed
 from chassis.policy.guard import Guard
-from chassis.right_usage import RightUsage
 from chassis.settings import Settings
-from chassis.stream import Consumer, Handler
 
 log = logging.getLogger("huichi.chassis.web")
 
@@ -54,20 +54,19 @@ _JSON = "application/json"
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """What one service adds to the chassis."""
+    """What a service adds to the chassis."""
 
     name: str
     settings: Settings
     schema: Schema
-    loaders: Callable[[Context[Any]], Any] = lambda context: None
     resources: Sequence[object] = ()
-    """What resolvers ask for by class with `context.resource`: made once a process."""
+    """Objects made once per process, which resolvers get by class with `context.resource`."""
     handlers: Mapping[str, Handler] = field(default_factory=dict)
     listens_to: Sequence[str] = ()
     routes: Sequence[BaseRoute] = ()
     background: Sequence[Callable[[Runtime], Awaitable[None]]] = ()
     keys: Callable[[Runtime], Awaitable[KeySetSerialization]] | None = None
-    """Where token keys come from; identity has them in its own database."""
+    """Returns the token keys; identity reads its own database, others fetch from identity."""
 
 
 class Runtime:
@@ -88,7 +87,9 @@ class Runtime:
         self.revoked_sessions = revoked_sessions.RevokedSessions()
         self.verifier = Verifier(self._keys, revoked=self.revoked_sessions)
         self.contexts = (
-            Contexts(settings.actor_secret, service.name) if settings.actor_secret else None
+            ActorContextVerifier(settings.actor_secret, service.name)
+            if settings.actor_secret
+            else None
         )
         self.relay = Relay(self.db, self.redis, service.name, settings.database_url)
 
@@ -99,23 +100,22 @@ class Runtime:
         return await asyncio.to_thread(_fetch_keys, url)
 
     async def actor_of(self, request: Request) -> Actor | None:
-        """Who sent this request, or None without a token. Raises `Unauthenticated`."""
+        """Return the caller, or `None` without a token. Raise `Unauthenticated` for a bad token."""
         header = request.headers.get("authorization", "")
         if not header:
             return None
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise Unauthenticated(
-                "Authorization must be `Bearer` and the access token.",
+                "The Authorization header must be `Bearer` followed by the access token.",
                 "请求头 Authorization 的格式应为 Bearer 加访问令牌。",
             )
         actor = await self.verifier.actor(token.strip(), locale_of(request))
-        self.guard.refuse_gone(actor)
+        self.guard.refuse_ended_access(actor)
         return actor
 
     def check_context(self, request: Request, body: bytes) -> None:
-        """Raises `Denied` for a request that did not come from the gateway or a peer, where the
-        settings ask for that."""
+        """Raise `Denied` for an unsigned request, where settings require a signature."""
         if self.contexts is not None:
             self.contexts.check(
                 request.headers.get(actor_context.HEADER),
@@ -125,19 +125,20 @@ class Runtime:
             )
 
     async def close(self) -> None:
+        """Close all connections."""
         await self.redis.aclose()
         await self.db.close()
 
 
 def _fetch_keys(url: str) -> KeySetSerialization:
-    answer = requests.get(url, timeout=3, allow_redirects=False)
-    answer.raise_for_status()
-    keys: KeySetSerialization = answer.json()
+    response = requests.get(url, timeout=3, allow_redirects=False)
+    response.raise_for_status()
+    keys: KeySetSerialization = response.json()
     return keys
 
 
 def application(service: Service) -> Starlette:
-    """The web application of a service."""
+    """Return the web application of a service."""
     api = Api(service.schema, introspection=not service.settings.production)
 
     @contextlib.asynccontextmanager
@@ -146,7 +147,7 @@ def application(service: Service) -> Starlette:
         runtime = Runtime(service)
         app.state.runtime = runtime
         jobs = [
-            asyncio.create_task(_kept_running(name, job))
+            asyncio.create_task(_supervise(name, job))
             for name, job in _background(service, runtime)
         ]
         try:
@@ -158,7 +159,7 @@ def application(service: Service) -> Starlette:
             await runtime.close()
             await asyncio.to_thread(telemetry.stop)
 
-    endpoint = Endpoint(service.name, api, service.loaders)
+    endpoint = Endpoint(service.name, api)
     return Starlette(
         routes=[
             Route("/graphql", endpoint.serve, methods=["GET", "POST"]),
@@ -166,7 +167,7 @@ def application(service: Service) -> Starlette:
             Route("/readyz", _ready),
             *service.routes,
         ],
-        exception_handlers={HuichiError: _refused},  # type: ignore[dict-item]  # handlers are contravariant
+        exception_handlers={HuichiError: _error_response},  # type: ignore[dict-item]  # handlers are contravariant
         lifespan=lifespan,
     )
 
@@ -195,7 +196,7 @@ def _background(
 
 
 async def _gauges(runtime: Runtime) -> None:
-    """Tells every few seconds how far behind the facts and the policy are."""
+    """Set gauges of the outbox and the policy every few seconds."""
     meter = metrics.get_meter("huichi")
     age = meter.create_gauge("huichi.outbox.age", unit="s", description="Age of the oldest fact.")
     version = meter.create_gauge("huichi.policy.version", description="Policy version in force.")
@@ -207,8 +208,8 @@ async def _gauges(runtime: Runtime) -> None:
         await asyncio.sleep(5)
 
 
-async def _kept_running(name: str, job: Callable[[], Awaitable[None]]) -> None:
-    """Background work that fails is started again; it says so, and waits longer each time."""
+async def _supervise(name: str, job: Callable[[], Awaitable[None]]) -> None:
+    """Run a background job and restart it after an error, with growing pauses."""
     wait = 0.5
     while True:
         started = time.monotonic()
@@ -221,19 +222,19 @@ async def _kept_running(name: str, job: Callable[[], Awaitable[None]]) -> None:
         await asyncio.sleep(wait)
 
 
-async def _refused(request: Request, problem: HuichiError) -> Response:
-    """Plain routes answer errors in the same shape as GraphQL does."""
+async def _error_response(request: Request, problem: HuichiError) -> Response:
+    """Return an error of a plain route in the shape of GraphQL errors."""
     status, body = errors_of(problem, locale_of(request))
     return Response(orjson.dumps(body, default=str), status_code=status, media_type=_JSON)
 
 
 async def _alive(_: Request) -> Response:
-    """The process runs; nothing else is looked at."""
+    """Answer that the process runs, without checking anything else."""
     return Response("ok", media_type="text/plain")
 
 
 async def _ready(request: Request) -> Response:
-    """Whether requests can be answered now, and if not, what is missing."""
+    """Answer whether requests can be served now, and if not, which part is missing."""
     runtime: Runtime = request.app.state.runtime
     checks: dict[str, Any] = {"policy": runtime.guard.version if runtime.guard.ready else None}
     try:
@@ -257,7 +258,7 @@ async def _ready(request: Request) -> Response:
 
 
 def serve(app: Starlette, settings: Settings) -> None:
-    """Runs one service in this process until it is told to stop."""
+    """Run a service in this process until it is stopped."""
     uvicorn.run(
         app,
         host=settings.host,

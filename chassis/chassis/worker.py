@@ -1,6 +1,6 @@
-"""Celery is the doorbell, PostgreSQL the truth: a task takes what its job row says is due.
+"""The Celery worker. Celery only triggers work; PostgreSQL holds it: a task does what is due there.
 
-A lost broker loses no job, since every job row has a lease that beat looks after.
+Losing the broker loses no job: every job row has a lease, and beat triggers expired ones again.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from chassis.policy.guard import Guard
 from chassis.settings import Settings
 
 HARD_LIMIT_SECONDS = 120
-# Above the hard limit: a task that outlives it would run twice at once.
+# Above the hard limit: a task that outlived it would run twice at the same time.
 VISIBILITY_SECONDS = 180
 
 
 def celery(name: str, settings: Settings) -> Celery:
-    """A Celery application on Valkey: JSON only, acknowledged after the work, no results kept."""
+    """Return a Celery application on Valkey: JSON only, late acknowledgement, no results."""
     app = Celery(name, broker=settings.redis_url)
     app.conf.update(
         task_serializer="json",
@@ -56,8 +56,8 @@ def celery(name: str, settings: Settings) -> Celery:
             "socket_keepalive": True,
         },
         beat_schedule={},
-        # Beat only looks at tables where work is claimed under locks, so two beats do no harm
-        # and there is no schedule worth keeping in a file.
+        # Beat only triggers polls of tables where work is claimed under locks, so two beats do no
+        # harm and there is no schedule to keep in a file.
         beat_scheduler="celery.beat:Scheduler",
         beat_max_loop_interval=1,
         timezone="UTC",
@@ -67,7 +67,7 @@ def celery(name: str, settings: Settings) -> Celery:
 
 
 def route(app: Celery, service: str) -> None:
-    """Sends every task named `<service>.…` to the queue of that service."""
+    """Route every task named `<service>.…` to the queue of that service."""
     routes = dict(app.conf.task_routes or {})
     routes[f"{service}.*"] = {"queue": service}
     app.conf.task_routes = routes
@@ -75,7 +75,7 @@ def route(app: Celery, service: str) -> None:
 
 @dataclass
 class Work:
-    """What a task of one service needs; made once per process, after any fork."""
+    """The resources of a task; made once per process and database, after any fork."""
 
     settings: Settings
     db: SyncDatabase
@@ -87,6 +87,7 @@ class Work:
 
     @classmethod
     def of(cls, settings: Settings, service: str = "worker") -> Work:
+        """Return the resources of this process for a service."""
         key = (os.getpid(), settings.database_url)
         with cls._lock:
             if key not in cls._made:
@@ -101,12 +102,12 @@ class Work:
             return cls._made[key]
 
     def fresh_guard(self) -> Guard:
-        """The guard, after one look whether a newer policy is published."""
+        """Return the guard with the policy that is published now."""
         feed.catch_up_now(self.redis, self.guard)
         return self.guard
 
 
-# One span a task, and its trace goes on where the enqueuer's ended.
+# One span per task; it continues the trace of the code that enqueued it.
 _spans: dict[str, Any] = {}
 
 
@@ -136,7 +137,7 @@ def _close(task_id: str = "", **_: Any) -> None:
 
 @setup_logging.connect
 def _keep_our_logs(**_: Any) -> None:
-    """Connected so that Celery leaves the JSON logs alone."""
+    """Keep the JSON logs: a connected handler stops Celery from configuring its own."""
 
 
 @worker_process_shutdown.connect
@@ -145,7 +146,9 @@ def _flush(**_: Any) -> None:
 
 
 def task(app: Celery, name: str, **options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Registers a task under `<service>.<verb>` with this application only: where several live in
-    one process, Celery would otherwise hand each task to all of them, and the first one would win.
-    `untraced=True` is for ticks that find no work."""
+    """Return the decorator that registers a task under `<service>.<verb>` with one application.
+
+    Where several applications share a process, Celery would otherwise register each task with all
+    of them, and the first one would win. `untraced=True` is for periodic polls.
+    """
     return app.task(name=name, **{"shared": False} | options)  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""Reads an operator's TOML file into settings; a name or a value that nobody knows is an error, never a silence."""
+"""Reads an operator's TOML file into settings; an unknown name or wrong value is an error."""
 
 import tomllib
 from collections.abc import Mapping
@@ -19,61 +19,73 @@ SECTIONS: Mapping[str, type] = {
 
 
 def read_configuration(path: Path) -> dict[str, Any]:
-    """The settings that the file holds, by their names in `Settings`."""
+    """Return the settings that the file holds, by their names in `Settings`; raises BadSettings."""
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        sections = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadSettings(
             f"{path} cannot be read: {error}.", f"无法读取 {path}：{error}。"
         ) from error
-    unknown = sorted(set(found) - set(SECTIONS))
+    unknown = sorted(set(sections) - set(SECTIONS))
     if unknown:
-        raise _wrong(unknown[0], f"is no section; there are {', '.join(SECTIONS)}")
-    return {name: _value(SECTIONS[name], given, name) for name, given in found.items()}
+        names = ", ".join(SECTIONS)
+        raise _wrong(
+            unknown[0], f"is not a section; sections are {names}", f"不是有效的节；可用：{names}"
+        )
+    return {name: _value(SECTIONS[name], section, name) for name, section in sections.items()}
 
 
-def _value(kind: Any, given: Any, place: str) -> Any:
+def _value(kind: Any, value: Any, place: str) -> Any:
     origin = get_origin(kind)
     if origin in (Union, UnionType):
         (kind,) = (item for item in get_args(kind) if item is not NoneType)
-        return _value(kind, given, place)
+        return _value(kind, value, place)
     if origin is Literal:
-        return _plain(given in get_args(kind), given, place, f"one of {get_args(kind)}")
+        choices = ", ".join(map(repr, get_args(kind)))
+        return _check(
+            value in get_args(kind), value, place, f"one of {choices}", f"以下之一：{choices}"
+        )
     if origin is tuple:
-        _plain(isinstance(given, list), given, place, "a list")
+        _check(isinstance(value, list), value, place, "a list", "列表")
         inner = get_args(kind)[0]
-        return tuple(_value(inner, item, f"{place}[{n}]") for n, item in enumerate(given))
+        return tuple(_value(inner, item, f"{place}[{n}]") for n, item in enumerate(value))
     if origin is not None:
-        _plain(isinstance(given, dict), given, place, "a table")
-        return {name: _value(str, item, f"{place}.{name}") for name, item in given.items()}
+        _check(isinstance(value, dict), value, place, "a table", "表")
+        return {name: _value(str, item, f"{place}.{name}") for name, item in value.items()}
     if is_dataclass(kind):
-        return _table(kind, given, place)
+        return _table(kind, value, place)
     if kind is Path:
-        return Path(_plain(isinstance(given, str), given, place, "a path"))
+        return Path(_check(isinstance(value, str), value, place, "a path", "路径"))
     if kind is float:
-        return float(_plain(type(given) in (int, float), given, place, "a number"))
-    return _plain(type(given) is kind, given, place, f"a value of type {kind.__name__}")
+        return float(_check(type(value) in (int, float), value, place, "a number", "数值"))
+    name = kind.__name__
+    return _check(type(value) is kind, value, place, f"a value of type {name}", f"{name} 类型的值")
 
 
-def _table(kind: Any, given: Any, place: str) -> Any:
-    _plain(isinstance(given, dict), given, place, "a table")
+def _table(kind: Any, table: Any, place: str) -> Any:
+    _check(isinstance(table, dict), table, place, "a table", "表")
     hints = get_type_hints(kind)
-    known = {item.name for item in fields(kind)}
-    for name in given:
-        if name not in known:
-            raise _wrong(f"{place}.{name}", f"is no setting; there are {', '.join(sorted(known))}")
-    values = {name: _value(hints[name], item, f"{place}.{name}") for name, item in given.items()}
+    names = {item.name for item in fields(kind)}
+    for name in table:
+        if name not in names:
+            listed = ", ".join(sorted(names))
+            raise _wrong(
+                f"{place}.{name}",
+                f"is not a setting; settings are {listed}",
+                f"不是有效的配置项；可用：{listed}",
+            )
+    values = {name: _value(hints[name], item, f"{place}.{name}") for name, item in table.items()}
     try:
         return kind(**values)
     except TypeError as error:  # one without a default is missing
-        raise _wrong(place, f"is not complete: {error}") from error
+        raise _wrong(place, f"is not complete: {error}", f"不完整：{error}") from error
 
 
-def _plain(right: bool, given: Any, place: str, wanted: str) -> Any:
-    if not right:
-        raise _wrong(place, f"must be {wanted}, not {given!r}")
-    return given
+def _check(valid: bool, value: Any, place: str, right: str, right_zh: str) -> Any:
+    if not valid:
+        raise _wrong(place, f"must be {right}, not {value!r}", f"应为{right_zh}，而不是 {value!r}")
+    return value
 
 
-def _wrong(place: str, why: str) -> BadSettings:
-    return BadSettings(f"In the configuration, {place} {why}.", f"配置项 {place} 有误：{why}。")
+def _wrong(place: str, why: str, why_zh: str) -> BadSettings:
+    return BadSettings(f"In the configuration, {place} {why}.", f"配置项 {place} 有误：{why_zh}。")

@@ -1,4 +1,4 @@
-"""Everything that can go wrong in the gateway, as a closed family with codes, so that nobody invents strings."""
+"""The errors of the gateway: a closed family with stable codes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class GatewayError(Exception):
 
     code: ClassVar[str] = "INTERNAL_SERVER_ERROR"
     status: ClassVar[int] = 200  # the HTTP status a GraphQL server answers with
-    headers: tuple[tuple[str, str], ...] = ()  # that belong to the refusal
+    headers: tuple[tuple[str, str], ...] = ()  # HTTP headers that belong to the refusal
 
     def __init__(self, en: str, zh: str, **extra: Any) -> None:
         super().__init__(en)
@@ -20,7 +20,7 @@ class GatewayError(Exception):
         self.extra: dict[str, Any] = extra
 
     def message(self, locale: str) -> str:
-        """Return the sentence in the reader's language."""
+        """Return the sentence in the language of the locale."""
         return self.zh if locale.startswith("zh") else self.en
 
 
@@ -32,42 +32,45 @@ class BadSyntax(GatewayError):
 
 
 class BadOperation(GatewayError):
-    """The document is GraphQL, but not an operation that this schema can run."""
+    """The document is GraphQL, but not valid for this schema."""
 
     code = "GRAPHQL_VALIDATION_FAILED"
     status = 400
 
 
 class UnknownOperation(GatewayError):
-    """The operation name picks nothing, or picks nothing without a name."""
+    """No operation has the name, or no name was sent for several operations."""
 
     code = "OPERATION_RESOLUTION_FAILURE"
     status = 400
 
 
 class TooComplex(GatewayError):
-    """The operation is larger than the gateway is willing to plan."""
+    """The operation exceeds the limits on its size."""
 
     code = "OPERATION_TOO_COMPLEX"
     status = 400
 
 
 class Unplannable(GatewayError):
-    """No walk through the subgraphs answers the operation; composition should have refused the graph."""
+    """No path through the subgraphs answers the operation.
+
+    Composition should have refused such a graph.
+    """
 
     code = "QUERY_PLANNING_FAILED"
     status = 500
 
 
 class BadSupergraph(GatewayError):
-    """The text is not a supergraph that this gateway understands."""
+    """The supergraph cannot be read, or is not one that this gateway supports."""
 
     code = "INVALID_SUPERGRAPH"
     status = 500
 
 
 class BadSettings(GatewayError):
-    """The operator asked for something that cannot be."""
+    """The settings contradict each other, or name something that does not exist."""
 
     code = "INVALID_SETTINGS"
     status = 500
@@ -81,7 +84,7 @@ class BadVariables(GatewayError):
 
 
 class BadRequest(GatewayError):
-    """The HTTP request is not a GraphQL request."""
+    """The request is not a GraphQL request."""
 
     code = "BAD_REQUEST"
     status = 400
@@ -95,35 +98,35 @@ class TooLarge(GatewayError):
 
 
 class NotAcceptable(GatewayError):
-    """The client reads no media type that GraphQL is written in."""
+    """The client accepts no media type in which GraphQL responses are written."""
 
     code = "NOT_ACCEPTABLE"
     status = 406
 
 
 class UnsupportedMediaType(GatewayError):
-    """The body is not said to be JSON in UTF-8."""
+    """The content type of the body is not JSON in UTF-8."""
 
     code = "UNSUPPORTED_MEDIA_TYPE"
     status = 415
 
 
 class MethodNotAllowed(GatewayError):
-    """The HTTP method does not fit."""
+    """The HTTP method is not allowed for this operation."""
 
     code = "METHOD_NOT_ALLOWED"
     status = 405
 
 
 class IntrospectionDisabled(GatewayError):
-    """The operation asks for the schema where it is not shown."""
+    """The operation asks for the schema where introspection is switched off."""
 
     code = "INTROSPECTION_DISABLED"
     status = 400
 
 
 class Unauthenticated(GatewayError):
-    """Nobody can tell who is asking."""
+    """The caller is not authenticated: a token is missing, invalid or expired."""
 
     code = "UNAUTHENTICATED"
     status = 401
@@ -131,41 +134,41 @@ class Unauthenticated(GatewayError):
 
 
 class AuthenticationUnavailable(GatewayError):
-    """The issuer's keys cannot be read, so no token can be checked."""
+    """The issuer's keys cannot be read, so no token can be verified."""
 
     code = "AUTHENTICATION_UNAVAILABLE"
     status = 503
 
 
 class Unauthorized(GatewayError):
-    """The caller may not see what the operation asks for."""
+    """The caller may not see what the operation selects."""
 
     code = "UNAUTHORIZED_FIELD_OR_TYPE"
     status = 403
 
 
 class RateLimited(GatewayError):
-    """The client asked too much in too short a time."""
+    """The client sent more requests than its rate limit allows."""
 
     code = "RATE_LIMITED"
     status = 429
 
 
 class TooCostly(GatewayError):
-    """The operation would cost more than one may."""
+    """The estimated cost of the operation is above the limit."""
 
     code = "COST_ESTIMATED_TOO_EXPENSIVE"
     status = 400
 
 
 class PersistedQueryNotFound(GatewayError):
-    """The hash names no document that is known here; the client sends the text once more."""
+    """No document is persisted under the hash; the client sends the text once more."""
 
     code = "PERSISTED_QUERY_NOT_FOUND"
 
 
 class PersistedQueryNotSupported(GatewayError):
-    """Hashes are not understood here; the client sends texts."""
+    """Persisted queries are switched off; the client sends texts."""
 
     code = "PERSISTED_QUERY_NOT_SUPPORTED"
 
@@ -178,20 +181,20 @@ class NotTrusted(GatewayError):
 
 
 class UnknownDocument(GatewayError):
-    """The manifest holds no document of this id."""
+    """The manifest holds no document with this id."""
 
     code = "PERSISTED_QUERY_NOT_IN_LIST"
     status = 404
 
 
 class SubgraphFailed(GatewayError):
-    """A subgraph gave no usable answer; always carries `service`."""
+    """A subgraph gave no usable response; `extra` always holds `service`."""
 
     code = "SUBGRAPH_FAILED"
 
 
 class SubgraphUnavailable(SubgraphFailed):
-    """No connection, or the subgraph says that it cannot serve."""
+    """The subgraph cannot be reached, or answers that it is overloaded."""
 
     code = "SUBGRAPH_UNAVAILABLE"
 
@@ -203,50 +206,51 @@ class SubgraphTimeout(SubgraphFailed):
 
 
 class BadSubgraphAnswer(SubgraphFailed):
-    """What the subgraph sent is not a GraphQL response, or not one that fits the schema."""
+    """The subgraph's response is not GraphQL, or does not fit the schema."""
 
     code = "SUBGRAPH_BAD_RESPONSE"
-    http_status: int = 0  # where that was what made it unusable
+    http_status: int = 0  # of the response, where its status made it unusable
 
 
 class NullNotAllowed(GatewayError):
-    """A field that may not be null has no value, and no subgraph said why."""
+    """A non-null field has no value, and no subgraph reported an error for it."""
 
     code = "NULL_NOT_ALLOWED"
 
 
 class SubscriptionsUnsupported(GatewayError):
-    """A subscription where only queries and mutations are served."""
+    """A subscription over a transport that carries only queries and mutations."""
 
     code = "SUBSCRIPTIONS_NOT_SUPPORTED"
     status = 400
 
 
 class TooManySubscriptions(GatewayError):
-    """A connection, or this whole process, carries all the subscriptions that it may."""
+    """The connection, or the whole process, is at its limit of subscriptions."""
 
     code = "TOO_MANY_SUBSCRIPTIONS"
     status = 429
 
 
 class SubscriberTooSlow(GatewayError):
-    """A client does not take its events as fast as they come."""
+    """A client takes its events more slowly than they come."""
 
     code = "SUBSCRIBER_TOO_SLOW"
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One reason why subgraphs do not compose, and how to mend it."""
+    """One reason why subgraphs do not compose, and how to fix it."""
 
     code: str
     message: str
     mend: str
     subgraphs: tuple[str, ...] = ()
     coordinate: str | None = None
-    path: tuple[str, ...] = ()  # the walk that ends nowhere, for SATISFIABILITY_ERROR
+    path: tuple[str, ...] = ()  # the path without a continuation, for SATISFIABILITY_ERROR
 
     def __str__(self) -> str:
+        """Return the problem as the command line prints it."""
         place = f" at {self.coordinate}" if self.coordinate else ""
         owner = f" [{', '.join(self.subgraphs)}]" if self.subgraphs else ""
         walk = "".join(f"\n    {step}" for step in self.path)

@@ -1,4 +1,4 @@
-"""Work that builds a large, lasting tree in one go runs without the cycle collector looking at it again and again."""
+"""Pauses the cycle collector for work that builds a large, lasting tree in one go."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Pause the cycle collector; for a supergraph of 1 MB it takes a third of the time to load it."""
+    """Pause the cycle collector, which takes a third of the time to load 1 MB of supergraph."""
     running = gc.isenabled()
     gc.disable()
     try:

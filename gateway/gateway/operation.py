@@ -1,4 +1,4 @@
-"""What an operation is: one named operation with its fragments inlined, and a key for the plan cache."""
+"""An operation: selected from a document, with its fragments inlined and a key for caches."""
 
 from __future__ import annotations
 
@@ -21,20 +21,16 @@ from graphql import (
     parse,
     print_ast,
 )
-from graphql.language import (
-    BooleanValueNode,
-    ConstDirectiveNode,
-    DirectiveNode,
-    StringValueNode,
-)
+from graphql.language import BooleanValueNode, ConstDirectiveNode, DirectiveNode, StringValueNode
 
 from gateway.errors import BadOperation, BadSyntax, TooComplex, UnknownOperation
 
 OperationKind = Literal["query", "mutation", "subscription"]
-Guard = tuple[tuple[tuple[str, bool], ...], ...]  # as in plan.py: any of all of (variable, wanted)
+# As in plan/paths.py: any of all of (variable, value).
+Guard = tuple[tuple[tuple[str, bool], ...], ...]
 
-LOCAL = frozenset({"__schema", "__type"})  # what the gateway answers itself
-MAX_DEFERRALS = 32  # further ones are answered with what is around them, as a server may
+LOCAL = frozenset({"__schema", "__type"})  # answered by the gateway itself
+MAX_DEFERRALS = 32  # further ones are answered with the fields around them, as a server may
 MAX_SELECTIONS = 20_000  # after inlining; a page of GraphiQL's introspection has about 120
 
 
@@ -45,11 +41,11 @@ class Field:
     key: str  # response key
     name: str
     arguments: str = ""  # printed, in the order of the names: "(first: 3, id: $id)"
-    variables: frozenset[str] = frozenset()  # that the arguments and directives mention
+    variables: frozenset[str] = frozenset()  # used by the arguments and directives
     guard: Guard = ()
     directives: str = ""  # printed, without @skip, @include and @defer
     selections: tuple[Selection, ...] = ()
-    ours: bool = False  # asked by the planner for a representation, not by the client
+    ours: bool = False  # selected by the planner for a representation, not by the client
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +60,9 @@ class Fragment:
 
 @dataclass(frozen=True, slots=True)
 class Deferral:
-    """One use of @defer. Whether its turn has come is a test like those of @skip and @include.
+    """One use of @defer; guards test its turn like the variables of @skip and @include.
 
-    Its name is no name of GraphQL, so it is never mistaken for a variable of the client.
+    Its name is not a valid name in GraphQL, so it cannot equal a variable of the client.
     """
 
     name: str  # "@0", "@1", …
@@ -91,7 +87,7 @@ class Operation:
 
     @cached_property
     def text(self) -> str:
-        """The operation, normalised and printed."""
+        """Return the operation, normalised and printed."""
         declared = ", ".join(
             f"${name}: {kind}" + (f" = {self.defaults[name]}" if name in self.defaults else "")
             for name, kind in self.variables.items()
@@ -101,52 +97,55 @@ class Operation:
 
     @cached_property
     def key(self) -> str:
-        """A stable name for equal operations."""
+        """Return a stable key that equal operations share."""
         return hashlib.blake2b(self.text.encode(), digest_size=16).hexdigest()
 
 
-def read(text: str, name: str | None = None) -> Operation:
-    """Parse a document and pick the operation; raise BadSyntax, UnknownOperation, TooComplex."""
-    return choose(parse_document(text), name)
+def parse_operation(text: str, name: str | None = None) -> Operation:
+    """Parse a document and select its operation; raise BadSyntax, UnknownOperation, TooComplex."""
+    return select_operation(parse_document(text), name)
 
 
 def parse_document(text: str, max_tokens: int | None = None) -> DocumentNode:
-    """Parse a document of at most so many tokens; raise BadSyntax."""
+    """Parse a document of at most `max_tokens` tokens; raise BadSyntax or TooComplex."""
     try:
         document = parse(text, max_tokens=max_tokens, allow_empty_selection_sets=False)
     except GraphQLSyntaxError as error:
-        where = [(place.line, place.column) for place in error.locations or ()]
+        locations = [(place.line, place.column) for place in error.locations or ()]
         raise BadSyntax(
             f"The document cannot be parsed: {error.message}",
             f"无法解析该 GraphQL 文档：{error.message}",
-            locations=where,
+            locations=locations,
         ) from error
     except RecursionError as error:
         raise TooComplex(
             "The document is nested too deeply to be parsed.",
             "该 GraphQL 文档嵌套过深，无法解析。",
         ) from error
-    _one_way(document)
+    _unlink_previous_tokens(document)
     return document
 
 
-def _one_way(document: DocumentNode) -> None:
-    """Forget which token came before which: nobody asks, and tokens that hold each other are garbage
-    that only the collector finds."""
+def _unlink_previous_tokens(document: DocumentNode) -> None:
+    """Remove the links from tokens to previous ones.
+
+    They are not used, and tokens that refer to each other are freed only by the cyclic collector.
+    """
     token = document.loc.start_token if document.loc else None
     while token is not None:
         token.prev = None
         token = token.next
 
 
-def choose(
+def select_operation(
     document: DocumentNode, name: str | None = None, *, deferring: frozenset[str] | None = None
 ) -> Operation:
-    """Pick one operation of a parsed document and inline its fragments.
+    """Select one operation of a parsed document and inline its fragments.
 
-    @defer is left out unless `deferring` says which variables are true, for `@defer(if: $variable)`.
+    @defer is ignored unless `deferring` is set; it holds the variables that are true, for
+    `@defer(if: $variable)`. Raises UnknownOperation, BadOperation or TooComplex.
     """
-    node = _pick(document, name)
+    node = _select(document, name)
     fragments = {
         item.name.value: item
         for item in document.definitions
@@ -172,7 +171,7 @@ def choose(
     )
 
 
-@lru_cache(maxsize=4096)  # a large graph says `id` thousands of times
+@lru_cache(maxsize=4096)  # a large graph has `id` in thousands of keys
 def parse_field_set(text: str) -> tuple[Selection, ...]:
     """Parse the `fields` of @key, @requires or @provides."""
     node = parse(text if text.lstrip().startswith("{") else f"{{{text}}}").definitions[0]
@@ -195,19 +194,20 @@ def _print(selection: Selection) -> str:
     return f"{alias}{selection.name}{selection.arguments}{directives}{guard}{inner}"
 
 
-def _pick(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+def _select(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
     operations = [
         item for item in document.definitions if isinstance(item, OperationDefinitionNode)
     ]
     if not operations:
         raise UnknownOperation(
-            "The document holds no operation; write at least one query, mutation or subscription.",
+            "The document contains no operation; write at least one query, mutation or "
+            "subscription.",
             "该文档中没有任何操作；请至少写一个 query、mutation 或 subscription。",
         )
     if name is None:
         if len(operations) > 1:
             raise UnknownOperation(
-                "The document holds several operations; say which one with operationName.",
+                "The document contains several operations; say which one with operationName.",
                 "该文档包含多个操作；请用 operationName 指明要执行哪一个。",
             )
         return operations[0]
@@ -215,12 +215,14 @@ def _pick(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
         if item.name and item.name.value == name:
             return item
     raise UnknownOperation(
-        f'The document holds no operation named "{name}".',
+        f'The document contains no operation named "{name}".',
         f"该文档中没有名为“{name}”的操作。",
     )
 
 
 class _Inliner:
+    """Convert selection sets, with their fragments inlined."""
+
     def __init__(
         self,
         fragments: Mapping[str, FragmentDefinitionNode],
@@ -229,25 +231,27 @@ class _Inliner:
         self.fragments = fragments
         self.deferring = deferring
         self.left = MAX_SELECTIONS
-        self.known: dict[tuple[object, ...], Any] = {}
-        """What was made already, by what is in it: planning compares selections by identity."""
+        self.made: dict[tuple[object, ...], Any] = {}
+        """Earlier results by their parts: planning compares selections by identity."""
         self.deferrals = 0
         self.around: tuple[str, ...] = ()
 
     def selections(
         self, node: SelectionSetNode | None, inside: frozenset[str]
     ) -> tuple[Selection, ...]:
+        """Return a selection set; `inside` are the names of the fragments around it."""
         if node is None:
             return ()
-        found = tuple(found for item in node.selections for found in self.selection(item, inside))
-        kept: tuple[Selection, ...] = self.known.setdefault(tuple(map(id, found)), found)
-        return kept
+        items = tuple(item for child in node.selections for item in self.selection(child, inside))
+        shared: tuple[Selection, ...] = self.made.setdefault(tuple(map(id, items)), items)
+        return shared
 
     def selection(
         self,
         node: FieldNode | FragmentSpreadNode | InlineFragmentNode | object,
         inside: frozenset[str],
     ) -> Iterator[Selection]:
+        """Yield the selection of a node; none if @skip or @include exclude it."""
         self.left -= 1
         if self.left < 0:
             raise TooComplex(
@@ -263,25 +267,28 @@ class _Inliner:
         elif isinstance(node, InlineFragmentNode):
             guard = _guard(node.directives)
             if guard is not None:
-                kind = node.type_condition.name.value if node.type_condition else None
-                yield self.fragment(kind, guard, node, node.selection_set, inside)
+                condition = node.type_condition.name.value if node.type_condition else None
+                yield self.fragment(condition, guard, node, node.selection_set, inside)
         elif isinstance(node, FragmentSpreadNode):
             guard = _guard(node.directives)
             if guard is not None:
                 yield self.spread(node, guard, inside)
 
     def field(self, node: FieldNode, guard: Guard, inside: frozenset[str]) -> Field:
+        """Return a field with its selections."""
         key, name = (node.alias or node.name).value, node.name.value
-        guard, inner = self.when_due(guard), self.selections(node.selection_set, inside)
-        if not node.arguments and not node.directives:  # as most; equal ones are the same object
-            alike = (key, name, guard, id(inner))
-            plain: Field | None = self.known.get(alike)
+        guard, inner = self.with_deferrals(guard), self.selections(node.selection_set, inside)
+        if (
+            not node.arguments and not node.directives
+        ):  # like most fields; equal ones become the same object
+            parts = (key, name, guard, id(inner))
+            plain: Field | None = self.made.get(parts)
             if plain is None:
-                plain = self.known[alike] = Field(key, name, guard=guard, selections=inner)
+                plain = self.made[parts] = Field(key, name, guard=guard, selections=inner)
             return plain
         arguments = sorted(node.arguments or (), key=lambda item: item.name.value)
         printed = ", ".join(print_ast(item) for item in arguments)
-        others = [item for item in node.directives or () if item.name.value not in _OURS]
+        others = [item for item in node.directives or () if item.name.value not in _CONDITIONAL]
         return Field(
             key=key,
             name=name,
@@ -295,50 +302,53 @@ class _Inliner:
         )
 
     def spread(self, node: FragmentSpreadNode, guard: Guard, inside: frozenset[str]) -> Fragment:
+        """Return the fragment that a spread names."""
         name = node.name.value
         definition = self.fragments.get(name)
         if definition is None or name in inside:
-            why = "is not defined" if definition is None else "spreads itself"
-            warum = "没有定义" if definition is None else "引用了自身"
-            raise BadOperation(f'The fragment "{name}" {why}.', f"片段“{name}”{warum}。")
-        kind = definition.type_condition.name.value
-        return self.fragment(kind, guard, node, definition.selection_set, inside | {name})
+            reason = "is not defined" if definition is None else "spreads itself"
+            reason_zh = "没有定义" if definition is None else "引用了自身"
+            raise BadOperation(f'The fragment "{name}" {reason}.', f"片段“{name}”{reason_zh}。")
+        condition = definition.type_condition.name.value
+        return self.fragment(condition, guard, node, definition.selection_set, inside | {name})
 
     def fragment(
         self,
-        kind: str | None,
+        condition: str | None,
         guard: Guard,
         node: InlineFragmentNode | FragmentSpreadNode,
         selections: SelectionSetNode,
         inside: frozenset[str],
     ) -> Fragment:
+        """Return an inline fragment with its selections."""
         deferral = self.deferral(node)
         if deferral is None:
             inner = self.selections(selections, inside)
-            alike = (kind, guard, id(inner))
-            same: Fragment | None = self.known.get(alike)
-            if same is None:
-                same = self.known[alike] = Fragment(kind, guard, inner)
-            return same
+            parts = (condition, guard, id(inner))
+            fragment: Fragment | None = self.made.get(parts)
+            if fragment is None:
+                fragment = self.made[parts] = Fragment(condition, guard, inner)
+            return fragment
         before, self.around = self.around, (*self.around, deferral.name)
         inner = self.selections(selections, inside)
         self.around = before
-        return Fragment(kind, guard, inner, deferral)
+        return Fragment(condition, guard, inner, deferral)
 
-    def when_due(self, guard: Guard) -> Guard:
-        """Add the turns that a field waits for: at any depth, so that what is below asks for them too."""
+    def with_deferrals(self, guard: Guard) -> Guard:
+        """Add tests on all deferrals around a field, at any depth."""
         if not self.around:
             return guard
         (tests,) = guard or ((),)
         return (tuple(sorted((*tests, *((name, True) for name in self.around)))),)
 
     def deferral(self, node: InlineFragmentNode | FragmentSpreadNode) -> Deferral | None:
+        """Return the active @defer of a fragment, None if there is none."""
         if self.deferring is None or self.deferrals >= MAX_DEFERRALS:
             return None
         for item in node.directives or ():
             if item.name.value == "defer":
-                given = {each.name.value: each.value for each in item.arguments or ()}
-                when, label = given.get("if"), given.get("label")
+                arguments = {each.name.value: each.value for each in item.arguments or ()}
+                when, label = arguments.get("if"), arguments.get("label")
                 if isinstance(when, BooleanValueNode) and not when.value:
                     return None
                 if isinstance(when, VariableNode) and when.name.value not in self.deferring:
@@ -349,25 +359,25 @@ class _Inliner:
         return None
 
 
-_OURS = frozenset({"skip", "include", "defer"})
+_CONDITIONAL = frozenset({"skip", "include", "defer"})
 
 
 def _guard(
     directives: tuple[DirectiveNode, ...] | tuple[ConstDirectiveNode, ...] | None,
 ) -> Guard | None:
-    """Return what @skip and @include ask for; None means never."""
+    """Return the guard of @skip and @include; None if it never holds."""
     tests: list[tuple[str, bool]] = []
     for item in directives or ():
         if item.name.value not in ("skip", "include") or not item.arguments:
             continue
-        wanted = item.name.value == "include"
+        expected = item.name.value == "include"
         value = item.arguments[0].value
         if isinstance(value, BooleanValueNode):
-            if value.value is not wanted:
+            if value.value is not expected:
                 return None
         elif isinstance(value, VariableNode):
-            test = (value.name.value, wanted)
-            if (value.name.value, not wanted) in tests:
+            test = (value.name.value, expected)
+            if (value.name.value, not expected) in tests:
                 return None
             if test not in tests:
                 tests.append(test)
@@ -375,7 +385,7 @@ def _guard(
 
 
 def variables_in(node: object) -> Iterator[str]:
-    """Yield the names of the variables that an AST node mentions."""
+    """Yield the names of the variables that an AST node uses."""
     if isinstance(node, VariableNode):
         yield node.name.value
         return

@@ -1,4 +1,4 @@
-"""What an operator may choose to keep callers, subgraphs and the gateway safe from each other; each part is optional."""
+"""The settings that protect clients, subgraphs and the gateway from each other, all optional."""
 
 import os
 from collections.abc import Mapping
@@ -11,54 +11,57 @@ from gateway.errors import BadSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issuer:
-    """Whose tokens are believed."""
+    """An issuer of accepted tokens."""
 
     jwks: str
-    """Address or file of the JWK set."""
+    """The address or file of its JWK set."""
     issuer: str | None = None
-    """What `iss` must say."""
+    """The required value of `iss`."""
     audience: tuple[str, ...] = ()
-    """One of which `aud` must hold."""
+    """The values of which `aud` must hold one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authentication:
-    """Bearer tokens are verified here, once; a bad token is refused in both modes."""
+    """Verification of bearer tokens; an invalid token is refused in both modes."""
 
     issuers: tuple[Issuer, ...]
     mode: Literal["optional", "required"] = "optional"
     algorithms: tuple[str, ...] = ("EdDSA", "Ed25519", "RS256", "ES256")
     scope_claim: str = "scope"
-    """Words with spaces between, or a list."""
+    """The claim with the scopes: words separated by spaces, or a list."""
     policies_claim: str = "policies"
     leeway_seconds: float = 5.0
     refresh_seconds: float = 300.0
     remembered: int = 10_000
-    """Verified tokens; a signature costs about a hundred microseconds."""
+    """The most verified tokens that are cached; a signature costs about a hundred microseconds."""
     unauthorized: Literal["filter", "refuse"] = "filter"
-    """What an operation loses that asks for more than its caller may see: fields, or everything."""
+    """What becomes of an operation that selects more than its caller may see.
+
+    `filter` leaves fields out, `refuse` refuses the operation.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policies:
-    """Who decides what `@policy` asks for: an endpoint or a Python function, once a request.
+    """The endpoint or Python function that decides `@policy`, once a request.
 
     Where one is set, it decides alone, for callers without a token too.
     """
 
     url: str | None = None
-    """Asked by `POST`; `docs/gateway.md` says what is sent and answered."""
+    """An endpoint for `POST`; `docs/gateway.md` describes request and response."""
     hook: str | None = None
-    """`package.module:function`, an `async def` from `PolicyQuestion` to the names that hold."""
+    """`package.module:function`, an `async def` from `PolicyQuestion` to the policies that hold."""
     seconds: float = 2.0
-    """No answer by then is a no."""
+    """The timeout of a decision; afterwards no policy holds."""
     again_seconds: float = 60.0
-    """How long what was decided for a subscription holds."""
+    """How long a decision for a subscription is valid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActorHeader:
-    """A signed, short-lived token of the gateway's own that tells subgraphs who asks."""
+    """A short-lived token, signed by the gateway, that names the caller to subgraphs."""
 
     key: Path
     """An Ed25519 private key in PEM; its public half is at `/.well-known/jwks.json`."""
@@ -67,22 +70,22 @@ class ActorHeader:
     audience: str = "subgraphs"
     seconds: float = 30.0
     claims: tuple[str, ...] = ("sid",)
-    """Further claims of the caller's token that are carried over."""
+    """Further claims that are copied from the caller's token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """Every request to a subgraph is signed, so that it can refuse those that went around the gateway."""
+    """A signature on every request to a subgraph, which can then refuse direct ones."""
 
     file: Path | None = None
-    """At least 32 characters, which the subgraphs know too."""
+    """A file with the secret shared with the subgraphs, at least 32 characters."""
     variable: str | None = None
-    """The environment variable that holds the secret, where no file does."""
+    """The environment variable that holds the secret, where no file is set."""
     issuer: str = "gateway"
     seconds: float = 30.0
 
     def read(self) -> str:
-        """The secret; raises BadSettings."""
+        """Return the secret; raises BadSettings when its file cannot be read."""
         try:
             if self.file is not None:
                 return self.file.read_text(encoding="utf-8").strip()
@@ -95,19 +98,19 @@ class Signature:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderRule:
-    """One step of what a subgraph is told; rules run in order."""
+    """A change to the headers of subgraph requests; rules are applied in order."""
 
     action: Literal["propagate", "insert", "remove"]
     name: str
     value: str = ""
-    """Of `insert`; of `propagate` the name it gets, its own if empty."""
+    """For `insert` the value; for `propagate` the new name, empty for the same name."""
     subgraph: str | None = None
-    """Only this one."""
+    """The only subgraph that the rule applies to; None for all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustedDocuments:
-    """The documents that clients were built with."""
+    """A manifest of the documents that clients were built with."""
 
     manifest: Path
     only: bool | None = None
@@ -116,77 +119,78 @@ class TrustedDocuments:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersistedQueries:
-    """Automatic persisted queries: a document travels once, then its hash does."""
+    """Automatic persisted queries: a document is sent once, afterwards only its hash."""
 
     kept: int = 1_000
+    """The most documents that each process caches."""
     redis_url: str | None = None
-    """Shared by several gateways."""
+    """A store shared by several gateways."""
     seconds: int = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """How much one client may ask."""
+    """The rate limit of each client."""
 
     requests: int
     seconds: float = 60.0
     redis_url: str | None = None
-    """Counted together by several gateways; otherwise each process counts for itself."""
+    """A store in which several gateways count together; otherwise each process counts by itself."""
     when_unreachable: Literal["open", "closed"] | None = None
-    """None: closed in production, open elsewhere."""
+    """`closed` refuses requests while the store is unreachable; None: in production."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pin:
-    """A version that one operation keeps from its first subgraph to its last."""
+    """A version that all subgraphs of one operation are sent."""
 
     redis_url: str
     key: str
-    """Where the present version is."""
+    """The key that holds the present version."""
     header: str
-    """What subgraphs are told it by; the client's own header of this name is dropped."""
+    """The header with the version; a client's own header of this name is dropped."""
     channel: str | None = None
-    """Whose messages say that there may be another version."""
+    """The channel whose messages announce another version."""
     poll_seconds: float = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clients:
-    """How callers are told apart who bring no token."""
+    """How clients without a token are told apart."""
 
     key_header: str = "x-api-key"
     keys: Mapping[str, str] = field(default_factory=dict)
-    """Name of a client by the SHA-256 (hex) of its key; an unknown key counts for nothing."""
+    """The name of a client by the SHA-256 (hex) of its key; unknown keys are ignored."""
     name_header: str = "x-client-name"
-    """Says in metrics which program asks; believed by nobody else."""
+    """Names the program in metrics; used for nothing else, because it is not verified."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breaker:
-    """When a subgraph is left alone for a while."""
+    """When the circuit breaker of a subgraph opens."""
 
     failures: float = 0.5
-    """Share of requests."""
+    """The share of failed requests in a window that opens it."""
     requests: int = 20
-    """Fewer in one window say nothing."""
+    """The fewest requests in a window that can open it."""
     window_seconds: float = 10.0
     open_seconds: float = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uploads:
-    """Files by the GraphQL multipart request specification."""
+    """File uploads by the GraphQL multipart request specification."""
 
     bytes: int = 10_000_000
-    """Of the whole request; on the disk, not in memory."""
+    """The most bytes of the whole request; they are on the disk, not in memory."""
     files: int = 10
     seconds: float = 300.0
-    """For their way to the gateway, and again for the way on."""
+    """The time for receiving the files, and again for sending them on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protection:
-    """All of it."""
+    """All settings of protection."""
 
     authentication: Authentication | None = None
     policies: Policies | None = None
@@ -199,26 +203,29 @@ class Protection:
     pin: Pin | None = None
     clients: Clients = field(default_factory=Clients)
     trusted_proxies: tuple[str, ...] = ()
-    """Networks whose `x-forwarded-for` is believed."""
+    """Networks whose `x-forwarded-for` is trusted."""
     breaker: Breaker | None = field(default_factory=Breaker)
     deadline_header: str | None = "x-request-timeout-ms"
-    """Tells subgraphs how many milliseconds are left; a caller may use it to allow less."""
+    """The header with the milliseconds left; a client may use it to allow less."""
     share_queries: bool = False
-    """Equal queries under way with equal headers travel once."""
+    """Send equal queries with equal headers that are under way at once only once."""
     share_subscriptions: bool = False
-    """Equal subscriptions with equal headers listen to one; whoever joins gets what comes from then on."""
+    """Let equal subscriptions with equal headers share one source; later ones get later events."""
     uploads: Uploads | None = None
     preflight: tuple[str, ...] = (
         "x-requested-with",
         "apollo-require-preflight",
         "x-apollo-operation-name",
     )
-    """Headers that no other site's page can send unasked; uploads need one, or a bearer token."""
+    """Headers that no other site's page can send without a preflight.
+
+    Uploads need one of them, or a bearer token.
+    """
     preflight_get: bool | None = None
-    """GET needs one too; None: in production."""
+    """Require one of them for GET too; None: in production."""
     mask_errors: bool | None = None
-    """Errors of subgraphs that have no code of their own lose their words; None: in production."""
+    """Mask the messages of subgraph errors without a code of their own; None: in production."""
     cost: int | None = None
-    """The most that an operation may cost by `@cost` and `@listSize`."""
+    """The highest cost of an operation by `@cost` and `@listSize`; None for no limit."""
     list_size: int = 10
-    """Of a list that nobody says more about."""
+    """The size of lists without `@listSize`."""

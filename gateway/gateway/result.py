@@ -1,4 +1,4 @@
-"""What a client gets back: one GraphQL response, before anybody turned it into bytes."""
+"""One GraphQL response, before it is written as bytes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PathSegment = str | int
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One entry of `errors`: what went wrong, where in the client's answer."""
+    """One entry of `errors`: the problem, and its place in the client's response."""
 
     message: str
     path: tuple[PathSegment, ...] | None = None
@@ -19,7 +19,7 @@ class Fault:
     extensions: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Render the fault as the GraphQL specification writes errors."""
+        """Return the fault as the GraphQL specification writes errors."""
         out: dict[str, Any] = {"message": self.message}
         if self.locations:
             out["locations"] = [{"line": line, "column": column} for line, column in self.locations]
@@ -33,7 +33,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """Data as the client asked for it, the faults met on the way, and extensions."""
+    """Data in the shape that the client selected, the faults met on the way, and extensions."""
 
     data: dict[str, Any] | None
     faults: tuple[Fault, ...] = ()
@@ -41,7 +41,7 @@ class Response:
     executed: bool = True  # False: refused before execution, so `data` is left out
 
     def to_json(self) -> dict[str, Any]:
-        """Render the response as the GraphQL specification writes it."""
+        """Return the response as the GraphQL specification writes it."""
         out: dict[str, Any] = {}
         if self.faults:
             out["errors"] = [fault.to_json() for fault in self.faults]

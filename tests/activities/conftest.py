@@ -62,10 +62,12 @@ def count(db: SyncDatabase, table: str) -> int:
 
 def facts(db: SyncDatabase) -> list[tuple[str, dict[str, Any]]]:
     """The facts that wait to leave, audit aside."""
-    query = text("SELECT name, body FROM outbox WHERE name <> 'audit.recorded' ORDER BY position")
+    query = text(
+        "SELECT name, body FROM outbox WHERE name <> 'audit.event.recorded' ORDER BY position"
+    )
     return [(row.name, row.body) for row in db.read(lambda s: s.execute(query).all())]
 
 
 def audits(db: SyncDatabase) -> list[dict[str, Any]]:
-    query = text("SELECT body FROM outbox WHERE name = 'audit.recorded' ORDER BY position")
+    query = text("SELECT body FROM outbox WHERE name = 'audit.event.recorded' ORDER BY position")
     return [row.body for row in db.read(lambda s: s.execute(query).all())]

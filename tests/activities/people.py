@@ -5,8 +5,9 @@ from __future__ import annotations
 from uuid import UUID
 
 from chassis.actor import Actor
-from chassis.policy.guard import Guard, Scope
+from chassis.policy.guard import Guard
 from chassis.policy.rules import Member, Rule, Snapshot
+from chassis.policy.scope import Scope
 
 HEAD_OFFICE, SALES, SERVICE = UUID(int=0xD0), UUID(int=0xD1), UUID(int=0xD2)
 LIN, WANG, LEAD = UUID(int=0xA1), UUID(int=0xA2), UUID(int=0xA3)

@@ -10,7 +10,6 @@ from uuid import UUID
 import pytest
 from sqlalchemy import event
 
-from activities.core.api.loaders import Loaders
 from activities.schema import schema
 from chassis.actor import Actor
 from chassis.api.context import Context
@@ -36,10 +35,7 @@ class Subgraph:
         self, query: str, user: UUID | None = LIN, locale: str = "en", **variables: Any
     ) -> dict[str, Any]:
         actor = Actor(user, None, locale) if user else None
-        context: Context[Loaders] = Context(
-            db=self._db, guard=self._guard, actor=actor, locale=locale
-        )
-        context.loaders = Loaders(context)
+        context: Context = Context(db=self._db, guard=self._guard, actor=actor, locale=locale)
         self.statements.clear()
         # Strawberry takes representations apart while it reads them.
         return await self._api.answer(query, deepcopy(variables), None, context)

@@ -24,7 +24,8 @@ from activities.tasks import tasks
 from activities.tasks.commands import REMINDED_AT_ONCE
 from activities.worker import register
 from chassis.db import SyncDatabase
-from chassis.outbox import Fact, record
+from chassis.facts.outbox import record
+from chassis.facts.types import Fact
 from chassis.policy import feed
 from chassis.worker import Work, celery
 from tests.activities.conftest import ACME, facts
@@ -93,7 +94,7 @@ def customers_says(store: redis.Redis, **body: Any) -> None:
         "facts:customers",
         {
             "id": str(UUID(int=int(time.time_ns()))),
-            "name": "customers.changed",
+            "name": "customers.customer.changed",
             "subject": str(ACME),
             "body": orjson.dumps(body),
             "traceparent": "",
@@ -133,7 +134,7 @@ def test_the_worker_reminds_of_everything_that_is_due(settings: ActivitiesSettin
 
     app.tasks[tasks.REMIND].apply()
 
-    due = [body for name, body in facts(db) if name == "tasks.due"]
+    due = [body for name, body in facts(db) if name == "activities.task.fell_due"]
     assert len(due) == REMINDED_AT_ONCE + 1
     assert app.conf.beat_schedule[tasks.REMIND]["schedule"] == settings.remind_every_seconds
     assert app.conf.task_routes == {"activities.*": {"queue": "activities"}}

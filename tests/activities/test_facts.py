@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from activities.facts import HANDLERS, customers_changed
 from chassis.db import SyncDatabase
-from chassis.stream import Received
+from chassis.facts.stream import Received
 from tests.activities.conftest import ACME, BOHAI
 from tests.activities.people import LIN, SALES, WANG
 
@@ -49,8 +49,10 @@ def test_twice_is_once(db: SyncDatabase, name: str) -> None:
 
 
 def test_a_late_fact_undoes_nothing(db: SyncDatabase) -> None:
-    db.write(HANDLERS["customers.unmerged"], a_fact("", a_row(ACME, 3)))
-    db.write(HANDLERS["customers.merged"], a_fact("", a_row(ACME, 2, merged_into=str(BOHAI))))
+    db.write(HANDLERS["customers.customer.unmerged"], a_fact("", a_row(ACME, 3)))
+    db.write(
+        HANDLERS["customers.customer.merged"], a_fact("", a_row(ACME, 2, merged_into=str(BOHAI)))
+    )
 
     assert state(db)[0][-2:] == (ACME, 3)
 
@@ -59,7 +61,7 @@ def test_takes_owner_department_collaborators_and_projects(db: SyncDatabase) -> 
     row = a_row(ACME, 5, owner=None, department=None, collaborators=[str(WANG)])
     row["projects"] = [str(BOHAI)]
 
-    db.write(HANDLERS["customers.changed"], a_fact("customers.changed", row))
+    db.write(HANDLERS["customers.customer.changed"], a_fact("customers.customer.changed", row))
 
     assert state(db)[0] == (ACME, None, None, [WANG], [BOHAI], None, ACME, 5)
 
@@ -67,6 +69,6 @@ def test_takes_owner_department_collaborators_and_projects(db: SyncDatabase) -> 
 def test_a_fact_without_rows_changes_nothing(db: SyncDatabase) -> None:
     before = state(db)
 
-    db.write(HANDLERS["customers.changed"], a_fact("customers.changed"))
+    db.write(HANDLERS["customers.customer.changed"], a_fact("customers.customer.changed"))
 
     assert state(db) == before

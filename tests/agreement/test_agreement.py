@@ -29,7 +29,8 @@ from sqlalchemy.orm import Session
 from chassis.actor import Actor
 from chassis.errors import Denied
 from chassis.policy import feed
-from chassis.policy.guard import RowAccess, compile_rules
+from chassis.policy.compiling import compile_rules
+from chassis.policy.row_scopes import RowAccess
 from chassis.policy.rules import Snapshot
 from gateway.app import create
 from gateway.settings import Settings
@@ -59,6 +60,7 @@ from tests.support.serve import served
 
 __all__ = ["db", "pool"]
 
+pytestmark = pytest.mark.soak
 ASKED = int(os.environ.get("HUICHI_AGREEMENT", "3000"))
 SEED = int(os.environ.get("HUICHI_AGREEMENT_SEED", "20261101"))
 A_POLICY = 400

@@ -40,10 +40,13 @@ def main() -> None:
     answers = [broken()]
     for sin in json.load(sys.stdin):
         file = source_of(sin["module"])
-        innocent = file.read_text()
-        file.write_text(f"{innocent}\n{sin['line']}\n")
+        innocent = file.read_text() if file.exists() else None
+        file.write_text(f"{innocent or ''}\n{sin['line']}\n")
         answers.append(broken())
-        file.write_text(innocent)
+        if innocent is None:
+            file.unlink()
+        else:
+            file.write_text(innocent)
     json.dump(answers, sys.stdout)
 
 

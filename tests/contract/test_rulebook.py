@@ -18,8 +18,8 @@ from graphql import (
 
 from chassis.api.rights import RIGHT, Right
 from chassis.policy.rules import Rule
+from identity.core.domain.rulebook import OBJECTS, RULEBOOK
 from identity.policy.domain.rule import drafted
-from identity.policy.domain.rulebook import OBJECTS, RULEBOOK
 from identity.policy.domain.starter import ROLES
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -26,7 +25,7 @@ from chassis.api.rights import RIGHT
 from chassis.errors import HuichiError
 from chassis.policy.guard import Guard
 from chassis.policy.rules import Member, Snapshot
-from identity.policy.domain.rulebook import RULEBOOK
+from identity.core.domain.rulebook import RULEBOOK
 from onebox.schemas import SUBGRAPHS
 from tests.support.sensitive import Part, declared, parts, supergraph
 
@@ -128,14 +127,11 @@ def entities() -> list[Any]:
     return found
 
 
-def nobody(service: str) -> Context[Any]:
+def nobody(service: str) -> Context:
     me = UUID(int=1)
     guard = Guard()
     guard.swap(Snapshot(1, (), {}, {me: Member(None, ())}))
-    ctx: Context[Any] = Context(db=NoDoor(), guard=guard, actor=Actor(me))  # type: ignore[arg-type]  # stands for it
-    if find_spec(f"{service}.core.api.loaders"):  # elsewhere, loaders are made at their first use
-        more = (None,) if service == "identity" else ()
-        ctx.loaders = import_module(f"{service}.core.api.loaders").Loaders(ctx, *more)
+    ctx: Context = Context(db=NoDoor(), guard=guard, actor=Actor(me))  # type: ignore[arg-type]  # stands for it
     return ctx
 
 

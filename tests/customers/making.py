@@ -11,8 +11,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from chassis.actor import Actor
-from chassis.policy.guard import Guard, Scope
+from chassis.policy.guard import Guard
 from chassis.policy.rules import Member, Rule, Snapshot
+from chassis.policy.scope import Scope
 from customers.pool.domain.credit_code import check_digit
 from customers.pool.domain.record import ContactRecord, Source, SourceRecord
 

@@ -22,6 +22,7 @@ from customers.app import create
 from customers.settings import CustomersSettings
 from tests.customers.making import STEWARD, a_policy
 from tests.support.serve import served
+from tests.support.waiting import PATIENCE
 
 MASK_SECRET = "what fingerprints of the tests are keyed with"
 KEY = OKPKey.generate_key("Ed25519", {"kid": "test", "use": "sig", "alg": "EdDSA"})
@@ -103,7 +104,7 @@ def pool(db: SyncDatabase, empty_redis: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def _wait_until_ready(url: str) -> None:
-    until = time.monotonic() + 10
+    until = time.monotonic() + PATIENCE
     while requests.get(f"{url}/readyz", timeout=5).status_code != 200:
         assert time.monotonic() < until, "the service did not become ready"
-        time.sleep(0.05)
+        time.sleep(0.01)

@@ -18,14 +18,17 @@ import psycopg
 import pytest
 import requests
 
-from chassis import actor_context
+from chassis.authentication import actor_context
 from onebox.house import PARTS
-from tests.support.servers import free_port
+from tests.support.servers import free_port, throwaway_parent
+from tests.support.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from tests.e2e.planted import Planted
 
-READY_SECONDS = 120
+READY_SECONDS = 300
+DEAD = pytest.StashKey[str]()
+"""Why there is no house; the first test has failed of it, the others are skipped."""
 
 
 @dataclass
@@ -104,7 +107,10 @@ class Running:
             return connection.execute(query, args).fetchall()
 
 
-def wait_for(question: Callable[[], Any], seconds: float = 20, every: float = 0.02) -> Any:
+HOUSE = pytest.StashKey[Running]()
+
+
+def wait_for(question: Callable[[], Any], seconds: float = PATIENCE, every: float = 0.02) -> Any:
     """The first answer that is true."""
     deadline = time.monotonic() + seconds
     while not (answer := question()):
@@ -115,7 +121,7 @@ def wait_for(question: Callable[[], Any], seconds: float = 20, every: float = 0.
 
 def block_of_ports() -> int:
     """A port with as many free ones behind it as the house needs."""
-    from onebox import native
+    from onebox.servers import native
 
     for _ in range(100):
         first = free_port()
@@ -150,7 +156,12 @@ def start(var: Path, port: int) -> Running:
         except (requests.RequestException, OSError, ValueError):
             return False
 
-    wait_for(ready, READY_SECONDS, every=0.1)
+    try:
+        wait_for(ready, READY_SECONDS, every=0.1)
+    except BaseException:
+        process.kill()  # its parts end with it
+        process.wait()
+        raise
     return running
 
 
@@ -158,19 +169,41 @@ def stop(running: Running) -> float:
     """Ctrl-C; how long it took until everything had ended."""
     started = time.monotonic()
     running.process.send_signal(signal.SIGINT)
-    running.process.wait(timeout=20)
+    running.process.wait(timeout=PATIENCE)
     return time.monotonic() - started
 
 
 @pytest.fixture(scope="session")
-def house() -> Iterator[Running]:
-    """One house for the whole run. Socket paths are short, so the folder is directly in /tmp."""
-    with tempfile.TemporaryDirectory(prefix="huichi-e2e-") as folder:
-        running = start(Path(folder) / "var", block_of_ports())
+def house(request: pytest.FixtureRequest) -> Iterator[Running]:
+    """One house for the whole run. Socket paths are short, so the folder is high in the tree."""
+    with tempfile.TemporaryDirectory(prefix="huichi-e2e-", dir=throwaway_parent()) as folder:
+        try:
+            running = start(Path(folder) / "var", block_of_ports())
+        except BaseException:
+            request.config.stash[DEAD] = "the house did not start"
+            raise
+        request.config.stash[HOUSE] = running
         try:
             yield running
         finally:
-            stop(running)
+            if running.process.poll() is None:
+                stop(running)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Start a house that died again on its own data; where there is none, fail once, not 200 times."""
+    stash = item.config.stash
+    if reason := stash.get(DEAD, None):
+        pytest.skip(f"{reason}: the first test says why")
+    running = stash.get(HOUSE, None)
+    if running is None or running.process.poll() is None:
+        return
+    try:
+        running.process = start(running.var, running.port).process
+    except BaseException:
+        stash[DEAD] = "the house died and did not start again"
+        raise
 
 
 @pytest.fixture(scope="session")

@@ -16,11 +16,11 @@ PARTIES = 120
 
 
 @pytest.fixture(scope="module")
-def told(house: Running) -> Iterator[story.Told]:
+def told(house: Running) -> Iterator[story.StoryResult]:
     graph = Graph(house.url(), house.secrets["company_password"])
     lines: list[str] = []
     with tryton.running(house.var / "tryton", say=lines.append) as erp:
-        yield story.tell(graph, erp, house.var / "demo", parties=PARTIES, say=lines.append)
+        yield story.run(graph, erp, house.var / "demo", parties=PARTIES, say=lines.append)
 
 
 def outcomes(counters: dict[str, Any]) -> dict[str, int]:
@@ -28,7 +28,7 @@ def outcomes(counters: dict[str, Any]) -> dict[str, int]:
     return {name: counters[name] for name in names if counters.get(name)}
 
 
-def test_every_party_of_the_erp_is_a_customer(told: story.Told, house: Running) -> None:
+def test_every_party_of_the_erp_is_a_customer(told: story.StoryResult, house: Running) -> None:
     assert told.first["status"] == "SUCCEEDED"
     assert told.first["counters"]["fetched"] == PARTIES
     assert outcomes(told.first["counters"]) == {"created": PARTIES}
@@ -37,7 +37,7 @@ def test_every_party_of_the_erp_is_a_customer(told: story.Told, house: Running) 
 
 
 def test_the_spreadsheet_finds_the_same_companies_and_its_wrong_rows_are_told(
-    told: story.Told,
+    told: story.StoryResult,
 ) -> None:
     imported = told.imported
 
@@ -50,7 +50,7 @@ def test_the_spreadsheet_finds_the_same_companies_and_its_wrong_rows_are_told(
     assert all(each["rowNumber"] and each["message"] for each in wrong)
 
 
-def test_one_query_crosses_all_four_services(told: story.Told, house: Running) -> None:
+def test_one_query_crosses_all_four_services(told: story.StoryResult, house: Running) -> None:
     customer = told.answer.data["customer"]
 
     assert customer["owner"]["department"]["name"]
@@ -71,12 +71,12 @@ def test_one_query_crosses_all_four_services(told: story.Told, house: Running) -
     }
 
 
-def test_a_second_sync_changes_nothing(told: story.Told) -> None:
+def test_a_second_sync_changes_nothing(told: story.StoryResult) -> None:
     assert outcomes(told.second["counters"]) == {"unchanged": PARTIES}
 
 
 def test_an_edit_in_the_erp_arrives_as_an_update_of_one_field(
-    told: story.Told, house: Running
+    told: story.StoryResult, house: Running
 ) -> None:
     assert told.edit["counters"]["updated"] == 1
     changed = house.rows(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from chassis import actor_context
+from chassis.authentication import actor_context
 from onebox.house import SERVICES
 from tests.e2e.conftest import Running
 from tests.e2e.planted import USERS, Planted

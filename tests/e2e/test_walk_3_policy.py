@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tests.e2e.conftest import Running
+from tests.support.waiting import PATIENCE, stretched
 
 # What a salesperson may ask each service, straight and without the gateway.
 QUESTIONS = {
@@ -49,7 +50,7 @@ def refused(house: Running, service: str, who: str) -> bool:
 def second_until(house: Running, service: str, who: str, expected: bool, since: float) -> float:
     """Seconds from `since` until the service answers as expected."""
     while refused(house, service, who) is not expected:
-        assert time.monotonic() - since < 10, f"{service} never followed"
+        assert time.monotonic() - since < PATIENCE, f"{service} never followed"
         time.sleep(0.005)
     return time.monotonic() - since
 
@@ -103,7 +104,7 @@ def test_every_service_keeps_to_a_new_rule_within_a_second(house: Running) -> No
 
     slowest = {service: max(times) for service, times in measured.items()}
     print(f"slowest of 10 changes, seconds after the mutation's answer: {slowest}")
-    assert all(time_ < 1.0 for time_ in slowest.values()), slowest
+    assert all(time_ < stretched(1.0) for time_ in slowest.values()), slowest
 
 
 def test_a_rule_about_nothing_that_exists_is_refused_and_changes_nothing(house: Running) -> None:
@@ -134,7 +135,7 @@ def test_the_policy_survives_an_emptied_store(house: Running) -> None:
         store.flushall()
         started = time.monotonic()
         while store.get("policy:version") is None:
-            assert time.monotonic() - started < 5, "nobody published the policy again"
+            assert time.monotonic() - started < PATIENCE, "nobody published the policy again"
             time.sleep(0.01)
 
     assert house.data("{ customers(first: 1) { edges { cursor } } }", who=WHO)

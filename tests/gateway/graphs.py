@@ -8,7 +8,7 @@ from graphql import print_schema
 
 from gateway.composition import compose
 from gateway.errors import Problem
-from gateway.operation import read
+from gateway.operation import parse_operation
 from gateway.plan import print_plan
 from gateway.planning import plan
 from gateway.supergraph import Subgraph, Supergraph
@@ -46,7 +46,7 @@ def problems(**sdl: str) -> list[Problem]:
 
 def planned(supergraph: Supergraph, query: str) -> str:
     """The plan of a query, as text."""
-    return print_plan(plan(supergraph, read(query)))
+    return print_plan(plan(supergraph, parse_operation(query)))
 
 
 def api(supergraph: Supergraph) -> str:

@@ -130,9 +130,9 @@ def test_says_how_to_mend_what_does_not_compose_and_writes_nothing(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--subgraph", "users"], '--subgraph wants NAME=…, and "users" is not that.'),
+        (["--subgraph", "users"], '--subgraph must be NAME=…, not "users".'),
         (["--subgraph", "users=nowhere.graphql@http://a/"], "nowhere.graphql cannot be read"),
-        (["--subgraph", "users=users.graphql"], "say where requests go"),
+        (["--subgraph", "users=users.graphql"], "add the address that requests go to"),
         (
             ["--subgraph", "a=http://127.0.0.1:1/"],
             'The schema of subgraph "a" cannot be read from http://127.0.0.1:1/',
@@ -266,7 +266,7 @@ def test_a_bad_supergraph_or_a_taken_port_is_said_plainly(
     with served(Starlette()) as url:
         port = url.rsplit(":", 1)[1]
         assert run("serve", "--supergraph", composed(files), "--port", port) == 1
-    assert "--port moves the gateway" in capsys.readouterr().err
+    assert "choose another --port" in capsys.readouterr().err
     assert run("serve", "--supergraph", composed(files), "--trace-url", "http://x/") == 1
     assert "{trace_id}" in capsys.readouterr().err
 
@@ -276,10 +276,10 @@ def test_a_bad_supergraph_or_a_taken_port_is_said_plainly(
     [
         (["--issuer", "x"], "need --jwks"),
         (["--require-token"], "needs --jwks"),
-        (["--rate", "often"], "--rate wants N/SECONDS"),
+        (["--rate", "often"], "--rate must be N/SECONDS"),
         (["--manifest", "absent.json"], "absent.json cannot be read"),
         (["--actor-key", "absent.pem"], "openssl genpkey"),
-        (["--trusted-proxy", "home"], '"home" is no network'),
+        (["--trusted-proxy", "home"], '"home" in trusted_proxies is not a network'),
         (["--config", "absent.toml"], "absent.toml cannot be read"),
     ],
 )

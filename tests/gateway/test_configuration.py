@@ -80,8 +80,8 @@ def test_the_documentation_shows_a_file_that_is_right(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[limit]", "limit is no section"),
-        ("[limits]\ndepht = 1", "limits.depht is no setting"),
+        ("[limit]", "limit is not a section"),
+        ("[limits]\ndepht = 1", "limits.depht is not a setting"),
         ("[limits]\ndepth = '1'", "limits.depth must be a value of type int"),
         ("[protection]\nrates = {}", "protection.rates is not complete"),
         ("[protection]\nrates = 5", "protection.rates must be a table"),

@@ -26,10 +26,11 @@ from gateway.composition import compose
 from gateway.execution.executable import execute
 from gateway.execution.transport import Answer, Request
 from gateway.execution.variables import variables_of
-from gateway.operation import read
+from gateway.operation import parse_operation
 from gateway.planning import plan
 from gateway.supergraph import Subgraph, Supergraph
 from tests.gateway.serving import shop
+from tests.support.budget import examples
 
 SUBGRAPHS = {"accounts": shop.accounts, "products": shop.products, "reviews": shop.reviews}
 WHOLE = build_schema(shop.monolith.as_str())
@@ -127,7 +128,7 @@ async def send(request: Request) -> Answer:
 
 
 async def ask(query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
-    operation = read(query)
+    operation = parse_operation(query)
     schema: GraphQLSchema = SUPERGRAPH.schema
     given = variables_of(operation, schema)(variables)
     return (await execute(plan(SUPERGRAPH, operation), given, send, schema)).to_json()
@@ -138,7 +139,7 @@ VARIABLES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(operations(), VARIABLES)
 async def test_three_subgraphs_answer_like_one_schema(
     query: str, variables: dict[str, Any]
@@ -152,7 +153,7 @@ async def test_three_subgraphs_answer_like_one_schema(
     assert answer == {"data": expected.data}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(
     operations(), VARIABLES, st.sets(st.sampled_from(["u1", "u2", "p1", "p2", "p3"]), min_size=1)
 )

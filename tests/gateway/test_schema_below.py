@@ -10,7 +10,7 @@ from graphql import execute_sync, parse
 
 from gateway.execution.executable import Executable
 from gateway.execution.transport import Answer, Request
-from gateway.operation import read
+from gateway.operation import parse_operation
 from gateway.planning import plan
 from tests.gateway.graphs import a_supergraph
 
@@ -44,7 +44,7 @@ async def send(request: Request) -> Answer:
 
 
 def answer(query: str, variables: dict[str, Any] | None = None, runs: int = 1) -> Any:
-    executable = Executable(plan(GRAPH, read(query)), GRAPH.schema)
+    executable = Executable(plan(GRAPH, parse_operation(query)), GRAPH.schema)
     for _ in range(runs):
         response = asyncio.run(executable.run(variables or {}, send))
     assert not response.faults
@@ -114,7 +114,7 @@ def test_a_mutation_may_hand_out_the_root() -> None:
 
 
 def test_nothing_of_it_reaches_a_subgraph() -> None:
-    found = plan(GRAPH, read("{ me { root { __schema { queryType { name } } } } }"))
+    found = plan(GRAPH, parse_operation("{ me { root { __schema { queryType { name } } } } }"))
 
     (fetch,) = found.fetches()
     assert "__schema" not in fetch.document

@@ -14,14 +14,15 @@ import requests
 from chassis.db import SyncDatabase
 from chassis.policy.rules import Snapshot
 from identity.app import create
-from identity.bootstrap.commands import Founded
+from identity.bootstrap.commands import Bootstrapped
 from identity.bootstrap.domain import Company, DepartmentPlan, UserPlan
-from identity.found import found_company
+from identity.bootstrap.services import bootstrap_company
+from identity.core.store import policy
 from identity.people.domain.user import Kind
-from identity.policy.store import policy
 from identity.settings import IdentitySettings
 from tests.support.serve import served
 from tests.support.servers import Databases
+from tests.support.waiting import PATIENCE
 
 PASSWORD = "correct horse battery"
 SERVICE_PASSWORD = "a password of the settings"
@@ -96,7 +97,7 @@ class House:
     url: str
     settings: IdentitySettings
     db: SyncDatabase
-    founded: Founded
+    founded: Bootstrapped
     _clients: dict[str, Client] = field(default_factory=dict)
 
     def nobody(self) -> Client:
@@ -130,7 +131,7 @@ class House:
     def follow(self) -> float:
         """Wait until the guard is at the committed version; the seconds it took."""
         started, version = time.monotonic(), self.version()
-        while time.monotonic() < started + 5:
+        while time.monotonic() < started + PATIENCE:
             ready = requests.get(f"{self.url}/readyz", timeout=5).json()
             if ready["policy"] == version:
                 return time.monotonic() - started
@@ -150,6 +151,15 @@ def settings_for(database_url: str, redis_url: str, **more: Any) -> IdentitySett
     )
 
 
+def people_state(house: House) -> tuple[Any, ...]:
+    """Everything about people that a refusal must leave as it was."""
+    return (
+        house.snapshot(),
+        house.one("SELECT jsonb_agg(to_jsonb(u) ORDER BY id) FROM user_account u"),
+        house.one("SELECT count(*) FROM department_path"),
+    )
+
+
 @pytest.fixture(scope="session")
 def own_redis(redis_url: str) -> str:
     """A numbered database of the run's Valkey, so that no other service's policy is met."""
@@ -166,7 +176,7 @@ def house(databases: Databases, own_redis: str) -> Iterator[House]:
     url = databases.fresh("identity")
     settings = settings_for(url, own_redis, sign_in_attempts=5, sign_in_window_seconds=60)
     db = SyncDatabase(url, application="identity-tests")
-    founded = found_company(db, COMPANY)
+    founded = bootstrap_company(db, COMPANY)
     with served(create(settings)) as base:
         house = House(base, settings, db, founded)
         house.follow()

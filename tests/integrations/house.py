@@ -14,18 +14,19 @@ from sqlalchemy import text
 
 from chassis.actor import Actor
 from chassis.db import SyncDatabase
-from chassis.policy.guard import Guard, Scope
+from chassis.policy.guard import Guard
 from chassis.policy.rules import Member, Rule, Snapshot
+from chassis.policy.scope import Scope
 from integrations.connectors import installed
 from integrations.core.domain.seal import seal
 from integrations.delivery.services import HttpDelivery
 from integrations.installations import commands
-from integrations.installations.commands import Wanted
+from integrations.installations.commands import SetUp
 from integrations.settings import IntegrationsSettings
 from integrations.sync.commands import sync_run as runs
 from integrations.sync.domain import SyncMode
 from integrations.sync.services.engine import advance
-from integrations.sync.services.surroundings import Surroundings
+from integrations.sync.services.runtime import SyncRuntime
 from integrations.sync.store import SyncRunRow, read
 
 HEAD_OFFICE, SALES = UUID(int=0xD0), UUID(int=0xD1)
@@ -86,11 +87,11 @@ def settings(database_url: str, redis_url: str, pool_url: str, **more: Any) -> I
 class House:
     """One engine with its database; says what a test wants to know about it."""
 
-    around: Surroundings
+    runtime: SyncRuntime
 
     @property
     def db(self) -> SyncDatabase:
-        return self.around.db
+        return self.runtime.db
 
     def install(
         self,
@@ -109,9 +110,9 @@ class House:
             "interval_seconds": None,
             "priority": 100,
         }
-        wanted = Wanted(**(values | more))
+        set_up = SetUp(**(values | more))
         proof = scope("Installation", "create")
-        return self.db.write(commands.install, proof, self.around.seal, wanted)
+        return self.db.write(commands.install, proof, self.runtime.seal, set_up)
 
     def start(self, installation: UUID, mode: SyncMode = SyncMode.INCREMENTAL) -> UUID:
         return self.db.write(runs.start, scope("SyncRun", "start"), installation, mode, TRACE)
@@ -122,7 +123,7 @@ class House:
         return self.finish(run)
 
     def finish(self, run: UUID) -> SyncRunRow:
-        while advance(self.around, run):
+        while advance(self.runtime, run):
             pass
         return self.run(run)
 
@@ -157,7 +158,7 @@ def a_house(found: IntegrationsSettings) -> Iterator[House]:
         timeout=5.0,
     )
     try:
-        yield House(Surroundings(found, db, server, delivery, seal(found.credential_key), "test"))
+        yield House(SyncRuntime(found, db, server, delivery, seal(found.credential_key), "test"))
     finally:
         db.close()
         server.close()

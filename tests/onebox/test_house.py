@@ -11,9 +11,10 @@ from pathlib import Path
 
 import requests
 
-from onebox.processes import Known
-from onebox.state import Note, State
+from onebox.processes.process import ProcessIdentity
+from onebox.processes.state import Note, State
 from tests.e2e.conftest import Running, block_of_ports, start, stop
+from tests.support.waiting import PATIENCE, stretched
 
 
 def note_of(house: Running) -> Note:
@@ -22,12 +23,12 @@ def note_of(house: Running) -> Note:
     return note
 
 
-def processes(house: Running) -> list[Known]:
+def processes(house: Running) -> list[ProcessIdentity]:
     note = note_of(house)
     return [note.supervisor, *note.parts.values()]
 
 
-def left(known: list[Known], within: float = 5.0) -> list[Known]:
+def left(known: list[ProcessIdentity], within: float = PATIENCE) -> list[ProcessIdentity]:
     deadline = time.monotonic() + within
     while (alive := [one for one in known if one.alive()]) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -48,17 +49,17 @@ def test_is_found_again_after_ctrl_c_after_a_kill_and_by_its_own_commands(tmp_pa
         took = stop(house)
 
         assert house.process.returncode == 0
-        assert took < 5
+        assert took < stretched(5)
         assert left(first, within=0) == []
 
         # Killed outright, it leaves nothing that the next one could not start beside.
         house = start(house.var, house.port)
         killed = processes(house)
         os.kill(note_of(house).supervisor.pid, signal.SIGKILL)
-        house.process.wait(10)
+        house.process.wait(PATIENCE)
         begun = time.monotonic()
         house = start(house.var, house.port)
-        assert time.monotonic() - begun < 60
+        assert time.monotonic() - begun < stretched(60)
         assert left(killed, within=0) == []
         assert sign_in(house)
 
@@ -66,7 +67,7 @@ def test_is_found_again_after_ctrl_c_after_a_kill_and_by_its_own_commands(tmp_pa
         gateway = house.pid("gateway")
         customers = house.pid("customers")
         os.kill(customers, signal.SIGKILL)
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and not ready(house, "customers"):
             time.sleep(0.05)
         assert ready(house, "customers")
@@ -80,7 +81,7 @@ def test_is_found_again_after_ctrl_c_after_a_kill_and_by_its_own_commands(tmp_pa
 
         last = processes(house)
         assert "Huichi stopped in" in onebox(house, "stop").stdout
-        house.process.wait(10)
+        house.process.wait(PATIENCE)
         assert left(last, within=0) == []
         assert onebox(house, "status").returncode == 1
     finally:
@@ -101,6 +102,6 @@ def onebox(house: Running, *words: str) -> subprocess.CompletedProcess[str]:
         env=os.environ | {"HUICHI_VAR": str(house.var)},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
         check=False,
     )

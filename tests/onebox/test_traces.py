@@ -89,7 +89,7 @@ def test_links_both_ways_between_a_cause_and_what_follows(url: str) -> None:
     page_of_cause = requests.get(f"{url}/traces/{first}", timeout=5).text
     page_of_follows = requests.get(f"{url}/traces/{second}", timeout=5).text
 
-    assert f'Goes on in <a href="/traces/{second}">follows</a>' in page_of_cause
+    assert f'Continues in <a href="/traces/{second}">follows</a>' in page_of_cause
     assert f'href="/traces/{first}"' in page_of_follows
 
 
@@ -111,7 +111,7 @@ def test_finds_traces_by_service_error_name_and_duration(url: str) -> None:
 
 
 def test_pages_to_older_traces_without_a_gap(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "PAGE", 3)
+    monkeypatch.setattr(app, "PAGE_SIZE", 3)
     trace = tracer(url)
     for number in range(8):
         with trace.start_as_current_span(f"s{number}"):
@@ -163,11 +163,11 @@ def test_shows_a_batch_that_was_sent_twice_once(url: str) -> None:
         (b"{}", {"content-type": "application/json"}, "content-type must be"),
         (b"\xff\xff nonsense", PROTOBUF, "not an OTLP protobuf message"),
         (b"not gzip", {**PROTOBUF, "content-encoding": "gzip"}, "the body is not gzip"),
-        (b"", {**PROTOBUF, "content-encoding": "br"}, "br is not known"),
+        (b"", {**PROTOBUF, "content-encoding": "br"}, "br is not supported"),
         (
             gzip.compress(b"\0" * 50_000_000),
             {**PROTOBUF, "content-encoding": "gzip"},
-            "unfolds to more than",
+            "decompresses to more than",
         ),
     ],
 )
@@ -191,7 +191,7 @@ def test_refuses_a_page_asked_for_under_a_foreign_name(url: str) -> None:
     ("language", "path", "status", "says"),
     [
         ("zh-CN,zh;q=0.9", "/", 200, "还没有链路"),
-        ("en", "/?service=nobody", 200, "No trace fits"),
+        ("en", "/?service=nobody", 200, "No trace matches"),
         ("zh", "/traces/" + "0" * 32, 404, "此链路不存在"),
         ("fr", "/traces/xyz", 404, "32 hexadecimal digits"),
         ("en", "/?before=nonsense&min_ms=-1", 200, "No traces yet"),

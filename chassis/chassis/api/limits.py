@@ -1,7 +1,7 @@
-"""Bounds on a document, told before it is validated, in time linear in its text.
+"""Limits on a document, checked before it is validated, in time linear in its text.
 
-Fragments are measured once each and remembered, so a fragment bomb that would expand to 2²⁸ fields
-costs as much as its text is long. Strawberry's own limiters expand it.
+Each fragment is measured once and cached, so a fragment bomb that would expand to 2²⁸ fields costs
+as much as its text is long. Strawberry's own limiters expand it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from chassis.errors import BadInput, LimitExceeded
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most that one operation may ask."""
+    """The largest operation that is executed."""
 
     depth: int = 20
     fields: int = 5_000
@@ -41,47 +41,47 @@ class _Size:
 
 
 def check(document: DocumentNode, limits: Limits) -> None:
-    """Raises `LimitExceeded` (or `BadInput` for a fragment circle)."""
+    """Raise `LimitExceeded` for an operation over a limit, `BadInput` for a fragment circle."""
     fragments = {
         node.name.value: node
         for node in document.definitions
         if isinstance(node, FragmentDefinitionNode)
     }
-    known: dict[str, _Size | None] = {}
+    sizes: dict[str, _Size | None] = {}
     for node in document.definitions:
         if isinstance(node, OperationDefinitionNode):
-            size = _measure(node.selection_set, fragments, known, 0)
+            size = _measure(node.selection_set, fragments, sizes, 0)
             size.directives += len(node.directives or ())
             _compare(size, limits)
 
 
 def _compare(size: _Size, limits: Limits) -> None:
     for name in ("depth", "fields", "aliases", "directives"):
-        asked, most = getattr(size, name), getattr(limits, name)
-        if asked > most:
+        actual, most = getattr(size, name), getattr(limits, name)
+        if actual > most:
             raise LimitExceeded(
-                f"The operation asks for {name} {asked}; at most {most} are allowed. Split it.",
-                f"查询的 {name} 为 {asked}，上限为 {most}，请拆分后再试。",
+                f"The operation has {name} {actual}; at most {most} are allowed. Split it.",
+                f"查询的 {name} 为 {actual}，上限为 {most}，请拆分后再试。",
                 limit=name,
-                asked=asked,
+                asked=actual,
                 allowed=most,
             )
 
 
-# A text cannot nest deeper than this: every level costs tokens, and the parser recurses too.
+# No accepted text nests deeper: every level costs tokens, and the parser recurses too.
 _NESTED = 200
 
 
 def _measure(
     selections: SelectionSetNode,
     fragments: dict[str, FragmentDefinitionNode],
-    known: dict[str, _Size | None],
+    sizes: dict[str, _Size | None],
     nesting: int,
 ) -> _Size:
     if nesting > _NESTED:
         raise LimitExceeded(
-            f"The operation nests deeper than {_NESTED} levels.",
-            f"查询嵌套超过 {_NESTED} 层。",
+            f"The operation nests deeper than {_NESTED} levels; split it.",
+            f"查询嵌套超过 {_NESTED} 层，请拆分后再试。",
             limit="depth",
         )
     total = _Size()
@@ -90,45 +90,45 @@ def _measure(
         if isinstance(node, FieldNode):
             total.fields += 1
             total.aliases += node.alias is not None
-            below = (
-                _measure(node.selection_set, fragments, known, nesting + 1)
+            nested = (
+                _measure(node.selection_set, fragments, sizes, nesting + 1)
                 if node.selection_set
                 else None
             )
-            _add(total, below, deeper=1)
+            _add(total, nested, deeper=1)
         elif isinstance(node, InlineFragmentNode):
-            _add(total, _measure(node.selection_set, fragments, known, nesting + 1))
+            _add(total, _measure(node.selection_set, fragments, sizes, nesting + 1))
         elif isinstance(node, FragmentSpreadNode):
-            _add(total, _fragment(node, fragments, known, nesting))
+            _add(total, _fragment(node, fragments, sizes, nesting))
     return total
 
 
 def _fragment(
     node: FragmentSpreadNode,
     fragments: dict[str, FragmentDefinitionNode],
-    known: dict[str, _Size | None],
+    sizes: dict[str, _Size | None],
     nesting: int,
 ) -> _Size | None:
     name = node.name.value
-    if name in known:
-        if known[name] is None:
+    if name in sizes:
+        if sizes[name] is None:
             raise BadInput(
-                f"Fragment {name} contains itself; a fragment must end somewhere.",
-                f"片段 {name} 循环引用了自身。",
+                f"Fragment {name} contains itself; remove the circle.",
+                f"片段 {name} 循环引用了自身，请消除循环。",
                 field=name,
             )
-        return known[name]
+        return sizes[name]
     definition = fragments.get(name)
     if definition is None:
-        return None  # validation names it better
-    known[name] = None
-    known[name] = _measure(definition.selection_set, fragments, known, nesting + 1)
-    return known[name]
+        return None  # validation reports it
+    sizes[name] = None
+    sizes[name] = _measure(definition.selection_set, fragments, sizes, nesting + 1)
+    return sizes[name]
 
 
-def _add(total: _Size, below: _Size | None, deeper: int = 0) -> None:
-    total.depth = max(total.depth, (below.depth if below else 0) + deeper)
-    if below:
-        total.fields += below.fields
-        total.aliases += below.aliases
-        total.directives += below.directives
+def _add(total: _Size, nested: _Size | None, deeper: int = 0) -> None:
+    total.depth = max(total.depth, (nested.depth if nested else 0) + deeper)
+    if nested:
+        total.fields += nested.fields
+        total.aliases += nested.aliases
+        total.directives += nested.directives

@@ -32,35 +32,52 @@ Order = Sequence[tuple[ColumnElement[Any], Direction]]
 DEFAULT_FIRST = 20
 MAX_FIRST = 100
 
-First = Annotated[int, strawberry.argument(description=f"How many, 1 to {MAX_FIRST}.")]
+First = Annotated[int, strawberry.argument(description=f"The page size, 1 to {MAX_FIRST}.")]
 After = Annotated[
-    str | None, strawberry.argument(description="The `endCursor` of the page before.")
+    str | None,
+    strawberry.argument(
+        description="The `endCursor` of the previous page. Left out: the first page."
+    ),
 ]
 
 
-@strawberry.federation.type(shareable=True, description="Where a page ends, and what is beyond it.")
+@strawberry.federation.type(
+    shareable=True, description="The ends of a page, and whether there are pages beyond them."
+)
 class PageInfo:
-    has_next_page: bool = strawberry.field(description="Whether there are more after this page.")
-    has_previous_page: bool = strawberry.field(description="Whether this page has one before it.")
-    start_cursor: str | None = strawberry.field(description="Cursor of the first edge.")
-    end_cursor: str | None = strawberry.field(description="Cursor of the last edge.")
+    """The ends of a page."""
+
+    has_next_page: bool = strawberry.field(description="Whether another page follows.")
+    has_previous_page: bool = strawberry.field(description="Whether another page precedes.")
+    start_cursor: str | None = strawberry.field(
+        description="The cursor of the first edge; null on an empty page."
+    )
+    end_cursor: str | None = strawberry.field(
+        description="The cursor of the last edge; null on an empty page."
+    )
 
 
-@strawberry.type(description="One item of a page with its cursor.")
+@strawberry.type(description="An item of a page with its cursor.")
 class Edge(Generic[T]):
-    cursor: str = strawberry.field(description="Give this as `after` to go on from here.")
-    node: T = strawberry.field(description="The item itself.")
+    """An item of a page."""
+
+    cursor: str = strawberry.field(description="Pass this as `after` to get the items that follow.")
+    node: T = strawberry.field(description="The item.")
 
 
 @strawberry.type(description="A page of items.")
 class Connection(Generic[T]):
+    """A page of items, as Relay defines connections."""
+
     edges: list[Edge[T]] = strawberry.field(description="The items of this page, in order.")
-    page_info: PageInfo = strawberry.field(description="How to go on.")
+    page_info: PageInfo = strawberry.field(
+        description="The ends of the page, to request the next one."
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The page a client asks for. Raises `BadInput` for a size outside 1…100."""
+    """The requested page. Raise `BadInput` for a size outside 1…100."""
 
     first: int = DEFAULT_FIRST
     after: str | None = None
@@ -92,10 +109,10 @@ class Page(Generic[R]):
 def page(
     session: Session, statement: Select[Any], *, order: Order, window: Window
 ) -> Page[Row[Any]]:
-    """Runs the statement for one page: one row more than asked tells whether there is a next."""
+    """Run a statement for one page; one extra row is read to know whether another page follows."""
     keys = [column.label(f"_key{i}") for i, (column, _) in enumerate(order)]
     sorted_ = statement.add_columns(*keys).order_by(
-        *(column.desc() if way == "desc" else column.asc() for column, way in order)
+        *(column.desc() if direction == "desc" else column.asc() for column, direction in order)
     )
     if window.after is not None:
         sorted_ = sorted_.where(beyond(order, decode(window.after, order)))
@@ -110,49 +127,51 @@ def page(
 
 
 def beyond(order: Order, values: Sequence[Any]) -> ColumnElement[bool]:
-    """The rows after these sort values."""
+    """Return the condition on rows that sort after these values."""
     columns = [column for column, _ in order]
-    ways = {way for _, way in order}
-    if len(ways) == 1:  # one comparison of row values, which an index on the same columns serves
+    directions = {direction for _, direction in order}
+    if (
+        len(directions) == 1
+    ):  # one comparison of row values, which an index on the same columns serves
         row, edge = tuple_(*columns), tuple_(*values)
-        return row < edge if ways == {"desc"} else row > edge
+        return row < edge if directions == {"desc"} else row > edge
     terms = []
-    for i, (column, way) in enumerate(order):
-        same = [columns[j] == values[j] for j in range(i)]
-        terms.append(and_(*same, column < values[i] if way == "desc" else column > values[i]))
+    for i, (column, direction) in enumerate(order):
+        same = [columns[before] == values[before] for before in range(i)]
+        terms.append(and_(*same, column < values[i] if direction == "desc" else column > values[i]))
     return or_(*terms)
 
 
 def connect(
-    found: Page[R],
+    page: Page[R],
     node: Callable[[R], T],
     connection: type[Any] = Connection,
-    **more: Any,
+    **fields: Any,
 ) -> Any:
-    """The GraphQL connection of a page; `more` are fields a subclass of Connection adds."""
+    """Return the GraphQL connection of a page; `fields` are those that a subclass adds."""
     return connection(
         edges=[
             Edge(cursor=cursor, node=node(row))
-            for cursor, row in zip(found.cursors, found.rows, strict=True)
+            for cursor, row in zip(page.cursors, page.rows, strict=True)
         ],
         page_info=PageInfo(
-            has_next_page=found.has_next,
-            has_previous_page=found.has_previous,
-            start_cursor=found.cursors[0] if found.cursors else None,
-            end_cursor=found.cursors[-1] if found.cursors else None,
+            has_next_page=page.has_next,
+            has_previous_page=page.has_previous,
+            start_cursor=page.cursors[0] if page.cursors else None,
+            end_cursor=page.cursors[-1] if page.cursors else None,
         ),
-        **more,
+        **fields,
     )
 
 
 def encode(values: Sequence[Any]) -> str:
-    """The cursor of a row with these sort values."""
-    raw = orjson.dumps([str(v) if isinstance(v, Decimal) else v for v in values])
+    """Return the cursor of a row with these sort values."""
+    raw = orjson.dumps([str(value) if isinstance(value, Decimal) else value for value in values])
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def decode(cursor: str, order: Order) -> list[Any]:
-    """The sort values of a cursor. Raises `BadInput` for anything we did not hand out."""
+    """Return the sort values of a cursor. Raise `BadInput` for one of another list."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         values = orjson.loads(base64.urlsafe_b64decode(padded))

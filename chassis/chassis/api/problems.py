@@ -1,4 +1,4 @@
-"""Expected refusals of a mutation are part of its answer: payloads carry `errors`."""
+"""Expected errors of a mutation are part of its answer: payloads carry `errors`."""
 
 from __future__ import annotations
 
@@ -15,21 +15,25 @@ T = TypeVar("T")
 
 
 @strawberry.federation.type(
-    shareable=True, description="Why a write was refused; nothing of it was done."
+    shareable=True, description="Why a mutation was refused; it changed nothing."
 )
 class UserError:
+    """An error in the payload of a mutation."""
+
     code: str = strawberry.field(description="One of the codes in docs/errors.md.")
     message: str = strawberry.field(
-        description="For people, in the language of the request (Accept-Language: zh or en)."
+        description="The text for users, in the language of the request (Accept-Language: zh, en)."
     )
-    path: list[str] = strawberry.field(description="The input field it is about; may be empty.")
+    path: list[str] = strawberry.field(
+        description="The path of the input field in error; may be empty."
+    )
     conflict_version: int | None = strawberry.field(
-        default=None, description="With CONFLICT: the version that is present now."
+        default=None, description="With CONFLICT: the present version."
     )
 
 
 def user_error(problem: HuichiError, locale: str) -> UserError:
-    """The refusal as the client reads it."""
+    """Return an error as the client reads it, in the language of `locale`."""
     version = problem.extra.get("version")
     return UserError(
         code=problem.code,
@@ -42,28 +46,31 @@ def user_error(problem: HuichiError, locale: str) -> UserError:
 def answers(
     payload: type[T],
 ) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Awaitable[T]]]:
-    """A mutation whose refusals become `payload(errors=[…])`; its other fields stay null.
+    """Return the decorator of a mutation whose errors become `payload(errors=[…])`.
 
-    What no change of the input would mend (our own mistake, a part that is down, nobody signed in)
-    stays an error of the whole field.
+    Errors that no change of the input would repair (`Internal`, `Unavailable`, `Unauthenticated`)
+    stay errors of the whole field.
     """
 
-    def around(resolver: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    def decorate(resolver: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
         @functools.wraps(resolver)
-        async def answer(*args: P.args, **kwargs: P.kwargs) -> T:
+        async def resolve(*args: P.args, **kwargs: P.kwargs) -> T:
             try:
                 return await resolver(*args, **kwargs)
             except (Internal, Unavailable, Unauthenticated):
                 raise
             except HuichiError as problem:
                 info: Any = kwargs.get("info") or next(
-                    a for a in args if hasattr(a, "context") and hasattr(a, "schema")
+                    argument
+                    for argument in args
+                    if hasattr(argument, "context") and hasattr(argument, "schema")
                 )
                 if isinstance(problem, Denied):
                     info.context.note_refusal(problem)
                 locale = info.context.locale
-                return payload(errors=[user_error(one, locale) for one in problem.each()])  # type: ignore[call-arg]
+                errors = [user_error(error, locale) for error in problem.each()]
+                return payload(errors=errors)  # type: ignore[call-arg]
 
-        return answer
+        return resolve
 
-    return around
+    return decorate

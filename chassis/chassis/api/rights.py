@@ -1,10 +1,10 @@
-"""A right stands on its field as data and is checked once per operation, before any row is read.
+"""The rights of fields: declared as data, checked once per operation before any row is read.
 
     @strawberry.field(metadata=right("Invoice"))
 
 The rights of all selected fields are collected when a document is prepared; a request then asks
-the guard once for each distinct right. A field without a right needs a signed-in actor; one marked
-`open_to_all` needs nobody.
+the guard once for each distinct right. A field without a right needs a signed-in user; one marked
+`open_to_all` is answered to everyone.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from graphql import (
 
 RIGHT = "huichi.right"
 _DEFINITION = "strawberry-definition"
-_SILENT = object()
+_UNDECLARED = object()
 _LOCAL = frozenset({"__typename", "__schema", "__type", "_service"})
 
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """To do something to an object, as the policy names both."""
+    """The right to do an action to an object, as the policy names both."""
 
     object: str
     action: str
@@ -43,84 +43,98 @@ class Right:
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
-    """What an operation needs: rights with the coordinate that first asked for each, and whether
-    anybody must be signed in."""
+    """What an operation needs of its caller.
+
+    `rights` maps each right to the first coordinate that needs it; `signed_in` says whether a token
+    is needed.
+    """
 
     rights: Mapping[Right, str]
     signed_in: bool
 
 
 def right(object: str, action: str = "read") -> dict[str, Any]:
-    """Metadata of a field that needs this right."""
+    """Return the metadata of a field that needs a right."""
     return {RIGHT: Right(object, action)}
 
 
 def open_to_all() -> dict[str, Any]:
-    """Metadata of a field that needs nobody to be signed in."""
+    """Return the metadata of a field that is answered without a token."""
     return {RIGHT: None}
 
 
 def requirements(
     schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode
 ) -> Requirements:
-    """The rights of every field the operation selects, each fragment visited once per type."""
+    """Return the rights of all selected fields; a fragment is visited once per type."""
     fragments = {
         node.name.value: node
         for node in document.definitions
         if isinstance(node, FragmentDefinitionNode)
     }
-    found: dict[Right, str] = {}
+    rights: dict[Right, str] = {}
     signed_in = False
     visited: set[tuple[str, str, bool]] = set()
-    # The flag tells that the field above is open to all: what it returns asks for no more.
-    waiting: list[tuple[SelectionSetNode, GraphQLNamedType | None, bool]] = [
+    # The flag: the field above is open to all, so what it returns needs no token either.
+    pending: list[tuple[SelectionSetNode, GraphQLNamedType | None, bool]] = [
         (operation.selection_set, schema.get_root_type(operation.operation), False)
     ]
-    while waiting:
-        selections, parent, opened = waiting.pop()
+    while pending:
+        selections, parent, open_above = pending.pop()
         for node in selections.selections:
             if isinstance(node, FieldNode):
                 name = node.name.value
                 field = getattr(parent, "fields", {}).get(name)
                 if name in _LOCAL or field is None:
                     continue
-                free = opened
-                for owner in _implementations(schema, parent):
-                    declared = _declared(owner, name)
-                    if isinstance(declared, Right):
-                        found.setdefault(declared, f"{owner.name if owner else ''}.{name}")
-                        free = False
-                    elif declared is None:
-                        free = True
-                signed_in = signed_in or not free
+                is_open = _collect(rights, _implementations(schema, parent), name, open_above)
+                signed_in = signed_in or not is_open
                 if node.selection_set:
-                    waiting.append((node.selection_set, get_named_type(field.type), free))
+                    pending.append((node.selection_set, get_named_type(field.type), is_open))
             elif isinstance(node, InlineFragmentNode):
                 on = node.type_condition
                 inner = schema.get_type(on.name.value) if on else parent
-                waiting.append((node.selection_set, inner, opened))
+                pending.append((node.selection_set, inner, open_above))
             elif isinstance(node, FragmentSpreadNode):
                 fragment = fragments.get(node.name.value)
-                key = (node.name.value, parent.name if parent else "", opened)
+                key = (node.name.value, parent.name if parent else "", open_above)
                 if fragment is not None and key not in visited:
                     visited.add(key)
                     inner = schema.get_type(fragment.type_condition.name.value)
-                    waiting.append((fragment.selection_set, inner, opened))
-    return Requirements(found, signed_in)
+                    pending.append((fragment.selection_set, inner, open_above))
+    return Requirements(rights, signed_in)
+
+
+def _collect(
+    rights: dict[Right, str],
+    owners: Iterable[GraphQLNamedType | None],
+    field: str,
+    open_above: bool,
+) -> bool:
+    """Add the rights of a field to `rights`; return whether it is open to all."""
+    is_open = open_above
+    for owner in owners:
+        declared = _declared(owner, field)
+        if isinstance(declared, Right):
+            rights.setdefault(declared, f"{owner.name if owner else ''}.{field}")
+            is_open = False
+        elif declared is None:
+            is_open = True
+    return is_open
 
 
 def _implementations(
     schema: GraphQLSchema, parent: GraphQLNamedType | None
 ) -> Iterable[GraphQLNamedType | None]:
-    """A field of an interface may need what any of its implementations needs."""
+    """Return a type and its implementations: an interface's field may need their rights."""
     if parent is None or isinstance(parent, GraphQLObjectType):
         return (parent,)
     return (parent, *schema.get_possible_types(parent))  # type: ignore[arg-type]  # abstract by now
 
 
 def _declared(owner: GraphQLNamedType | None, name: str) -> object:
-    """The right of a field, `None` for one that is open to all, `_SILENT` where nothing stands."""
+    """Return the right of a field, `None` if open to all, `_UNDECLARED` if it declares nothing."""
     field = getattr(owner, "fields", {}).get(name)
     definition = (field.extensions or {}).get(_DEFINITION) if field is not None else None
     metadata: Mapping[str, Any] = getattr(definition, "metadata", None) or {}
-    return metadata.get(RIGHT, _SILENT)
+    return metadata.get(RIGHT, _UNDECLARED)

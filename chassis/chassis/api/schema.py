@@ -41,52 +41,69 @@ from chassis.errors import BadInput, Denied, HuichiError, internal, unavailable
 
 log = logging.getLogger("huichi.chassis.api")
 
-_REMEMBERED = 500
-_LARGEST_REMEMBERED = 64_000
+_CACHED_DOCUMENTS = 500
+_LONGEST_CACHED = 64_000
 
 
 class Subgraph(Schema):
-    """Strawberry's federated schema, which trusts what it is given for `_entities`; this one looks
-    at it first, and hands on copies, for Strawberry takes them apart in place."""
+    """Strawberry's federated schema with checked representations.
+
+    Strawberry trusts the representations of `_entities` and modifies them in place; this class
+    checks them first and passes copies on.
+    """
 
     def entities_resolver(
         self, info: Info, representations: list[FederationAny]
     ) -> list[FederationAny]:
-        whole: list[Any] = [self._checked(i, r) for i, r in enumerate(representations)]
-        return super().entities_resolver(info, whole)
+        """Resolve representations. Raise `BadInput` for one without a known type or its keys."""
+        checked: list[Any] = [
+            self._checked(index, representation)
+            for index, representation in enumerate(representations)
+        ]
+        return super().entities_resolver(info, checked)
 
     def needs(self, entity: str) -> set[str]:
-        """The key fields without which an entity cannot be found, by the names of the graph."""
+        """Return the required key fields of an entity, by their GraphQL names."""
         return set(self._entity_keys[entity].required)
 
-    def _checked(self, index: int, given: Any) -> dict[str, Any]:
-        name = given.get("__typename") if isinstance(given, dict) else None
+    def _checked(self, index: int, representation: Any) -> dict[str, Any]:
+        is_object = isinstance(representation, dict)
+        name = representation.get("__typename") if is_object else None
         keys = self._entity_keys.get(name) if isinstance(name, str) else None
         if keys is None:
-            raise _unknown(index, f"a __typename, one of {', '.join(sorted(self._entity_keys))}")
-        if missing := [key for key in keys.required if key not in given]:
-            raise _unknown(index, ", ".join(missing))
+            raise _bad_representation(
+                index, f"a __typename, one of {', '.join(sorted(self._entity_keys))}"
+            )
+        if missing := [key for key in keys.required if key not in representation]:
+            raise _bad_representation(index, ", ".join(missing))
         return {"__typename": name} | {
-            parameter: given[key] for key, parameter in keys.all.items() if key in given
+            parameter: representation[key]
+            for key, parameter in keys.all.items()
+            if key in representation
         }
 
     @cached_property
     def _entity_keys(self) -> Mapping[str, _Keys]:
-        """What the `resolve_reference` of each entity takes, by the names of the graph."""
+        """Return the keys that the `resolve_reference` of each entity takes, by GraphQL names."""
         union: Any = self._schema.get_type("_Entity")
-        found: dict[str, _Keys] = {}
+        keys_by_entity: dict[str, _Keys] = {}
         for type_ in union.types if union else ():
             definition: Any = self.schema_converter.type_map[type_.name].definition
             resolve = getattr(definition.origin, "resolve_reference", None)
             if resolve is None:
-                continue  # a stub: another service's type, only pointed to from here
-            takes = signature(resolve).parameters.values()
-            keys = {to_camel_case(p.name): p for p in takes if p.name != "info"}
-            found[type_.name] = _Keys(
-                all={key: p.name for key, p in keys.items()},
-                required=tuple(key for key, p in keys.items() if p.default is p.empty),
+                continue  # a stub: another service's type, which is only referenced here
+            keys = {
+                to_camel_case(parameter.name): parameter
+                for parameter in signature(resolve).parameters.values()
+                if parameter.name != "info"
+            }
+            keys_by_entity[type_.name] = _Keys(
+                all={key: parameter.name for key, parameter in keys.items()},
+                required=tuple(
+                    key for key, parameter in keys.items() if parameter.default is parameter.empty
+                ),
             )
-        return found
+        return keys_by_entity
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +113,7 @@ class _Keys:
     required: tuple[str, ...]
 
 
-def _unknown(index: int, needed: str) -> BadInput:
+def _bad_representation(index: int, needed: str) -> BadInput:
     return BadInput(
         f"representations[{index}] must be an object with {needed}.",
         f"representations[{index}] 必须是包含 {needed} 的对象。",
@@ -105,7 +122,7 @@ def _unknown(index: int, needed: str) -> BadInput:
 
 
 def build(*, query: type, mutation: type | None = None, types: Iterable[type] = ()) -> Schema:
-    """A Federation 2 schema of these types, sorted so that its text is stable."""
+    """Return a Federation 2 schema of these types."""
     return Subgraph(
         query=query,
         mutation=mutation,
@@ -115,17 +132,17 @@ def build(*, query: type, mutation: type | None = None, types: Iterable[type] = 
 
 
 def sdl(schema: Schema) -> str:
-    """The schema's text as it is checked in and as the gateway composes it."""
+    """Return the schema's text as it is checked in and as the gateway composes it."""
     return schema.as_str() + "\n"
 
 
-# What it looks like when a store is away or being restarted; the same request may succeed later.
-_AWAY = (OperationalError, InterfaceError, PoolTimeout, RedisConnectionError, RedisTimeout)
+# Raised while PostgreSQL or Valkey is down or restarting; the same request may succeed later.
+_STORE_DOWN = (OperationalError, InterfaceError, PoolTimeout, RedisConnectionError, RedisTimeout)
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A document that may be executed, or the errors that say why not."""
+    """A document that may be executed, or the errors that prevent it."""
 
     document: DocumentNode | None
     operations: Mapping[str, tuple[OperationDefinitionNode, Requirements]]
@@ -148,17 +165,17 @@ class Api:
         self._prepared: OrderedDict[str, Prepared] = OrderedDict()
 
     def prepare(self, text: str) -> Prepared:
-        """Parse, bound, validate and collect rights; remembered by the document's text."""
-        found = self._prepared.get(text)
-        if found is not None:
+        """Parse, limit and validate a document, and collect its rights; cached by its text."""
+        prepared = self._prepared.get(text)
+        if prepared is not None:
             self._prepared.move_to_end(text)
-            return found
-        found = self._prepare(text)
-        if len(text) <= _LARGEST_REMEMBERED:
-            self._prepared[text] = found
-            if len(self._prepared) > _REMEMBERED:
+            return prepared
+        prepared = self._prepare(text)
+        if len(text) <= _LONGEST_CACHED:
+            self._prepared[text] = prepared
+            if len(self._prepared) > _CACHED_DOCUMENTS:
                 self._prepared.popitem(last=False)
-        return found
+        return prepared
 
     def _prepare(self, text: str) -> Prepared:
         try:
@@ -186,27 +203,27 @@ class Api:
         text: str,
         variables: Mapping[str, Any] | None,
         operation_name: str | None,
-        context: Context[Any],
+        context: Context,
         *,
         queries_only: bool = False,
     ) -> dict[str, Any]:
-        """The response body of one request."""
+        """Return the response body of one request."""
         prepared = self.prepare(text)
         if prepared.document is None:
-            shown = [self._shown(error, context, "VALIDATION") for error in prepared.errors]
-            return {"errors": shown}
+            errors = [self._formatted(error, context, "VALIDATION") for error in prepared.errors]
+            return {"errors": errors}
         try:
-            operation, needs = _chosen(prepared, operation_name)
+            operation, needs = _selected(prepared, operation_name)
             if queries_only and operation.operation.value != "query":
                 raise BadInput(
                     "GET serves queries only; send mutations by POST.",
                     "GET 只支持查询，变更请使用 POST。",
                     field="query",
                 )
-            _permit(needs, context)
+            _check_rights(needs, context)
         except HuichiError as problem:
             error = GraphQLError(problem.en, original_error=problem)
-            return {"errors": [self._shown(error, context)], "data": None}
+            return {"errors": [self._formatted(error, context)], "data": None}
         result: Any = execute(
             self._core,
             prepared.document,
@@ -221,58 +238,58 @@ class Api:
         assert isinstance(result, ExecutionResult)
         body: dict[str, Any] = {"data": result.data}
         if result.errors:
-            body["errors"] = [self._shown(error, context) for error in result.errors]
+            body["errors"] = [self._formatted(error, context) for error in result.errors]
         return body
 
-    def _shown(
-        self, error: GraphQLError, context: Context[Any], stage: str = "EXECUTION"
+    def _formatted(
+        self, error: GraphQLError, context: Context, stage: str = "EXECUTION"
     ) -> dict[str, Any]:
-        """The error as its reader may see it."""
+        """Return an error as the client may see it; others than ours are masked and logged."""
         original = _root(error)
         if isinstance(original, Denied):
             context.note_refusal(original)
-        shown: dict[str, Any] = dict(error.formatted)
+        formatted: dict[str, Any] = dict(error.formatted)
         if isinstance(original, HuichiError):
-            extra = {k: v for k, v in original.extra.items() if v is not None}
-            shown["message"] = original.message(context.locale)
-            shown["extensions"] = {"code": original.code} | extra
+            extra = {name: value for name, value in original.extra.items() if value is not None}
+            formatted["message"] = original.message(context.locale)
+            formatted["extensions"] = {"code": original.code} | extra
             if original.field:
-                shown["extensions"]["field"] = original.field
+                formatted["extensions"]["field"] = original.field
         elif original is None or isinstance(original, GraphQLError):
-            shown["extensions"] = {"code": _graphql_code(error, stage)} | dict(
+            formatted["extensions"] = {"code": _graphql_code(error, stage)} | dict(
                 error.extensions or {}
             )
         else:
-            away = isinstance(original, _AWAY)
-            log.error("a resolver failed", exc_info=None if away else original)
-            hidden: HuichiError = unavailable() if away else internal()
-            shown["message"] = hidden.message(context.locale)
-            shown["extensions"] = {"code": hidden.code}
-        return shown
+            store_down = isinstance(original, _STORE_DOWN)
+            log.error("a resolver failed", exc_info=None if store_down else original)
+            public: HuichiError = unavailable() if store_down else internal()
+            formatted["message"] = public.message(context.locale)
+            formatted["extensions"] = {"code": public.code}
+        return formatted
 
 
-def _chosen(prepared: Prepared, name: str | None) -> tuple[OperationDefinitionNode, Requirements]:
+def _selected(prepared: Prepared, name: str | None) -> tuple[OperationDefinitionNode, Requirements]:
     if name is None:
         if len(prepared.operations) == 1:
             return next(iter(prepared.operations.values()))
         raise BadInput(
-            "The document holds several operations; say which one with operationName.",
+            "The document has several operations; name the one to execute in operationName.",
             "文档包含多个操作，请用 operationName 指明要执行哪一个。",
             field="operationName",
         )
-    found = prepared.operations.get(name)
-    if found is None:
+    operation = prepared.operations.get(name)
+    if operation is None:
+        names = ", ".join(map(repr, prepared.operations))
         raise BadInput(
-            f"The document has no operation {name!r}; it has: "
-            + ", ".join(repr(known) for known in prepared.operations),
-            f"文档中没有名为 {name!r} 的操作。",
+            f"operationName {name!r} is not in the document; its operations are: {names}.",
+            f"文档中没有名为 {name!r} 的操作，现有：{names}。",
             field="operationName",
         )
-    return found
+    return operation
 
 
-def _permit(needs: Requirements, context: Context[Any]) -> None:
-    """Asks for every right once. Raises `Unauthenticated` or `Denied` with the coordinate."""
+def _check_rights(needs: Requirements, context: Context) -> None:
+    """Check every right once. Raise `Unauthenticated`, or `Denied` with the coordinate."""
     if needs.signed_in:
         _ = context.actor
     for right, coordinate in needs.rights.items():
@@ -285,7 +302,7 @@ def _permit(needs: Requirements, context: Context[Any]) -> None:
                 object=right.object,
                 action=right.action,
             )
-        context.used.add((right.object, right.action))
+        context.note_use(right.object, right.action)
 
 
 def _root(error: GraphQLError) -> BaseException | None:
@@ -298,5 +315,5 @@ def _root(error: GraphQLError) -> BaseException | None:
 def _graphql_code(error: GraphQLError, stage: str) -> str:
     if isinstance(error, GraphQLSyntaxError):
         return "GRAPHQL_PARSE_FAILED"
-    # While executing, only variables that cannot be read are refused in GraphQL's own words.
+    # During execution, graphql-core itself refuses nothing but variables of a wrong type.
     return "BAD_INPUT" if stage == "EXECUTION" else "GRAPHQL_VALIDATION_FAILED"

@@ -1,9 +1,13 @@
-"""What is sensitive says so where it stands, and the schema shows it: on a field, that it answers under the
-reader's rights; on an argument or an input, that it names what such a field holds.
+"""The directive that marks sensitive fields, arguments and inputs in the schema.
 
-    payer: ProtectedText = strawberry.field(directives=[Sensitive(level="L3", by=["Invoice.payer"])])
+On a field it says that the value is redacted by the reader's rights; on an argument or an input,
+that it holds a value of such a field.
 
-The contract tests hold the code to it, and the matrix of redactions is generated from it.
+    payer: ProtectedText = strawberry.field(
+        directives=[Sensitive(level="L3", by=["Invoice.payer"])]
+    )
+
+Contract tests check that the code follows it, and the matrix of redactions is generated from it.
 """
 
 from __future__ import annotations
@@ -19,13 +23,15 @@ from strawberry.federation.schema_directive import Location, schema_directive
         Location.ARGUMENT_DEFINITION,
         Location.INPUT_FIELD_DEFINITION,
     ],
-    description="Personal or otherwise protected: shown, compared and searched under the reader's "
-    "rights to one of the objects of the policy that `by` names.",
+    description="A sensitive value: it is shown, compared and searched as far as the reader has a "
+    "right to one of the policy objects that `by` names.",
     compose=True,
     import_url="https://huichi.internal/sensitive/v1.0",
 )
 class Sensitive:
+    """The level of a sensitive value, and the policy objects that guard it."""
+
     level: str = strawberry.directive_field(name="level")
-    """L2: about an organisation. L3: about a person."""
+    """L2: data of an organisation. L3: personal data."""
     by: list[str] = strawberry.directive_field(name="by")
     """Objects of the policy, as `rulebook` lists them."""

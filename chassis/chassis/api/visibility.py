@@ -1,5 +1,7 @@
-"""How openly a value is shown, as every schema calls it. Declared once: a second declaration of the same
-enum would be another type to whatever schema meets both."""
+"""The GraphQL enum of how much of a value is shown.
+
+It is registered once: a second registration would be another type to a schema that uses both.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,6 @@ from chassis.policy.masks import Visibility as Visibility
 
 strawberry.enum(
     Visibility,
-    description="CLEAR: all of the value. MASKED: part of it, or only its shape. HIDDEN: none of it, not "
-    "even whether there is one.",
+    description="How much of a value is shown. CLEAR: all of it. MASKED: part of it, or only its "
+    "shape. HIDDEN: nothing, not even whether there is a value.",
 )

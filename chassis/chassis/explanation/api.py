@@ -1,4 +1,4 @@
-"""An explanation of access as clients read it, in their language; the same in every subgraph."""
+"""The GraphQL types of an explanation of access, shared by the subgraphs."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from chassis.policy.rules import DENY, FOR_EVER
 strawberry.enum(
     Outcome,
     name="AccessOutcome",
-    description="ALLOWED. DEPENDS_ON_ROW: no row was asked about, and not every row will do. "
-    "UNKNOWN_USER, SUSPENDED, ENDED: there is nobody to allow it to. NO_RULE: what no rule allows is "
-    "denied. DENY_RULE: a rule forbids it. ROW_OUT_OF_REACH: allowed, but not for this row. "
-    "HIDDEN: the row may be read, the field is not shown.",
+    description="The verdict of the policy. ALLOWED. DEPENDS_ON_ROW: no row was given, and only "
+    "some rows are allowed. UNKNOWN_USER, SUSPENDED, ENDED: the user does not exist, is suspended, "
+    "or their access has ended. NO_RULE: no rule allows it, so it is denied. DENY_RULE: a rule "
+    "denies it. ROW_OUT_OF_REACH: it is allowed, but not for this row. HIDDEN: the row may be "
+    "read, the field is not shown.",
 )
 
 _ROWS = {
@@ -40,13 +41,13 @@ _ROWS = {
         "the user has taken emergency access to it",
         "该用户已申请对此记录的应急访问",
     ),
-    "pool": ("nobody owns it", "尚无负责人"),
+    "pool": ("it has no owner", "尚无负责人"),
     "all": ("any row", "任意记录"),
 }
 _OUTCOMES = {
     Outcome.ALLOWED: ("Allowed.", "允许。"),
     Outcome.DEPENDS_ON_ROW: (
-        "Allowed for some rows; the rules below say which.",
+        "Allowed for some rows; the rules below name them.",
         "部分记录允许，范围见下列规则。",
     ),
     Outcome.UNKNOWN_USER: ("Denied: there is no such user.", "拒绝：该用户不存在。"),
@@ -65,22 +66,25 @@ _OUTCOMES = {
         "拒绝：有允许规则，但均不包含此记录。",
     ),
     Outcome.HIDDEN: (
-        "Hidden: the row may be read, but nothing shows this field of it.",
+        "Hidden: the row may be read, but no rule shows this field.",
         "隐藏：可以读取该记录，但没有规则展示该字段。",
     ),
 }
 
 
-@strawberry.federation.type(shareable=True, description="One row scope of a rule.")
+@strawberry.federation.type(shareable=True, description="A row scope of a rule.")
 class RowCondition:
+    """A row scope of a rule, in words."""
+
     rows: str = strawberry.field(description="The row scope.")
-    words: str = strawberry.field(description="What it asks of a row.")
+    words: str = strawberry.field(description="What it requires of a row, in words.")
     holds: bool | None = strawberry.field(
-        description="Whether this row meets it; null: no row was asked about."
+        description="Whether the row meets it; null where no row was given."
     )
 
     @classmethod
     def of(cls, condition: Condition, locale: str) -> RowCondition:
+        """Return the GraphQL object of a condition."""
         return cls(
             rows=condition.rows,
             words=_in(locale, *_ROWS[condition.rows]),
@@ -89,37 +93,40 @@ class RowCondition:
 
 
 @strawberry.federation.type(
-    shareable=True, description="A rule that speaks of the user and of what was asked."
+    shareable=True, description="A rule that applies to the user and the requested access."
 )
 class ExplainedRule:
-    subject: str = strawberry.field(description="Whom the rule is about.")
-    object: str = strawberry.field(description="What it is about.")
-    action: str = strawberry.field(description="What may be done to it.")
-    rows: str = strawberry.field(description="To which rows.")
-    redaction: str = strawberry.field(description="How open a sensitive field is shown.")
+    """A rule with the reasons why it applies."""
+
+    subject: str = strawberry.field(description="The role or user the rule is about.")
+    object: str = strawberry.field(description="The object the rule is about.")
+    action: str = strawberry.field(description="The action the rule allows or denies.")
+    rows: str = strawberry.field(description="The row scopes the rule reaches, joined by `+`.")
+    redaction: str = strawberry.field(description="The redaction of a sensitive field.")
     effect: str = strawberry.field(description="`allow` or `deny`.")
     role_path: list[str] = strawberry.field(
-        description="How the user comes to it: a role they have, then the ones it inherits from. "
-        "Empty: the rule names the user. What comes by somebody for whom they stand in begins with "
-        "`by delegation of` and that user's id."
+        description="The roles by which the rule applies: one of the user, then the ones it "
+        "inherits from. Empty where the rule names the user. Where it applies by delegation, the "
+        "path begins with `by delegation of` and the id of the delegating user."
     )
     delegated_by: strawberry.ID | None = strawberry.field(
-        description="For whom the user stands in; null: the rule reaches them in their own right. "
-        "`own` then means what that user owns."
+        description="The user who delegated this access; null where the user has it in their own "
+        "right. `own` then means what the delegating user owns."
     )
-    predicate: str = strawberry.field(description="Which rows it reaches, in words.")
+    predicate: str = strawberry.field(description="The rows it reaches, in words.")
     conditions: list[RowCondition] = strawberry.field(
-        description="Its row scopes; a row has to meet one of them."
+        description="Its row scopes; a row must meet one of them."
     )
     decides: bool = strawberry.field(
-        description="Whether it is one that the verdict rests on: it reaches the row, and for a "
-        "field no more open rule does."
+        description="Whether the verdict is based on it: it reaches the row, and for a field no "
+        "rule with a more open redaction does."
     )
 
     @classmethod
     def of(cls, line: Line, locale: str) -> ExplainedRule:
-        conditions = [RowCondition.of(one, locale) for one in line.conditions]
-        words = [one.words for one in conditions]
+        """Return the GraphQL object of a rule."""
+        conditions = [RowCondition.of(condition, locale) for condition in line.conditions]
+        words = [condition.words for condition in conditions]
         if line.rule.effect == DENY:
             words = [_in(locale, *_ROWS["all"])]
         return cls(
@@ -139,43 +146,48 @@ class ExplainedRule:
 
 @strawberry.federation.type(
     shareable=True,
-    description="A verdict of the policy with its reasons, from the code that enforces it.",
+    description="A verdict of the policy with its reasons, computed by the code that enforces it.",
 )
 class AccessExplanation:
+    """An explanation in the language of the request."""
+
     allowed: bool = strawberry.field(
-        description="Whether it may be done; without a row, whether it may be to any."
+        description="Whether the action is allowed; without a row, whether it is on any row."
     )
-    outcome: Outcome = strawberry.field(description="The verdict, and what a no comes from.")
+    outcome: Outcome = strawberry.field(description="The verdict, and the cause of a denial.")
     reason: str = strawberry.field(description="The verdict in a sentence.")
     visibility: Visibility | None = strawberry.field(
-        description="How open the field is, without a row where it is most open; null: no field "
-        "was asked about."
+        description="How much of the field is shown, without a row where it is most open; null "
+        "where no field was given."
     )
     redaction: str | None = strawberry.field(
-        description="Under which of the redactions of `rulebook` the field is shown: `clear`, one "
-        "of the masks, or `hidden`; null: no field was asked about."
+        description="The redaction of the field, as `rulebook` lists them: `clear`, one of the "
+        "masks, or `hidden`; null where no field was given."
     )
     policy_version: int = strawberry.field(description="The policy version that decided.")
     until: datetime | None = strawberry.field(
-        description="When something of it begins or ends by itself: the user's access, a project, a "
-        "delegation, emergency access. null: it stays until somebody changes something."
+        description="When the verdict may change by itself, as access, a project, a delegation or "
+        "emergency access begins or ends; null where only an administrator can change it."
     )
     rules: list[ExplainedRule] = strawberry.field(
-        description="The rules that have a say: about the object, then about the field from the "
-        "most open to the least. Empty: there is none."
+        description="The rules that apply: about the object, then about the field from the most "
+        "open to the least. Empty where none applies."
     )
 
     @classmethod
-    def of(cls, said: Explanation, locale: str) -> AccessExplanation:
+    def of(cls, explanation: Explanation, locale: str) -> AccessExplanation:
+        """Return the GraphQL object of an explanation."""
         return cls(
-            allowed=said.allowed,
-            outcome=said.outcome,
-            reason=_in(locale, *_OUTCOMES[said.outcome]),
-            visibility=said.visibility,
-            redaction=said.redaction,
-            policy_version=said.version,
-            until=datetime.fromtimestamp(said.until, UTC) if said.until < FOR_EVER else None,
-            rules=[ExplainedRule.of(line, locale) for line in said.lines],
+            allowed=explanation.allowed,
+            outcome=explanation.outcome,
+            reason=_in(locale, *_OUTCOMES[explanation.outcome]),
+            visibility=explanation.visibility,
+            redaction=explanation.redaction,
+            policy_version=explanation.version,
+            until=datetime.fromtimestamp(explanation.until, UTC)
+            if explanation.until < FOR_EVER
+            else None,
+            rules=[ExplainedRule.of(line, locale) for line in explanation.lines],
         )
 
 
@@ -183,19 +195,19 @@ def _by_delegation(giver: UUID | None, locale: str) -> list[str]:
     return [_in(locale, f"by delegation of {giver}", f"受 {giver} 委托")] if giver else []
 
 
-def asked(object: str, action: str, field: str | None, within: str | None = None) -> Question:
-    """The question, if it can be asked. Raises `BadInput`."""
+def question_of(object: str, action: str, field: str | None, within: str | None = None) -> Question:
+    """Return the question. Raise `BadInput` for a field with an action other than read."""
     if field is not None and action != "read":
         raise BadInput(
-            f"action is {action!r}; a field is only ever read: leave action or field out.",
+            f"action is {action!r}, but a field can only be read; leave out action or field.",
             f"action 为 {action!r}；字段只有 read 操作，请去掉 action 或 field。",
             field="action",
         )
     return Question(object, action, field, within if action == "read" else None)
 
 
-def person_after(window: Window) -> UUID | None:
-    """The person after whom the page begins. Raises `BadInput`."""
+def user_after(window: Window) -> UUID | None:
+    """Return the user after whom the page begins. Raise `BadInput` for a bad cursor."""
     if window.after is None:
         return None
     try:
@@ -208,16 +220,21 @@ def person_after(window: Window) -> UUID | None:
         ) from problem
 
 
-async def one_page(found: Iterable[Explanation], window: Window) -> Page[Explanation]:
-    """A page of explanations. They are worked out in a thread: of 5,000 people it may be the last
-    one who may, and other requests go on meanwhile."""
-    rows = await asyncio.to_thread(lambda: list(islice(found, window.first + 1)))
-    people = page_of_people([one.user_id for one in rows], window)
-    return Page(rows[: window.first], people.cursors, people.has_next, people.has_previous)
+async def page_of_explanations(
+    explanations: Iterable[Explanation], window: Window
+) -> Page[Explanation]:
+    """Return a page of explanations.
+
+    They are computed in a thread, so that other requests go on: of 5,000 users it may be the last
+    one who is allowed.
+    """
+    rows = await asyncio.to_thread(lambda: list(islice(explanations, window.first + 1)))
+    users = page_of_users([row.user_id for row in rows], window)
+    return Page(rows[: window.first], users.cursors, users.has_next, users.has_previous)
 
 
-def page_of_people(ids: Sequence[UUID], window: Window) -> Page[UUID]:
-    """The page of these people in the order of their ids; one more than asked tells of a next."""
+def page_of_users(ids: Sequence[UUID], window: Window) -> Page[UUID]:
+    """Return the page of users whose sorted ids are given, with one more if a page follows."""
     shown = ids[: window.first]
     return Page(
         rows=shown,

@@ -1,7 +1,7 @@
-"""Why somebody may or may not do something: asked of the same Scope that a service spends.
+"""Explain why a user may or may not do something, by the same Scope that services use.
 
-The verdict is never worked out a second time here. What is added is the reason: which rules speak
-of the person, by which chain of roles, and which conditions of a row hold.
+The verdict is not computed by other code here. What is added is the reason: which rules apply to
+the user, by which chain of roles, and which conditions of a row hold.
 """
 
 from __future__ import annotations
@@ -14,21 +14,15 @@ from uuid import UUID
 
 from chassis.actor import Actor
 from chassis.errors import Denied
-from chassis.policy.guard import (
-    Grant,
-    Permissions,
-    RowAccess,
-    Scope,
-    Visibility,
-    by_openness,
-    compile_rules,
-    redact,
-)
+from chassis.policy.compiling import compile_rules
+from chassis.policy.masks import Visibility, redact
+from chassis.policy.row_scopes import RowAccess
 from chassis.policy.rules import ANY, DENY, FOR_EVER, Rule, Snapshot, subjects
+from chassis.policy.scope import Grant, Permissions, Scope, by_openness
 
 
 class Outcome(Enum):
-    """The verdict, and for a no what it comes from."""
+    """The verdict, and the cause of a denial."""
 
     ALLOWED = "ALLOWED"
     DEPENDS_ON_ROW = "DEPENDS_ON_ROW"
@@ -43,18 +37,18 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """May it be done to the object? With a field (a coordinate): is it shown, and how open?"""
+    """Whether an action on an object is allowed; with a field (a coordinate), how it is shown."""
 
     object: str
     action: str
     field: str | None = None
     within: str | None = None
-    """The object through which this one is reached: who may not read that reads nothing of it."""
+    """The object through which this one is read; without a right to that, nothing is readable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One row scope of a rule, and whether the row meets it; `None` if no row was asked about."""
+    """A row scope of a rule, and whether the row meets it; `None` without a row."""
 
     rows: str
     holds: bool | None
@@ -62,7 +56,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A rule that speaks of this person, or of `giver` for whom they stand in, and this question."""
+    """A rule that applies to the question, for the user or for `giver`, for whom they act."""
 
     rule: Rule
     roles: tuple[str, ...]
@@ -73,41 +67,41 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The verdict for one person with everything it comes from."""
+    """The verdict for a user with its reasons."""
 
     user_id: UUID
     version: int
     outcome: Outcome
     redaction: str | None
-    """What the field is shown under; of no field, nothing."""
+    """The redaction of the field; `None` for a question without a field."""
     lines: tuple[Line, ...]
     until: float = FOR_EVER
-    """When something that it rests on begins or ends by itself."""
+    """The next moment at which the verdict may change by itself."""
 
     @property
     def visibility(self) -> Visibility | None:
-        """How much of the field that leaves."""
+        """Return how much of the field is shown, or `None` without a field."""
         return redact(self.redaction, "").visibility if self.redaction else None
 
     @property
     def allowed(self) -> bool:
-        """Whether it may be done to the row; without a row, whether it may be done to any."""
+        """Return whether the action is allowed on the row; without a row, on any row."""
         return self.outcome in (Outcome.ALLOWED, Outcome.DEPENDS_ON_ROW)
 
 
 def explain(
     snapshot: Snapshot, user: UUID, question: Question, row: RowAccess | None = None
 ) -> Explanation:
-    """The verdict of `snapshot` for this person: about one row, or about any."""
+    """Return the verdict of a policy for a user, about one row or about any."""
     snapshot = narrowed(snapshot, question)
     permissions = compile_rules(snapshot, user)
     scope = _scope(permissions, user, question)
     outcome = _outcome(snapshot, user, question, scope, permissions, row)
     if question.within is not None and outcome in (Outcome.ALLOWED, Outcome.DEPENDS_ON_ROW):
-        around = Question(question.within, "read")
-        reached = _scope(permissions, user, around)
-        above = _outcome(snapshot, user, around, reached, permissions, row)
-        outcome = outcome if above is Outcome.ALLOWED else above
+        outer = Question(question.within, "read")
+        outer_scope = _scope(permissions, user, outer)
+        outer_outcome = _outcome(snapshot, user, outer, outer_scope, permissions, row)
+        outcome = outcome if outer_outcome is Outcome.ALLOWED else outer_outcome
     redaction = None
     if question.field is not None:
         redaction = _redaction(scope, question.field, row)
@@ -129,27 +123,27 @@ def holders(
     *,
     after: UUID | None = None,
 ) -> Iterator[Explanation]:
-    """Everybody who may, by their ids, each with the reason."""
+    """Yield the explanations of all users who are allowed, in order of id, after `after`."""
     snapshot = narrowed(snapshot, question)
-    spoken_of = {rule.subject for rule in snapshot.rules if rule.effect != DENY}
-    standing_in = {one.taker for one in snapshot.delegations}
+    subjects_of_rules = {rule.subject for rule in snapshot.rules if rule.effect != DENY}
+    takers = {delegation.taker for delegation in snapshot.delegations}
     for user in sorted(snapshot.users):
         if after is not None and user <= after:
             continue
-        if user not in standing_in and spoken_of.isdisjoint(subjects(snapshot, user)):
-            continue  # nothing allows them anything here: no need to compile that
-        found = explain(snapshot, user, question, row)
-        if found.allowed:
-            yield found
+        if user not in takers and subjects_of_rules.isdisjoint(subjects(snapshot, user)):
+            continue  # no rule names the user: no need to compile
+        explanation = explain(snapshot, user, question, row)
+        if explanation.allowed:
+            yield explanation
 
 
 def narrowed(snapshot: Snapshot, question: Question) -> Snapshot:
-    """The same policy with only the rules that can have a say in this question."""
+    """Return the policy with only the rules that can apply to a question."""
     objects = {question.object, question.field, question.within, ANY}
     actions = {question.action, ANY}
     if question.field or question.within:
         actions.add("read")
-    rules = (r for r in snapshot.rules if r.object in objects and r.action in actions)
+    rules = (rule for rule in snapshot.rules if rule.object in objects and rule.action in actions)
     return replace(snapshot, rules=tuple(rules))
 
 
@@ -174,7 +168,7 @@ def _outcome(
             return Outcome.UNKNOWN_USER
         if not member.active:
             return Outcome.SUSPENDED
-        if not member.works_at(time.time()):
+        if not member.is_active_at(time.time()):
             return Outcome.ENDED
         denied = permissions.denials(question.object, question.action)
         return Outcome.DENY_RULE if denied else Outcome.NO_RULE
@@ -184,7 +178,7 @@ def _outcome(
 
 
 def _redaction(scope: Scope | None, field: str, row: RowAccess | None) -> str:
-    """What the field is shown under on this row; without a row, on the row where it is most open."""
+    """Return the redaction of a field on a row; without a row, the most open one of any row."""
     if scope is None:
         return "hidden"
     if row is not None:
@@ -200,14 +194,14 @@ def _everywhere(permissions: Permissions, field: str) -> bool:
 def _lines(
     snapshot: Snapshot, permissions: Permissions, question: Question, row: RowAccess | None
 ) -> Iterator[Line]:
-    """What has a say about the object around it, about the object, then about the field."""
-    paths = permissions.stand.names
-    asked = [(question.object, question.action)]
+    """Yield the rules about the outer object, about the object, then about the field."""
+    paths = permissions.principal.names
+    pairs = [(question.object, question.action)]
     if question.within is not None:
-        asked.insert(0, (question.within, "read"))
+        pairs.insert(0, (question.within, "read"))
     if question.field is not None:
-        asked.append((question.field, "read"))
-    for object, action in asked:
+        pairs.append((question.field, "read"))
+    for object, action in pairs:
         of_field = object == question.field
         denials = permissions.denials(object, action)
         for rule in _denying(snapshot, paths.keys()):
@@ -216,24 +210,24 @@ def _lines(
         if denials:
             continue
         grants = permissions.grants(object, action)
-        settled = False
+        decided = False
         for grant in by_openness(grants) if of_field else grants:
             conditions = tuple(
-                Condition(part, None if row is None else grant.stand.reaches({part}, row))
+                Condition(part, None if row is None else grant.principal.reaches({part}, row))
                 for part in grant.rule.rows.split("+")
             )
-            meets = row is None or any(one.holds for one in conditions)
-            # Rules about an object add up; of those about a field the most open one counts.
-            yield _line(permissions, grant, conditions, meets and not settled)
-            settled = settled or (of_field and meets and row is not None)
+            meets = row is None or any(condition.holds for condition in conditions)
+            # Rules about an object add up; of those about a field the most open one applies.
+            yield _line(permissions, grant, conditions, meets and not decided)
+            decided = decided or (of_field and meets and row is not None)
 
 
 def _line(
     permissions: Permissions, grant: Grant, conditions: tuple[Condition, ...], decides: bool
 ) -> Line:
-    stand = grant.stand
-    giver = None if stand is permissions.stand else stand.user_id
-    return Line(grant.rule, stand.names[grant.rule.subject], conditions, decides, giver)
+    principal = grant.principal
+    giver = None if principal is permissions.principal else principal.user_id
+    return Line(grant.rule, principal.names[grant.rule.subject], conditions, decides, giver)
 
 
 def _denying(snapshot: Snapshot, names: Set[str]) -> Iterator[Rule]:

@@ -1,4 +1,4 @@
-"""What would change for whom if other rules were in force: two compiled tables held side by side."""
+"""What would change for which users under other rules: a comparison of compiled permissions."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from uuid import UUID
 
-from chassis.policy.guard import Grant, Permissions, compile_rules
+from chassis.policy.compiling import compile_rules
 from chassis.policy.rules import ANY, REDACTIONS, Rule, Snapshot, subjects
+from chassis.policy.scope import Grant, Permissions
 
-Asked = tuple[str, str]
+Access = tuple[str, str]
 """An object (or a field) and an action."""
 
 
 class Effect(Enum):
-    """What becomes of one permission of one person."""
+    """What happens to one permission of one user."""
 
     GAINED = "GAINED"
     LOST = "LOST"
@@ -25,7 +26,7 @@ class Effect(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """One row scope of a permission and how open a value is there."""
+    """A row scope of a permission, and how open a value is there."""
 
     rows: str
     redaction: str
@@ -33,7 +34,7 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One permission that is not what it was. An empty side: it is not given there at all."""
+    """A permission that changes. An empty side: the user does not have it there."""
 
     user_id: UUID
     object: str
@@ -44,29 +45,31 @@ class Difference:
 
 
 def with_rules(snapshot: Snapshot, rules: Sequence[Rule]) -> Snapshot:
-    """The same people under other rules."""
+    """Return the snapshot with other rules."""
     return replace(snapshot, rules=tuple(rules))
 
 
-def differences(before: Snapshot, after: Snapshot, asked: Iterable[Asked]) -> Iterator[Difference]:
-    """Everything that changes for anybody, by their ids, in their own right: not for whom they stand
-    in for a while. Both sides know the same people.
+def differences(
+    before: Snapshot, after: Snapshot, accesses: Iterable[Access]
+) -> Iterator[Difference]:
+    """Yield every change of a user's own permissions, in order of user id.
 
-    People about whom the same rules speak share one comparison: of 5,000 people there are as many
-    comparisons as there are combinations of roles.
+    Delegations are left out. Both snapshots have the same users. Users to whom the same rules apply
+    share one comparison: of 5,000 users there are as many comparisons as there are combinations of
+    roles.
     """
     changed = set(before.rules) ^ set(after.rules)
     concerned = {rule.subject for rule in changed}
-    touched = [one for one in asked if any(_touches(rule, one) for rule in changed)]
-    spoken_of = {rule.subject for rule in (*before.rules, *after.rules)}
+    affected = [access for access in accesses if any(_applies(rule, access) for rule in changed)]
+    subjects_of_rules = {rule.subject for rule in (*before.rules, *after.rules)}
     compared: dict[frozenset[str], tuple[_Change, ...]] = {}
     for user in sorted(before.users):
-        names = frozenset(subjects(before, user)) & spoken_of
+        names = frozenset(subjects(before, user)) & subjects_of_rules
         if names.isdisjoint(concerned):
             continue
         if names not in compared:
             old, new = (compile_rules(side, user, alone=True) for side in (before, after))
-            compared[names] = tuple(_compared(old, new, touched))
+            compared[names] = tuple(_compared(old, new, affected))
         for change in compared[names]:
             yield Difference(user, *change)
 
@@ -74,12 +77,14 @@ def differences(before: Snapshot, after: Snapshot, asked: Iterable[Asked]) -> It
 _Change = tuple[str, str, Effect, tuple[Reach, ...], tuple[Reach, ...]]
 
 
-def _touches(rule: Rule, asked: Asked) -> bool:
-    return rule.object in (asked[0], ANY) and rule.action in (asked[1], ANY)
+def _applies(rule: Rule, access: Access) -> bool:
+    return rule.object in (access[0], ANY) and rule.action in (access[1], ANY)
 
 
-def _compared(before: Permissions, after: Permissions, asked: Iterable[Asked]) -> Iterator[_Change]:
-    for object, action in sorted(asked):
+def _compared(
+    before: Permissions, after: Permissions, accesses: Iterable[Access]
+) -> Iterator[_Change]:
+    for object, action in sorted(accesses):
         old, new = (reach(side.grants(object, action)) for side in (before, after))
         if old == new:
             continue
@@ -94,23 +99,23 @@ def _compared(before: Permissions, after: Permissions, asked: Iterable[Asked]) -
 
 
 def reach(grants: Sequence[Grant]) -> Mapping[str, str]:
-    """How open each row scope makes it, without scopes that add nothing to another."""
-    found: dict[str, str] = {}
+    """Return the redaction of each row scope, without scopes that add nothing to `all`."""
+    reach: dict[str, str] = {}
     for grant in grants:
         for rows in grant.rows:
-            if rows not in found or _opener(grant.redaction, found[rows]):
-                found[rows] = grant.redaction
-    everywhere = found.get("all", "hidden")
+            if rows not in reach or _is_more_open(grant.redaction, reach[rows]):
+                reach[rows] = grant.redaction
+    everywhere = reach.get("all", "hidden")
     return {
         rows: redaction
-        for rows, redaction in sorted(found.items())
-        if redaction != "hidden" and (rows == "all" or _opener(redaction, everywhere))
+        for rows, redaction in sorted(reach.items())
+        if redaction != "hidden" and (rows == "all" or _is_more_open(redaction, everywhere))
     }
 
 
-def _opener(one: str, other: str) -> bool:
-    return REDACTIONS.index(one) < REDACTIONS.index(other)
+def _is_more_open(redaction: str, other: str) -> bool:
+    return REDACTIONS.index(redaction) < REDACTIONS.index(other)
 
 
-def _listed(found: Mapping[str, str]) -> tuple[Reach, ...]:
-    return tuple(Reach(rows, redaction) for rows, redaction in found.items())
+def _listed(reach: Mapping[str, str]) -> tuple[Reach, ...]:
+    return tuple(Reach(rows, redaction) for rows, redaction in reach.items())

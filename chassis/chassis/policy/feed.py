@@ -1,7 +1,4 @@
-"""How a policy version reaches every process: published whole, followed by push and by poll.
-
-The push makes it quick, the poll of the version (twice a second) makes it certain.
-"""
+"""How a policy version reaches every process: published as a whole, followed by push and poll."""
 
 from __future__ import annotations
 
@@ -10,9 +7,8 @@ import logging
 
 from redis import Redis as SyncRedis
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
-from chassis.background import keeps_running, wait_for_notice
+from chassis.background import follow_published
 from chassis.policy.guard import Guard
 from chassis.policy.rules import Snapshot
 
@@ -21,7 +17,6 @@ log = logging.getLogger("huichi.chassis.policy")
 CHANNEL = "policy"
 SNAPSHOT = "policy:snapshot"
 VERSION = "policy:version"
-POLL_SECONDS = 0.5
 AWAITED_STEPS = 200
 
 # Two publishers may overtake each other; the older version must not win.
@@ -36,7 +31,7 @@ return 1
 
 
 async def publish(redis: Redis, snapshot: Snapshot, *, force: bool = False) -> bool:
-    """Makes this the present policy; refused (False) if a newer one is published already.
+    """Publish a policy; return `False` if a newer one is published already.
 
     `force` is for a database that was set back to an earlier version on purpose.
     """
@@ -46,8 +41,8 @@ async def publish(redis: Redis, snapshot: Snapshot, *, force: bool = False) -> b
 async def publish_text(
     redis: Redis, version: int, snapshot: bytes | str, *, force: bool = False
 ) -> bool:
-    """The same for a snapshot that is JSON already, as it comes from the database."""
-    done = await redis.eval(
+    """Publish a snapshot that is JSON already, as it comes from the database; see `publish`."""
+    published = await redis.eval(
         _PUBLISH,
         3,
         SNAPSHOT,
@@ -57,54 +52,53 @@ async def publish_text(
         snapshot,
         "force" if force else "",
     )
-    return bool(done)
+    return bool(published)
 
 
 async def published_version(redis: Redis) -> int | None:
+    """Return the version that is published, or `None`."""
     raw = await redis.get(VERSION)
     return int(raw) if raw is not None else None
 
 
 async def follow(redis: Redis, guard: Guard) -> None:
-    """Until cancelled: keeps the guard on the published policy."""
-    woken = asyncio.Event()
-    async with asyncio.TaskGroup() as group:
-        group.create_task(_hear(redis, woken))
-        while keeps_running():
-            woken.clear()
-            try:
-                await catch_up(redis, guard)
-            except (RedisError, OSError, ValueError, TypeError) as problem:
-                log.warning("the policy cannot be read now: %s", type(problem).__name__)
-            await wait_for_notice(woken, POLL_SECONDS)
+    """Keep the guard on the published policy, until cancelled."""
+    await follow_published(
+        redis,
+        CHANNEL,
+        lambda: catch_up(redis, guard),
+        lambda error: log.warning("the policy cannot be read now: %s", error),
+    )
 
 
-async def reached(guard: Guard, version: int) -> None:
-    """Wait a moment for a version that another process knows already. Whether it came is for the
-    guard to say."""
-    left = AWAITED_STEPS
-    while left and not guard.has(version) and (guard.version or 0) < version:
-        await asyncio.sleep(0.005)  # a guard is asked from threads too: no event
-        left -= 1
+async def wait_for_version(guard: Guard, version: int) -> None:
+    """Wait at most a second for a version that another process has already.
+
+    It returns without an error if the version did not come; the guard decides then.
+    """
+    steps = AWAITED_STEPS
+    while steps and not guard.has(version) and (guard.version or 0) < version:
+        await asyncio.sleep(0.005)  # a guard is swapped from threads too: no event
+        steps -= 1
 
 
 async def catch_up(redis: Redis, guard: Guard) -> None:
-    """One look: swaps the guard's policy if another version is published."""
+    """Swap the guard's policy if another version is published, else confirm it."""
     version = await published_version(redis)
     if version is None:
-        return  # the store is empty: identity publishes again within half a second
+        return  # Valkey is empty: identity publishes again within half a second
     if version == guard.version:
         guard.confirm()
         return
     raw = await redis.get(SNAPSHOT)
     if raw:
-        # In a thread: reading 5,000 people takes longer than requests should wait.
+        # In a thread: parsing 5,000 users takes longer than requests should wait.
         guard.swap(await asyncio.to_thread(Snapshot.from_json, _bytes(raw)))
         log.info("policy version %s is in force", guard.version)
 
 
 def catch_up_now(redis: SyncRedis, guard: Guard) -> None:
-    """The same look for a worker's thread, before a job asks the guard."""
+    """Do what `catch_up` does in a worker's thread, before a job asks the guard."""
     raw = redis.get(VERSION)
     if raw is None:
         return
@@ -114,18 +108,6 @@ def catch_up_now(redis: SyncRedis, guard: Guard) -> None:
     body = redis.get(SNAPSHOT)
     if body:
         guard.swap(Snapshot.from_json(_bytes(body)))
-
-
-async def _hear(redis: Redis, woken: asyncio.Event) -> None:
-    while keeps_running():
-        try:
-            async with redis.pubsub() as channel:
-                await channel.subscribe(CHANNEL)
-                while keeps_running():
-                    if await channel.get_message(ignore_subscribe_messages=True, timeout=1.0):
-                        woken.set()
-        except (RedisError, OSError):
-            await asyncio.sleep(0.5)
 
 
 def _bytes(value: bytes | str) -> bytes:

@@ -1,4 +1,4 @@
-"""How a sensitive value looks under each redaction: all of it, part of it, its fingerprint, nothing."""
+"""Redact a sensitive value: show all of it, part of it, its fingerprint, or nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Fingerprint = Callable[[str], str]
 
 
 class Visibility(Enum):
-    """How much of a sensitive value its reader gets."""
+    """How much of a sensitive value its reader sees."""
 
     CLEAR = "CLEAR"
     MASKED = "MASKED"
@@ -22,7 +22,7 @@ class Visibility(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Protected:
-    """A sensitive value as this reader may see it, and whether that is all of it."""
+    """A sensitive value as its reader may see it, and how much of it that is."""
 
     text: str | None
     visibility: Visibility
@@ -32,15 +32,15 @@ HIDDEN = Protected(None, Visibility.HIDDEN)
 
 
 def redact(redaction: str, text: str | None, fingerprint: Fingerprint | None = None) -> Protected:
-    """The text under one redaction. An empty value stays empty and says what it would have been."""
+    """Return a text under a redaction. `None` stays `None`, with the visibility it would have."""
     match redaction:
         case "clear":
             return Protected(text, Visibility.CLEAR)
         case "hidden":
             return HIDDEN
         case _:
-            shown = None if text is None else _mask(redaction, text, fingerprint)
-            return Protected(shown, Visibility.MASKED)
+            masked = None if text is None else _mask(redaction, text, fingerprint)
+            return Protected(masked, Visibility.MASKED)
 
 
 def _mask(redaction: str, text: str, fingerprint: Fingerprint | None) -> str:
@@ -58,15 +58,16 @@ def _mask(redaction: str, text: str, fingerprint: Fingerprint | None) -> str:
 
 
 def fingerprints(secret: str, coordinate: str) -> Fingerprint:
-    """The same for equal values of one coordinate everywhere in the company, and nothing else.
+    """Return the fingerprint function of a coordinate.
 
-    Keyed, because telephone numbers can be counted through: without the secret a fingerprint tells
-    nothing, with another coordinate it is another one, and 80 bits do not meet by accident.
+    Equal values of one coordinate have equal fingerprints in all services. It is keyed (HMAC),
+    because telephone numbers can be enumerated: without the secret a fingerprint reveals nothing.
+    Another coordinate gives other fingerprints, and 80 bits do not collide by accident.
     """
     key = hmac.digest(secret.encode(), f"mask:hash:{coordinate}".encode(), hashlib.sha256)
 
     def fingerprint(text: str) -> str:
-        said = hmac.digest(key, text.encode(), hashlib.sha256)[:10]
-        return "#" + base64.b32encode(said).decode().lower()
+        digest = hmac.digest(key, text.encode(), hashlib.sha256)[:10]
+        return "#" + base64.b32encode(digest).decode().lower()
 
     return fingerprint

@@ -1,7 +1,8 @@
-"""Which rows a row scope reaches, from where somebody stands: as one SQL condition, and in memory.
+"""Row scopes: the rows that a permission reaches, as one SQL condition and in memory.
 
-Mostly one stands in one's own place. Who does the work of somebody else for a while stands in theirs
-as well: `own` then also means what the other one owns.
+A row scope is evaluated for a principal. Every user is a principal of their own; a user who acts
+for another one by delegation is evaluated as that user's principal as well: `own` then also means
+what the delegating user owns.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ from chassis.policy.rules import FOR_EVER, Delegation, Snapshot, subjects, subtr
 
 @dataclass(frozen=True, slots=True)
 class RowColumns:
-    """The columns of a table that row scopes speak about. `id` is what a row is about or belongs to:
-    emergency access and some delegations name single rows by it."""
+    """The columns of a table that row scopes compare.
+
+    `id` is the object a row is about or belongs to: emergency access and some delegations name
+    single rows by it.
+    """
 
     owner: ColumnElement[Any]
     department: ColumnElement[Any]
@@ -31,7 +35,7 @@ class RowColumns:
 
 @dataclass(frozen=True, slots=True)
 class RowAccess:
-    """The same facts of one row in memory."""
+    """The values of those columns for one row in memory."""
 
     owner: UUID | None
     department: UUID | None
@@ -40,10 +44,14 @@ class RowAccess:
     projects: Sequence[UUID] = ()
 
 
-# Compared by identity: there is one for each place that somebody stands in.
+# Compared by identity: there is one object for each principal that a user acts as.
 @dataclass(frozen=True, slots=True, eq=False)
-class Stand:
-    """A place to stand in: whose it is, by which names rules speak of them, and what is near."""
+class Principal:
+    """The user as whom row scopes are evaluated, with the attributes that they compare.
+
+    `names` are the subjects by which rules name the user, each with its chain of roles. `only`
+    restricts a delegation to single rows.
+    """
 
     user_id: UUID
     names: Mapping[str, tuple[str, ...]]
@@ -53,15 +61,15 @@ class Stand:
     emergencies: frozenset[UUID] = frozenset()
     only: frozenset[UUID] | None = None
     until: float = FOR_EVER
-    """The next moment at which something of this begins or ends."""
+    """The next moment at which one of these attributes changes by itself."""
 
     def where(self, rows: Set[str], columns: RowColumns) -> ColumnElement[bool]:
-        """What these row scopes reach from here, as one SQL condition."""
+        """Return the rows that these row scopes reach, as one SQL condition."""
         terms = [true()] if "all" in rows else list(self._terms(rows, columns))
-        found = or_(*terms) if terms else false()
+        condition = or_(*terms) if terms else false()
         if self.only is None:
-            return found
-        return false() if columns.id is None else and_(_among(columns.id, self.only), found)
+            return condition
+        return false() if columns.id is None else and_(_among(columns.id, self.only), condition)
 
     def _terms(self, rows: Set[str], columns: RowColumns) -> Iterator[ColumnElement[bool]]:
         if "own" in rows:
@@ -74,16 +82,16 @@ class Stand:
             yield columns.department == self.department
         # Containment and overlap, not `= ANY(column)`: only the former can use a GIN index.
         if "collaborating" in rows and columns.collaborators is not None:
-            mine = bindparam(None, [self.user_id], type_=ARRAY(Uuid()))
-            yield columns.collaborators.op("@>", is_comparison=True)(mine)
+            user = bindparam(None, [self.user_id], type_=ARRAY(Uuid()))
+            yield columns.collaborators.op("@>", is_comparison=True)(user)
         if "project" in rows and self.projects and columns.projects is not None:
-            ours = bindparam(None, sorted(self.projects), type_=ARRAY(Uuid()))
-            yield columns.projects.op("&&", is_comparison=True)(ours)
+            projects = bindparam(None, sorted(self.projects), type_=ARRAY(Uuid()))
+            yield columns.projects.op("&&", is_comparison=True)(projects)
         if "emergency" in rows and self.emergencies and columns.id is not None:
             yield _among(columns.id, self.emergencies)
 
     def reaches(self, rows: Set[str], row: RowAccess) -> bool:
-        """The verdict of `where` for a row in memory."""
+        """Return the verdict of `where` for a row in memory."""
         if self.only is not None and row.id not in self.only:
             return False
         return (
@@ -106,54 +114,69 @@ def _among(column: ColumnElement[Any], ids: Set[UUID]) -> ColumnElement[bool]:
     return column == any_(bindparam(None, sorted(ids), type_=ARRAY(Uuid())))
 
 
-def own_place(snapshot: Snapshot, user: UUID, now: float) -> Stand:
-    """Where somebody stands by themselves at that moment."""
-    taken = [one for one in snapshot.emergencies if one.user == user and now < one.until]
-    return _stand(
+def own_principal(snapshot: Snapshot, user: UUID, now: float) -> Principal:
+    """Return a user's own principal at a moment."""
+    emergencies = [
+        emergency
+        for emergency in snapshot.emergencies
+        if emergency.user == user and now < emergency.until
+    ]
+    return _principal(
         snapshot,
         user,
         now,
         names=subjects(snapshot, user, now=now),
-        emergencies=frozenset(one.row for one in taken),
-        ends=[one.until for one in taken],
+        emergencies=frozenset(emergency.row for emergency in emergencies),
+        ends=[emergency.until for emergency in emergencies],
     )
 
 
-def others_places(snapshot: Snapshot, user: UUID, now: float) -> list[tuple[Stand, Set[str]]]:
-    """In whose places they stand too at that moment, each with every name that rules may deny the
-    giver something under: a deny counts whatever roles were handed on. What the giver does for
-    others, and their emergencies, are not theirs to hand on."""
+def delegating_principals(
+    snapshot: Snapshot, user: UUID, now: float
+) -> list[tuple[Principal, Set[str]]]:
+    """Return the principals for whom a user acts at a moment, each with its deny subjects.
+
+    The deny subjects are all names under which rules may deny the giver something: a deny counts
+    whatever roles were delegated. What the giver does for others by delegation, and their emergency
+    access, cannot be delegated.
+    """
     taker = snapshot.users.get(user)
-    if taker is None or not taker.works_at(now):
+    if taker is None or not taker.is_active_at(now):
         return []
     return [
         (
-            _stand(
+            _principal(
                 snapshot,
-                one.giver,
+                delegation.giver,
                 now,
-                names=subjects(snapshot, one.giver, now=now, roles=one.roles),
-                only=one.only,
-                ends=[one.until],
+                names=subjects(snapshot, delegation.giver, now=now, roles=delegation.roles),
+                only=delegation.only,
+                ends=[delegation.until],
             ),
-            subjects(snapshot, one.giver, now=now).keys(),
+            subjects(snapshot, delegation.giver, now=now).keys(),
         )
-        for one in _delegations(snapshot, user)
-        if one.since <= now < one.until
+        for delegation in _delegations(snapshot, user)
+        if delegation.since <= now < delegation.until
     ]
 
 
-def next_change(snapshot: Snapshot, user: UUID, now: float) -> float:
-    """When the next delegation to this person begins."""
-    begins = (one.since for one in _delegations(snapshot, user) if now < one.since)
+def next_delegation(snapshot: Snapshot, user: UUID, now: float) -> float:
+    """Return when the next delegation to a user begins, or `FOR_EVER`."""
+    begins = (
+        delegation.since for delegation in _delegations(snapshot, user) if now < delegation.since
+    )
     return min(begins, default=FOR_EVER)
 
 
 def _delegations(snapshot: Snapshot, user: UUID) -> Iterator[Delegation]:
-    return (one for one in snapshot.delegations if one.taker == user and one.giver != user)
+    return (
+        delegation
+        for delegation in snapshot.delegations
+        if delegation.taker == user and delegation.giver != user
+    )
 
 
-def _stand(
+def _principal(
     snapshot: Snapshot,
     user: UUID,
     now: float,
@@ -162,13 +185,13 @@ def _stand(
     emergencies: frozenset[UUID] = frozenset(),
     only: frozenset[UUID] | None = None,
     ends: Sequence[float] = (),
-) -> Stand:
+) -> Principal:
     member = snapshot.users.get(user)
-    if member is None or not member.works_at(now):
-        return Stand(user, {}, only=only)
+    if member is None or not member.is_active_at(now):
+        return Principal(user, {}, only=only)
     projects = [(project, until) for project, until in member.projects if now < until]
     department = member.department
-    return Stand(
+    return Principal(
         user_id=user,
         names=names,
         department=department,

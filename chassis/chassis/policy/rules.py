@@ -1,4 +1,4 @@
-"""What a policy is: rules, who has which role, who is in which department, at one version."""
+"""A policy at one version: its rules, and the roles, departments and delegations of users."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ROWS = (
 """Row scopes. Several are joined by "+": `own+collaborating`."""
 
 FOR_EVER = math.inf
-"""The end of what has none. Moments are seconds since 1970, as `time.time()` counts them."""
+"""The end of what has no end. Moments are seconds since the epoch, as in `time.time()`."""
 
 # From the most to the least open: where several rules apply to a row, the most open one counts.
 REDACTIONS = (
@@ -57,24 +57,26 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """What the policy must know of a person."""
+    """What the policy knows of a user."""
 
     department: UUID | None
     roles: tuple[str, ...]
     active: bool = True
     until: float = FOR_EVER
     projects: tuple[tuple[UUID, float], ...] = ()
-    """The projects they are on, each with the moment at which that ends."""
+    """The projects of the user, each with the moment at which the membership ends."""
 
-    def works_at(self, now: float) -> bool:
-        """Whether they have any right at that moment."""
+    def is_active_at(self, now: float) -> bool:
+        """Return whether the user has any right at a moment."""
         return self.active and now < self.until
 
 
 @dataclass(frozen=True, slots=True)
 class Delegation:
-    """Somebody does the work of somebody else for a while. With `roles` only by what these roles of
-    the giver permit, with `only` only on these rows."""
+    """A user (`taker`) acts for another one (`giver`) for a limited time.
+
+    With `roles`, only by what these roles of the giver permit; with `only`, only on these rows.
+    """
 
     giver: UUID
     taker: UUID
@@ -86,7 +88,7 @@ class Delegation:
 
 @dataclass(frozen=True, slots=True)
 class Emergency:
-    """Somebody took access to one row for a short time, and will have to say why."""
+    """Emergency access of a user to one row for a short time, which is reviewed afterwards."""
 
     user: UUID
     row: UUID
@@ -95,7 +97,7 @@ class Emergency:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The whole policy at one version; swapped as a whole, never edited."""
+    """The whole policy at one version; replaced as a whole, never edited."""
 
     version: int
     rules: tuple[Rule, ...]
@@ -105,26 +107,27 @@ class Snapshot:
     delegations: tuple[Delegation, ...] = ()
     emergencies: tuple[Emergency, ...] = ()
     delegable: frozenset[str] = frozenset()
-    """The objects on which one may act for somebody else; of all others only the person may."""
+    """The objects on which a user may act for another one by delegation."""
 
     def to_json(self) -> bytes:
+        """Return the snapshot as JSON."""
         return orjson.dumps(
             {
                 "version": self.version,
                 "rules": [
-                    [r.subject, r.object, r.action, r.rows, r.redaction, r.effect]
-                    for r in self.rules
+                    [rule.subject, rule.object, rule.action, rule.rows, rule.redaction, rule.effect]
+                    for rule in self.rules
                 ],
                 "roles": {role: list(inherited) for role, inherited in self.roles.items()},
                 "users": {
                     str(id): [
-                        str(m.department) if m.department else None,
-                        list(m.roles),
-                        m.active,
-                        _end(m.until),
-                        [[str(project), _end(until)] for project, until in m.projects],
+                        str(member.department) if member.department else None,
+                        list(member.roles),
+                        member.active,
+                        _end(member.until),
+                        [[str(project), _end(until)] for project, until in member.projects],
                     ]
-                    for id, m in self.users.items()
+                    for id, member in self.users.items()
                 },
                 "departments": {
                     str(id): str(parent) if parent else None
@@ -132,34 +135,38 @@ class Snapshot:
                 },
                 "delegations": [
                     [
-                        str(d.giver),
-                        str(d.taker),
-                        d.since,
-                        _end(d.until),
-                        None if d.roles is None else list(d.roles),
-                        None if d.only is None else sorted(map(str, d.only)),
+                        str(delegation.giver),
+                        str(delegation.taker),
+                        delegation.since,
+                        _end(delegation.until),
+                        None if delegation.roles is None else list(delegation.roles),
+                        None if delegation.only is None else sorted(map(str, delegation.only)),
                     ]
-                    for d in self.delegations
+                    for delegation in self.delegations
                 ],
-                "emergencies": [[str(e.user), str(e.row), _end(e.until)] for e in self.emergencies],
+                "emergencies": [
+                    [str(emergency.user), str(emergency.row), _end(emergency.until)]
+                    for emergency in self.emergencies
+                ],
                 "delegable": sorted(self.delegable),
             }
         )
 
     @staticmethod
     def from_json(raw: bytes) -> Snapshot:
+        """Return the snapshot of its JSON. Raise `ValueError` or `TypeError` for other JSON."""
         body: dict[str, Any] = orjson.loads(raw)
-        places = {id: UUID(id) for id in body["departments"]}
+        departments = {id: UUID(id) for id in body["departments"]}
         return Snapshot(
             version=int(body["version"]),
             rules=tuple(Rule(*line) for line in body["rules"]),
             roles={role: tuple(inherited) for role, inherited in body["roles"].items()},
-            users=_People(body["users"], places),
+            users=_LazyMembers(body["users"], departments),
             departments={
-                places[id]: places[parent] if parent else None
+                departments[id]: departments[parent] if parent else None
                 for id, parent in body["departments"].items()
             },
-            delegations=tuple(_delegation(*said) for said in body.get("delegations", ())),
+            delegations=tuple(_delegation(*values) for values in body.get("delegations", ())),
             emergencies=tuple(
                 Emergency(UUID(user), UUID(row), _until(until))
                 for user, row, until in body.get("emergencies", ())
@@ -168,17 +175,20 @@ class Snapshot:
         )
 
 
-class _People(Mapping[UUID, Member]):
-    """People as JSON says them, read when they are asked for: of 5,000 a process meets few in the
-    life of a version, and reading all of them took most of the time a new version needed."""
+class _LazyMembers(Mapping[UUID, Member]):
+    """Users in JSON, converted when they are read.
 
-    __slots__ = ("_places", "_said")
+    Of 5,000 users a process reads few in the life of a version, and converting all of them took
+    most of the time a new version needed.
+    """
 
-    def __init__(self, said: Mapping[str, list[Any]], places: Mapping[str, UUID]) -> None:
-        self._said, self._places = said, places
+    __slots__ = ("_departments", "_json")
+
+    def __init__(self, json: Mapping[str, list[Any]], departments: Mapping[str, UUID]) -> None:
+        self._json, self._departments = json, departments
 
     def __getitem__(self, id: UUID) -> Member:
-        return self._member(*self._said[str(id)])
+        return self._member(*self._json[str(id)])
 
     def _member(
         self,
@@ -189,7 +199,7 @@ class _People(Mapping[UUID, Member]):
         projects: Sequence[Any] = (),
     ) -> Member:
         return Member(
-            self._places[department] if department else None,
+            self._departments[department] if department else None,
             tuple(roles),
             active,
             _until(until),
@@ -197,10 +207,10 @@ class _People(Mapping[UUID, Member]):
         )
 
     def __iter__(self) -> Iterator[UUID]:
-        return map(UUID, self._said)
+        return map(UUID, self._json)
 
     def __len__(self) -> int:
-        return len(self._said)
+        return len(self._json)
 
 
 def _delegation(
@@ -236,46 +246,50 @@ def subjects(
     now: float | None = None,
     roles: Collection[str] | None = None,
 ) -> Mapping[str, tuple[str, ...]]:
-    """Every name under which rules may speak of this person, each with the shortest chain of roles
-    that leads to it; empty if they do not work here at that moment. `roles`: only by way of these.
+    """Return every subject by which rules name a user, each with its shortest chain of roles.
+
+    It is empty for a user without access at that moment. `roles` restricts it to these roles of the
+    user and the ones they inherit.
     """
     member = snapshot.users.get(user)
-    if member is None or not member.works_at(time.time() if now is None else now):
+    if member is None or not member.is_active_at(time.time() if now is None else now):
         return {}
-    found: dict[str, tuple[str, ...]] = {} if roles is not None else {f"user:{user}": ()}
-    has = [role for role in member.roles if roles is None or role in roles]
-    waiting: deque[tuple[str, tuple[str, ...]]] = deque((role, (role,)) for role in has)
-    while waiting:
-        role, path = waiting.popleft()
-        if f"role:{role}" not in found:
-            found[f"role:{role}"] = path
-            waiting.extend((above, (*path, above)) for above in snapshot.roles.get(role, ()))
-    return found
+    chains: dict[str, tuple[str, ...]] = {} if roles is not None else {f"user:{user}": ()}
+    own_roles = [role for role in member.roles if roles is None or role in roles]
+    pending: deque[tuple[str, tuple[str, ...]]] = deque((role, (role,)) for role in own_roles)
+    while pending:
+        role, path = pending.popleft()
+        if f"role:{role}" not in chains:
+            chains[f"role:{role}"] = path
+            pending.extend(
+                (inherited, (*path, inherited)) for inherited in snapshot.roles.get(role, ())
+            )
+    return chains
 
 
 def subtree(snapshot: Snapshot, department: UUID) -> frozenset[UUID]:
-    """The department and all below it."""
-    below: dict[UUID, list[UUID]] = {}
+    """Return a department and all departments below it."""
+    children: dict[UUID, list[UUID]] = {}
     for id, parent in snapshot.departments.items():
         if parent is not None:
-            below.setdefault(parent, []).append(id)
-    found: set[UUID] = set()
-    waiting = [department]
-    while waiting:
-        id = waiting.pop()
-        if id not in found:
-            found.add(id)
-            waiting.extend(below.get(id, ()))
-    return frozenset(found)
+            children.setdefault(parent, []).append(id)
+    departments: set[UUID] = set()
+    pending = [department]
+    while pending:
+        id = pending.pop()
+        if id not in departments:
+            departments.add(id)
+            pending.extend(children.get(id, ()))
+    return frozenset(departments)
 
 
 def casbin_line(rule: Rule) -> list[str]:
-    """A rule as a Casbin policy line."""
+    """Return a rule as a Casbin policy line."""
     return ["p", rule.subject, rule.object, rule.action, rule.rows, rule.redaction, rule.effect]
 
 
 def rule_of(line: Sequence[str]) -> Rule:
-    """The rule of a Casbin policy line. Raises `ValueError` for what the guard could not read."""
+    """Return the rule of a Casbin policy line. Raise `ValueError` for one the guard cannot read."""
     kind, *parts = (part.strip() for part in line)
     if kind != "p" or len(parts) != 6 or not all(parts):
         raise ValueError(
@@ -290,8 +304,10 @@ def rule_of(line: Sequence[str]) -> Rule:
 
 
 def casbin_lines(snapshot: Snapshot) -> Iterator[list[str]]:
-    """The snapshot as Casbin policy lines (`p, …` and `g, …`), as everybody's own rights are now:
-    what is delegated is a right of its giver, and no line of the policy."""
+    """Yield the snapshot as Casbin policy lines (`p, …` and `g, …`), with users' own rights of now.
+
+    Delegated rights are rights of their giver, so they are not lines of the policy.
+    """
     for rule in snapshot.rules:
         yield casbin_line(rule)
     for role, inherited in snapshot.roles.items():
@@ -299,6 +315,6 @@ def casbin_lines(snapshot: Snapshot) -> Iterator[list[str]]:
             yield ["g", f"role:{role}", f"role:{parent}"]
     now = time.time()
     for id, member in snapshot.users.items():
-        if member.works_at(now):
+        if member.is_active_at(now):
             for role in member.roles:
                 yield ["g", f"user:{id}", f"role:{role}"]

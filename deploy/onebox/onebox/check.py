@@ -1,4 +1,4 @@
-"""`make check`: everything that is looked at without running the product, side by side, in a minute."""
+"""`make check`: every check that does not run the product, in parallel, within a minute."""
 
 from __future__ import annotations
 
@@ -25,27 +25,44 @@ TYPED = (
 )
 
 
+# Tests of code that needs no server; the random ones among them are for `make test`.
+PURE = (
+    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("domain")),
+    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("test_domain.py")),
+    *(f"tests/gateway/{name}" for name in ("composition", "planning", "supergraph")),
+)
+
+
 @dataclass(frozen=True)
-class Look:
-    """One thing to look at, and what to do when it is not right."""
+class Check:
+    """One check: its command, and what to do when it fails."""
 
     name: str
     command: tuple[str, ...]
     remedy: str
 
 
-LOOKS = (
-    # The slow one first, so that the others run beside it.
-    Look("types", (f"{BIN}/mypy", *TYPED), "mend the types named above"),
-    Look("imports", (f"{BIN}/lint-imports", "--no-cache"), "docs/architecture.md draws the arrows"),
-    Look("lint", (f"{BIN}/ruff", "check", "."), "many are mended by: .venv/bin/ruff check --fix ."),
-    Look(
+CHECKS = (
+    # The slowest first, so that the others run beside it.
+    Check("types", (f"{BIN}/mypy", *TYPED), "fix the types named above"),
+    Check(
+        "units",
+        (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not soak", *PURE),
+        "fix what the tests of pure code found",
+    ),
+    Check(
+        "imports",
+        (f"{BIN}/lint-imports", "--no-cache"),
+        "docs/architecture.md shows the allowed imports",
+    ),
+    Check("lint", (f"{BIN}/ruff", "check", "."), "many are fixed by: .venv/bin/ruff check --fix ."),
+    Check(
         "format",
         (f"{BIN}/ruff", "format", "--check", "--exclude", "*.md", "."),
         "run: .venv/bin/ruff format --exclude '*.md' .",
     ),
-    Look("schemas", (sys.executable, "-m", "onebox.schemas", "--check"), "run: make schemas"),
-    Look(
+    Check("schemas", (sys.executable, "-m", "onebox.schemas", "--check"), "run: make schemas"),
+    Check(
         "compose",
         (
             f"{BIN}/check-jsonschema",
@@ -55,39 +72,39 @@ LOOKS = (
         ),
         "docker-compose.yml does not follow the compose specification",
     ),
-    Look(
+    Check(
         "containers",
-        (sys.executable, "-m", "onebox.compose", "check"),
+        (sys.executable, "-m", "onebox.containers.compose", "check"),
         "docker-compose.yml and the services' settings must name the same variables",
     ),
 )
 
 
 def main() -> None:
-    """Look at everything; exit 1 when something is not right."""
+    """Run all checks; exit 1 when one fails."""
     begun = time.monotonic()
     with ThreadPoolExecutor(3) as pool:
-        results = [(look, pool.submit(_run, look)) for look in LOOKS]
-        wrong = [look for look, result in results if not _show(look, *result.result())]
-    if wrong:
-        print(f"\n{len(wrong)} of {len(LOOKS)} are not right:")
-        for look in wrong:
-            print(f"  {look.name}: {look.remedy}")
+        results = [(check, pool.submit(_run, check)) for check in CHECKS]
+        failed = [check for check, result in results if not _show(check, *result.result())]
+    if failed:
+        print(f"\n{len(failed)} of {len(CHECKS)} checks failed:")
+        for check in failed:
+            print(f"  {check.name}: {check.remedy}")
     print(f"\nchecked in {time.monotonic() - begun:.0f} s")
-    sys.exit(1 if wrong else 0)
+    sys.exit(1 if failed else 0)
 
 
-def _run(look: Look) -> tuple[bool, str, float]:
+def _run(check: Check) -> tuple[bool, str, float]:
     begun = time.monotonic()
-    done = subprocess.run(look.command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(check.command, cwd=ROOT, capture_output=True, text=True, check=False)
     return done.returncode == 0, done.stdout + done.stderr, time.monotonic() - begun
 
 
-def _show(look: Look, right: bool, output: str, seconds: float) -> bool:
-    print(f"{'ok  ' if right else 'FAIL'} {look.name:<12}{seconds:5.1f} s", flush=True)
-    if not right:
+def _show(check: Check, passed: bool, output: str, seconds: float) -> bool:
+    print(f"{'ok  ' if passed else 'FAIL'} {check.name:<12}{seconds:5.1f} s", flush=True)
+    if not passed:
         print(output.rstrip(), flush=True)
-    return right
+    return passed
 
 
 if __name__ == "__main__":

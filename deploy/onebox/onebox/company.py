@@ -1,4 +1,4 @@
-"""The demonstration company: departments three deep, and one person for each way of working with customers."""
+"""The demonstration company: three levels of departments, and one user for each role."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from identity.bootstrap.domain import Company
 
-# A department and those below it; a path of names is where somebody works.
+# Departments by name, each with its subdepartments; a user works at a path of names.
 Tree = Mapping[str, "Tree"]
 DEPARTMENTS: Tree = {
     "销售中心 Sales": {
@@ -33,7 +33,7 @@ _INFORMATION = ("信息中心 Information",)
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who can sign in."""
+    """A user of the demonstration company."""
 
     username: str
     name: str
@@ -70,7 +70,7 @@ SYNC_USER = "sync"
 
 
 def demonstration(password: str, service_password: str) -> Company:
-    """Give the company in identity's own words; everybody begins with the same password."""
+    """Return the company as identity's bootstrap takes it; all users start with one password."""
     from identity.bootstrap.domain import Company, DepartmentPlan, UserPlan
     from identity.people.domain.user import Kind
 
@@ -78,7 +78,8 @@ def demonstration(password: str, service_password: str) -> Company:
         return tuple(DepartmentPlan(name, plans(below)) for name, below in departments.items())
 
     people = [
-        UserPlan(one.username, one.name, password, (one.role,), one.department) for one in PEOPLE
+        UserPlan(person.username, person.name, password, (person.role,), person.department)
+        for person in PEOPLE
     ]
     sync = UserPlan(
         SYNC_USER, "同步服务 Sync", service_password, ("sync",), _INFORMATION, Kind.SERVICE

@@ -1,4 +1,4 @@
-"""docs/errors.md: every code a client may meet, in the words of the code that raises it."""
+"""docs/errors.md: every error code a client may receive, described by its exception class."""
 
 from __future__ import annotations
 
@@ -34,23 +34,22 @@ The HTTP status is the one for clients that accept `application/graphql-response
 
 
 def text() -> str:
-    """The whole page."""
+    """Return the page as Markdown."""
     services = ((kind.code, kind.status, _meaning(kind)) for kind in FAMILY)
     gateway = ((kind.code, kind.status, _meaning(kind)) for kind in _of_the_gateway())
     return "".join([_HEAD, _SERVICES, _table(services), _GATEWAY, _table(gateway)])
 
 
 def _of_the_gateway() -> list[type[GatewayError]]:
-    """In the order of their definition, the family's root and the branch that only groups left
-    out."""
-    found: list[type[GatewayError]] = []
+    """Return the gateway's errors in the order of their definition, without abstract ones."""
+    errors: list[type[GatewayError]] = []
     waiting: list[type[GatewayError]] = [GatewayError]
     while waiting:
         kinds = waiting.pop(0).__subclasses__()
-        found += kinds
+        errors += kinds
         waiting += kinds
     return sorted(
-        (kind for kind in found if kind is not SubgraphFailed),
+        (kind for kind in errors if kind is not SubgraphFailed),
         key=lambda kind: inspect.getsourcelines(kind)[1],
     )
 

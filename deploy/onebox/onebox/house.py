@@ -1,4 +1,4 @@
-"""The plan of one machine: its folders, its eight ports, its secrets, and the settings of each part."""
+"""The plan of a one-machine run: its folder, eight ports, secrets and the settings of each part."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from onebox import native
-from onebox.postgres import Postgres
-from onebox.valkey import Valkey
+from onebox.servers import native
+from onebox.servers.postgres import Postgres
+from onebox.servers.valkey import Valkey
 
 SERVICES = ("identity", "customers", "activities", "integrations")
 DATABASES = (*SERVICES, "traces")
 PARTS = ("gateway", *SERVICES, "traces", "postgres", "valkey")
-HIGHEST_PORT = 32767  # above it the kernel hands ports out to outgoing connections
+HIGHEST_PORT = 32767  # above it the kernel assigns ports to outgoing connections
 
 
 @dataclass(frozen=True)
 class House:
-    """Everything that is decided before the first process starts."""
+    """Everything that is decided before the first process of a run starts."""
 
     var: Path
     port: int
@@ -31,49 +31,54 @@ class House:
     external_redis: str | None = None
 
     def port_of(self, part: str) -> int:
-        """Give the port of a part; the gateway has the one that was asked for."""
+        """Return the port of a part; the gateway has the first one."""
         return self.port + PARTS.index(part)
 
     def url_of(self, part: str) -> str:
-        """Give the HTTP address of a part."""
+        """Return the HTTP address of a part."""
         return f"http://127.0.0.1:{self.port_of(part)}"
 
     @property
     def logs(self) -> Path:
+        """Return the folder of the logs."""
         return self.var / "log"
 
     @property
     def inbox(self) -> Path:
-        """The one folder that spreadsheets are read from by path."""
+        """Return the only folder that spreadsheets are read from by path."""
         return self.var / "inbox"
 
     @property
     def postgres(self) -> Postgres:
+        """Return the PostgreSQL server of this machine."""
         return Postgres(
             self.var / "postgres", self.port_of("postgres"), self.secret["postgres_password"]
         )
 
     @property
     def valkey(self) -> Valkey:
+        """Return the Valkey server of this machine."""
         return Valkey(self.var / "valkey", self.port_of("valkey"), self.secret["valkey_password"])
 
     @property
     def redis_url(self) -> str:
+        """Return the address of the Redis protocol server in use."""
         return self.external_redis or self.valkey.url()
 
     @property
     def admin_url(self) -> str:
+        """Return the superuser's address of the PostgreSQL server in use."""
         return self.external_postgres or self.postgres.url()
 
     def database_url(self, name: str) -> str:
-        """Give the address of a part's own database, as its own user."""
+        """Return the address of a part's own database, as its own user."""
         role, password = f"huichi_{name}", self.secret[f"{name}_database_password"]
         host = self.admin_url.rpartition("@")[2].partition("/")[0]
         return f"postgresql://{role}:{password}@{host}/{role}"
 
     def environment(self) -> dict[str, str]:
-        """Give the HUICHI_* settings of the services; what the user's own environment says wins."""
-        ours = {
+        """Return the HUICHI_* settings of the services; the user's environment overrides them."""
+        settings = {
             "REDIS_URL": self.redis_url,
             "ISSUER_URL": self.url_of("identity"),
             "OTLP_ENDPOINT": self.url_of("traces"),
@@ -89,21 +94,21 @@ class House:
             "INTEGRATIONS_SERVICE_USERNAME": "sync",
             "INTEGRATIONS_SERVICE_PASSWORD": self.secret["service_password"],
             "INTEGRATIONS_CREDENTIAL_KEY": self.secret["credential_key"],
-            # On one machine the sources are often on it too; elsewhere this stays closed.
+            # On one machine the sources often run on it too; elsewhere this stays false.
             "INTEGRATIONS_ALLOW_PRIVATE_HOSTS": "true",
             "INTEGRATIONS_SPREADSHEET_FOLDER": str(self.inbox),
         }
         for name in SERVICES:
-            ours[f"{name.upper()}_DATABASE_URL"] = self.database_url(name)
-            ours[f"{name.upper()}_PORT"] = str(self.port_of(name))
-        theirs = {k: v for k, v in os.environ.items() if k.startswith("HUICHI_")}
-        for meant_for_us in ("HUICHI_DATABASE_URL", "HUICHI_REDIS_URL"):
-            theirs.pop(meant_for_us, None)
-        return {f"HUICHI_{key}": value for key, value in ours.items()} | theirs
+            settings[f"{name.upper()}_DATABASE_URL"] = self.database_url(name)
+            settings[f"{name.upper()}_PORT"] = str(self.port_of(name))
+        overrides = {key: value for key, value in os.environ.items() if key.startswith("HUICHI_")}
+        for own_setting in ("HUICHI_DATABASE_URL", "HUICHI_REDIS_URL"):
+            overrides.pop(own_setting, None)
+        return {f"HUICHI_{key}": value for key, value in settings.items()} | overrides
 
 
 def open_house(port: int, environ: Mapping[str, str] = os.environ) -> House:
-    """Read or make the folder of a house and its secrets."""
+    """Return the plan of a run; its folder and secrets are created where they are missing."""
     var = folder(environ)
     var.mkdir(mode=0o700, parents=True, exist_ok=True)
     return House(
@@ -116,12 +121,12 @@ def open_house(port: int, environ: Mapping[str, str] = os.environ) -> House:
 
 
 def folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Give the folder where a house keeps everything."""
+    """Return the folder that holds all data of a run."""
     return Path(environ.get("HUICHI_VAR") or "var").resolve()
 
 
 def check_ports(house: House) -> None:
-    """Raise StartFailed, naming the way out, when a port is taken or cannot be one."""
+    """Check that all ports can be used. Raises `StartFailed` with a remedy otherwise."""
     if not 1024 <= house.port <= HIGHEST_PORT - len(PARTS):
         raise native.StartFailed(
             f"PORT={house.port} cannot be used: choose one between 1024 and "
@@ -129,9 +134,9 @@ def check_ports(house: House) -> None:
         )
     external = {"postgres": house.external_postgres, "valkey": house.external_redis}
     needed = [part for part in PARTS if not external.get(part)]
-    taken = [part for part in needed if not native.port_is_free(house.port_of(part))]
-    if taken:
-        ports = ", ".join(f"{house.port_of(part)} ({part})" for part in taken)
+    occupied = [part for part in needed if not native.port_is_free(house.port_of(part))]
+    if occupied:
+        ports = ", ".join(f"{house.port_of(part)} ({part})" for part in occupied)
         raise native.StartFailed(
             f"Another program already listens on port {ports}.\n"
             f"Huichi uses the {len(PARTS)} ports from PORT on; move it with `make up PORT=9600`."
@@ -139,20 +144,20 @@ def check_ports(house: House) -> None:
 
 
 def _secrets(path: Path) -> dict[str, str]:
-    known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
-    missing = {name: one for name, one in new_secrets().items() if name not in known}
+    stored: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    missing = {name: secret for name, secret in new_secrets().items() if name not in stored}
     if missing:
-        known |= missing
+        stored |= missing
         fresh = path.with_suffix(".new")
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-            json.dump(known, out, indent=1)
+            json.dump(stored, out, indent=1)
         fresh.replace(path)
-    return known
+    return stored
 
 
 def new_secrets() -> dict[str, str]:
-    """Make one of every secret a house has."""
-    return {name: make() for name, make in _MAKERS.items()}
+    """Return a new set of all secrets of a run."""
+    return {name: generate() for name, generate in _GENERATORS.items()}
 
 
 def _password() -> str:
@@ -160,12 +165,12 @@ def _password() -> str:
 
 
 def _typed_password() -> str:
-    # People type this one: short, and without letters that look alike.
+    # Users type this one: short, and without letters that look alike.
     letters = "abcdefghjkmnpqrstuvwxyz23456789"
     return "-".join("".join(secrets.choice(letters) for _ in range(4)) for _ in range(3))
 
 
-_MAKERS: dict[str, Callable[[], str]] = {
+_GENERATORS: dict[str, Callable[[], str]] = {
     "postgres_password": _password,
     "valkey_password": _password,
     "service_password": _password,

@@ -1,4 +1,4 @@
-"""What the person at the terminal sees while the house starts, and when it is ready."""
+"""The output at the terminal while a run starts, and when it is ready."""
 
 from __future__ import annotations
 
@@ -21,27 +21,29 @@ _TITLES = {
 
 
 class Screen:
-    """Calm lines, one a step; the same on a terminal and in a file."""
+    """One line per step, the same on a terminal and in a file."""
 
     def __init__(self) -> None:
         self._begun = time.monotonic()
 
     def line(self, text: str = "") -> None:
-        """Show a line at once."""
+        """Print a line immediately."""
         print(text, flush=True)
 
     def done(self, name: str, seconds: float) -> None:
-        """Show that a step is done."""
+        """Print that a step is done, with its seconds."""
         mark = "✓" if (sys.stdout.encoding or "").lower().startswith("utf") else "+"
         self.line(f"  {mark} {_TITLES.get(name, name):<28}{seconds:5.1f} s")
 
     def problem(self, text: str) -> None:
-        """Show why it does not go on."""
+        """Print a problem to the error output."""
         print(f"\n{textwrap.indent(text, '  ')}\n", file=sys.stderr, flush=True)
 
     def welcome(self, house: House) -> None:
-        """Show where everything is and who can enter."""
-        people = [(one.username, one.name, one.role, one.department[-1]) for one in PEOPLE]
+        """Print the addresses and the users who can sign in."""
+        people = [
+            (person.username, person.name, person.role, person.department[-1]) for person in PEOPLE
+        ]
         gateway = house.url_of("gateway")
         self.line(f"""
   Huichi 汇池 is ready after {time.monotonic() - self._begun:.1f} s
@@ -61,7 +63,7 @@ class Screen:
 
 def _columns(rows: Iterable[tuple[str, ...]]) -> list[str]:
     table = list(rows)
-    widths = [max(_width(row[place]) for row in table) for place in range(len(table[0]))]
+    widths = [max(_width(row[column]) for row in table) for column in range(len(table[0]))]
     return [
         "  ".join(
             cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)
@@ -71,5 +73,5 @@ def _columns(rows: Iterable[tuple[str, ...]]) -> list[str]:
 
 
 def _width(text: str) -> int:
-    # A Chinese character takes two places on a terminal.
+    # A Chinese character is two columns wide on a terminal (UAX #11).
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)

@@ -1,4 +1,4 @@
-"""What has to be there before the services start: databases, their newest shape, the first company.
+"""Prepare what the services need to start: databases, migrations and the first company.
 
 Containers run it as `python -m onebox.setup`: migrations, then the company, from HUICHI_* settings.
 """
@@ -9,17 +9,21 @@ import importlib
 import os
 import time
 
-from onebox import company, postgres
+from onebox import company
 from onebox.house import DATABASES, SERVICES, House
+from onebox.servers import postgres
 
-PATIENCE = 60.0
+START_TIMEOUT = 60.0
 
 
 def prepare(house: House) -> None:
-    """Do all of it as soon as PostgreSQL answers; what is there already is left alone."""
+    """Prepare everything as soon as PostgreSQL answers; existing data is kept.
+
+    Raises `TimeoutError`.
+    """
     from chassis import migrate
 
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + START_TIMEOUT
     while not (house.external_postgres or house.postgres.ready()):
         if time.monotonic() > deadline:
             raise TimeoutError("PostgreSQL does not answer")
@@ -31,24 +35,24 @@ def prepare(house: House) -> None:
     for name in SERVICES:
         migrate.upgrade(house.database_url(name), name)
     os.environ.update(house.environment())
-    _found(house.secret["company_password"], house.secret["service_password"])
+    _create_company(house.secret["company_password"], house.secret["service_password"])
 
 
 def main() -> None:
-    """Do all of it but the databases, which the PostgreSQL container makes itself."""
+    """Prepare everything but the databases, which the PostgreSQL container creates itself."""
     from chassis import migrate
 
     for name in SERVICES:
         migrate.upgrade(os.environ[f"HUICHI_{name.upper()}_DATABASE_URL"], name)
-        print(f"{name} has its newest shape", flush=True)
-    _found(
+        print(f"{name}: migrated to the newest revision", flush=True)
+    _create_company(
         os.environ["HUICHI_COMPANY_PASSWORD"], os.environ["HUICHI_INTEGRATIONS_SERVICE_PASSWORD"]
     )
 
 
-def _found(password: str, service_password: str) -> None:
-    commands = importlib.import_module("identity.found")
-    commands.found(company.demonstration(password, service_password))
+def _create_company(password: str, service_password: str) -> None:
+    services = importlib.import_module("identity.bootstrap.services")
+    services.bootstrap_from_environment(company.demonstration(password, service_password))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""One Celery worker for all four services, with or without the scheduler: for `onebox up` and containers.
+"""One Celery worker for all four services, with or without the scheduler.
+
+`onebox up` and the containers run it.
 
 `python -m onebox.worker work|beat READY_FILE`; settings come from HUICHI_* in the environment.
 """
@@ -25,11 +27,11 @@ from onebox.house import SERVICES
 
 
 def work(ready: Path, *, beat: bool) -> None:
-    """Work on tasks until SIGTERM; `ready` appears when the first could be taken."""
-    app = make("worker")
+    """Run a worker until SIGTERM; the file `ready` is created when it accepts tasks."""
+    app = create_app("worker")
 
     @worker_ready.connect(weak=False)
-    def say_so(**_: object) -> None:
+    def create_ready_file(**_: object) -> None:
         ready.touch()
 
     scheduler = EmbeddedService(
@@ -52,9 +54,9 @@ def work(ready: Path, *, beat: bool) -> None:
     telemetry.stop()
 
 
-def tick(ready: Path) -> None:
-    """Only schedule, until SIGTERM."""
-    app = make("beat")
+def schedule(ready: Path) -> None:
+    """Run only the scheduler until SIGTERM."""
+    app = create_app("beat")
     scheduler = EmbeddedService(
         app, thread=True, max_interval=1, scheduler_cls=app.conf.beat_scheduler
     )
@@ -72,8 +74,8 @@ def tick(ready: Path) -> None:
     telemetry.stop()
 
 
-def make(name: str) -> Celery:
-    """Make the application that knows the tasks of all services."""
+def create_app(name: str) -> Celery:
+    """Create the application with the tasks of all services."""
     common = load(Settings, "identity")
     telemetry.start(name, common)
     app = celery("worker", common)
@@ -83,7 +85,7 @@ def make(name: str) -> Celery:
 
 
 def settings_of(service: str) -> Settings:
-    """Read the settings of a service by its own struct."""
+    """Return the settings of a service, read from the environment by its own class."""
     module = importlib.import_module(f"{service}.settings")
     kinds: list[type[Settings]] = [kind for kind in vars(module).values() if _is_settings(kind)]
     return load(kinds[0] if kinds else Settings, service)
@@ -94,12 +96,12 @@ def _is_settings(kind: object) -> TypeGuard[type[Settings]]:
 
 
 def main() -> None:
-    """Run as a container does."""
-    what, ready = sys.argv[1], Path(sys.argv[2])
+    """Run the worker or the scheduler of a container."""
+    command, ready = sys.argv[1], Path(sys.argv[2])
     with contextlib.suppress(FileNotFoundError):
         ready.unlink()
-    if what == "beat":
-        tick(ready)
+    if command == "beat":
+        schedule(ready)
     else:
         work(ready, beat=False)
 

@@ -1,46 +1,46 @@
-"""Contexts: a type sets one with @context, an argument further down takes a value out of it with @fromContext."""
+"""Contexts: a type sets one with @context, an argument further down reads it with @fromContext."""
 
 from __future__ import annotations
 
 import re
 
-from gateway.composition.parts import Graph, Input, Output
+from gateway.composition.subgraph_schema import InputValue, OutputField, SubgraphSchema
 
 _USE = re.compile(r"^\s*\$(?P<context>[A-Za-z_]\w*)(?P<selection>.*)$", re.DOTALL)
 
 
-def use_of(argument: Input) -> tuple[str, str] | None:
-    """Return which context an argument uses and what it selects there; None if it says neither."""
-    found = _USE.match(argument.text("fromContext", "field") or "")
-    if found is None or not found["selection"].strip():
+def context_use(argument: InputValue) -> tuple[str, str] | None:
+    """Return the context that an argument uses and its selection; None if one is missing."""
+    match = _USE.match(argument.text("fromContext", "field") or "")
+    if match is None or not match["selection"].strip():
         return None
-    return found["context"], found["selection"]
+    return match["context"], match["selection"]
 
 
-def setters(graph: Graph) -> dict[str, list[str]]:
-    """Return by context the types that set it."""
-    found: dict[str, list[str]] = {}
-    for kind in graph.types.values():
-        for mark in kind.all("context"):
-            found.setdefault(mark.text("name") or "", []).append(kind.name)
-    return found
+def context_setters(graph: SubgraphSchema) -> dict[str, list[str]]:
+    """Return the names of the types that set a context, by context."""
+    setters: dict[str, list[str]] = {}
+    for definition in graph.types.values():
+        for directive in definition.directives_named("context"):
+            setters.setdefault(directive.text("name") or "", []).append(definition.name)
+    return setters
 
 
-def full_name(graph: Graph, context: str) -> str:
-    """Return what a context is called in the supergraph: contexts of two subgraphs never meet."""
+def full_context_name(graph: SubgraphSchema, context: str) -> str:
+    """Return a context's name in the supergraph: contexts of two subgraphs are never the same."""
     return f"{graph.name}__{context}"
 
 
-def join_arguments(graph: Graph, field: Output) -> str | None:
-    """Print what the supergraph says of a field's contextual arguments."""
-    found = []
+def print_context_arguments(graph: SubgraphSchema, field: OutputField) -> str | None:
+    """Print the argument of @join__field for a field's contextual arguments, None without any."""
+    printed = []
     for argument in field.contextual.values():
-        use = use_of(argument)
+        use = context_use(argument)
         if use is not None:
             context, selection = use
             flat = " ".join(selection.split()).replace("\\", "\\\\").replace('"', '\\"')
-            found.append(
-                f'{{context: "{full_name(graph, context)}", name: "{argument.name}", '
+            printed.append(
+                f'{{context: "{full_context_name(graph, context)}", name: "{argument.name}", '
                 f'type: "{argument.type}", selection: " {flat}"}}'
             )
-    return f"contextArguments: [{', '.join(found)}]" if found else None
+    return f"contextArguments: [{', '.join(printed)}]" if printed else None

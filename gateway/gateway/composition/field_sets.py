@@ -1,4 +1,4 @@
-"""Walks the field sets of @key, @requires and @provides through the types of a subgraph."""
+"""Follows the field sets of @key, @requires and @provides through the types of a subgraph."""
 
 from __future__ import annotations
 
@@ -7,99 +7,108 @@ from dataclasses import dataclass
 
 from graphql import GraphQLError
 
-from gateway.composition.contexts import setters, use_of
-from gateway.composition.parts import Graph, Output, Type
+from gateway.composition.contexts import context_setters, context_use
+from gateway.composition.subgraph_schema import OutputField, SubgraphSchema, Type
 from gateway.operation import Field, Selection, parse_field_set
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A field that a field set mentions: the type it is on, the field if it exists, the use."""
+class MentionedField:
+    """A field in a field set: its type, its declaration if there is one, and the selection."""
 
     parent: str
     name: str
-    output: Output | None
+    output: OutputField | None
     selection: Field
 
 
-def parsed(text: str) -> tuple[Selection, ...] | None:
-    """Parse a field set; None when it is not one."""
+def try_parse(text: str) -> tuple[Selection, ...] | None:
+    """Parse a field set; None when the text is not one."""
     try:
         return parse_field_set(text)
     except (GraphQLError, AssertionError):
         return None
 
 
-def seen_in(types: Mapping[str, Type], type_name: str, text: str) -> Iterator[Seen]:
+def mentioned_fields(
+    types: Mapping[str, Type], type_name: str, text: str
+) -> Iterator[MentionedField]:
     """Yield every field that a field set mentions, outermost first."""
-    yield from _seen(types, type_name, parsed(text) or ())
+    yield from _mentioned(types, type_name, try_parse(text) or ())
 
 
-def _seen(
+def _mentioned(
     types: Mapping[str, Type], type_name: str, selections: tuple[Selection, ...]
-) -> Iterator[Seen]:
+) -> Iterator[MentionedField]:
     for item in selections:
         if not isinstance(item, Field):
-            yield from _seen(types, item.type or type_name, item.selections)
+            yield from _mentioned(types, item.type or type_name, item.selections)
             continue
         if item.name == "__typename":
             continue
-        kind = types.get(type_name)
-        output = kind.fields.get(item.name) if kind else None
-        yield Seen(type_name, item.name, output, item)
+        definition = types.get(type_name)
+        output = definition.fields.get(item.name) if definition else None
+        yield MentionedField(type_name, item.name, output, item)
         if output is not None:
-            yield from _seen(types, output.named, item.selections)
+            yield from _mentioned(types, output.named, item.selections)
 
 
-def used_fields(graph: Graph) -> set[tuple[str, str]]:
-    """Return the coordinates that the graph's field sets use; interfaces stand for their objects."""
-    found: set[tuple[str, str]] = set()
-    contexts = setters(graph)
-    for kind in graph.types.values():
-        texts = [(kind.name, fields) for fields, _ in kind.keys]
-        for item in kind.fields.values():
-            if item.requires:
-                texts.append((kind.name, item.requires))
-            if item.provides:
-                texts.append((item.named, item.provides))
-            uses = [use for argument in item.contextual.values() if (use := use_of(argument))]
+def used_fields(graph: SubgraphSchema) -> set[tuple[str, str]]:
+    """Return the coordinates in the field sets of a subgraph, those of interfaces by object too."""
+    coordinates: set[tuple[str, str]] = set()
+    setters = context_setters(graph)
+    for definition in graph.types.values():
+        texts = [(definition.name, fields) for fields, _ in definition.keys]
+        for field in definition.fields.values():
+            if field.requires:
+                texts.append((definition.name, field.requires))
+            if field.provides:
+                texts.append((field.named, field.provides))
+            arguments = field.contextual.values()
+            uses = [use for argument in arguments if (use := context_use(argument))]
             for context, selection in uses:
-                texts += [(setter, selection) for setter in contexts.get(context, ())]
+                texts += [(setter, selection) for setter in setters.get(context, ())]
         for parent, text in texts:
-            for seen in seen_in(graph.types, parent, text):
-                found.update((name, seen.name) for name in graph.possible(seen.parent))
-                found.add((seen.parent, seen.name))
-    return found
+            for mentioned in mentioned_fields(graph.types, parent, text):
+                members = graph.possible_types(mentioned.parent)
+                coordinates.update((name, mentioned.name) for name in members)
+                coordinates.add((mentioned.parent, mentioned.name))
+    return coordinates
 
 
-def provided_fields(graph: Graph) -> set[tuple[str, str]]:
-    """Return the coordinates that some @provides brings along."""
-    found: set[tuple[str, str]] = set()
+def provided_fields(graph: SubgraphSchema) -> set[tuple[str, str]]:
+    """Return the coordinates in the @provides of a subgraph."""
+    coordinates: set[tuple[str, str]] = set()
     for _, field in graph.outputs():
         if field.provides:
-            for seen in seen_in(graph.types, field.named, field.provides):
-                found.update((name, seen.name) for name in graph.possible(seen.parent))
-    return found
+            for mentioned in mentioned_fields(graph.types, field.named, field.provides):
+                members = graph.possible_types(mentioned.parent)
+                coordinates.update((name, mentioned.name) for name in members)
+    return coordinates
 
 
-def key_fields(graph: Graph) -> set[tuple[str, str]]:
-    """Return the coordinates that some key uses: everybody may answer those."""
-    found: set[tuple[str, str]] = set()
-    for kind in graph.types.values():
-        for fields, _ in kind.keys:
-            for seen in seen_in(graph.types, kind.name, fields):
-                found.update((name, seen.name) for name in graph.possible(seen.parent))
-                found.add((seen.parent, seen.name))
-    return found
+def key_fields(graph: SubgraphSchema) -> set[tuple[str, str]]:
+    """Return the coordinates in the keys of a subgraph; every subgraph may resolve those."""
+    coordinates: set[tuple[str, str]] = set()
+    for definition in graph.types.values():
+        for fields, _ in definition.keys:
+            for mentioned in mentioned_fields(graph.types, definition.name, fields):
+                members = graph.possible_types(mentioned.parent)
+                coordinates.update((name, mentioned.name) for name in members)
+                coordinates.add((mentioned.parent, mentioned.name))
+    return coordinates
 
 
-def external_by_mistake(kind: Type, types: Mapping[str, Type], first: bool) -> set[str]:
-    """Return key fields of an extension that are marked external as Federation 1 wanted it."""
-    if not (kind.extension or first):
+def pretended_external(definition: Type, types: Mapping[str, Type], federation_1: bool) -> set[str]:
+    """Return key fields of an extension that are marked @external although it resolves them.
+
+    Federation 1 demanded the mark.
+    """
+    if not (definition.extension or federation_1):
         return set()
     return {
-        seen.name
-        for fields, _ in kind.keys
-        for seen in seen_in(types, kind.name, fields)
-        if seen.parent == kind.name
+        mentioned.name
+        for fields, _ in definition.keys
+        for mentioned in mentioned_fields(types, definition.name, fields)
+        if mentioned.parent == definition.name
     }

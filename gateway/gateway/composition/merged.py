@@ -1,4 +1,4 @@
-"""What the subgraphs are together, just before it is printed."""
+"""The merged schema, before it is printed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class MergedInput:
     type: str
     default: str | None
     description: str | None
-    carried: tuple[str, ...]  # printed directives that clients' tools may want to see
+    directives: tuple[str, ...]  # printed, those that the supergraph takes over from subgraphs
     joins: tuple[str, ...] = ()  # printed join directives
 
 
@@ -27,7 +27,7 @@ class MergedOutput:
     type: str
     arguments: tuple[MergedInput, ...]
     description: str | None
-    carried: tuple[str, ...]
+    directives: tuple[str, ...]
     joins: tuple[str, ...]
 
 
@@ -37,18 +37,18 @@ class MergedValue:
 
     name: str
     description: str | None
-    carried: tuple[str, ...]
+    directives: tuple[str, ...]
     joins: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class MergedType:
-    """A type."""
+    """A type of the supergraph."""
 
     name: str
     kind: Kind
     description: str | None
-    carried: tuple[str, ...]
+    directives: tuple[str, ...]
     joins: tuple[str, ...]
     fields: dict[str, MergedOutput] = field(default_factory=dict)
     inputs: tuple[MergedInput, ...] = ()
@@ -63,5 +63,5 @@ class Merged:
 
     graphs: tuple[tuple[str, str, str], ...]  # enum value, name, url
     types: dict[str, MergedType]
-    directives: tuple[str, ...]  # printed definitions
+    definitions: tuple[str, ...]  # printed directive definitions
     links: tuple[str, ...]  # printed @link of the schema

@@ -41,9 +41,9 @@ enum link__Purpose {
 
 def print_supergraph(merged: Merged) -> str:
     """Return the supergraph SDL."""
-    parts = ["\n".join(_schema(merged)), *merged.directives, "\n".join(_graphs(merged))]
+    parts = ["\n".join(_schema(merged)), *merged.definitions, "\n".join(_graphs(merged))]
     parts.append(_LINK_TYPES)
-    parts += ["\n".join(_type(kind)) for kind in merged.types.values()]
+    parts += ["\n".join(_type(merged_type)) for merged_type in merged.types.values()]
     return "\n\n".join(parts) + "\n"
 
 
@@ -65,30 +65,30 @@ def _graphs(merged: Merged) -> Iterator[str]:
     yield "}"
 
 
-def _type(kind: MergedType) -> Iterator[str]:
-    yield from _description(kind.description, "")
-    interfaces = f" implements {' & '.join(kind.interfaces)}" if kind.interfaces else ""
-    yield f"{_KEYWORDS[kind.kind]} {kind.name}{interfaces}"
-    for text in (*kind.joins, *kind.carried):
+def _type(merged: MergedType) -> Iterator[str]:
+    yield from _description(merged.description, "")
+    interfaces = f" implements {' & '.join(merged.interfaces)}" if merged.interfaces else ""
+    yield f"{_KEYWORDS[merged.kind]} {merged.name}{interfaces}"
+    for text in (*merged.joins, *merged.directives):
         yield f"  {text}"
-    if kind.kind == "UNION":
-        yield f" = {' | '.join(kind.members)}"
-    elif kind.kind != "SCALAR":
+    if merged.kind == "UNION":
+        yield f" = {' | '.join(merged.members)}"
+    elif merged.kind != "SCALAR":
         yield "{"
-        for field in kind.fields.values():
+        for field in merged.fields.values():
             yield from _field(field)
-        for item in kind.inputs:
+        for item in merged.inputs:
             yield from _description(item.description, "  ")
             yield f"  {_input(item)}"
-        for value in kind.values:
+        for value in merged.values:
             yield from _description(value.description, "  ")
-            yield "  " + " ".join((value.name, *value.joins, *value.carried))
+            yield "  " + " ".join((value.name, *value.joins, *value.directives))
         yield "}"
 
 
 def _field(field: MergedOutput) -> Iterator[str]:
     yield from _description(field.description, "  ")
-    tail = " ".join((field.type, *field.joins, *field.carried))
+    tail = " ".join((field.type, *field.joins, *field.directives))
     if any(item.description for item in field.arguments):
         yield f"  {field.name}("
         for item in field.arguments:
@@ -102,7 +102,7 @@ def _field(field: MergedOutput) -> Iterator[str]:
 
 def _input(item: MergedInput) -> str:
     default = f" = {item.default}" if item.default is not None else ""
-    return " ".join((f"{item.name}: {item.type}{default}", *item.joins, *item.carried))
+    return " ".join((f"{item.name}: {item.type}{default}", *item.joins, *item.directives))
 
 
 def _description(text: str | None, indent: str) -> Iterator[str]:

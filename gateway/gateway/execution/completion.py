@@ -1,8 +1,8 @@
-"""From the merged tree to the client's answer: selects, checks leaves, and lets null rise as the specification says.
+"""Completes the client's response from the merged tree: fields, leaf types, propagation of null.
 
-A shape is compiled once per plan. Completing then costs one pass over the answer: a function per field
-returns the finished value, or None after it reported why there is none; who asked decides by its own
-nullability whether the null stays or rises.
+A shape is compiled once per plan. Completing then costs one pass over the response: a function per
+field returns the finished value, or None after it reported why there is none; the caller decides by
+its own nullability whether the null stays or propagates (GraphQL specification, 6.4.4).
 """
 
 from __future__ import annotations
@@ -10,28 +10,28 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from gateway.execution.faults import ClientPath, Faults, unfit
-from gateway.execution.shortcut import SURPRISES, Short, shortcut
+from gateway.execution.compiled_completion import UNEXPECTED, CompiledCompletion, compile_completion
+from gateway.execution.faults import ClientPath, Faults, bad_value
 from gateway.execution.tree import Object, Place
 from gateway.plan import ALWAYS, Guard, Nullability, Shape, Slot
 
 
 class Progress(NamedTuple):
-    """What completing one answer needs besides the data."""
+    """What completing one response needs besides the data."""
 
     faults: Faults
-    wanted: list[bool]
-    """By number of the guard: does it hold?"""
+    held: list[bool]
+    """Whether each guard holds, by its number."""
 
 
 Trail = tuple[Any, str | int] | None
-"""The way to a value, last step outermost: cheap to extend, only written out for a fault."""
+"""The path of a value, last step outermost: cheap to extend, only written out for a fault."""
 
 Complete = Callable[[Any, Trail, Progress], Any]
 
 
 class _Rest(NamedTuple):
-    """What a field needs when its value is not simply a finished leaf."""
+    """What completing a field needs when its value is not a finished leaf already."""
 
     coordinate: str
     required: bool
@@ -41,12 +41,12 @@ class _Rest(NamedTuple):
     typename: str | None
 
 
-class _Never:
+class _NoType:
     """The type of no value."""
 
 
 _Field = tuple[str, str, Any, _Rest]
-"""Key, source, the type of leaves that are finished as they are, everything else."""
+"""Response key, key in the tree, type of leaves that are finished as they are, the rest."""
 
 
 def _path(trail: Trail) -> ClientPath:
@@ -63,32 +63,35 @@ class Completion:
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
         self.guards: list[Guard] = []
-        self._known: dict[int, Complete] = {}
+        self._completes: dict[int, Complete] = {}
         self._complete = self._object(shape)
-        self._short: Short | None = None
+        self._compiled: CompiledCompletion | None = None
 
-    def write(self, *, alone: bool = False) -> None:
-        """Have Python written for sound answers; `alone` when one subgraph answers everything."""
-        self._short = shortcut(self.shape, self._guard, alone=alone)
+    def compile(self, *, alone: bool = False) -> None:
+        """Generate Python for responses without faults.
+
+        `alone` says that one subgraph answers everything.
+        """
+        self._compiled = compile_completion(self.shape, self._guard, alone=alone)
 
     def complete(self, tree: Object, faults: Faults, variables: Mapping[str, Any]) -> Object | None:
-        """Return the client's data; None when null rose to the top."""
-        wanted = [holds(guard, variables) for guard in self.guards]
-        if self._short is not None:
+        """Return the client's data; None when null propagated to the top."""
+        held = [holds(guard, variables) for guard in self.guards]
+        if self._compiled is not None:
             try:
-                return self._short(tree, wanted)
-            except SURPRISES:
-                pass  # something is wrong: the long way finds out what
-        done: Object | None = self._complete(tree, None, Progress(faults, wanted))
+                return self._compiled(tree, held)
+            except UNEXPECTED:
+                pass  # something is wrong: the pass below finds out what
+        done: Object | None = self._complete(tree, None, Progress(faults, held))
         return done
 
     def _object(self, shape: Shape) -> Complete:
         # Shapes are shared by identity where parts of the answer look alike: compile each once.
-        if id(shape) not in self._known:
-            self._known[id(shape)] = (
+        if id(shape) not in self._completes:
+            self._completes[id(shape)] = (
                 self._concrete(shape, shape.only_type) if shape.only_type else self._abstract(shape)
             )
-        return self._known[id(shape)]
+        return self._completes[id(shape)]
 
     def _concrete(self, shape: Shape, typename: str) -> Complete:
         fields = self._fields(shape.slots, typename)
@@ -96,7 +99,7 @@ class Completion:
 
         def complete(value: Any, trail: Trail, progress: Progress) -> Object | None:
             if type(value) is not dict:
-                progress.faults.fail(unfit(name, name), _path(trail))
+                progress.faults.fail(bad_value(name, name), _path(trail))
                 return None
             return _complete_fields(fields, value, trail, progress)
 
@@ -112,7 +115,7 @@ class Completion:
             typename = value.get("__typename") if type(value) is dict else None
             fields = by_type.get(typename) if type(typename) is str else None
             if fields is None:
-                progress.faults.fail(unfit(name, name), _path(trail))
+                progress.faults.fail(bad_value(name, name), _path(trail))
                 return None
             return _complete_fields(fields, value, trail, progress)
 
@@ -138,7 +141,7 @@ class Completion:
             guard=guard,
             typename=typename if slot.typename else None,
         )
-        return slot.key, slot.source, plain or _Never, rest
+        return slot.key, slot.source, plain or _NoType, rest
 
     def _guard(self, guard: Guard) -> int:
         if guard == ALWAYS:
@@ -158,7 +161,7 @@ def _complete_fields(
             done[key] = inner
             continue
         coordinate, required, complete, guard, typename = rest
-        if guard >= 0 and not progress.wanted[guard]:
+        if guard >= 0 and not progress.held[guard]:
             continue
         if typename is not None:
             done[key] = typename
@@ -182,7 +185,7 @@ def _list(item: Nullability | None, inner: Complete, coordinate: str) -> Complet
 
     def complete_list(value: Any, trail: Trail, progress: Progress) -> list[Any] | None:
         if type(value) is not list:
-            progress.faults.fail(unfit(coordinate, "list"), _path(trail))
+            progress.faults.fail(bad_value(coordinate, "list"), _path(trail))
             return None
         done = []
         for index, entry in enumerate(value):
@@ -204,13 +207,13 @@ def _leaf(slot: Slot) -> Complete:
     def complete_enum(value: Any, trail: Trail, progress: Progress) -> Any:
         if type(value) is str and values is not None and value in values:
             return value
-        progress.faults.fail(unfit(coordinate, kind or "enum value"), _path(trail))
+        progress.faults.fail(bad_value(coordinate, kind or "enum value"), _path(trail))
         return None
 
     def complete_scalar(value: Any, trail: Trail, progress: Progress) -> Any:
         finished = coerce(value) if coerce else value
         if finished is None:
-            progress.faults.fail(unfit(coordinate, kind), _path(trail))
+            progress.faults.fail(bad_value(coordinate, kind), _path(trail))
         return finished
 
     return complete_enum if values is not None else complete_scalar
@@ -252,21 +255,21 @@ _COERCE: Mapping[str, Callable[[Any], Any]] = {
 
 
 def holds(guard: Guard, variables: Mapping[str, Any]) -> bool:
-    """Whether any of the alternatives holds; an absent variable counts as false."""
+    """Tell whether any of the alternatives holds; an absent variable counts as false."""
     return not guard or any(
-        all(bool(variables.get(name)) is wanted for name, wanted in tests) for tests in guard
+        all(bool(variables.get(name)) is expected for name, expected in tests) for tests in guard
     )
 
 
 class ClientPaths:
-    """Translates places of the tree into paths of the client's answer."""
+    """Translates places of the tree into paths of the client's response."""
 
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
         self._by_source: dict[int, dict[str, Slot]] = {}
 
     def path(self, place: Place) -> ClientPath:
-        """Follow the place as far as the client can see it."""
+        """Return the path, cut off where the client selected nothing further."""
         out: list[str | int] = []
         shape: Shape | None = self.shape
         for step in place:
@@ -282,8 +285,8 @@ class ClientPaths:
 
     def _slots(self, shape: Shape) -> dict[str, Slot]:
         if id(shape) not in self._by_source:
-            every = (shape.slots, *shape.by_type.values())
+            groups = (shape.slots, *shape.by_type.values())
             self._by_source[id(shape)] = {
-                slot.source: slot for slots in reversed(every) for slot in reversed(slots)
+                slot.source: slot for slots in reversed(groups) for slot in reversed(slots)
             }
         return self._by_source[id(shape)]

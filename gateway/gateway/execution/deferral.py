@@ -1,7 +1,7 @@
-"""Answers in pieces: what is not deferred first, then each deferred fragment as soon as its requests are done.
+"""Executes operations with `@defer`: a first response, then each deferred fragment when it is done.
 
-All pieces are read from the one tree that all requests of the operation fill; each request is sent once,
-for whichever piece wants it first.
+All parts are read from the one tree that all requests of the operation fill; each request is sent
+once, for the part that needs it first.
 """
 
 import asyncio
@@ -18,13 +18,24 @@ from gateway.execution.fetch import CompiledFetch, Run
 from gateway.execution.introspection import introspect
 from gateway.execution.transport import Send
 from gateway.execution.tree import Object
-from gateway.plan import Condition, Fetch, Node, Parallel, Piece, Plan, Sequence, Shape, Subscribe
+from gateway.plan import (
+    Condition,
+    Fetch,
+    Node,
+    Parallel,
+    Piece,
+    Plan,
+    Sequence,
+    Shape,
+    Slot,
+    Subscribe,
+)
 from gateway.result import Fault, Response
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A deferred fragment at one object of the answer, not sent yet."""
+    """A deferred fragment at one object of the response, not sent yet."""
 
     id: str
     piece: Piece
@@ -34,7 +45,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """What a deferred fragment turned out to be; no data when null rose to its top."""
+    """The content of a deferred fragment; no data when null propagated to its top."""
 
     pending: Pending
     data: Object | None
@@ -43,7 +54,7 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What is sent at once: the first answer, or patches; and what the client has to wait for."""
+    """What is sent at once: the first response or patches, and newly announced fragments."""
 
     first: Response | None = None
     patches: tuple[Patch, ...] = ()
@@ -51,8 +62,8 @@ class Part:
     has_next: bool = True
 
 
-class Deferring:
-    """A plan with pieces, compiled; good for any number of requests at once."""
+class DeferredExecutable:
+    """A plan with deferred parts, compiled; good for any number of requests at once."""
 
     def __init__(self, plan: Plan, schema: GraphQLSchema) -> None:
         assert plan.pieces is not None
@@ -62,25 +73,25 @@ class Deferring:
         self.fetches = {fetch.id: CompiledFetch(fetch) for fetch in plan.fetches()}
         self.paths = ClientPaths(plan.shape)
         self._completions: dict[int, Completion] = {}
-        self._owing: dict[int, bool] = {}
+        self._defers_by_shape: dict[int, bool] = {}
 
     async def parts(
         self, variables: Mapping[str, Any], send: Send, locale: str
     ) -> AsyncGenerator[Part, None]:
-        """Yield the first answer, then the pieces; nothing is raised."""
+        """Yield the first response, then the deferred fragments; nothing is raised."""
         delivery = _Delivery(self, variables, send, locale)
         try:
             first = await delivery.first()
-            waiting = delivery.begin()
-            yield Part(first, announced=waiting, has_next=bool(waiting))
-            while delivery.under_way:
-                patches, announced = await delivery.some()
-                yield Part(patches=patches, announced=announced, has_next=bool(delivery.under_way))
+            pending = delivery.begin()
+            yield Part(first, announced=pending, has_next=bool(pending))
+            while delivery.pending:
+                patches, announced = await delivery.next_patches()
+                yield Part(patches=patches, announced=announced, has_next=bool(delivery.pending))
         finally:
             await delivery.stop()
 
     def completion(self, shape: Shape) -> Completion:
-        """A shape, compiled once."""
+        """Return the compiled shape; each is compiled once."""
         if id(shape) not in self._completions:
             self._completions[id(shape)] = Completion(shape)
         return self._completions[id(shape)]
@@ -88,15 +99,15 @@ class Deferring:
     def pieces(
         self, shape: Shape, done: Object, value: Object, path: ClientPath
     ) -> Iterator[tuple[Piece, ClientPath, Object]]:
-        """Find the deferred fragments that the objects of a finished answer owe."""
-        if not self._owes(shape):
+        """Yield the deferred fragments of a finished response, each with its path and object."""
+        if not self._defers(shape):
             return
         typename = shape.only_type or value.get("__typename", "")
         for piece in shape.later.get(typename, ()):
             yield piece, path, value
         for slot in shape.slots if shape.only_type else shape.by_type.get(typename, ()):
             inner = done.get(slot.key)
-            if slot.child is not None and inner is not None and self._owes(slot.child):
+            if slot.child is not None and inner is not None and self._defers(slot.child):
                 source = value.get(slot.source)
                 yield from self._below(slot.child, inner, source, (*path, slot.key))
 
@@ -109,67 +120,69 @@ class Deferring:
         elif done is not None:
             yield from self.pieces(shape, done, value, path)
 
-    def _owes(self, shape: Shape) -> bool:
-        known = self._owing.get(id(shape))
-        if known is None:
-            every = (*shape.slots, *(slot for slots in shape.by_type.values() for slot in slots))
-            known = bool(shape.later) or any(
-                self._owes(slot.child) for slot in every if slot.child is not None
+    def _defers(self, shape: Shape) -> bool:
+        defers = self._defers_by_shape.get(id(shape))
+        if defers is None:
+            slots = _all_slots(shape)
+            defers = bool(shape.later) or any(
+                self._defers(slot.child) for slot in slots if slot.child is not None
             )
-            self._owing[id(shape)] = known
-        return known
+            self._defers_by_shape[id(shape)] = defers
+        return defers
 
 
 @dataclass(slots=True)
 class _Delivery:
-    """One request that is answered in pieces."""
+    """The execution of one request, in parts."""
 
-    compiled: Deferring
+    compiled: DeferredExecutable
     variables: Mapping[str, Any]
     send: Send
     locale: str
     tree: Object = field(default_factory=dict)
     fetching: dict[int, asyncio.Task[Faults]] = field(default_factory=dict)
-    """By fetch: the request and what went wrong with it."""
+    """By fetch: the request, and the faults that it ended with."""
     turns: dict[tuple[str, ...], asyncio.Task[set[int]]] = field(default_factory=dict)
-    """By deferrals that are on: the requests for them, all of them done in the end."""
-    under_way: list[Pending] = field(default_factory=list)
-    told: set[int] = field(default_factory=set)
-    """Faults that the client knows."""
+    """By the deferrals that are on: the task that sends their requests."""
+    pending: list[Pending] = field(default_factory=list)
+    reported: set[int] = field(default_factory=set)
+    """The ids of faults that were sent to the client."""
     count: int = 0
 
     async def first(self) -> Response:
+        """Return the response without the deferred fragments."""
         plan, shape = self.compiled.plan, self.compiled.shape
         fetched = await self._fetched(())
         faults = Faults(self.locale)
         if plan.introspection is not None:
             self.tree |= introspect(plan, self.compiled.schema, self.variables, faults)
-        found = [*faults.found, *self._news(fetched, shape, ())]
+        fetch_faults = [*faults.entries, *self._new_faults(fetched, shape, ())]
         data, more = self._complete(shape, self.tree, ())
         self._announce(shape, data, self.tree, ())
-        return Response(data, (*found, *more))
+        return Response(data, (*fetch_faults, *more))
 
     def begin(self) -> tuple[Pending, ...]:
-        """Start what nobody waits for yet."""
-        for pending in self.under_way:
+        """Start the requests of pending fragments, and return all of these."""
+        for pending in self.pending:
             turn = _turn(pending)
             if turn not in self.turns:
                 self.turns[turn] = asyncio.create_task(self._fetched(turn))
-        return tuple(self.under_way)
+        return tuple(self.pending)
 
-    async def some(self) -> tuple[tuple[Patch, ...], tuple[Pending, ...]]:
-        """Wait until at least one piece is there; return all that are, and what they owe in turn."""
-        turns = {self.turns[_turn(pending)] for pending in self.under_way}
+    async def next_patches(self) -> tuple[tuple[Patch, ...], tuple[Pending, ...]]:
+        """Wait for at least one fragment; return all that are done, and those inside them."""
+        turns = {self.turns[_turn(pending)] for pending in self.pending}
         await asyncio.wait(turns, return_when=asyncio.FIRST_COMPLETED)
-        ready = [each for each in self.under_way if self.turns[_turn(each)].done()]
-        self.under_way = [each for each in self.under_way if each not in ready]
-        known = len(self.under_way)
-        patches = tuple(self._patch(each) for each in ready)
-        announced = tuple(self.under_way[known:])
+        ready = [item for item in self.pending if self.turns[_turn(item)].done()]
+        self.pending = [item for item in self.pending if item not in ready]
+        count = len(self.pending)
+        patches = tuple(self._patch(item) for item in ready)
+        announced = tuple(self.pending[count:])
         self.begin()
         return patches, announced
 
     async def stop(self) -> None:
+        """Cancel the requests under way."""
         tasks = [*self.turns.values(), *self.fetching.values()]
         for task in tasks:
             task.cancel()
@@ -178,45 +191,49 @@ class _Delivery:
 
     def _patch(self, pending: Pending) -> Patch:
         shape = pending.piece.shape
-        news = self._news(self.turns[_turn(pending)].result(), shape, pending.path)
+        faults = self._new_faults(self.turns[_turn(pending)].result(), shape, pending.path)
         data, more = self._complete(shape, pending.value, pending.path)
         self._announce(shape, data, pending.value, pending.path)
-        return Patch(pending, data, (*news, *more))
+        return Patch(pending, data, (*faults, *more))
 
     def _announce(self, shape: Shape, data: Object | None, value: Object, path: ClientPath) -> None:
         if data is None:
             return
-        for piece, where, inner in self.compiled.pieces(shape, data, value, path):
+        for piece, place, inner in self.compiled.pieces(shape, data, value, path):
             if holds(piece.guard, self.variables):
-                self.under_way.append(Pending(str(self.count), piece, where, inner))
+                self.pending.append(Pending(str(self.count), piece, place, inner))
                 self.count += 1
 
     def _complete(
         self, shape: Shape, value: Object, path: ClientPath
     ) -> tuple[Object | None, list[Fault]]:
-        faults = _Below(self.locale, path)
+        faults = _FaultsBelow(self.locale, path)
         for task in self.fetching.values():
             if task.done():
-                faults.cover(fault.path for fault in task.result().found if fault.path is not None)
-        return self.compiled.completion(shape).complete(value, faults, self.variables), faults.found
+                faults.cover(
+                    fault.path for fault in task.result().entries if fault.path is not None
+                )
+        return self.compiled.completion(shape).complete(
+            value, faults, self.variables
+        ), faults.entries
 
-    def _news(self, fetched: set[int], shape: Shape, top: ClientPath) -> list[Fault]:
-        """What went wrong at this place; what has no place goes with whoever comes first."""
-        found = []
+    def _new_faults(self, fetched: set[int], shape: Shape, top: ClientPath) -> list[Fault]:
+        """Return the unreported faults below this path; the first part gets those without one."""
+        faults = []
         for number in sorted(fetched):
-            for fault in self.fetching[number].result().found:
+            for fault in self.fetching[number].result().entries:
                 here = not fault.path or (
                     fault.path[: len(top)] == top and _reaches(shape, fault.path[len(top) :])
                 )
-                if here and id(fault) not in self.told:
-                    self.told.add(id(fault))
-                    found.append(fault)
-        return found
+                if here and id(fault) not in self.reported:
+                    self.reported.add(id(fault))
+                    faults.append(fault)
+        return faults
 
     # ----------------------------------------------------------------------------------- requests
 
     async def _fetched(self, turn: tuple[str, ...]) -> set[int]:
-        """Send what is wanted when these deferrals are on; return which requests that were."""
+        """Send the requests for these deferrals; return the ids of their fetches."""
         variables = {**self.variables, **dict.fromkeys(turn, True)}
         done: set[int] = set()
         if self.compiled.plan.root is not None:
@@ -239,7 +256,7 @@ class _Delivery:
             case Parallel(nodes):
                 await asyncio.gather(*(self._follow(child, variables, done) for child in nodes))
             case Subscribe():
-                raise AssertionError("a subscription is not planned with pieces")
+                raise AssertionError("subscriptions are not planned with deferred parts")
 
     async def _fetch(self, number: int) -> Faults:
         faults = Faults(self.locale)
@@ -252,37 +269,40 @@ def _turn(pending: Pending) -> tuple[str, ...]:
     return (*pending.piece.inside, pending.piece.name)
 
 
+def _all_slots(shape: Shape) -> tuple[Slot, ...]:
+    return (*shape.slots, *(slot for slots in shape.by_type.values() for slot in slots))
+
+
 def _reaches(shape: Shape | None, path: ClientPath) -> bool:
-    """Whether a place is in this part of the answer, not in one that comes later."""
+    """Tell whether a path is in this part of the response, not in one that comes later."""
     for step in path:
         if shape is None or isinstance(step, int):
             continue
-        every = (*shape.slots, *(slot for slots in shape.by_type.values() for slot in slots))
-        slot = next((slot for slot in every if slot.key == step), None)
+        slot = next((slot for slot in _all_slots(shape) if slot.key == step), None)
         if slot is None:
             return False
         shape = slot.child
     return True
 
 
-class _Below(Faults):
-    """Faults of a piece: found at places counted from its top, told at the client's."""
+class _FaultsBelow(Faults):
+    """The faults of a fragment: reported at paths from its top, listed at paths of the response."""
 
     def __init__(self, locale: str, top: ClientPath) -> None:
         super().__init__(locale)
         self.top = top
 
     def fail(self, error: GatewayError, path: ClientPath | None) -> None:
-        """Report a failure of ours."""
+        """Report a failure of the gateway."""
         super().fail(error, None if path is None else (*self.top, *path))
 
     def missing(self, path: ClientPath, coordinate: str) -> None:
-        """Report null where none may be, unless a fault already says why."""
+        """Report null for a non-null field, unless a fault already explains it."""
         if not self.explains((*self.top, *path)):
             plain = Faults(self.locale)
             plain.missing(path, coordinate)
-            for fault in plain.found:
+            for fault in plain.entries:
                 self._add(replace(fault, path=(*self.top, *path)))
 
 
-__all__ = ["Deferring", "Part", "Patch", "Pending"]
+__all__ = ["DeferredExecutable", "Part", "Patch", "Pending"]

@@ -1,4 +1,4 @@
-"""The whole story of executing: follow the plan's nodes, then read the client's answer out of the tree."""
+"""Executes a plan: follow its nodes, then complete the client's response from the tree."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from gateway.result import Response
 
 Step = Callable[[Run], Awaitable[None]]
 
-WORTH_WRITING = 3
-"""The run before which Python is written for a plan: writing costs as much as some ten runs, and most
-documents that come three times come again."""
+RUNS_BEFORE_COMPILING = 3
+"""Python is generated for a plan at this run: it costs as much as some ten runs, and most documents
+that come three times come again."""
 
 
 async def execute(
     plan: Plan, variables: Mapping[str, Any], send: Send, schema: GraphQLSchema, locale: str = "en"
 ) -> Response:
-    """Execute a plan once; who executes it often keeps its Executable."""
+    """Execute a plan once; use an Executable to execute it often."""
     return await Executable(plan, schema).run(variables, send, locale)
 
 
@@ -43,33 +43,33 @@ class Executable:
         self._schema_answer: dict[str, Any] | None = None
 
     async def run(self, variables: Mapping[str, Any], send: Send, locale: str = "en") -> Response:
-        """Fetch everything, then complete the answer; faults are part of it, nothing is raised.
+        """Fetch everything, then complete the response; faults are part of it, nothing is raised.
 
         `variables` are JSON as the client sent it, already checked and with defaults filled in.
         """
         self._runs += 1
-        if self._runs == WORTH_WRITING:
-            self._write()
+        if self._runs == RUNS_BEFORE_COMPILING:
+            self._generate()
         faults = Faults(locale)
         run = Run({}, variables, send, faults, self._paths)
         if self._step is not None:
             await self._step(run)
         if self.plan.introspection is not None:
             run.tree |= self._introspect(variables, faults)
-        if self.plan.asides:
-            introspect_below(self.plan.asides, self.schema, variables, run.tree)
+        if self.plan.nested_introspection:
+            introspect_below(self.plan.nested_introspection, self.schema, variables, run.tree)
         data = self._completion.complete(run.tree, faults, variables)
-        return Response(data, tuple(faults.found))
+        return Response(data, tuple(faults.entries))
 
-    def _write(self) -> None:
-        """Somebody asks this again and again: have Python written for it."""
+    def _generate(self) -> None:
+        """Generate Python for a plan that is executed often."""
         if self.plan.root is not None:
-            self._step = _compile(self.plan.root, written=True)
-        # Nobody else holds on to the tree that a lone fetch made, so its objects may be the answer's.
-        self._completion.write(alone=isinstance(self.plan.root, Fetch))
+            self._step = _compile(self.plan.root, generated=True)
+        # Only this run uses the tree that a lone fetch made, so its objects may be the response's.
+        self._completion.compile(alone=isinstance(self.plan.root, Fetch))
 
     def _introspect(self, variables: Mapping[str, Any], faults: Faults) -> dict[str, Any]:
-        """The schema does not change, so neither does an answer without variables."""
+        """Return the introspection result; without variables it never changes."""
         if self.plan.introspection_variables:
             return introspect(self.plan, self.schema, variables, faults)
         if self._schema_answer is None:
@@ -77,24 +77,24 @@ class Executable:
         return self._schema_answer
 
 
-def _compile(node: Node, *, written: bool = False) -> Step:
+def _compile(node: Node, *, generated: bool = False) -> Step:
     match node:
         case Fetch():
-            return CompiledFetch(node, written=written).run
+            return CompiledFetch(node, generated=generated).run
         case Sequence(nodes):
-            return _in_order([_compile(child, written=written) for child in nodes])
+            return _in_order([_compile(child, generated=generated) for child in nodes])
         case Parallel(nodes):
-            return _at_once([_compile(child, written=written) for child in nodes])
+            return _at_once([_compile(child, generated=generated) for child in nodes])
         case Condition(guard, inner):
-            step = _compile(inner, written=written)
+            step = _compile(inner, generated=generated)
 
-            async def when_wanted(run: Run) -> None:
+            async def when_it_holds(run: Run) -> None:
                 if holds(guard, run.variables):
                     await step(run)
 
-            return when_wanted
+            return when_it_holds
         case Subscribe(source, then):
-            # Whoever follows the source answers its fetch with the event at hand.
+            # The subscription answers the fetch of its source with the event at hand.
             return _in_order([_compile(child) for child in (source, then) if child is not None])
 
 

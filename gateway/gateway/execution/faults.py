@@ -1,4 +1,4 @@
-"""The errors of one answer: collected once each, at the client's paths, in the client's language."""
+"""The errors of one response: collected once each, at the client's paths, in its language."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,32 +10,32 @@ ClientPath = tuple[str | int, ...]
 
 MOST_FAULTS = 500
 DEFAULT_CODE = "SUBGRAPH_ERROR"
-"""Of an error that a subgraph gave none."""
+"""The code of subgraph errors without one."""
 HIDDEN_EXTENSIONS = frozenset({"stacktrace", "exception", "debug"})
 
 
 class Faults:
-    """Collects faults and knows which places of the answer they already explain."""
+    """Collects faults and knows which places of the response they already explain."""
 
     def __init__(self, locale: str) -> None:
         self.locale = locale
-        self.found: list[Fault] = []
+        self.entries: list[Fault] = []
         self._at: set[ClientPath] = set()
         self._above: set[ClientPath] = set()
 
     def fail(self, error: GatewayError, path: ClientPath | None) -> None:
-        """Report a failure of ours."""
+        """Report a failure of the gateway."""
         self._add(Fault(error.message(self.locale), path, error.code, extensions=dict(error.extra)))
 
     def relay(self, subgraph: str, error: object, path: ClientPath | None) -> None:
-        """Report what a subgraph reported: its sentence, its code, and which subgraph it was."""
+        """Report an error of a subgraph with its message, its code and the subgraph's name."""
         if not isinstance(error, dict):
-            self.fail(nonsense(subgraph), path)
+            self.fail(bad_answer(subgraph), path)
             return
-        given = error.get("extensions")
+        sent = error.get("extensions")
         extensions: dict[str, Any] = {
             key: value
-            for key, value in (given.items() if isinstance(given, dict) else ())
+            for key, value in (sent.items() if isinstance(sent, dict) else ())
             if key not in HIDDEN_EXTENSIONS
         }
         code = extensions.pop("code", None)
@@ -50,16 +50,16 @@ class Faults:
         )
 
     def missing(self, path: ClientPath, coordinate: str) -> None:
-        """Report null where the schema allows none, unless a fault already says why."""
+        """Report null for a non-null field, unless a fault already explains it."""
         if not self.explains(path):
             self.fail(_null(coordinate), path)
 
     def explains(self, path: ClientPath) -> bool:
-        """Whether a fault stands at this place, above it or below it."""
+        """Tell whether there is a fault at this path, above it or below it."""
         return path in self._above or any(path[:end] in self._at for end in range(len(path) + 1))
 
     def cover(self, paths: Iterable[ClientPath]) -> None:
-        """Take these places as explained, without a fault of their own."""
+        """Count these paths as explained, without a fault of their own."""
         for path in paths:
             self._at.add(path)
             self._above.update(path[:end] for end in range(len(path) + 1))
@@ -67,12 +67,12 @@ class Faults:
     def _add(self, fault: Fault) -> None:
         if fault.path is not None:
             self.cover((fault.path,))
-        if len(self.found) < MOST_FAULTS:
-            self.found.append(fault)
+        if len(self.entries) < MOST_FAULTS:
+            self.entries.append(fault)
 
 
-def nonsense(subgraph: str) -> BadSubgraphAnswer:
-    """An answer that is a GraphQL response in form only."""
+def bad_answer(subgraph: str) -> BadSubgraphAnswer:
+    """Return the error for a response that does not fit the subgraph's schema."""
     return BadSubgraphAnswer(
         f'The subgraph "{subgraph}" sent an answer that does not fit its schema.',
         f"子图“{subgraph}”返回的内容与其 schema 不符。",
@@ -80,8 +80,8 @@ def nonsense(subgraph: str) -> BadSubgraphAnswer:
     )
 
 
-def unfit(coordinate: str, kind: str) -> BadSubgraphAnswer:
-    """A value of the wrong type; the value itself is nobody's business."""
+def bad_value(coordinate: str, kind: str) -> BadSubgraphAnswer:
+    """Return the error for a value of the wrong type; it does not disclose the value."""
     return BadSubgraphAnswer(
         f"The value of {coordinate} is not a valid {kind}.", f"{coordinate} 的值不是有效的 {kind}。"
     )

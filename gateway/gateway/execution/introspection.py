@@ -1,4 +1,4 @@
-"""What a client asks about the schema is answered here, from the schema that clients see."""
+"""Answers introspection from the schema that clients see."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -6,34 +6,34 @@ from typing import Any
 from graphql import GraphQLSchema, execute_sync, parse
 
 from gateway.execution.faults import Faults
-from gateway.plan import Aside, Plan
+from gateway.plan import NestedIntrospection, Plan
 
 
 def introspect(
     plan: Plan, schema: GraphQLSchema, variables: Mapping[str, Any], faults: Faults
 ) -> dict[str, Any]:
-    """Run the plan's introspection document on the schema; no subgraph hears of it."""
+    """Run the plan's introspection document on the schema; no subgraph is involved."""
     assert plan.introspection is not None
-    wanted = {name: variables[name] for name in plan.introspection_variables if name in variables}
-    result = execute_sync(schema, parse(plan.introspection), variable_values=wanted)
+    values = {name: variables[name] for name in plan.introspection_variables if name in variables}
+    result = execute_sync(schema, parse(plan.introspection), variable_values=values)
     for error in result.errors or ():
         faults.relay("gateway", {"message": error.message}, tuple(error.path or ()))
     return result.data or {}
 
 
 def introspect_below(
-    asides: Sequence[Aside],
+    asides: Sequence[NestedIntrospection],
     schema: GraphQLSchema,
     variables: Mapping[str, Any],
     tree: dict[str, Any],
 ) -> None:
-    """Put the answers to questions below the root where they belong in the tree."""
+    """Put the results of introspection below the root into the tree."""
     for aside in asides:
-        wanted = {name: variables[name] for name in aside.variables if name in variables}
-        result = execute_sync(schema, parse(aside.document), variable_values=wanted)
+        values = {name: variables[name] for name in aside.variables if name in variables}
+        result = execute_sync(schema, parse(aside.document), variable_values=values)
         answer = (result.data or {}).get("answer")
-        for found in _objects(tree, aside.path):
-            found[aside.source] = answer
+        for target in _objects(tree, aside.path):
+            target[aside.source] = answer
 
 
 def _objects(value: Any, path: tuple[str, ...]) -> Iterator[dict[str, Any]]:

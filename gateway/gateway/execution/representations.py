@@ -1,4 +1,4 @@
-"""From objects of the tree to the representations that a subgraph is asked about, each only once."""
+"""Builds the representations of entities from objects of the tree, each only once."""
 
 from __future__ import annotations
 
@@ -8,87 +8,90 @@ from typing import Any
 
 import orjson
 
-from gateway.execution.above import value_above
+from gateway.execution.contextual_arguments import value_above
 from gateway.execution.tree import Object, Place, places, walk
 from gateway.plan import Entities, Pick, Recipe
 
 Build = Callable[[Object], bytes | None]
-"""Makes the JSON of a representation, or None when a key is not there."""
+"""Returns the JSON of a representation, or None when a key is missing."""
 
 Alike = dict[Any, list[Object]]
-"""Objects by what tells their representations apart."""
+"""Objects by the values that distinguish their representations."""
 
-Sort = Callable[[list[Object]], Alike]
-"""Sorts a target's objects of one recipe; leaves out those without a key."""
+GroupObjects = Callable[[list[Object]], Alike]
+"""Groups a target's objects of one recipe; leaves out those without a key."""
 
 
 @dataclass(slots=True)
-class Asked:
-    """What one `_entities` field asks: distinct representations, and who waits for each answer."""
+class EntityBatch:
+    """What one `_entities` field is sent: distinct representations, and the objects of each."""
 
     representations: list[bytes]
     waiting: list[list[tuple[int, list[Object]]]]
     """By representation: the number of a target, and its objects."""
 
 
-class Group:
+class EntityGroup:
     """One `_entities` field, compiled."""
 
-    def __init__(self, entities: Entities, *, written: bool = False) -> None:
+    def __init__(self, entities: Entities, *, generated: bool = False) -> None:
         self.alias = entities.alias
         self.variable = entities.variable
         self.guard = entities.guard
         self.targets = entities.targets
         self.compiled = [
             (
-                walk(target.path, written=written),
+                walk(target.path, generated=generated),
                 target.only_type,
                 {name: _Kind(recipe) for name, recipe in target.recipes.items()},
             )
             for target in entities.targets
         ]
 
-    def ask(self, root: Object) -> Asked:
-        """Collect the objects of all targets and the distinct representations they need."""
-        asked = Asked([], [])
+    def collect(self, root: Object) -> EntityBatch:
+        """Return the objects of all targets with their distinct representations."""
+        batch = EntityBatch([], [])
         seen: dict[tuple[Any, Any], int] = {}
         for number, (objects, only, kinds) in enumerate(self.compiled):
-            found = objects(root)
-            by_type = {only: found} if only else _by_type(found)
+            targets = objects(root)
+            by_type = {only: targets} if only else _by_type(targets)
             for typename, items in by_type.items():
                 if typename in kinds:
-                    _add(kinds[typename], items, number, asked, seen)
-        return asked
+                    _add(kinds[typename], items, number, batch, seen)
+        return batch
 
     @property
-    def is_given(self) -> bool:
-        """Tell whether its objects bring values for variables, from objects above them."""
-        return any(target.given for target in self.targets)
+    def has_contextual_values(self) -> bool:
+        """Tell whether its objects set variables from objects above them (@fromContext)."""
+        return any(target.context_values for target in self.targets)
 
-    def ask_by_given(self, root: Object) -> dict[bytes, Asked]:
-        """Collect like `ask`, apart by the variables that objects above give; keys are their JSON."""
-        found: dict[bytes, tuple[Asked, dict[tuple[Any, Any], int]]] = {}
+    def collect_by_values(self, root: Object) -> dict[bytes, EntityBatch]:
+        """Return one batch for each set of contextual values, by the JSON of these values."""
+        batches: dict[bytes, tuple[EntityBatch, dict[tuple[Any, Any], int]]] = {}
         for number, (target, (_, only, kinds)) in enumerate(
             zip(self.targets, self.compiled, strict=True)
         ):
             alike: dict[tuple[bytes, str], list[Object]] = {}
             for place, item in places(target.path, root):
-                values = {each.variable: value_above(each, root, place) for each in target.given}
+                values = {
+                    given.variable: value_above(given, root, place)
+                    for given in target.context_values
+                }
                 typename = only or str(item.get("__typename"))
                 alike.setdefault((orjson.dumps(values), typename), []).append(item)
-            for (given, typename), items in alike.items():
-                asked, seen = found.setdefault(given, (Asked([], []), {}))
+            for (values_json, typename), items in alike.items():
+                batch, seen = batches.setdefault(values_json, (EntityBatch([], []), {}))
                 if typename in kinds:
-                    _add(kinds[typename], items, number, asked, seen)
-        return {given: asked for given, (asked, _) in found.items()}
+                    _add(kinds[typename], items, number, batch, seen)
+        return {values_json: batch for values_json, (batch, _) in batches.items()}
 
     def places(self, root: Object) -> dict[int, list[Place]]:
-        """Where each object of the targets stands, by its identity; only errors need it."""
-        found: dict[int, list[Place]] = {}
+        """Return the places of the targets' objects, by their identity; only errors need it."""
+        by_id: dict[int, list[Place]] = {}
         for target in self.targets:
             for place, item in places(target.path, root):
-                found.setdefault(id(item), []).append(place)
-        return found
+                by_id.setdefault(id(item), []).append(place)
+        return by_id
 
 
 class _Kind:
@@ -103,19 +106,19 @@ class _Kind:
 
 
 def _by_type(items: list[Object]) -> dict[str, list[Object]]:
-    found: dict[str, list[Object]] = {}
+    by_type: dict[str, list[Object]] = {}
     for item in items:
         typename = item.get("__typename")
         if type(typename) is str:
-            found.setdefault(typename, []).append(item)
-    return found
+            by_type.setdefault(typename, []).append(item)
+    return by_type
 
 
 def _add(
     kind: _Kind,
     items: list[Object],
     number: int,
-    asked: Asked,
+    batch: EntityBatch,
     seen: dict[tuple[Any, Any], int],
 ) -> None:
     for value, alike in kind.sort(items).items():
@@ -125,14 +128,14 @@ def _add(
             representation = kind.build(alike[0])
             if representation is None:
                 continue
-            index = seen[key] = len(asked.waiting)
-            asked.representations.append(representation)
-            asked.waiting.append([])
-        asked.waiting[index].append((number, alike))
+            index = seen[key] = len(batch.waiting)
+            batch.representations.append(representation)
+            batch.waiting.append([])
+        batch.waiting[index].append((number, alike))
 
 
-def _sort(recipe: Recipe, build: Build) -> Sort:
-    """By the values they hold where that is exact, for it is cheaper; otherwise by their JSON."""
+def _sort(recipe: Recipe, build: Build) -> GroupObjects:
+    """Group by values where equal values mean equal JSON, which is cheaper, otherwise by JSON."""
     if not recipe.picks or any(pick.children or pick.by_type for pick in recipe.picks):
         return lambda items: _sorted_by_json(items, build)
     sources = tuple(pick.source for pick in recipe.picks)
@@ -150,7 +153,7 @@ def _sorted_by_json(items: list[Object], build: Build) -> Alike:
     return alike
 
 
-def _by_value(source: str, build: Build, *, needed: bool) -> Sort:
+def _by_value(source: str, build: Build, *, needed: bool) -> GroupObjects:
     def sort(items: list[Object]) -> Alike:
         alike: Alike = {}
         for item in items:
@@ -169,7 +172,7 @@ def _by_value(source: str, build: Build, *, needed: bool) -> Sort:
     return sort
 
 
-def _by_values(sources: tuple[str, ...], build: Build) -> Sort:
+def _by_values(sources: tuple[str, ...], build: Build) -> GroupObjects:
     def sort(items: list[Object]) -> Alike:
         alike: Alike = {}
         for item in items:
@@ -187,7 +190,7 @@ def _by_values(sources: tuple[str, ...], build: Build) -> Sort:
 
 
 _EXACT = frozenset({str, int, type(None)})
-"""Types whose equal values have equal JSON; but True equals 1, and so does 1.0."""
+"""Types whose equal values have equal JSON; not bool and float, for True and 1.0 equal 1."""
 
 
 def _build(recipe: Recipe) -> Build:

@@ -1,4 +1,4 @@
-"""Asks a running subgraph for its schema, the way every federated subgraph offers it."""
+"""Fetches the schema of a running subgraph by `_service{sdl}`, which all federated ones offer."""
 
 import asyncio
 from typing import Any
@@ -6,18 +6,18 @@ from typing import Any
 import orjson
 
 from gateway.errors import SubgraphFailed
-from gateway.execution.outcomes import Reply, WireError
-from gateway.execution.wire import Origin
+from gateway.execution.http.connection_pool import Origin
+from gateway.execution.http.outcomes import Reply, WireError
 
-QUESTION = orjson.dumps({"query": "{_service{sdl}}"})
+QUERY = orjson.dumps({"query": "{_service{sdl}}"})
 HEADERS = b"content-type: application/json\r\naccept: application/json\r\nuser-agent: gateway\r\n"
 MOST_BYTES = 32_000_000
 
 
-def ask_for_sdl(name: str, url: str, seconds: float = 10.0) -> str:
-    """Return the SDL; raise SubgraphFailed with what came instead."""
+def fetch_sdl(name: str, url: str, seconds: float = 10.0) -> str:
+    """Return the SDL; raises SubgraphFailed that says what the subgraph sent instead."""
     try:
-        status, _, body = asyncio.run(_ask(url, seconds))
+        status, _, body = asyncio.run(_request(url, seconds))
     except (WireError, ValueError) as error:
         why = str(error) or type(error).__name__
         raise _failed(name, url, f"the request failed ({why})", f"请求失败（{why}）") from error
@@ -35,10 +35,10 @@ def ask_for_sdl(name: str, url: str, seconds: float = 10.0) -> str:
     return sdl
 
 
-async def _ask(url: str, seconds: float) -> Reply:
+async def _request(url: str, seconds: float) -> Reply:
     origin = Origin(url, connections=1, connect_seconds=seconds, response_bytes=MOST_BYTES)
     try:
-        return await origin.post(HEADERS, QUESTION, seconds)
+        return await origin.post(HEADERS, QUERY, seconds)
     finally:
         origin.close()
 
@@ -49,9 +49,9 @@ def _find(answer: Any) -> str | None:
     return answer if isinstance(answer, str) else None
 
 
-def _failed(name: str, url: str, why: str, warum: str) -> SubgraphFailed:
+def _failed(name: str, url: str, why: str, why_zh: str) -> SubgraphFailed:
     return SubgraphFailed(
         f'The schema of subgraph "{name}" cannot be read from {url}: {why}.',
-        f"无法从 {url} 读取子图“{name}”的 schema：{warum}。",
+        f"无法从 {url} 读取子图“{name}”的 schema：{why_zh}。",
         service=name,
     )

@@ -1,4 +1,4 @@
-"""The seam to the subgraphs: one request out, one parsed GraphQL answer or one named failure back."""
+"""The seam to the subgraphs: one request out, one parsed GraphQL response or one failure back."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -9,7 +9,7 @@ from typing import Any
 from gateway.plan import Fetch
 
 Answer = dict[str, Any]
-"""A subgraph's response as it came: an object with `data`, `errors` or both."""
+"""A subgraph's response as it was sent: an object with `data`, `errors` or both."""
 
 
 class Stream(ABC):
@@ -17,32 +17,32 @@ class Stream(ABC):
 
     def __init__(self, size: int) -> None:
         self.size = size
-        """In bytes."""
+        """The size in bytes."""
 
     @abstractmethod
     def pieces(self) -> Iterator[bytes]:
-        """Everything, a little at a time; may wait for a disk."""
+        """Yield the whole body, a little at a time; may wait for a disk."""
 
     def digest(self) -> bytes:
-        """SHA-256 of everything; may wait for a disk."""
-        found = hashlib.sha256()
+        """Return the SHA-256 of the whole body; may wait for a disk."""
+        digest = hashlib.sha256()
         for piece in self.pieces():
-            found.update(piece)
-        return found.digest()
+            digest.update(piece)
+        return digest.digest()
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One GraphQL request to one subgraph, already in bytes."""
+    """One GraphQL request to one subgraph, written as bytes."""
 
     fetch: Fetch
     body: bytes
     entities: int = 0
-    """How many representations it asks for."""
+    """The number of representations that it holds."""
     content_type: str = ""
-    """Of the body, when it is not JSON."""
+    """The body's content type when it is not JSON."""
     stream: Stream | None = None
-    """The body instead of `body`, where it is large."""
+    """A large body, instead of `body`."""
 
 
 Send = Callable[[Request], Awaitable[Answer]]

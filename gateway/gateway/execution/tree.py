@@ -1,4 +1,4 @@
-"""The one tree of JSON that all fetches of a request build: finding objects in it and merging into it."""
+"""The tree of JSON that all fetches of a request build: finding objects in it, merging into it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Place = tuple[str | int, ...]
 Walk = Callable[[Object], list[Object]]
 
 
-def walk(path: Path, *, written: bool = False) -> Walk:
+def walk(path: Path, *, generated: bool = False) -> Walk:
     """Compile a path into a function that lists the objects it leads to, in the tree's order.
 
-    `written` makes it one list comprehension, worth its compilation when it is used again and again.
+    `generated` makes it one list comprehension, worth its compilation when it is used often.
     """
     steps = tuple(path)
-    listed = (_written(steps) if written else None) or _interpreted(steps)
+    listed = (_generated(steps) if generated else None) or _interpreted(steps)
 
     def objects(root: Object) -> list[Object]:
         try:
@@ -29,8 +29,11 @@ def walk(path: Path, *, written: bool = False) -> Walk:
     return objects
 
 
-def _written(steps: Path) -> Walk | None:
-    """`[v2 for v0 in (root,) if (v1 := v0.get('users')) is not None for v2 in v1 if type(v2) is dict]`."""
+def _generated(steps: Path) -> Walk | None:
+    """Return one list comprehension for the path, or None where Python cannot nest it.
+
+    For users: `[v2 for v0 in (root,) if (v1 := v0.get('users')) is not None for v2 in v1 …]`.
+    """
     clauses, types, last = ["for v0 in (root,)"], dict[str, Any](), "v0"
     for number, step in enumerate(steps, 1):
         value = f"v{number}"
@@ -46,7 +49,7 @@ def _written(steps: Path) -> Walk | None:
         last = value
     text = f"def listed(root):\n    return [{last} {' '.join(clauses)} if type({last}) is dict]"
     try:
-        exec(compile(text, "<path>", "exec"), types)  # noqa: S102  names of the schema as literals, nothing else
+        exec(compile(text, "<path>", "exec"), types)  # noqa: S102  literals only
     except SyntaxError:  # Python nests twenty loops and no more
         return None
     listed: Walk = types["listed"]
@@ -55,10 +58,10 @@ def _written(steps: Path) -> Walk | None:
 
 def _interpreted(steps: Path) -> Walk:
     def listed(root: Object) -> list[Object]:
-        found: list[Any] = [root]
+        values: list[Any] = [root]
         for step in steps:
-            found = _follow(step, found)
-        return [value for value in found if type(value) is dict]
+            values = _follow(step, values)
+        return [value for value in values if type(value) is dict]
 
     return listed
 
@@ -74,11 +77,11 @@ def _follow(step: Step, values: list[Any]) -> list[Any]:
 
 
 def places(path: Path, root: Object) -> list[tuple[Place, Object]]:
-    """The same objects as `walk`, each with its place in the tree; slower, and stops at no nonsense."""
-    found: Iterable[tuple[Place, Any]] = [((), root)]
+    """List the objects of `walk`, each with its place; slower, and skips values of wrong types."""
+    pairs: Iterable[tuple[Place, Any]] = [((), root)]
     for step in path:
-        found = [pair for place, value in found for pair in _step(step, place, value)]
-    return [(place, value) for place, value in found if type(value) is dict]
+        pairs = [pair for place, value in pairs for pair in _step(step, place, value)]
+    return [(place, value) for place, value in pairs if type(value) is dict]
 
 
 def _step(step: Step, place: Place, value: Any) -> list[tuple[Place, Any]]:
@@ -95,7 +98,7 @@ def _step(step: Step, place: Place, value: Any) -> list[tuple[Place, Any]]:
 
 
 def merge(into: Object, new: Object) -> None:
-    """Deep merge: objects and lists of equal length are merged, null never wins over a value."""
+    """Merge objects, and lists of equal length, in place; null never replaces a value."""
     for key, value in new.items():
         old = into.get(key)
         if old is None:
@@ -117,15 +120,16 @@ def _either(old: Any, new: Any) -> Any:
     return new if old is None else old if new is None else _merged(old, new)
 
 
-def copied(value: Any) -> Any:
-    """A copy that shares no object or list, for an entity that stands at several places."""
+def deep_copy(value: Any) -> Any:
+    """Return a copy that shares no object or list, for an entity that stands at several places."""
     if type(value) is dict:
         return {
-            key: copied(inner) if type(inner) in _BOXES else inner for key, inner in value.items()
+            key: deep_copy(inner) if type(inner) in _CONTAINERS else inner
+            for key, inner in value.items()
         }
     if type(value) is list:
-        return [copied(inner) if type(inner) in _BOXES else inner for inner in value]
+        return [deep_copy(inner) if type(inner) in _CONTAINERS else inner for inner in value]
     return value
 
 
-_BOXES = (dict, list)
+_CONTAINERS = (dict, list)

@@ -1,4 +1,4 @@
-"""The client's variables: checked against their types, defaults filled in, otherwise sent on as they came."""
+"""Checks the client's variables against their types and fills in defaults."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Coerce = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 def variables_of(operation: Operation, schema: GraphQLSchema, *, quiet: bool = False) -> Coerce:
     """Compile the operation's variable declarations; the result raises BadVariables.
 
-    A subgraph gets the JSON that the client wrote: it knows its own scalars better than we do.
+    Values are sent on as the client wrote them: a subgraph knows its own scalars best.
     `quiet` leaves suggestions out of the messages.
     """
     declared = operation.node.variable_definitions or ()
@@ -27,18 +27,18 @@ def variables_of(operation: Operation, schema: GraphQLSchema, *, quiet: bool = F
     }
     names = frozenset(item.variable.name.value for item in declared)
 
-    def coerce(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    def coerce(variables: Mapping[str, Any]) -> Mapping[str, Any]:
         if not names:
             return {}
-        known = {name: value for name, value in given.items() if name in names}
+        values = {name: value for name, value in variables.items() if name in names}
         checked = get_variable_values(
-            schema, declared, known, max_errors=20, hide_suggestions=quiet
+            schema, declared, values, max_errors=20, hide_suggestions=quiet
         )
         if isinstance(checked, list):
             raise BadVariables(
                 "; ".join(error.message for error in checked),
                 "变量无效：" + "；".join(error.message for error in checked),
             )
-        return {**defaults, **known}
+        return {**defaults, **values}
 
     return coerce

@@ -1,19 +1,19 @@
-"""What a query plan is: data that an executor can follow without a look at any schema.
+"""A query plan: data that an executor can follow without reading any schema.
 
-Two halves. The *nodes* say what to fetch, in which order, and how to build the representations of
-entities. The *shape* says what the client's answer looks like. Between them lies one tree of JSON:
-every fetch merges its answer into that tree, the shape is read from it at the end.
+A plan has two halves. The *nodes* say what to fetch, in which order, and how to build the
+representations of entities. The *shape* describes the client's answer. Between them is the *merged
+tree*: every fetch merges its answer into this JSON, and at the end the shape is read from it.
 
-Merging is deep: an object takes the new keys, and where both sides hold an object (or lists of the
-same length) they are merged in turn; where both hold a leaf, or one side is null, the value that is
-not null wins, and of two the newer. Every object whose type matters carries `__typename`.
+Merging is deep: an object takes the new keys; two objects, or lists of the same length, under one
+key are merged in turn; of a leaf and null the leaf wins, and of two leaves the newer one.
+Every object whose type matters carries `__typename`.
 """
 
 from gateway.plan.nodes import (
     Condition,
+    ContextValue,
     Entities,
     Fetch,
-    Given,
     Node,
     Parallel,
     Pick,
@@ -24,20 +24,20 @@ from gateway.plan.nodes import (
     Target,
 )
 from gateway.plan.paths import ALWAYS, Each, Guard, Key, Only, OperationKind, Path, Step
-from gateway.plan.plan import Aside, Plan
+from gateway.plan.plan import NestedIntrospection, Plan
 from gateway.plan.printing import print_guard, print_path, print_plan
 from gateway.plan.shape import Nullability, Piece, Shape, Slot
 
 __all__ = [
     "ALWAYS",
-    "Aside",
     "Condition",
+    "ContextValue",
     "Each",
     "Entities",
     "Fetch",
-    "Given",
     "Guard",
     "Key",
+    "NestedIntrospection",
     "Node",
     "Nullability",
     "Only",

@@ -1,4 +1,4 @@
-"""What to fetch, in which order, and how to make representations of entities."""
+"""The nodes of a plan: what to fetch, in which order, and how to build representations."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from gateway.plan.paths import ALWAYS, Guard, OperationKind, Path
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """One field of a representation: `name` is what the subgraph calls it, `source` our key.
+    """One field of a representation: `name` in the subgraph, `source` in the merged tree.
 
-    A value that is not there (missing key, or null where `children` expects an object) stays null.
+    A missing value (no such key, or null where `children` expects an object) is sent as null.
     `children` empty: copy the JSON value as it is. Otherwise the value is an object, or lists of
     objects, and each object is built anew; an item of `by_type` adds picks for that `__typename`
     (then the child's `__typename` is also sent).
@@ -27,30 +27,28 @@ class Pick:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How to make a representation from an object of one runtime type.
+    """How to build a representation from an object of one runtime type.
 
-    An object is skipped (asked from nobody) when one of the `needed` sources is missing or null.
+    An object is skipped when one of the `needed` sources is missing or null.
     """
 
-    typename: (
-        str  # what `__typename` the representation carries (an interface for @interfaceObject)
-    )
+    typename: str  # `__typename` of the representation (an interface for @interfaceObject)
     picks: tuple[Pick, ...]
     needed: tuple[str, ...]  # sources of the key fields
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An object above that may hold a value: which one it is, and by its type the keys inside it."""
+    """An object above that may hold a contextual value, and where it holds it."""
 
     depth: int  # how many keys and list items of the target's path lead to it
-    by_type: Mapping[str, tuple[str, ...]]  # by the object's `__typename`
-    certain: bool = False  # the object has the one type of `by_type`: no look needed
+    by_type: Mapping[str, tuple[str, ...]]  # keys inside it, by its `__typename`
+    certain: bool = False  # the object always has the one type of `by_type`
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """A variable that every object of a target fills from above; the first source that fits counts."""
+class ContextValue:
+    """A variable filled from an object above, by the first source that matches."""
 
     variable: str
     sources: tuple[Source, ...]
@@ -61,9 +59,10 @@ class Target:
     """Objects of the merged tree that one `_entities` field completes."""
 
     path: Path
-    recipes: Mapping[str, Recipe]  # by the object's `__typename`; other objects are left alone
-    only_type: str | None = None  # set when every object at `path` has this type: no look needed
-    given: tuple[Given, ...] = ()  # objects with different values are asked in different requests
+    recipes: Mapping[str, Recipe]  # by the object's `__typename`; other objects are skipped
+    only_type: str | None = None  # set when every object at `path` has this type
+    context_values: tuple[ContextValue, ...] = ()
+    """Objects with different values go into different requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class Entities:
     alias: str  # response key of the `_entities` field
     variable: str  # the variable that takes the list of representations
     targets: tuple[Target, ...]
-    guard: Guard = ALWAYS  # not wanted: send an empty list
+    guard: Guard = ALWAYS  # where it does not hold, an empty list is sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,28 +87,28 @@ class Fetch:
     variables: tuple[str, ...] = ()  # the client's variables that the document uses
     entities: tuple[Entities, ...] = ()
     after: tuple[int, ...] = ()  # ids of the fetches whose data this one needs
-    selection: str = ""  # what is asked, without the boilerplate of `_entities`; for printing
-    apart: bool = False  # equal entities may not share what is below: values from above differ
+    selection: str = ""  # the selection set without the frame of `_entities`; for printing
+    apart: bool = False  # equal entities cannot share an answer: their contextual values differ
     mount: Path = ()  # the objects that root fields belong to; empty: the root of the tree
 
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """One after the other."""
+    """Nodes that run one after the other."""
 
     nodes: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Parallel:
-    """All at once."""
+    """Nodes that run at the same time."""
 
     nodes: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Only when the guard holds."""
+    """A node that runs only when the guard holds."""
 
     guard: Guard
     node: Node
@@ -117,7 +116,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
-    """Each event of `source` starts a new tree, which `then` completes."""
+    """A subscription: each event of `source` starts a new tree, which `then` completes."""
 
     source: Fetch
     then: Node | None

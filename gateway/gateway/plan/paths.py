@@ -1,4 +1,4 @@
-"""Where in the merged tree something is, and when it is wanted."""
+"""Paths in the merged tree, and guards: the conditions of parts of a plan."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Literal
 
 OperationKind = Literal["query", "mutation", "subscription"]
 
-# When something is wanted: any of the inner tuples holds, each being tests (variable, wanted value)
-# that must all hold. The empty guard is "always". An absent variable counts as false.
+# A guard holds when one of its inner tuples holds: when each test (variable, value) in it does.
+# The empty guard always holds. An absent variable counts as false.
 Guard = tuple[tuple[tuple[str, bool], ...], ...]
 ALWAYS: Guard = ()
 
@@ -27,7 +27,7 @@ class Each:
 
 @dataclass(frozen=True, slots=True)
 class Only:
-    """Go on only with objects whose `__typename` is one of these."""
+    """Continue only with objects whose `__typename` is one of these."""
 
     types: frozenset[str]
 

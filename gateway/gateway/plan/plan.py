@@ -1,4 +1,4 @@
-"""A whole plan: what to fetch, and what to make of it."""
+"""A whole plan: the nodes to run, and the shape of the answer."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from gateway.plan.shape import Shape
 
 
 @dataclass(frozen=True, slots=True)
-class Aside:
-    """A question about the schema asked below the root, through a field that returns `Query`."""
+class NestedIntrospection:
+    """An introspection field below the root, reached through a field that returns `Query`."""
 
     path: tuple[str, ...]  # of the objects, in the merged tree
-    source: str  # where the answer goes in each of them
-    document: str  # asks for one field, `answer`
+    source: str  # the key of the answer in each of them
+    document: str  # selects one field, `answer`
     variables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything execution needs; nothing is computed per request."""
+    """Everything that execution needs, so that nothing is computed per request."""
 
     kind: OperationKind
     root: Node | None  # None: nothing to fetch
     shape: Shape
-    introspection: str | None = (
-        None  # a document with only `__schema`/`__type`, run on the API schema
-    )
+    introspection: str | None = None  # a document with only `__schema` and `__type`
     introspection_variables: tuple[str, ...] = ()
-    asides: tuple[Aside, ...] = ()
-    aliases: Mapping[str, str] = field(default_factory=dict)  # our keys → client's, for error paths
+    nested_introspection: tuple[NestedIntrospection, ...] = ()
+    aliases: Mapping[str, str] = field(
+        default_factory=dict
+    )  # our keys → the client's, for error paths
     operation_name: str | None = None
     pieces: Shape | None = None  # the shape of the first answer, where the client defers parts
 

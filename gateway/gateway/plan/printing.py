@@ -1,4 +1,4 @@
-"""Prints a plan as stable, readable text: what tests hold and people read."""
+"""Prints a plan as stable, readable text, for people and for golden tests."""
 
 from __future__ import annotations
 
@@ -21,14 +21,18 @@ from gateway.plan.plan import Plan
 def print_plan(plan: Plan) -> str:
     """Return the plan as stable, readable text."""
     body = "nothing to fetch" if plan.root is None else "\n".join(_print(plan.root))
-    local = "\n+ introspection, answered here" if plan.introspection or plan.asides else ""
+    local = (
+        "\n+ introspection, answered here"
+        if plan.introspection or plan.nested_introspection
+        else ""
+    )
     return f"{body}{local}\n"
 
 
 def print_guard(guard: Guard) -> str:
     """Return the guard as `$a and not $b or $c`."""
     return " or ".join(
-        " and ".join(f"${name}" if wanted else f"not ${name}" for name, wanted in tests)
+        " and ".join(f"${name}" if value else f"not ${name}" for name, value in tests)
         for tests in guard
     )
 
@@ -93,24 +97,24 @@ def _print_recipes(target: Target) -> list[str]:
 
 
 def _print_given(target: Target) -> Iterator[str]:
-    for given in target.given:
+    for context_value in target.context_values:
         ways = [
             f"{print_path(_start(target.path, source.depth))}<{name}>.{'.'.join(keys)}"
-            for source in given.sources
+            for source in context_value.sources
             for name, keys in source.by_type.items()
         ]
-        yield f"${given.variable} from {' or '.join(ways)}"
+        yield f"${context_value.variable} from {' or '.join(ways)}"
 
 
 def _start(path: Path, depth: int) -> Path:
-    """Return the beginning of a path, as many keys and list items as said."""
-    found: list[Step] = []
+    """Return the beginning of a path, up to a number of keys and list items."""
+    start: list[Step] = []
     for step in path:
         if depth == 0:
             break
         depth -= not isinstance(step, Only)
-        found.append(step)
-    return tuple(found)
+        start.append(step)
+    return tuple(start)
 
 
 def _print_picks(picks: tuple[Pick, ...]) -> str:

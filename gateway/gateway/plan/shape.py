@@ -1,4 +1,4 @@
-"""What the client's answer looks like."""
+"""The shape of the client's answer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gateway.plan.paths import ALWAYS, Guard
 
 @dataclass(frozen=True, slots=True)
 class Nullability:
-    """Where null may stand: for the value itself and, in a list, for its items."""
+    """Whether a value may be null and, in a list, whether its items may."""
 
     required: bool
     item: Nullability | None = None
@@ -23,23 +23,23 @@ class Nullability:
 class Slot:
     """One response key of the client's answer."""
 
-    key: str  # what the client calls it
-    source: str  # what the merged tree calls it
+    key: str  # in the answer
+    source: str  # in the merged tree
     nullability: Nullability
     coordinate: str  # Type.field, for messages
     child: Shape | None = None  # None: a leaf, copied as it is
     values: frozenset[str] | None = None  # an enum's public values; anything else is an error
-    typename: bool = False  # `__typename`: the object's own type, nothing to read from `source`
+    typename: bool = False  # `__typename`: the object's type, not read from `source`
     guard: Guard = ALWAYS
     leaf_type: str | None = None  # the named type of a leaf, e.g. "Int"
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What the client gets of one object: `slots` if its type is known, else by its `__typename`.
+    """The answer for one object: `slots` if its type is fixed, else `by_type`, by `__typename`.
 
-    An object whose `__typename` is not in `by_type` is a type that the client must not see: it is
-    an error, and null.
+    An object whose `__typename` is not in `by_type` has a type that is hidden from clients: it
+    becomes null, with an error.
     """
 
     type: str  # the type that the schema names here
@@ -51,10 +51,10 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What the client gets of one object later: a deferred fragment."""
+    """The later part of the answer for one object: a deferred fragment."""
 
-    name: str  # of the deferral: the test that holds when its turn has come
+    name: str  # of the deferral; as a test it holds when its turn has come
     label: str | None
     inside: tuple[str, ...]  # the names of the deferrals around it
-    guard: Guard  # what the client's variables must say
+    guard: Guard  # on the client's variables
     shape: Shape

@@ -1,8 +1,8 @@
 """Planning: from an operation to the requests that answer it.
 
-The operation is walked position by position (`cheapest`), the chosen walks are written down as
-requests (`fetches`), and passes put the requests in order, let those travel together that can, and
-print them.
+A search over the query graph chooses for every position of the operation which subgraphs to visit
+(`path_search`). The chosen path tree is written as fetch groups (`group_writing`). Passes order the
+groups, merge those that can share a request, and print them as the nodes of a plan.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from gateway.errors import TooComplex, Unplannable
 from gateway.operation import Field, Operation
 from gateway.plan import Plan
 from gateway.planning.budget import Budget
-from gateway.planning.cheapest import Cheapest
-from gateway.planning.contexts import Contexts, settle
-from gateway.planning.draft import Draft
-from gateway.planning.fetches import Writer
-from gateway.planning.moves import moves_of
-from gateway.planning.names import Names
-from gateway.planning.passes.introspection import asides, introspection
-from gateway.planning.passes.levels import levels
+from gateway.planning.contexts import ContextSelections, assign_context_values
+from gateway.planning.fetch_group import FetchGroup
+from gateway.planning.field_collection import FieldCollector
+from gateway.planning.group_writing import GroupWriter
+from gateway.planning.passes.answer_shape import ShapeCompiler
+from gateway.planning.passes.conditions import set_conditions
+from gateway.planning.passes.deferral import deferred_shape
+from gateway.planning.passes.introspection import introspection, nested_introspection
+from gateway.planning.passes.levels import assign_levels
 from gateway.planning.passes.merge import merge
-from gateway.planning.passes.needs import needs
-from gateway.planning.passes.nodes import nodes
-from gateway.planning.passes.pieces import pieces
+from gateway.planning.passes.plan_nodes import build_nodes
 from gateway.planning.passes.postpone import postpone
-from gateway.planning.passes.shape import Shaper
-from gateway.planning.selecting import Selecting
-from gateway.planning.walk import ObjectWalk
+from gateway.planning.path_search import PathSearch
+from gateway.planning.path_tree import ObjectTree
+from gateway.planning.query_graph import query_graph_of
+from gateway.planning.response_keys import ResponseKeys
 from gateway.supergraph import Supergraph
 
 __all__ = ["Budget", "plan"]
@@ -41,7 +41,11 @@ def plan(
     labels: frozenset[str] = frozenset(),
     budget: Budget | None = None,
 ) -> Plan:
-    """Plan a valid operation; `labels` are the progressive overrides that are switched on."""
+    """Plan a valid operation.
+
+    `labels` are the progressive overrides that are switched on. Raises Unplannable when no path
+    through the subgraphs answers a field, TooComplex when the budget is spent.
+    """
     try:
         return _plan(supergraph, operation, labels, budget or Budget())
     except RecursionError as error:
@@ -53,67 +57,68 @@ def plan(
 def _plan(
     supergraph: Supergraph, operation: Operation, labels: frozenset[str], budget: Budget
 ) -> Plan:
-    moves = moves_of(supergraph, labels)
-    selecting = Selecting(moves, budget)
-    names = Names()
-    root_type = moves.roots[operation.kind]
-    fields = selecting.fields(root_type, Contexts(moves).filled(root_type, operation.selections))
-    search = Cheapest(moves, selecting)
-    writer = Writer(moves, selecting, names)
-    for walk in _walks(search, root_type, operation, fields.values()):
-        earlier = writer.drafts if operation.kind == "mutation" else ()
-        writer.root(walk, operation.kind, earlier)
-    settle(writer)
-    requests = merge(_ordered(writer.drafts))
+    query_graph = query_graph_of(supergraph, labels)
+    collector = FieldCollector(query_graph, budget)
+    response_keys = ResponseKeys()
+    root_type = query_graph.roots[operation.kind]
+    selections = ContextSelections(query_graph).add_to(root_type, operation.selections)
+    fields = collector.collect(root_type, selections)
+    search = PathSearch(query_graph, collector)
+    writer = GroupWriter(query_graph, collector, response_keys)
+    for tree in _root_trees(search, root_type, operation, fields.values()):
+        earlier = writer.groups if operation.kind == "mutation" else ()
+        writer.write_root(tree, operation.kind, earlier)
+    assign_context_values(writer)
+    requests = merge(_ordered(writer.groups))
     document, variables = introspection(operation)
-    shaper = Shaper(supergraph.schema, moves, selecting, names)
-    shape = shaper.shape(root_type, operation.selections)
+    compiler = ShapeCompiler(supergraph.schema, query_graph, collector, response_keys)
+    shape = compiler.shape(root_type, operation.selections)
     return Plan(
         kind=operation.kind,
-        root=nodes(requests, operation, moves),
+        root=build_nodes(requests, operation, query_graph),
         shape=shape,
-        pieces=pieces(shaper, root_type, operation.selections),
+        pieces=deferred_shape(compiler, root_type, operation.selections),
         introspection=document,
         introspection_variables=variables,
-        asides=asides(operation, shaper.asides),
-        aliases=names.aliases,
+        nested_introspection=nested_introspection(operation, compiler.nested_introspection),
+        aliases=response_keys.aliases,
         operation_name=operation.name,
     )
 
 
-def _ordered(drafts: list[Draft]) -> list[Draft]:
-    ordered = levels(drafts)
-    needs(ordered)
+def _ordered(groups: list[FetchGroup]) -> list[FetchGroup]:
+    ordered = assign_levels(groups)
+    set_conditions(ordered)
     postpone(ordered)
     return ordered
 
 
-def _walks(
-    search: Cheapest, root_type: str, operation: Operation, fields: Iterable[Field]
-) -> Iterable[ObjectWalk]:
-    """Yield one walk for a query; for a mutation one for each run of fields that one subgraph takes."""
-    portion: list[Field] = []
-    ready: ObjectWalk | None = None
+def _root_trees(
+    search: PathSearch, root_type: str, operation: Operation, fields: Iterable[Field]
+) -> Iterable[ObjectTree]:
+    """Yield one tree for a query; for a mutation one for each run of fields of one subgraph."""
+    run: list[Field] = []
+    ready: ObjectTree | None = None
     for item in (item for item in fields if not item.name.startswith("__")):
-        walk = search.root(root_type, [*portion, item])
-        if operation.kind == "mutation" and walk is not None and portion and _roots(walk) > 1:
+        tree = search.find_root(root_type, [*run, item])
+        if operation.kind == "mutation" and tree is not None and run and _entered(tree) > 1:
             assert ready is not None
             yield ready
-            portion, walk = [], search.root(root_type, [item])
-        portion.append(item)
-        ready = walk
-        if walk is None:
+            run, tree = [], search.find_root(root_type, [item])
+        run.append(item)
+        ready = tree
+        if tree is None:
             raise _unplannable(root_type, item)
     if ready is not None:
         yield ready
 
 
-def _roots(walk: ObjectWalk) -> int:
-    return sum(stop.entered for stop in walk.stops)
+def _entered(tree: ObjectTree) -> int:
+    return sum(visit.entered for visit in tree.visits)
 
 
 def _unplannable(root_type: str, item: Field) -> Unplannable:
     return Unplannable(
-        f"No walk through the subgraphs answers {root_type}.{item.name} as it is selected.",
-        f"没有任何子图路径可以回答所选的 {root_type}.{item.name}。",
+        f"No path through the subgraphs answers {root_type}.{item.name} with this selection.",
+        f"没有任何子图路径可以回答 {root_type}.{item.name} 的这组选择。",
     )

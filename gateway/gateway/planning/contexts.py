@@ -1,55 +1,55 @@
-"""Arguments that a subgraph takes from an object further up (@context and @fromContext).
+"""Arguments that a subgraph reads from an object further up (@context and @fromContext).
 
-Before the walk, every object that sets a context is asked for what is wanted of it, under keys of our
-own. A field with such an argument is reached by a key like one with @requires; when all requests are
-written, its request learns where in the merged tree the values stand and waits for whoever brings them.
+Before the search, every object that sets a context also gets selected what the arguments read of
+it, under response keys of our own. A field with such an argument is reached by a key like one with
+@requires. When all fetch groups are written, its group learns where in the merged tree the values
+are, and waits for the groups that fetch them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from gateway.operation import Field, Fragment, Selection
-from gateway.plan import Given, Source
-from gateway.planning.draft import Draft, Use
-from gateway.planning.moves import Moves, Selections
-from gateway.planning.names import JsonPath
-
-if TYPE_CHECKING:
-    from gateway.planning.fetches import Writer
+from gateway.plan import ContextValue, Source
+from gateway.planning.fetch_group import ContextUse, FetchGroup
+from gateway.planning.group_writing import GroupWriter
+from gateway.planning.query_graph import QueryGraph, Selections
+from gateway.planning.response_keys import JsonPath
 
 
 @dataclass(slots=True)
-class _Object:
-    """A position on the way down, and what has to be asked of it."""
+class _Setter:
+    """An object on the way down, and the selections that contexts read of it."""
 
     types: frozenset[str]
-    wanted: dict[tuple[str, str], None] = field(default_factory=dict)  # (type, selection)
+    reads: dict[tuple[str, str], None] = field(default_factory=dict)  # (type, selection)
 
 
-class Contexts:
-    """Adds to an operation what contextual arguments need."""
+class ContextSelections:
+    """Add to an operation what contextual arguments read."""
 
-    def __init__(self, moves: Moves) -> None:
-        self.moves = moves
+    def __init__(self, query_graph: QueryGraph) -> None:
+        self.query_graph = query_graph
 
-    def filled(self, type_name: str, selections: Selections) -> Selections:
-        """Return the selections with what every context used below has to hold."""
-        return self._object(type_name, selections, ()) if self.moves.contexts else selections
+    def add_to(self, type_name: str, selections: Selections) -> Selections:
+        """Return the selections with the values of every context that is used below."""
+        if not self.query_graph.contexts:
+            return selections
+        return self._object(type_name, selections, ())
 
-    def _object(self, name: str, selections: Selections, above: tuple[_Object, ...]) -> Selections:
-        here = _Object(self.moves.possible(name))
-        filled = tuple(self._below(name, selections, here, above))
+    def _object(self, name: str, selections: Selections, above: tuple[_Setter, ...]) -> Selections:
+        here = _Setter(self.query_graph.possible_types(name))
+        completed = tuple(self._below(name, selections, here, above))
         added = (
-            Fragment(setter, (), tuple(_own(self.moves.field_set(text))))
-            for setter, text in here.wanted
+            Fragment(setter, (), tuple(_with_own_keys(self.query_graph.field_set(text))))
+            for setter, text in here.reads
         )
-        return (*filled, *added)
+        return (*completed, *added)
 
     def _below(
-        self, name: str, selections: Selections, here: _Object, above: tuple[_Object, ...]
+        self, name: str, selections: Selections, here: _Setter, above: tuple[_Setter, ...]
     ) -> Iterator[Selection]:
         for item in selections:
             if isinstance(item, Fragment):
@@ -57,8 +57,8 @@ class Contexts:
                 yield replace(item, selections=inner)
                 continue
             for context, text in self._uses(name, item.name):
-                self._want(context, text, above)
-            named = self.moves.named(name, item.name) if item.selections else None
+                self._read(context, text, above)
+            named = self.query_graph.named_type(name, item.name) if item.selections else None
             if named is None:
                 yield item
             else:
@@ -67,65 +67,68 @@ class Contexts:
     def _uses(self, name: str, field_name: str) -> Iterable[tuple[str, str]]:
         return dict.fromkeys(
             (context, text)
-            for runtime in self.moves.possible(name)
-            for answer in self.moves.answers(runtime, field_name)
-            for context, _, _, text in answer.field.context
+            for runtime in self.query_graph.possible_types(name)
+            for edge in self.query_graph.field_edges(runtime, field_name)
+            for context, _, _, text in edge.field.context
         )
 
-    def _want(self, context: str, text: str, above: tuple[_Object, ...]) -> None:
-        for position in above:
+    def _read(self, context: str, text: str, above: tuple[_Setter, ...]) -> None:
+        """Note a selection at the nearest objects that together always set the context."""
+        for setter in above:
             covered: set[str] = set()
-            for setter in sorted(self.moves.contexts.get(context, ())):
-                found = position.types & self.moves.possible(setter)
-                if found:
-                    position.wanted[setter, text] = None
-                    covered |= found
-            if covered == position.types:
+            for type_name in sorted(self.query_graph.contexts.get(context, ())):
+                common = setter.types & self.query_graph.possible_types(type_name)
+                if common:
+                    setter.reads[type_name, text] = None
+                    covered |= common
+            if covered == setter.types:
                 return
 
 
-def settle(writer: Writer) -> None:
-    """Tell every request with contextual arguments where their values are, and whom to wait for."""
-    for draft in writer.drafts:
-        for variable, use in draft.uses.items():
-            draft.given[variable] = Given(variable, tuple(_sources(writer, draft, use)))
+def assign_context_values(writer: GroupWriter) -> None:
+    """Set the sources of contextual arguments on every group, and the groups it waits for."""
+    for group in writer.groups:
+        for variable, use in group.context_uses.items():
+            group.context_values[variable] = ContextValue(
+                variable, tuple(_sources(writer, group, use))
+            )
 
 
-def _sources(writer: Writer, draft: Draft, use: Use) -> Iterator[Source]:
+def _sources(writer: GroupWriter, group: FetchGroup, use: ContextUse) -> Iterator[Source]:
     setters = frozenset(
         name
-        for setter in writer.moves.contexts.get(use.context, ())
-        for name in writer.moves.possible(setter)
+        for setter in writer.query_graph.contexts.get(use.context, ())
+        for name in writer.query_graph.possible_types(setter)
     )
-    selections = tuple(_own(writer.moves.field_set(use.selection)))
-    for above in use.above:
+    selections = tuple(_with_own_keys(writer.query_graph.field_set(use.selection)))
+    for ancestor in use.ancestors:
         by_type = {
-            runtime: tuple(_trace(writer, draft, runtime, selections, above.json))
-            for runtime in sorted(above.types & setters)
+            runtime: tuple(_trace(writer, group, runtime, selections, ancestor.json))
+            for runtime in sorted(ancestor.types & setters)
         }
         if by_type:
-            yield Source(above.depth, by_type, len(above.types) == 1)
-        if above.types <= setters:
+            yield Source(ancestor.depth, by_type, len(ancestor.types) == 1)
+        if ancestor.types <= setters:
             return
 
 
 def _trace(
-    writer: Writer, draft: Draft, type_name: str, selections: Selections, json: JsonPath
+    writer: GroupWriter, group: FetchGroup, type_name: str, selections: Selections, json: JsonPath
 ) -> Iterator[str]:
-    """Yield the keys that lead to the one value selected; let the request wait for each."""
-    for item in writer.selecting.fields(type_name, selections).values():
-        source = writer.names.source(json, type_name, item)
-        draft.parents |= writer.brought.get((json, source), set()) - {draft}
+    """Yield the keys that lead to the one value selected; let the group wait for each."""
+    for item in writer.collector.collect(type_name, selections).values():
+        source = writer.response_keys.source(json, type_name, item)
+        group.parents |= writer.suppliers.get((json, source), set()) - {group}
         yield source
         if item.selections:
             below = writer.named_type(type_name, item.name)
-            yield from _trace(writer, draft, below, item.selections, (*json, source))
+            yield from _trace(writer, group, below, item.selections, (*json, source))
 
 
-def _own(selections: Selections) -> Iterator[Selection]:
-    """Give fields keys that no client uses, so that nothing is merged with what clients select."""
+def _with_own_keys(selections: Selections) -> Iterator[Selection]:
+    """Give fields keys that no client uses, so that they are not merged with the client's."""
     for item in selections:
-        inner = tuple(_own(item.selections))
+        inner = tuple(_with_own_keys(item.selections))
         if isinstance(item, Field):
             yield replace(item, key=f"_context_{item.key}", selections=inner, ours=True)
         else:

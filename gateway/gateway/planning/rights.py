@@ -1,7 +1,8 @@
-"""Hides what a caller may not see before anything is planned, so that it is never fetched.
+"""Hides fields that a caller may not read before planning, so that they are never fetched.
 
 A hidden field stays in the operation as a marked `__typename`, which needs no request, and becomes
-null in the shape of the answer; so aliases, fragments and null propagation work as if it had been null.
+null in the shape of the answer. Aliases, fragments and null propagation therefore work as if the
+field had been null.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from graphql import (
 
 from gateway.operation import Field, Fragment, Operation, Selection
 from gateway.plan import Guard, Nullability, Plan, Shape, Slot
-from gateway.planning.guards import spoken
+from gateway.planning.guards import without_deferrals
 from gateway.supergraph import Supergraph
 from gateway.supergraph.rights import Right, Rights
 
@@ -33,46 +34,46 @@ Holds = Callable[[Right], bool]
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
-    """One place that stays null, unless one of its conditions keeps it out anyway."""
+    """One position that becomes null, unless one of its conditions leaves it out anyway."""
 
     path: Path
-    """Response keys, `@` for the entries of a list."""
+    """Response keys, `@` for the items of a list."""
     coordinate: str
     guards: tuple[Guard, ...]
 
 
-class Curtain:
-    """Knows the demands of one supergraph."""
+class RightsFilter:
+    """Hide fields by the rights that one supergraph demands."""
 
     def __init__(self, supergraph: Supergraph, rights: Rights) -> None:
         self.schema = supergraph.schema
         self.rights = rights
-        self._known: dict[tuple[str, str], frozenset[Right]] = {}
+        self._demanded: dict[tuple[str, str], frozenset[Right]] = {}  # by type and field
 
     def demanded(self, operation: Operation) -> tuple[Right, ...]:
-        """Every demand that an operation meets, in a stable order."""
-        found: dict[Right, None] = {}
+        """Return every right that the fields of an operation demand, in a stable order."""
+        rights: dict[Right, None] = {}
 
-        def note(right: Right) -> bool:
-            found[right] = None
+        def collect(right: Right) -> bool:
+            rights[right] = None
             return True
 
-        self._hide(self._root(operation), operation.selections, note, (), (), [])
-        return tuple(found)
+        self._hide(self._root(operation), operation.selections, collect, (), (), [])
+        return tuple(rights)
 
     def hide(self, operation: Operation, holds: Holds) -> tuple[Operation, list[Hidden]]:
-        """The operation as its caller may ask it, and what that leaves out."""
+        """Return the operation as its caller may run it, and the positions that are hidden."""
         hidden: list[Hidden] = []
         selections = self._hide(self._root(operation), operation.selections, holds, (), (), hidden)
         return replace(operation, selections=selections), hidden
 
     def show_as_null(self, plan: Plan) -> Plan:
-        """The plan with null where something is hidden."""
-        known: dict[int, Shape] = {}
+        """Return the plan with null at every hidden position."""
+        done: dict[int, Shape] = {}
         return replace(
             plan,
-            shape=self._shape(plan.shape, known),
-            pieces=self._shape(plan.pieces, known) if plan.pieces is not None else None,
+            shape=self._shape(plan.shape, done),
+            pieces=self._shape(plan.pieces, done) if plan.pieces is not None else None,
         )
 
     # --------------------------------------------------------------------------- the operation
@@ -98,11 +99,11 @@ class Curtain:
     ) -> tuple[Selection, ...]:
         out: list[Selection] = []
         for item in selections:
-            guard = spoken(item.guard)
+            guard = without_deferrals(item.guard)
             within = (*guards, guard) if guard else guards
             if isinstance(item, Fragment):
-                kind = self.schema.type_map[item.type] if item.type else parent
-                inner = self._hide(kind, item.selections, holds, path, within, hidden)
+                condition = self.schema.type_map[item.type] if item.type else parent
+                inner = self._hide(condition, item.selections, holds, path, within, hidden)
                 out.append(replace(item, selections=inner))
             elif item.name.startswith("__"):
                 out.append(item)
@@ -120,75 +121,84 @@ class Curtain:
         hidden: list[Hidden],
     ) -> Iterator[Selection]:
         members = self._members(parent)
-        everywhere = not self._may(parent.name, item.name, holds)
-        denied = {name for name in members if not self._may(name, item.name, holds)}
+        everywhere = not self._may_read(parent.name, item.name, holds)
+        denied = {name for name in members if not self._may_read(name, item.name, holds)}
         here = (*path, item.key)
         if everywhere or (denied and len(denied) == len(members)):
             hidden.append(Hidden(here, f"{parent.name}.{item.name}", guards))
             yield _marked(item)
             return
         assert isinstance(parent, GraphQLObjectType | GraphQLInterfaceType)
-        kind = parent.fields[item.name].type
-        below = here + (EACH,) * _levels(kind)
-        inner = self._hide(get_named_type(kind), item.selections, holds, below, guards, hidden)
-        seen = replace(item, selections=inner)
+        field_type = parent.fields[item.name].type
+        below = here + (EACH,) * _list_levels(field_type)
+        named = get_named_type(field_type)
+        inner = self._hide(named, item.selections, holds, below, guards, hidden)
+        visible = replace(item, selections=inner)
         if not denied:
-            yield seen
+            yield visible
             return
-        for name in members:  # some of the types that may stand here are hidden: each for itself
+        for name in members:  # the field is hidden for some runtime types: one fragment each
             if name in denied:
                 hidden.append(Hidden(here, f"{name}.{item.name}", guards))
-            yield Fragment(name, item.guard, (_marked(item) if name in denied else seen,))
+            yield Fragment(name, item.guard, (_marked(item) if name in denied else visible,))
 
     def _members(self, parent: GraphQLNamedType) -> list[str]:
         if not is_abstract_type(parent):
             return [parent.name]
         return sorted(member.name for member in self.schema.get_possible_types(parent))
 
-    def _may(self, type_name: str, field: str, holds: Holds) -> bool:
+    def _may_read(self, type_name: str, field: str, holds: Holds) -> bool:
         return all(holds(right) for right in self._demands(type_name, field))
 
     def _demands(self, type_name: str, field: str) -> frozenset[Right]:
         key = (type_name, field)
-        if key not in self._known:
-            kind = self.schema.type_map[type_name]
-            assert isinstance(kind, GraphQLObjectType | GraphQLInterfaceType)
-            # An interface's demands hold for its implementations too, or a fragment would be a way around.
-            owners = [kind, *(each for each in kind.interfaces if field in each.fields)]
-            returned = get_named_type(kind.fields[field].type).name
-            places = [place for each in owners for place in (each.name, f"{each.name}.{field}")]
-            self._known[key] = frozenset(
-                right for place in (*places, returned) for right in self.rights.get(place, ())
+        rights = self._demanded.get(key)
+        if rights is None:
+            definition = self.schema.type_map[type_name]
+            assert isinstance(definition, GraphQLObjectType | GraphQLInterfaceType)
+            # What an interface demands holds for its implementations too; otherwise a fragment on
+            # an implementation would circumvent it.
+            interfaces = (each for each in definition.interfaces if field in each.fields)
+            returned = get_named_type(definition.fields[field].type).name
+            coordinates = [
+                coordinate
+                for owner in (definition, *interfaces)
+                for coordinate in (owner.name, f"{owner.name}.{field}")
+            ]
+            rights = self._demanded[key] = frozenset(
+                right
+                for coordinate in (*coordinates, returned)
+                for right in self.rights.get(coordinate, ())
             )
-        return self._known[key]
+        return rights
 
     # ------------------------------------------------------------------------------- the shape
 
-    def _shape(self, shape: Shape, known: dict[int, Shape]) -> Shape:
-        done = known.get(id(shape))
-        if done is None:
-            done = known[id(shape)] = replace(
+    def _shape(self, shape: Shape, done: dict[int, Shape]) -> Shape:
+        changed = done.get(id(shape))
+        if changed is None:
+            changed = done[id(shape)] = replace(
                 shape,
-                slots=self._slots(shape.only_type or shape.type, shape.slots, known),
+                slots=self._slots(shape.only_type or shape.type, shape.slots, done),
                 by_type={
-                    name: self._slots(name, slots, known) for name, slots in shape.by_type.items()
+                    name: self._slots(name, slots, done) for name, slots in shape.by_type.items()
                 },
                 later={
                     name: tuple(
-                        replace(piece, shape=self._shape(piece.shape, known)) for piece in pieces
+                        replace(piece, shape=self._shape(piece.shape, done)) for piece in pieces
                     )
                     for name, pieces in shape.later.items()
                 },
             )
-        return done
+        return changed
 
     def _slots(
-        self, type_name: str, slots: tuple[Slot, ...], known: dict[int, Shape]
+        self, type_name: str, slots: tuple[Slot, ...], done: dict[int, Shape]
     ) -> tuple[Slot, ...]:
         return tuple(
             self._null(type_name, slot)
             if MARK in slot.key
-            else replace(slot, child=self._shape(slot.child, known))
+            else replace(slot, child=self._shape(slot.child, done))
             if slot.child is not None
             else slot
             for slot in slots
@@ -196,11 +206,12 @@ class Curtain:
 
     def _null(self, type_name: str, slot: Slot) -> Slot:
         key, _, name = slot.key.partition(MARK)
-        kind = self.schema.type_map[type_name].fields[name].type  # type: ignore[attr-defined]  # it has fields
+        parent = self.schema.type_map[type_name]
+        assert isinstance(parent, GraphQLObjectType | GraphQLInterfaceType)
         return Slot(
             key=key,
-            source=MARK,  # which no subgraph can send
-            nullability=Nullability(required=isinstance(kind, GraphQLNonNull)),
+            source=MARK,  # no subgraph can send this key
+            nullability=Nullability(required=isinstance(parent.fields[name].type, GraphQLNonNull)),
             coordinate=f"{type_name}.{name}",
             guard=slot.guard,
         )
@@ -210,9 +221,9 @@ def _marked(item: Field) -> Field:
     return Field(key=f"{item.key}{MARK}{item.name}", name="__typename", guard=item.guard)
 
 
-def _levels(kind: object) -> int:
+def _list_levels(field_type: object) -> int:
     levels = 0
-    while isinstance(kind, GraphQLNonNull | GraphQLList):
-        levels += isinstance(kind, GraphQLList)
-        kind = kind.of_type
+    while isinstance(field_type, GraphQLNonNull | GraphQLList):
+        levels += isinstance(field_type, GraphQLList)
+        field_type = field_type.of_type
     return levels

@@ -1,4 +1,4 @@
-"""The gateway as an ASGI application: GraphQL, health, numbers, and the page."""
+"""The gateway as an ASGI application: GraphQL, health checks, metrics, and GraphiQL."""
 
 import asyncio
 import contextlib
@@ -10,25 +10,27 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from gateway.serving.graphql import GraphQL
-from gateway.serving.page import page_routes
+from gateway.serving.http.endpoint import GraphQLEndpoint
+from gateway.serving.http.graphiql_page import page_routes
 from gateway.serving.state import State
-from gateway.serving.websocket import WebSocket
+from gateway.serving.streaming.websocket import WebSocketEndpoint
 from gateway.settings import Settings
 
 Lifespan = Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]
 
 
 class Gateway(Starlette):
-    """Starlette with a shorter way to GraphQL: its layers would be a tenth of a small request's cost."""
+    """Starlette with a shortcut to GraphQL; its layers would cost a tenth of a small request."""
 
-    def __init__(self, graphql: GraphQL, routes: Sequence[BaseRoute], lifespan: Lifespan) -> None:
+    def __init__(
+        self, graphql: GraphQLEndpoint, routes: Sequence[BaseRoute], lifespan: Lifespan
+    ) -> None:
         super().__init__(routes=routes, lifespan=lifespan)
         self.graphql = graphql
-        self._websocket = WebSocket(graphql)
+        self._websocket = WebSocketEndpoint(graphql.pipeline)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, by the short way if it is GraphQL."""
+        """Answer, past Starlette's layers if it is GraphQL."""
         if scope["type"] == "http" and scope["path"] == "/graphql":
             await self.graphql(scope, receive, send)
         elif scope["type"] == "websocket" and scope["path"] == "/graphql":
@@ -38,20 +40,20 @@ class Gateway(Starlette):
 
 
 def application(settings: Settings) -> Gateway:
-    """Build the application; raises BadSupergraph when there is nothing to serve."""
+    """Build the application; raises BadSupergraph when the supergraph cannot be read."""
     state = State(settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await state.start()
-        pinned = state.edge.pinned
-        following = [asyncio.create_task(state.follow())]
+        pinned = state.guard.pinned
+        followers = [asyncio.create_task(state.follow())]
         if pinned is not None:
-            following.append(asyncio.create_task(pinned.follow()))
+            followers.append(asyncio.create_task(pinned.follow()))
         try:
             yield
         finally:
-            for task in following:
+            for task in followers:
                 task.cancel()
             await state.stop()
 
@@ -63,20 +65,20 @@ def application(settings: Settings) -> Gateway:
             {"status": "ok" if state.ready else "unavailable"}, 200 if state.ready else 503
         )
 
-    async def numbers(_: Request) -> Response:
+    async def metrics(_: Request) -> Response:
         return PlainTextResponse(state.metrics.text(), media_type="text/plain; version=0.0.4")
 
     async def keys(_: Request) -> Response:
-        return JSONResponse(state.edge.actors.jwks if state.edge.actors else {"keys": []})
+        return JSONResponse(state.guard.actors.jwks if state.guard.actors else {"keys": []})
 
-    graphql = GraphQL(state)
+    graphql = GraphQLEndpoint(state)
     app = Gateway(
         graphql,
         routes=[
             Route("/graphql", graphql),
             Route("/livez", live),
             Route("/readyz", ready),
-            Route("/metrics", numbers),
+            Route("/metrics", metrics),
             Route("/.well-known/jwks.json", keys),
             *page_routes(settings),
         ],

@@ -1,4 +1,4 @@
-"""Bounded memories of what was worked out before, by age of use and by size."""
+"""Caches with bounds on the number of entries and on their weight together."""
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator
@@ -8,7 +8,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Recent(Generic[K, V]):
+class LruCache(Generic[K, V]):
     """Keeps the entries used last: at most `count` of them, weighing at most `weight` together."""
 
     def __init__(self, count: int, weight: int) -> None:
@@ -18,7 +18,7 @@ class Recent(Generic[K, V]):
         self._entries: OrderedDict[K, tuple[V, int]] = OrderedDict()
 
     def get(self, key: K) -> V | None:
-        """The entry, which is now the youngest."""
+        """Return the entry, which now counts as used last."""
         entry = self._entries.get(key)
         if entry is None:
             return None
@@ -26,7 +26,7 @@ class Recent(Generic[K, V]):
         return entry[0]
 
     def put(self, key: K, value: V, weight: int) -> None:
-        """Remember, and forget the oldest as long as there is too much."""
+        """Add an entry, and drop those used longest ago while there is too much."""
         if weight > self.weight:
             return
         if key in self._entries:
@@ -37,46 +37,49 @@ class Recent(Generic[K, V]):
             _, (_, oldest) = self._entries.popitem(last=False)
             self.held -= oldest
 
-    def take(self, key: K) -> tuple[V, int] | None:
-        """The entry and its weight, which is remembered here no longer."""
+    def pop(self, key: K) -> tuple[V, int] | None:
+        """Remove an entry and return it with its weight."""
         entry = self._entries.pop(key, None)
         if entry is not None:
             self.held -= entry[1]
         return entry
 
     def keys(self) -> Iterator[K]:
-        """The keys, oldest first."""
+        """Iterate over the keys, the one used longest ago first."""
         return iter(tuple(self._entries))
 
     def __len__(self) -> int:
         return len(self._entries)
 
 
-class Proven(Generic[K, V]):
-    """The same for what may never be asked for again: a new entry is on trial, among a tenth of the
-    count and half the weight, and joins the others when it is used. So what is made up anew with each
-    request pushes out nothing that comes again, and takes little memory."""
+class SegmentedLruCache(Generic[K, V]):
+    """An LRU cache for entries of which many are never used again (segmented LRU).
+
+    A new entry is on trial, among a tenth of the count and half the weight, and joins the others
+    when it is used. So documents that are written anew for each request push out none that comes
+    again, and take little memory.
+    """
 
     def __init__(self, count: int, weight: int) -> None:
-        self._trial: Recent[K, V] = Recent(max(1, count // 10), weight // 2)
-        self._proven: Recent[K, V] = Recent(count, weight)
+        self._trial: LruCache[K, V] = LruCache(max(1, count // 10), weight // 2)
+        self._protected: LruCache[K, V] = LruCache(count, weight)
 
     def get(self, key: K) -> V | None:
-        """The entry, which is now the youngest, and proven."""
-        found = self._proven.get(key)
-        if found is None and (entry := self._trial.take(key)) is not None:
-            self._proven.put(key, *entry)
+        """Return the entry, which now counts as used last, and is no longer on trial."""
+        value = self._protected.get(key)
+        if value is None and (entry := self._trial.pop(key)) is not None:
+            self._protected.put(key, *entry)
             return entry[0]
-        return found
+        return value
 
     def put(self, key: K, value: V, weight: int) -> None:
-        """Remember for a while, and for longer if it is used."""
+        """Add an entry on trial."""
         self._trial.put(key, value, weight)
 
     def keys(self) -> Iterator[K]:
-        """The keys: those on trial, then the others, oldest first."""
+        """Iterate over the keys: those on trial, then the others, used longest ago first."""
         yield from self._trial.keys()
-        yield from self._proven.keys()
+        yield from self._protected.keys()
 
     def __len__(self) -> int:
-        return len(self._trial) + len(self._proven)
+        return len(self._trial) + len(self._protected)

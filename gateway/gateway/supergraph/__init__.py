@@ -1,4 +1,4 @@
-"""The supergraph noun: what clients see, and which subgraph owns what."""
+"""The supergraph: the schema that clients see, and every type as each subgraph sees it."""
 
 from gateway.supergraph.load import load
 from gateway.supergraph.views import (

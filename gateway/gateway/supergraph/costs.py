@@ -1,4 +1,4 @@
-"""What fields cost and how long lists get: `@cost` and `@listSize` of a supergraph."""
+"""The costs of fields and the sizes of lists: `@cost` and `@listSize` of a supergraph."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from gateway.supergraph.views import Supergraph
 
 @dataclass(frozen=True, slots=True)
 class ListSize:
-    """How long a list gets."""
+    """The size of a list, from `@listSize`."""
 
     assumed: int | None = None
     slicing: tuple[str, ...] = ()
-    """Arguments that say so; `input.page.first` is a field of one."""
+    """Arguments that set the size; `input.page.first` is a field of an argument."""
     sized: tuple[str, ...] = ()
-    """Lists below that this is about, instead of the field itself; `page.items` is two levels down."""
+    """Lists below that have this size, instead of the field; `page.items` is two levels down."""
     require_one: bool = True
     """Exactly one of the slicing arguments must be a number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """By coordinate: `Type`, `Type.field` or `Type.field(argument:)`."""
+    """Costs and sizes by coordinate: `Type`, `Type.field` or `Type.field(argument:)`."""
 
     weights: Mapping[str, int] = field(default_factory=dict)
     sizes: Mapping[str, ListSize] = field(default_factory=dict)
 
 
 def costs_of(supergraph: Supergraph) -> Costs:
-    """Read the costs of a supergraph; empty when nothing is said about them."""
+    """Return the costs of a supergraph; empty when it does not link the cost specification."""
     document = parse(supergraph.sdl, no_location=True)
     spec = specs_of(document).get("cost")
     if spec is None:
@@ -50,38 +50,39 @@ def costs_of(supergraph: Supergraph) -> Costs:
         if not isinstance(node, TypeDefinitionNode):
             continue
         name = node.name.value
-        _weigh(weights, name, node.directives, spec)
+        _add_weight(weights, name, node.directives, spec)
         for item in getattr(node, "fields", None) or ():
-            place = f"{name}.{item.name.value}"
-            _weigh(weights, place, item.directives, spec)
+            coordinate = f"{name}.{item.name.value}"
+            _add_weight(weights, coordinate, item.directives, spec)
             if not isinstance(item, FieldDefinitionNode):
                 continue
             for argument in item.arguments or ():
-                _weigh(weights, f"{place}({argument.name.value}:)", argument.directives, spec)
-            found = _arguments(item.directives, spec.directive("listSize"))
-            if found is not None:
-                sizes[place] = _size(found)
+                argument_coordinate = f"{coordinate}({argument.name.value}:)"
+                _add_weight(weights, argument_coordinate, argument.directives, spec)
+            arguments = _arguments(item.directives, spec.directive("listSize"))
+            if arguments is not None:
+                sizes[coordinate] = _list_size(arguments)
     return Costs(weights, sizes)
 
 
-def _weigh(
+def _add_weight(
     weights: dict[str, int],
-    place: str,
+    coordinate: str,
     directives: tuple[ConstDirectiveNode, ...] | None,
     spec: Spec,
 ) -> None:
-    found = _arguments(directives, spec.directive("cost"))
-    if found is not None:
-        weights[place] = int(str(found["weight"]))
+    arguments = _arguments(directives, spec.directive("cost"))
+    if arguments is not None:
+        weights[coordinate] = int(str(arguments["weight"]))
 
 
-def _size(found: Mapping[str, object]) -> ListSize:
-    assumed = found.get("assumedSize")
+def _list_size(arguments: Mapping[str, object]) -> ListSize:
+    assumed = arguments.get("assumedSize")
     return ListSize(
         assumed if isinstance(assumed, int) else None,
-        _names(found.get("slicingArguments")),
-        _names(found.get("sizedFields")),
-        found.get("requireOneSlicingArgument") is not False,
+        _names(arguments.get("slicingArguments")),
+        _names(arguments.get("sizedFields")),
+        arguments.get("requireOneSlicingArgument") is not False,
     )
 
 
@@ -92,6 +93,7 @@ def _names(value: object) -> tuple[str, ...]:
 def _arguments(
     directives: tuple[ConstDirectiveNode, ...] | None, name: str
 ) -> Mapping[str, object] | None:
+    """Return the arguments of the first use of a directive; None if it is not used."""
     for directive in directives or ():
         if directive.name.value == name:
             return {

@@ -1,4 +1,4 @@
-"""Reads the join directives: every type and field as each subgraph sees it."""
+"""Reads the join directives of a supergraph: every type and field as each subgraph sees it."""
 
 from __future__ import annotations
 
@@ -43,20 +43,22 @@ def read_graphs(document: DocumentNode, specs: Mapping[str, Spec]) -> dict[str, 
 
 
 def read_contexts(document: DocumentNode, specs: Mapping[str, Spec]) -> dict[str, frozenset[str]]:
-    """Return by context the types that set it."""
-    found: dict[str, set[str]] = {}
+    """Return the names of the types that set a context, by context."""
+    setters: dict[str, set[str]] = {}
     if "context" in specs:
-        wanted = specs["context"].directive("context")
+        directive = specs["context"].directive("context")
         for node in document.definitions:
             for item in getattr(node, "directives", None) or ():
-                if isinstance(node, TypeDefinitionNode) and item.name.value == wanted:
+                if isinstance(node, TypeDefinitionNode) and item.name.value == directive:
                     name = str(_arguments(item)["name"])
-                    found.setdefault(name, set()).add(node.name.value)
-    return {name: frozenset(types) for name, types in found.items()}
+                    setters.setdefault(name, set()).add(node.name.value)
+    return {name: frozenset(types) for name, types in setters.items()}
 
 
 @dataclass
-class _Draft:
+class _TypeDraft:
+    """A type of one subgraph while it is read."""
+
     kind: Kind
     keys: list[EntityKey] = field(default_factory=list)
     fields: dict[str, FieldView] = field(default_factory=dict)
@@ -67,16 +69,19 @@ class _Draft:
 
 
 class _Reader:
+    """Read the types of all subgraphs; subgraphs are named by their value in join__Graph."""
+
     def __init__(self, document: DocumentNode, specs: Mapping[str, Spec]) -> None:
         self.spec = specs["join"]
-        self.plumbing = tuple(specs.values())
+        self.specs = tuple(specs.values())
         self.types = [node for node in document.definitions if isinstance(node, TypeDefinitionNode)]
         self.endpoints = self.read_endpoints()
-        self.drafts: dict[str, dict[str, _Draft]] = {graph: {} for graph in self.endpoints}
+        self.drafts: dict[str, dict[str, _TypeDraft]] = {graph: {} for graph in self.endpoints}
 
     def graphs(self) -> dict[str, GraphView]:
+        """Return every subgraph's view, by subgraph name."""
         for node in self.types:
-            if not any(spec.owns(node.name.value) for spec in self.plumbing):
+            if not any(spec.owns(node.name.value) for spec in self.specs):
                 self.read_type(node)
         for graph in self.drafts.values():
             _collect_members(graph)
@@ -86,6 +91,7 @@ class _Reader:
         }
 
     def read_endpoints(self) -> dict[str, Endpoint]:
+        """Return the endpoints of the subgraphs by their value in join__Graph."""
         enum = f"{self.spec.prefix}__Graph"
         for node in self.types:
             if isinstance(node, EnumTypeDefinitionNode) and node.name.value == enum:
@@ -100,23 +106,25 @@ class _Reader:
         )
 
     def rows(self, node: Any, name: str) -> list[_Row]:
-        wanted = self.spec.directive(name)
-        return [_arguments(item) for item in node.directives or () if item.name.value == wanted]
+        """Return the arguments of every use of a join directive on a node."""
+        directive = self.spec.directive(name)
+        return [_arguments(item) for item in node.directives or () if item.name.value == directive]
 
     def read_type(self, node: TypeDefinitionNode) -> None:
+        """Add a type to every subgraph that declares it."""
         name, kind = node.name.value, _kind(node)
         owners = self.rows(node, "owner")
         rows = [*self.rows(node, "type"), *({"graph": row["graph"]} for row in owners)]
-        if not rows:  # join v0.1: a value type lives everywhere
+        if not rows:  # join v0.1: a value type is in every subgraph
             rows = [{"graph": graph} for graph in self.endpoints]
         for row in rows:
-            draft = self.drafts[row["graph"]].setdefault(name, _Draft(kind))
+            draft = self.drafts[row["graph"]].setdefault(name, _TypeDraft(kind))
             if row.get("isInterfaceObject"):
                 draft.kind, draft.interface_object = "OBJECT", True
             if (key := row.get("key")) is not None:
-                found = EntityKey(str(key), bool(row.get("resolvable", True)))
-                if found not in draft.keys:
-                    draft.keys.append(found)
+                entity_key = EntityKey(str(key), bool(row.get("resolvable", True)))
+                if entity_key not in draft.keys:
+                    draft.keys.append(entity_key)
         graphs = list(dict.fromkeys(str(row["graph"]) for row in rows))
         if isinstance(node, ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode):
             self.read_fields(node, graphs, [str(row["graph"]) for row in owners])
@@ -128,30 +136,31 @@ class _Reader:
         elif isinstance(node, InputObjectTypeDefinitionNode):
             for item in node.fields or ():
                 view = FieldView(item.name.value, type_text(item.type), named(item.type))
-                for graph in self.listed(item, "field", graphs):
+                for graph in self.graphs_of(item, "field", graphs):
                     self.drafts[graph][name].fields[view.name] = view
 
-    def listed(self, node: Any, directive: str, graphs: list[str]) -> list[str]:
-        """Return the subgraphs a part is in; no directive means wherever its parent is."""
+    def graphs_of(self, node: Any, directive: str, graphs: list[str]) -> list[str]:
+        """Return the subgraphs that declare a part; without directive all of its parent."""
         rows = self.rows(node, directive)
         return [str(row["graph"]) for row in rows if row.get("graph")] if rows else graphs
 
     def read_fields(self, node: _Fielded, graphs: list[str], owners: list[str]) -> None:
+        """Add fields to every subgraph that declares them."""
         for item in node.fields or ():
             rows = self.rows(item, "field")
-            if not rows:  # join v0.1: an entity's unmarked field is its owner's
+            if not rows:  # join v0.1: an entity's field without directive is its owner's
                 rows = [{"graph": graph} for graph in owners or graphs]
             for row in rows:
                 graph = row.get("graph")
                 if graph is not None and graph in self.drafts:
                     types = self.drafts[graph]
-                    draft = types.setdefault(node.name.value, _Draft(_kind(node)))
+                    draft = types.setdefault(node.name.value, _TypeDraft(_kind(node)))
                     view = _field_view(item, row)
                     draft.fields[view.name] = view
-            self.lend_key_fields(node, item, graphs)
+            self.add_key_fields(node, item, graphs)
 
-    def lend_key_fields(self, node: _Fielded, item: FieldDefinitionNode, graphs: list[str]) -> None:
-        """Join v0.1 does not say that a key field is known wherever its key is declared."""
+    def add_key_fields(self, node: _Fielded, item: FieldDefinitionNode, graphs: list[str]) -> None:
+        """Add a key field to every subgraph that declares its key, which join v0.1 leaves out."""
         if self.spec.version >= (0, 2):
             return
         view = FieldView(item.name.value, type_text(item.type), named(item.type))
@@ -161,6 +170,7 @@ class _Reader:
                 draft.fields.setdefault(view.name, view)
 
     def read_interfaces(self, node: _Fielded, graphs: list[str]) -> None:
+        """Add interfaces to every subgraph where a type implements them."""
         name = node.name.value
         rows = self.rows(node, "implements")
         if rows:
@@ -175,6 +185,7 @@ class _Reader:
                 )
 
     def read_members(self, node: UnionTypeDefinitionNode, graphs: list[str]) -> None:
+        """Add the members of a union to every subgraph that declares them."""
         name = node.name.value
         rows = self.rows(node, "unionMember")
         if rows:
@@ -185,8 +196,9 @@ class _Reader:
             self.drafts[graph][name].members.update(item.name.value for item in node.types or ())
 
     def read_values(self, node: EnumTypeDefinitionNode, graphs: list[str]) -> None:
+        """Add the values of an enum to every subgraph that declares them."""
         for value in node.values or ():
-            for graph in self.listed(value, "enumValue", graphs):
+            for graph in self.graphs_of(value, "enumValue", graphs):
                 self.drafts[graph][node.name.value].values.add(value.name.value)
 
 
@@ -211,7 +223,7 @@ def _field_view(node: FieldDefinitionNode, row: _Row) -> FieldView:
     )
 
 
-def _collect_members(types: dict[str, _Draft]) -> None:
+def _collect_members(types: dict[str, _TypeDraft]) -> None:
     for name, draft in types.items():
         if draft.kind == "OBJECT":
             for interface in _all_interfaces(draft.interfaces, types):
@@ -222,7 +234,7 @@ def _collect_members(types: dict[str, _Draft]) -> None:
             draft.members &= set(types)
 
 
-def _all_interfaces(names: set[str], types: dict[str, _Draft]) -> Iterator[str]:
+def _all_interfaces(names: set[str], types: dict[str, _TypeDraft]) -> Iterator[str]:
     seen: set[str] = set()
     todo = list(names)
     while todo:
@@ -234,7 +246,7 @@ def _all_interfaces(names: set[str], types: dict[str, _Draft]) -> Iterator[str]:
                 todo.extend(types[name].interfaces)
 
 
-def _freeze(types: dict[str, _Draft]) -> dict[str, TypeView]:
+def _freeze(types: dict[str, _TypeDraft]) -> dict[str, TypeView]:
     return {
         name: TypeView(
             name=name,
@@ -276,6 +288,6 @@ def _kind(node: TypeDefinitionNode) -> Kind:
             return "SCALAR"
         case _:
             raise BadSupergraph(
-                f"The supergraph defines {node.name.value} in an unknown way.",
-                f"supergraph 以未知方式定义了 {node.name.value}。",
+                f"The supergraph defines {node.name.value} as an unknown kind of type.",
+                f"supergraph 将 {node.name.value} 定义为未知的类型种类。",
             )

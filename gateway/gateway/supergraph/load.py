@@ -1,4 +1,4 @@
-"""Reads a standard supergraph SDL (join spec v0.1 to v0.5, whoever composed it)."""
+"""Reads a standard supergraph SDL (join specification v0.1 to v0.5, of any composer)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gateway.supergraph.views import Supergraph
 
 
 def load(sdl: str) -> Supergraph:
-    """Return the supergraph that the SDL describes; raise BadSupergraph with the reason."""
+    """Return the supergraph that the SDL describes; raise BadSupergraph if there is none."""
     with collector_paused():
         return _load(sdl)
 
@@ -25,7 +25,8 @@ def _load(sdl: str) -> Supergraph:
         raise BadSupergraph(
             "The text is not a supergraph: its schema does not @link (or @core) the join spec. "
             "Compose the subgraphs first.",
-            "该文本不是 supergraph：其 schema 没有通过 @link（或 @core）引用 join 规范。请先合成子图。",
+            "该文本不是 supergraph：其 schema 没有通过 @link（或 @core）引用 join 规范。"
+            "请先合成子图。",
         )
     graphs = read_graphs(document, specs)
     try:

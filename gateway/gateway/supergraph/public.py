@@ -1,4 +1,4 @@
-"""Makes the schema that clients see: the supergraph without join plumbing and inaccessible parts."""
+"""Makes the schema that clients see: the supergraph without join directives and hidden parts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from graphql import (
 
 from gateway.supergraph.specs import Spec
 
-_KEPT = frozenset({"deprecated", "specifiedBy", "oneOf"})
+_PUBLIC = frozenset({"deprecated", "specifiedBy", "oneOf"})
 _EXECUTABLE = frozenset(
     {
         "QUERY",
@@ -57,7 +57,7 @@ def public_schema(document: DocumentNode, specs: Mapping[str, Spec]) -> GraphQLS
     return build_ast_schema(DocumentNode(definitions=definitions), assume_valid_sdl=True)
 
 
-# No subgraph has to know it: the gateway itself answers in pieces.
+# No subgraph has to define it: the gateway itself defers parts of an answer.
 _DEFER = parse(
     """
     directive @defer(if: Boolean! = true, label: String) on FRAGMENT_SPREAD | INLINE_FRAGMENT
@@ -78,7 +78,7 @@ def named(node: TypeNode) -> str:
 
 
 def type_text(node: TypeNode) -> str:
-    """Print a type reference; the general printer takes twenty times as long."""
+    """Print a type reference; graphql-core's general printer takes twenty times as long."""
     if isinstance(node, NamedTypeNode):
         return node.name.value
     inner = type_text(node.type)  # type: ignore[attr-defined]  # lists and non-nulls wrap one type
@@ -86,38 +86,49 @@ def type_text(node: TypeNode) -> str:
 
 
 class _Cleaner:
+    """Copy definitions without hidden parts and without the directives of specifications."""
+
     def __init__(self, document: DocumentNode, specs: Mapping[str, Spec]) -> None:
         self.specs = tuple(specs.values())
-        inaccessible = specs.get("inaccessible")
-        self.hidden_by = inaccessible.directive("inaccessible") if inaccessible else None
+        spec = specs.get("inaccessible")
+        self.inaccessible = spec.directive("inaccessible") if spec else None
         self.hidden = {
             node.name.value
             for node in document.definitions
             if isinstance(node, TypeDefinitionNode)
-            and (self.is_hidden(node) or self.is_plumbing(node.name.value))
+            and (self.is_hidden(node) or self.belongs_to_spec(node.name.value))
         }
 
     def is_hidden(self, node: Node) -> bool:
+        """Return whether a node is @inaccessible."""
         directives = getattr(node, "directives", None) or ()
-        return any(item.name.value == self.hidden_by for item in directives)
+        return any(item.name.value == self.inaccessible for item in directives)
 
-    def is_plumbing(self, name: str) -> bool:
+    def belongs_to_spec(self, name: str) -> bool:
+        """Return whether a name belongs to a linked specification."""
         return any(spec.owns(name) for spec in self.specs)
 
     def definition(self, node: DefinitionNode) -> DefinitionNode | None:
+        """Return the public form of a definition; None if clients do not see it."""
         if isinstance(node, SchemaDefinitionNode | SchemaExtensionNode):
             return self.bare(node)
         if isinstance(node, DirectiveDefinitionNode):
-            runs = any(place.value in _EXECUTABLE for place in node.locations)
-            return self.directive(node) if runs and not self.is_plumbing(node.name.value) else None
+            executable = any(place.value in _EXECUTABLE for place in node.locations)
+            return (
+                self.directive(node)
+                if executable and not self.belongs_to_spec(node.name.value)
+                else None
+            )
         if isinstance(node, TypeDefinitionNode) and node.name.value not in self.hidden:
             return self.type(node)
         return None
 
     def directive(self, node: DirectiveDefinitionNode) -> DirectiveDefinitionNode:
+        """Return the definition of a directive without hidden arguments."""
         return _copy(node, arguments=self.all(node.arguments, self.input_value))
 
     def type(self, node: TypeDefinitionNode) -> TypeDefinitionNode | None:
+        """Return the public form of a type."""
         match node:
             case ObjectTypeDefinitionNode() | InterfaceTypeDefinitionNode():
                 fields = self.all(node.fields, self.field)
@@ -132,24 +143,29 @@ class _Cleaner:
                 return self.bare(node)
 
     def field(self, node: FieldDefinitionNode) -> FieldDefinitionNode | None:
+        """Return the public form of a field; None if its type is hidden."""
         if named(node.type) in self.hidden:
             return None
         return self.bare(node, arguments=self.all(node.arguments, self.input_value))
 
     def input_value(self, node: InputValueDefinitionNode) -> InputValueDefinitionNode | None:
+        """Return the public form of an argument or input field; None if its type is hidden."""
         return None if named(node.type) in self.hidden else self.bare(node)
 
     def visible(self, nodes: tuple[NamedTypeNode, ...] | None) -> tuple[NamedTypeNode, ...]:
+        """Return the types that are not hidden."""
         return tuple(node for node in nodes or () if node.name.value not in self.hidden)
 
     def all(self, nodes: tuple[_N, ...] | None, clean: Callable[[_N], _N | None]) -> tuple[_N, ...]:
-        kept = (clean(node) for node in nodes or () if not self.is_hidden(node))
-        return tuple(node for node in kept if node is not None)
+        """Return the public forms of all nodes that are not hidden."""
+        cleaned = (clean(node) for node in nodes or () if not self.is_hidden(node))
+        return tuple(node for node in cleaned if node is not None)
 
     def bare(self, node: _N, **changes: Any) -> _N:
+        """Copy a node with its public directives only."""
         directives = getattr(node, "directives", None) or ()
-        kept = tuple(item for item in directives if item.name.value in _KEPT)
-        return _copy(node, directives=kept, **changes)
+        public = tuple(item for item in directives if item.name.value in _PUBLIC)
+        return _copy(node, directives=public, **changes)
 
 
 def _copy(node: _N, **changes: Any) -> _N:

@@ -1,4 +1,4 @@
-"""What callers must hold to see a type or a field: `@authenticated`, `@requiresScopes`, `@policy` of a supergraph."""
+"""The rights that types and fields demand: `@authenticated`, `@requiresScopes`, `@policy`."""
 
 from __future__ import annotations
 
@@ -22,54 +22,56 @@ _ARGUMENTS: Mapping[Kind, str] = {"requiresScopes": "scopes", "policy": "policie
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """One demand: to be somebody, or to hold all words of one of several sets."""
+    """One demand: to be authenticated, or to hold all scopes or policies of one of several sets."""
 
     kind: Kind
     ways: tuple[frozenset[str], ...] = ()
 
 
 Rights = Mapping[str, tuple[Right, ...]]
-"""By coordinate: `Type` or `Type.field`."""
+"""The rights that a type or field demands, by coordinate (`Type` or `Type.field`)."""
 
 
 def rights_of(supergraph: Supergraph) -> Rights:
-    """Read the demands of a supergraph; empty when it makes none."""
+    """Return the rights that a supergraph demands; empty when it demands none."""
     if "/authenticated/" not in supergraph.sdl and not any(
         f"/{kind}/" in supergraph.sdl for kind in _ARGUMENTS
     ):
         return {}
     document = parse(supergraph.sdl, no_location=True)
     specs = specs_of(document)
-    found: dict[str, tuple[Right, ...]] = {}
+    rights: dict[str, tuple[Right, ...]] = {}
     for node in document.definitions:
         if not isinstance(node, TypeDefinitionNode):
             continue
         name = node.name.value
-        _note(found, name, node.directives, specs)
+        _add_rights(rights, name, node.directives, specs)
         for item in getattr(node, "fields", None) or ():
-            _note(found, f"{name}.{item.name.value}", item.directives, specs)
-    return found
+            _add_rights(rights, f"{name}.{item.name.value}", item.directives, specs)
+    return rights
 
 
-def _note(
-    found: dict[str, tuple[Right, ...]],
+def _add_rights(
+    rights: dict[str, tuple[Right, ...]],
     coordinate: str,
     directives: tuple[ConstDirectiveNode, ...] | None,
     specs: Mapping[str, Spec],
 ) -> None:
-    demanded = tuple(_read(directives or (), specs))
+    demanded = tuple(_read_rights(directives or (), specs))
     if demanded:
-        found[coordinate] = found.get(coordinate, ()) + demanded
+        rights[coordinate] = rights.get(coordinate, ()) + demanded
 
 
-def _read(directives: tuple[ConstDirectiveNode, ...], specs: Mapping[str, Spec]) -> Iterator[Right]:
-    called: dict[str, Kind] = {
+def _read_rights(
+    directives: tuple[ConstDirectiveNode, ...], specs: Mapping[str, Spec]
+) -> Iterator[Right]:
+    kinds: dict[str, Kind] = {
         specs[kind].directive(kind): kind
         for kind in ("authenticated", "requiresScopes", "policy")
         if kind in specs
     }
     for directive in directives:
-        kind = called.get(directive.name.value)
+        kind = kinds.get(directive.name.value)
         if kind is None:
             continue
         ways = argument(directive, _ARGUMENTS[kind]) if kind in _ARGUMENTS else None

@@ -1,4 +1,4 @@
-"""Which specifications a schema links, and under which names: renamed imports are resolved here once."""
+"""The specifications that a schema links, with the names under which it imports their parts."""
 
 from __future__ import annotations
 
@@ -29,36 +29,36 @@ class Spec:
     identity: str  # "https://specs.apollo.dev/federation"
     name: str  # "federation"
     version: tuple[int, int]
-    prefix: str  # names that are not imported are called prefix__name
+    prefix: str  # names that are not imported are written prefix__name
     imports: Mapping[str, str] = field(default_factory=dict)  # "@key" → "@myKey"
 
     def directive(self, name: str) -> str:
-        """Return what the schema calls a directive of this spec."""
+        """Return the name that the schema uses for a directive of this specification."""
         if (imported := self.imports.get(f"@{name}")) is not None:
             return imported.removeprefix("@")
         return self.prefix if name == self.name else f"{self.prefix}__{name}"
 
     def owns(self, name: str) -> bool:
-        """Tell whether a type or directive name belongs to this spec."""
+        """Return whether a type or directive name belongs to this specification."""
         if name == self.prefix or name.startswith(f"{self.prefix}__"):
             return True
         return name in self.imports.values() or f"@{name}" in self.imports.values()
 
 
 def specs_of(document: DocumentNode) -> dict[str, Spec]:
-    """Return the linked specs by their own name (join, federation, tag, …)."""
-    found = [
+    """Return the linked specifications by their own name (join, federation, tag, …)."""
+    specs = [
         spec
         for node in document.definitions
         if isinstance(node, SchemaDefinitionNode | SchemaExtensionNode)
         for directive in node.directives or ()
         if (spec := _spec(directive)) is not None
     ]
-    return {spec.name: spec for spec in found}
+    return {spec.name: spec for spec in specs}
 
 
 def texts(node: ValueNode | None) -> Iterator[str]:
-    """Yield the strings of a string or list of strings."""
+    """Yield the strings of a string value, or of a list of strings at any depth."""
     if isinstance(node, StringValueNode):
         yield node.value
     elif isinstance(node, ListValueNode):
@@ -67,7 +67,7 @@ def texts(node: ValueNode | None) -> Iterator[str]:
 
 
 def argument(directive: ConstDirectiveNode, name: str) -> ValueNode | None:
-    """Return the value of one argument of a directive, if it is written."""
+    """Return the value of an argument of a directive; None if it is absent."""
     for item in directive.arguments or ():
         if item.name.value == name:
             return item.value

@@ -1,4 +1,4 @@
-"""What a supergraph is: the schema that clients see, and which subgraph owns what.
+"""A supergraph: the schema that clients see, and every type as each subgraph sees it.
 
 Field sets (`@key`, `@requires`, `@provides`) stay text here; planning parses them once.
 """
@@ -17,7 +17,7 @@ Kind = Literal["OBJECT", "INTERFACE", "UNION", "ENUM", "INPUT_OBJECT", "SCALAR"]
 
 @dataclass(frozen=True, slots=True)
 class Subgraph:
-    """One subgraph as its team hands it in."""
+    """One subgraph as its team provides it."""
 
     name: str
     url: str
@@ -26,7 +26,7 @@ class Subgraph:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a subgraph answers."""
+    """The name and address of a subgraph."""
 
     name: str
     url: str
@@ -34,7 +34,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class EntityKey:
-    """A way to enter a type from outside, or, if not resolvable, only to refer to it."""
+    """A key to enter a type by, or, if not resolvable, only to refer to an entity."""
 
     fields: str
     resolvable: bool = True
@@ -47,16 +47,18 @@ class FieldView:
     name: str
     type: str  # as this subgraph declares it, e.g. "[Product!]!"
     named: str  # the named type inside, e.g. "Product"
-    external: bool = False  # declared, but answered elsewhere (unless some @provides says so)
+    external: bool = False  # declared, but resolved by others (unless a @provides says so)
     requires: str | None = None
     provides: str | None = None
-    overridden: bool = False  # another subgraph took it over; only good as a key or @requires input
-    override_label: str | None = None  # progressive: counts (or, if overridden, not) when active
+    overridden: bool = False  # another subgraph overrides it; it only serves keys and @requires
+    override_label: str | None = (
+        None  # progressive: resolved (if overridden: not) while the label is active
+    )
     context: tuple[tuple[str, str, str, str], ...] = ()  # (context, argument, its type, selection)
 
     @property
-    def waits(self) -> bool:
-        """Tell whether the object must be entered anew, with values from elsewhere."""
+    def needs_inputs(self) -> bool:
+        """Return whether the subgraph must be entered with values from elsewhere to resolve it."""
         return self.requires is not None or bool(self.context)
 
 
@@ -71,7 +73,7 @@ class TypeView:
     interfaces: frozenset[str] = frozenset()
     members: frozenset[str] = frozenset()  # object types: of a union, or implementing an interface
     values: frozenset[str] = frozenset()  # of an enum
-    interface_object: bool = False  # an interface elsewhere, an object here
+    interface_object: bool = False  # an interface in other subgraphs, an object here
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +86,15 @@ class GraphView:
 
 @dataclass(frozen=True)
 class Supergraph:
-    """Everything derived from one supergraph SDL, swapped whole at a reload."""
+    """Everything that is derived from one supergraph SDL; a reload replaces it as a whole."""
 
     sdl: str  # standard supergraph SDL (join spec)
     schema: GraphQLSchema = field(repr=False, compare=False)  # what clients see
     graphs: Mapping[str, GraphView] = field(repr=False, compare=False)  # by subgraph name
     contexts: Mapping[str, frozenset[str]] = field(default_factory=dict, repr=False, compare=False)
-    """By context the types that set it."""
+    """The names of the types that set a context, by context."""
 
     @cached_property
     def endpoints(self) -> Mapping[str, Endpoint]:
-        """The addresses of the subgraphs, by name."""
+        """Return the addresses of the subgraphs, by name."""
         return {name: graph.endpoint for name, graph in self.graphs.items()}

@@ -1,10 +1,9 @@
-"""The composition root of activities: its schema, its loaders and what it listens to."""
+"""The composition root of activities: its schema and the facts it listens to."""
 
 from __future__ import annotations
 
 from starlette.applications import Starlette
 
-from activities.core.api.loaders import Loaders
 from activities.facts import HANDLERS, LISTENS_TO
 from activities.schema import schema
 from activities.settings import ActivitiesSettings
@@ -13,13 +12,12 @@ from chassis.web import Service, application, serve
 
 
 def create(settings: ActivitiesSettings) -> Starlette:
-    """The web application."""
+    """Return the web application."""
     return application(
         Service(
             name="activities",
             settings=settings,
             schema=schema,
-            loaders=Loaders,
             handlers=HANDLERS,
             listens_to=LISTENS_TO,
         )
@@ -27,7 +25,7 @@ def create(settings: ActivitiesSettings) -> Starlette:
 
 
 def main() -> None:
-    """Serve until told to stop; settings come from the environment."""
+    """Serve until stopped; settings come from the environment."""
     settings = load(ActivitiesSettings, "activities")
     serve(create(settings), settings)
 

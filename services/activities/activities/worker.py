@@ -1,4 +1,4 @@
-"""The composition root of the worker: what a Celery process has to know to work for activities."""
+"""The composition root of the worker: the Celery tasks of activities."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chassis.worker import route
 
 
 def register(app: Celery, settings: ActivitiesSettings) -> None:
-    """Add the tasks of activities to an application."""
+    """Register the tasks of activities with a Celery application."""
     route(app, "activities")
     task.define(app, settings)
     handover.define(app, settings)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from chassis.stream import Handler, Received
+from chassis.facts.stream import Handler, Received
 from customers.exports.commands.decision import revoke_all_of
 from customers.handover import commands as handover
 
@@ -26,6 +26,6 @@ def user_changed_job(session: Session, fact: Received) -> None:
 
 
 HANDLERS: Mapping[str, Handler] = {
-    "identity.user_off_boarded": user_off_boarded,
-    "identity.user_changed_job": user_changed_job,
+    "identity.user.off_boarded": user_off_boarded,
+    "identity.user.transferred": user_changed_job,
 }

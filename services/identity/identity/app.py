@@ -1,4 +1,4 @@
-"""The composition root of identity: its schema, its loaders, its keys, and the policy it publishes."""
+"""The composition root of identity: schema, resources, routes, keys and background work."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from starlette.applications import Starlette
 
 from chassis.settings import load
 from chassis.web import Runtime, Service, application, serve
-from identity.core.api.loaders import Loaders
 from identity.directory.api.scim import endpoint as scim
 from identity.facts import HANDLERS, LISTENS_TO
 from identity.ledger.api import ledger_files
@@ -18,39 +17,44 @@ from identity.schema import schema
 from identity.settings import IdentitySettings
 from identity.sign_in.api import signing_key
 from identity.sign_in.api.oidc.routes import routes as provider_routes
-from identity.sign_in.background import publish_ended
-from identity.sign_in.services.office import Office
+from identity.sign_in.background import publish_revoked_sessions
+from identity.sign_in.services.sign_in_service import SignInService
 
 
 def create(settings: IdentitySettings) -> Starlette:
-    """The web application."""
-    office = Office(settings)
+    """Create the web application."""
+    sign_in_service = SignInService(settings)
 
     async def published(runtime: Runtime) -> KeySetSerialization:
-        return await office.published(runtime.db)
+        return await sign_in_service.published_keys(runtime.db)
 
     return application(
         Service(
             name="identity",
             settings=settings,
             schema=schema,
-            loaders=lambda context: Loaders(context, office),
+            resources=[settings, sign_in_service],
             handlers=HANDLERS,
             listens_to=LISTENS_TO,
             routes=[
-                signing_key.route(office),
-                scim.route(office),
-                *provider_routes(office),
+                signing_key.route(sign_in_service),
+                scim.route(sign_in_service),
+                *provider_routes(sign_in_service),
                 *ledger_files.ROUTES,
             ],
-            background=[publish_ended, publish_policy, Sealer(office).seal_ledger, watch_ledger],
+            background=[
+                publish_revoked_sessions,
+                publish_policy,
+                Sealer(sign_in_service).seal_ledger,
+                watch_ledger,
+            ],
             keys=published,
         )
     )
 
 
 def main() -> None:
-    """Serves identity with the settings of the environment."""
+    """Serve identity with the settings of the environment."""
     settings = load(IdentitySettings, "identity")
     serve(create(settings), settings)
 

@@ -1,4 +1,4 @@
-"""`python -m identity.rotate`: make a new signing key now; nobody is signed out by it."""
+"""`python -m identity.rotate`: create a new signing key now, without ending any session."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def main() -> None:
     """Rotate with the settings of the environment."""
     argparse.ArgumentParser(
         prog="python -m identity.rotate",
-        description="Make a new key that signs access tokens. It is published at once and signs "
+        description="Create a new key that signs access tokens. It is published at once and signs "
         f"after {PUBLISHED_AHEAD.seconds} s; the old one is withdrawn when its last token has "
         "expired. Reads HUICHI_IDENTITY_* like the service.",
     ).parse_args()
@@ -27,7 +27,7 @@ def main() -> None:
         key = db.write(rotate, Seal(settings.secret), lifetime)
     finally:
         db.close()
-    print(f"signing key {key} is published")  # noqa: T201 — a command says what it did
+    print(f"signing key {key} is published")  # noqa: T201 — the output of a command
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`python -m identity.verify`: whether an exported ledger is as it was sealed, told without a server."""
+"""`python -m identity.verify`: verify offline that an exported ledger is as it was sealed."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ MOST_FINDINGS = 100
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Verify what the command line names: 0 all is as it was sealed, 1 it is not, 2 cannot be told."""
+    """Verify what the command line names; return 0 if it is as sealed, 1 if not, 2 on errors."""
     parser = _parser()
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        keys = KeySet.import_key_set(json.loads(asked.keys.read_bytes()))
-        heads = [signed for path in asked.head for signed in _heads(path.read_text())]
-        if asked.proof:
-            report = verify_proof(asked.file.read_bytes(), keys, heads)
+        keys = KeySet.import_key_set(json.loads(options.keys.read_bytes()))
+        heads = [signed for path in options.head for signed in _heads(path.read_text())]
+        if options.proof:
+            report = verify_proof(options.file.read_bytes(), keys, heads)
         else:
-            report = verify(_lines(asked.file), keys, heads, extent=asked.extent)
+            report = verify(_lines(options.file), keys, heads, extent=options.extent)
     except (OSError, ValueError, KeyError, TypeError, JoseError) as problem:
-        print(f"{parser.prog}: {problem}", file=sys.stderr)  # noqa: T201 — a command speaks
+        print(f"{parser.prog}: {problem}", file=sys.stderr)  # noqa: T201 — the output of a command
         return UNREADABLE
-    _tell(report, heads=len(heads))
+    _print_report(report, heads=len(heads))
     return WRONG if report.findings else 0
 
 
-def _tell(report: Report, heads: int) -> None:
+def _print_report(report: Report, heads: int) -> None:
     for finding in report.findings[:MOST_FINDINGS]:
         where = f"batch {finding.batch}: " if finding.batch is not None else ""
         event = f" (id {finding.event})" if finding.event and finding.kind != "inserted" else ""
@@ -56,9 +56,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m identity.verify",
         description="Verify an exported ledger without a server: every event against the signed "
-        "Merkle root of its batch, every batch against the one before, all of it against heads that "
+        "Merkle root of its batch, every batch against the one before, all of it against heads "
+        "that "
         "were kept elsewhere. Names each event that was changed, removed, inserted or moved. Exit "
-        "status: 0 as it was sealed, 1 not, 2 cannot be told.",
+        "status: 0 as it was sealed, 1 not, 2 cannot be verified.",
     )
     parser.add_argument(
         "file", type=Path, help="the export (JSON lines), `-` for standard input, or a proof"
@@ -77,14 +78,14 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="FILE",
         help="signed heads that were kept elsewhere, one a line (may be repeated); without one, an "
-        "end that was cut off cannot be told",
+        "end that was cut off cannot be detected",
     )
     parser.add_argument(
         "--extent",
         choices=(ALL, PERIOD, FILTER),
         default=ALL,
         help="what the file should hold: the ledger from its beginning (the default), all of a "
-        "period, or only what a filter let through; what is missing then is no finding",
+        "period, or only what matches a filter; missing events are then no finding",
     )
     parser.add_argument("--proof", action="store_true", help="the file is the proof of one event")
     return parser
@@ -99,11 +100,11 @@ def _lines(path: Path) -> Iterator[bytes]:
 
 
 def _heads(text: str) -> Iterator[str]:
-    """Heads as they were kept: the bare signed text, or the answer of /ledger/head, one a line."""
+    """Yield signed heads, one a line: the bare signed text, or the answer of /ledger/head."""
     for line in text.splitlines():
         if line.strip():
-            said: Any = json.loads(line)["signed"] if line.lstrip().startswith("{") else line
-            yield str(said)
+            signed: Any = json.loads(line)["signed"] if line.lstrip().startswith("{") else line
+            yield str(signed)
 
 
 if __name__ == "__main__":

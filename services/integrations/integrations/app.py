@@ -1,4 +1,4 @@
-"""The composition root of integrations: its schema, its loaders and what it listens to."""
+"""The composition root of the web application: its schema and the facts it handles."""
 
 from __future__ import annotations
 
@@ -6,20 +6,18 @@ from starlette.applications import Starlette
 
 from chassis.settings import load
 from chassis.web import Service, application, serve
-from integrations.core.api.loaders import Loaders
 from integrations.facts import HANDLERS, LISTENS_TO
 from integrations.schema import schema
 from integrations.settings import IntegrationsSettings
 
 
 def create(settings: IntegrationsSettings) -> Starlette:
-    """The web application."""
+    """Create the web application."""
     return application(
         Service(
             name="integrations",
             settings=settings,
             schema=schema,
-            loaders=Loaders,
             handlers=HANDLERS,
             listens_to=LISTENS_TO,
         )
@@ -27,7 +25,7 @@ def create(settings: IntegrationsSettings) -> Starlette:
 
 
 def main() -> None:
-    """Serve until told to stop; settings come from the environment."""
+    """Serve until a signal stops the process; settings come from the environment."""
     settings = load(IntegrationsSettings, "integrations")
     serve(create(settings), settings)
 

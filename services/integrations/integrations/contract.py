@@ -1,4 +1,4 @@
-"""What a connector is. The sync engine and every connector meet here and nowhere else.
+"""The contract between the sync engine and connectors, which know nothing else of each other.
 
 A connector is a package under `connectors/` (or an entry point of the group
 `huichi.connectors`) whose `connector` is a `Kind`. It knows neither the engine nor the database:
@@ -43,8 +43,11 @@ Json = Any
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where reading begins: `since` is the watermark of the last complete run (nothing on a full
-    scan), `position` the checkpoint inside this run (nothing at its start)."""
+    """The place to start reading at.
+
+    `since` is the watermark of the last complete run, `None` on a full scan. `position` is the
+    checkpoint inside this run, `None` at its start.
+    """
 
     since: Json = None
     position: Json = None
@@ -52,27 +55,26 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some raw records and where to go on. `next` is nothing on the last page only."""
+    """Raw records, and the position of the next page; `next` is `None` on the last page only."""
 
     records: tuple[dict[str, Any], ...]
     next: Json = None
     watermark: Json = None
-    """The `since` for the next run, as far as this page can tell; the engine keeps it only when
-    the run is complete."""
+    """The `since` of the next run as of this page; the engine stores it after a complete run."""
     total: int | None = None
-    """How many records the source says there are, when it says so."""
+    """The number of records the source announces, where it does."""
     source_time: datetime | None = None
-    """The source's own clock when the page was made."""
+    """The time by the source's own clock when the page was made."""
 
 
 class Budget(Protocol):
-    """Permission to make one more call, shared by all workers of one installation."""
+    """The rate limit of a source, shared by all workers of one installation."""
 
     def spend(self) -> None:
-        """Wait for a free place; raises `Retry` when that would take too long."""
+        """Wait until one more call is allowed. Raises `Retry` when that takes too long."""
 
     def hold(self, seconds: float) -> None:
-        """The source asked everybody to be quiet for a while."""
+        """Stop all workers' calls for a while, because the source asked for it."""
 
 
 @dataclass(slots=True)
@@ -85,53 +87,53 @@ class Access:
     spreadsheet_folder: str | None = None
     timeout: float = 30.0
     deadline: float = 60.0
-    """How long one page may take with all its repetitions, in seconds."""
+    """The time one page may take with all its repetitions, in seconds."""
     calls: int = field(default=0)
-    """How many requests were sent, counted by the connector's client."""
+    """The number of requests sent, counted by the connector's client."""
     retries: int = field(default=0)
-    """How many of them were repetitions."""
+    """The number of those that were repetitions."""
 
 
 class Connector(Protocol):
-    """A connector with its configuration: ready to read."""
+    """A connector opened with its configuration, ready to read."""
 
     @property
     def spec(self) -> Spec:
-        """What it reads."""
+        """Return the spec of the source."""
 
     def pages(self, access: Access, stream: Stream, since: Cursor) -> Iterator[Page]:
-        """Pages from the cursor on. Every page's `next` is a position to resume from."""
+        """Yield pages from the cursor on; every `next` is a position to resume at."""
 
     def record(self, stream: Stream, raw: dict[str, Any]) -> SourceRecord:
-        """A raw record in our words; pure. May raise `Skip`."""
+        """Map a raw record, without side effects. Raises `Skip` when it cannot be mapped."""
 
 
 class Kind(Protocol):
-    """A sort of connector that can be installed."""
+    """A kind of source that can be installed."""
 
     @property
     def id(self) -> str:
-        """The name it is installed by."""
+        """Return the id it is installed by."""
 
     @property
     def title(self) -> tuple[str, str]:
-        """A name for people, in English and Chinese."""
+        """Return the display name in English and Chinese."""
 
     @property
     def description(self) -> tuple[str, str]:
-        """One sentence for people, in English and Chinese."""
+        """Return a one-sentence description in English and Chinese."""
 
     @property
     def configuration(self) -> Mapping[str, Any]:
-        """The form of its configuration, as JSON Schema."""
+        """Return the JSON Schema of its configuration."""
 
     @property
     def credentials(self) -> Mapping[str, Any]:
-        """The form of its credentials, as JSON Schema; every value is a text and a secret."""
+        """Return the JSON Schema of its credentials; every value is a secret text."""
 
     @property
     def example(self) -> Mapping[str, Any]:
-        """A configuration that would do, for people and for the contract suite."""
+        """Return a valid configuration, for documentation and for the contract tests."""
 
     def open(self, configuration: Mapping[str, Any]) -> Connector:
-        """The connector of one installation. Raises `BadInput` naming every problem."""
+        """Return the connector of one installation. Raises `BadInput` with every problem."""

@@ -1,4 +1,4 @@
-"""What other services tell us: who may see which customer, and which customers are one."""
+"""The facts of other services that integrations listens to: access to customers, and merges."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from chassis.stream import Handler, Received
-from integrations.access.commands import Access, project
-from integrations.records.commands import move, move_back
+from chassis.facts.stream import Handler, Received
+from integrations.access.commands import Access, project_access
+from integrations.records.commands import move_links, move_links_back
 
 LISTENS_TO = ("customers",)
 
 
 def customers_changed(session: Session, fact: Received) -> None:
-    """Takes over who may see the customers a fact speaks of."""
-    project(session, [_access(row) for row in fact.body.get("access") or ()])
+    """Update who may see the customers of the fact."""
+    project_access(session, [_access(row) for row in fact.body.get("access") or ()])
 
 
 def customers_merged(session: Session, fact: Received) -> None:
-    """Source records follow their customers into a merge."""
+    """Move the source records of merged customers to the survivor."""
     customers_changed(session, fact)
     absorbed = [UUID(id) for id in fact.body["absorbed"]]
-    move(session, UUID(fact.body["merge"]), UUID(fact.body["survivor"]), absorbed)
+    move_links(session, UUID(fact.body["merge"]), UUID(fact.body["survivor"]), absorbed)
 
 
 def customers_unmerged(session: Session, fact: Received) -> None:
-    """What a merge moved goes back."""
+    """Move source records back where a merge had found them."""
     customers_changed(session, fact)
-    move_back(session, UUID(fact.body["merge"]), UUID(fact.body["survivor"]))
+    move_links_back(session, UUID(fact.body["merge"]), UUID(fact.body["survivor"]))
 
 
 HANDLERS: Mapping[str, Handler] = {
-    "customers.changed": customers_changed,
-    "customers.merged": customers_merged,
-    "customers.unmerged": customers_unmerged,
+    "customers.customer.changed": customers_changed,
+    "customers.customer.merged": customers_merged,
+    "customers.customer.unmerged": customers_unmerged,
 }
 
 

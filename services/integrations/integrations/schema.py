@@ -1,25 +1,43 @@
-"""The subgraph of integrations, put together from its entities."""
+"""The subgraph of integrations, put together from its capabilities."""
 
 from __future__ import annotations
 
 import strawberry
 from strawberry.federation import Schema
 
+from chassis.api.extension import extend
 from chassis.api.schema import build
-from integrations.customers.api import Customer
+from integrations.access.api import Customer
+from integrations.customers.api import CustomerSyncStateField
 from integrations.installations.api.connector import Connector, ConnectorQuery
-from integrations.installations.api.installation import (
-    Installation,
-    InstallationMutation,
-    InstallationQuery,
+from integrations.installations.api.installation import Installation, InstallationQuery
+from integrations.installations.api.set_up import InstallationMutation
+from integrations.records.api.dead_letter import (
+    DeadLetter,
+    DeadLetterQuery,
+    InstallationDeadLetters,
 )
-from integrations.records.api.dead_letter import DeadLetter, DeadLetterMutation, DeadLetterQuery
-from integrations.records.api.source_record import SourceRecord, SourceRecordQuery
+from integrations.records.api.source_record import (
+    CustomerSourceRecords,
+    SourceRecord,
+    SourceRecordQuery,
+)
+from integrations.sync.api.dead_letter_retry import DeadLetterMutation
 from integrations.sync.api.preview import PreviewQuery, TestMutation
-from integrations.sync.api.sync_run import SyncRun, SyncRunMutation, SyncRunQuery
+from integrations.sync.api.sync_run import (
+    InstallationRuns,
+    SourceRecordRun,
+    SyncRun,
+    SyncRunQuery,
+)
+from integrations.sync.api.sync_run_mutation import SyncRunMutation
+
+extend(Customer, CustomerSyncStateField, CustomerSourceRecords)
+extend(Installation, InstallationRuns, InstallationDeadLetters)
+extend(SourceRecord, SourceRecordRun)
 
 
-@strawberry.type(description="What can be asked.")
+@strawberry.type(description="The queries of this subgraph.")
 class Query(
     ConnectorQuery,
     InstallationQuery,
@@ -28,12 +46,12 @@ class Query(
     SourceRecordQuery,
     DeadLetterQuery,
 ):
-    pass
+    """All queries."""
 
 
-@strawberry.type(description="What can be done.")
+@strawberry.type(description="The mutations of this subgraph.")
 class Mutation(InstallationMutation, TestMutation, SyncRunMutation, DeadLetterMutation):
-    pass
+    """All mutations."""
 
 
 schema: Schema = build(

@@ -1,4 +1,4 @@
-"""What integrations needs to know beyond what every service does."""
+"""The settings of this service, beyond those of every service."""
 
 from __future__ import annotations
 
@@ -6,26 +6,27 @@ from chassis.settings import Settings
 
 
 class IntegrationsSettings(Settings, frozen=True, kw_only=True):
-    """`HUICHI_INTEGRATIONS_…`"""
+    """Settings from the variables `HUICHI_INTEGRATIONS_…`."""
 
     customers_url: str
-    """Base address of the service that takes the records."""
+    """Base address of the customers service, which receives the records."""
     identity_url: str | None = None
-    """Base address of the service that signs in; the issuer when it is not said."""
+    """Base address of the identity service, for signing in; the issuer's by default."""
     service_username: str = "sync"
     """The service user that delivers records."""
     service_password: str = ""
     credential_key: str
-    """base64 keys of 32 bytes, the present one first, older ones after a comma."""
+    """Base64 keys of 32 bytes, separated by commas, the present one first."""
     allow_private_hosts: bool = False
-    """Whether sources may be at private or loopback addresses."""
+    """Whether sources may have private or loopback addresses."""
     spreadsheet_folder: str | None = None
     """The one folder spreadsheets may be read from."""
     lease_seconds: float = 15.0
-    """After so long without a sign of life a run's worker counts as dead."""
+    """A run's worker counts as dead this long after its last heartbeat."""
     slice_seconds: float = 20.0
-    """A task works this long on a run before it lets others have a turn."""
+    """A task works this long on a run before it lets other runs have a turn."""
 
     @property
     def sign_in_url(self) -> str:
+        """Return the base address of the identity service."""
         return self.identity_url or self.issuer_url

@@ -1,6 +1,6 @@
-"""The composition root of integrations' work: tasks for a worker of all services, or one of its own.
+"""The composition root of the worker: the tasks of this service, for a shared or an own worker.
 
-`python -m integrations.worker` works and schedules for this service alone.
+`python -m integrations.worker` runs a worker and the scheduler for this service alone.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from integrations.sync import tasks
 
 
 def register(app: Celery, settings: IntegrationsSettings) -> None:
-    """Adds this service's tasks to a worker that may serve several services."""
+    """Add this service's tasks to a worker that may serve several services."""
     tasks.register(app, settings)
 
 
 def main() -> None:
-    """Work until told to stop; settings come from the environment."""
+    """Run until a signal stops the process; settings come from the environment."""
     settings = load(IntegrationsSettings, "integrations")
     telemetry.start("integrations-worker", settings)
     app = celery("integrations", settings)

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from activities.core.domain.ids import FollowUpId
 from activities.customers.commands import project
-from activities.follow_ups.commands import Words, edit_follow_up, log_follow_up
+from activities.follow_ups.commands import FollowUpRequest, edit_follow_up, log_follow_up
 from activities.follow_ups.domain import Channel
 from activities.follow_ups.store import FollowUpRow, by_ids
 from activities.tasks.commands import complete_task
@@ -26,7 +26,7 @@ NOW = datetime(2026, 5, 4, 1, 30, tzinfo=UTC)
 TOMORROW = NOW + timedelta(days=1)
 
 
-def words(**said: Any) -> Words:
+def words(**said: Any) -> FollowUpRequest:
     whole: dict[str, Any] = {
         "channel": Channel.VISIT,
         "summary": "Met Ms Zhao, 13800000000",
@@ -34,7 +34,7 @@ def words(**said: Any) -> Words:
         "next_step": None,
         "next_due_at": None,
     }
-    return Words(**(whole | said))
+    return FollowUpRequest(**(whole | said))
 
 
 def log(db: SyncDatabase, user: UUID = LIN, key: str | None = None, **said: Any) -> FollowUpId:
@@ -73,7 +73,11 @@ def test_tells_what_happened_without_what_was_said(db: SyncDatabase) -> None:
     edit(db, id, summary="Met Mr Qian", next_step="Call Ms Zhao", next_due_at=TOMORROW)
 
     names = [name for name, _ in facts(db)]
-    assert names == ["tasks.created", "follow_ups.logged", "follow_ups.edited"]
+    assert names == [
+        "activities.task.created",
+        "activities.follow_up.logged",
+        "activities.follow_up.edited",
+    ]
     assert facts(db)[-1][1] == {"customer": str(ACME), "fields": ["summary"]}
     told = repr(facts(db)) + repr(audits(db))
     assert not any(secret in told for secret in ("Zhao", "Qian", "13800000000"))
@@ -121,7 +125,7 @@ def test_a_refusal_writes_nothing(
     with pytest.raises(error):
         log(db, user, key="k", **said)
 
-    for table in ("follow_up", "task", "task_event", "outbox", "answered"):
+    for table in ("follow_up", "task", "task_event", "outbox", "idempotency_key"):
         assert count(db, table) == 0
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from activities.core.domain.ids import UserId
 from activities.core.domain.version import refuse_stale
-from activities.follow_ups.domain import Channel, Draft, changed, draft, refuse_stranger
+from activities.follow_ups.domain import Channel, Draft, changed_fields, draft, refuse_stranger
 from chassis.errors import BadInput, Conflict, Denied
 from tests.activities.people import LIN, WANG
 
@@ -66,8 +66,8 @@ def test_allows_a_clock_that_runs_a_little_ahead() -> None:
 def test_says_which_fields_changed() -> None:
     before, after = a_draft(), a_draft(summary="Other words", channel=Channel.VISIT)
 
-    assert changed(before, after) == ("channel", "summary")
-    assert changed(before, before) == ()
+    assert changed_fields(before, after) == ("channel", "summary")
+    assert changed_fields(before, before) == ()
 
 
 def test_only_the_author_edits() -> None:

@@ -82,7 +82,7 @@ def test_open_tasks_go_to_somebody_and_closed_ones_stay(db: SyncDatabase) -> Non
     assert (half.total, half.done) == (700, 500)
     assert (end.done, end.finished_at is not None) == (700, True)
     assert doers(db) == {(WANG, "open"): 700, (LIN, "done"): 3}
-    told_of = "SELECT count(*) FROM outbox WHERE name = 'tasks.reassigned'"
+    told_of = "SELECT count(*) FROM outbox WHERE name = 'activities.task.reassigned'"
     assert db.read(lambda s: s.execute(text(told_of)).scalar_one()) == 700
     remembered = "SELECT count(*) FROM task_event WHERE happening = 'reassigned'"
     assert db.read(lambda s: s.execute(text(remembered)).scalar_one()) == 700

@@ -11,7 +11,7 @@ import pytest
 from activities.facts import HANDLERS
 from activities.notifications import commands as notification
 from chassis.db import SyncDatabase
-from chassis.stream import Received
+from chassis.facts.stream import Received
 from tests.activities.conftest import count
 from tests.activities.people import AUDITOR, LEAD, LIN, SALES, SERVICE, STRANGER, WANG
 from tests.activities.subgraph import Subgraph
@@ -55,7 +55,7 @@ def an_alert(db: SyncDatabase, whose: UUID = LIN, about: UUID = ALERT, **more: A
         "kind": "BULK_READING",
         "measure": 150,
     }
-    told(db, "identity.alert_raised", about, **(body | more))
+    told(db, "identity.access_alert.raised", about, **(body | more))
 
 
 def an_export(
@@ -69,7 +69,7 @@ def an_export(
     }
     told(
         db,
-        "customers.export_changed",
+        "customers.export.changed",
         EXPORT,
         sensitive=True,
         by=str(by) if by else None,
@@ -153,17 +153,17 @@ async def test_who_revokes_their_own_export_is_not_told(
 async def test_a_resolved_alert_waits_for_nobody(subgraph: Subgraph, db: SyncDatabase) -> None:
     an_alert(db)
 
-    told(db, "identity.alert_resolved", ALERT)
+    told(db, "identity.access_alert.resolved", ALERT)
 
     assert await unread(subgraph, AUDITOR) == 0
     assert await inbox(subgraph, AUDITOR, unread=True) == []
 
 
 async def test_emergency_access_waits_for_its_review(subgraph: Subgraph, db: SyncDatabase) -> None:
-    told(db, "emergency_access.taken", ACCESS, user=str(LIN), department=str(SALES))
+    told(db, "identity.emergency_access.taken", ACCESS, user=str(LIN), department=str(SALES))
     assert [one["kind"] for one in await inbox(subgraph, AUDITOR)] == ["EMERGENCY_ACCESS"]
 
-    told(db, "emergency_access.reviewed", ACCESS)
+    told(db, "identity.emergency_access.reviewed", ACCESS)
 
     assert await unread(subgraph, AUDITOR) == 0
 
@@ -178,8 +178,8 @@ async def test_emergency_access_waits_for_its_review(subgraph: Subgraph, db: Syn
 async def test_the_author_of_a_changeset_has_an_answer(
     subgraph: Subgraph, db: SyncDatabase, action: str, text: str
 ) -> None:
-    told(db, "changesets.changed", CHANGESET, action="submit", user=str(WANG))
-    told(db, "changesets.changed", CHANGESET, action=action, user=str(WANG))
+    told(db, "identity.changeset.changed", CHANGESET, action="submit", user=str(WANG))
+    told(db, "identity.changeset.changed", CHANGESET, action=action, user=str(WANG))
 
     assert [one["text"] for one in await inbox(subgraph, WANG)] == [text]
 
@@ -188,18 +188,18 @@ async def test_a_review_waits_for_each_reviewer_until_they_signed(
     subgraph: Subgraph, db: SyncDatabase
 ) -> None:
     for reviewer in (LEAD, WANG, LIN):
-        told(db, "access_reviews.waiting", REVIEW, reviewer=str(reviewer))
+        told(db, "identity.access_review.requested", REVIEW, reviewer=str(reviewer))
 
-    told(db, "access_reviews.signed_off", REVIEW, reviewer=str(LEAD))
+    told(db, "identity.access_review.signed_off", REVIEW, reviewer=str(LEAD))
     one_signed = [await unread(subgraph, who) for who in (LEAD, WANG, LIN)]
-    told(db, "access_reviews.ended", REVIEW)
+    told(db, "identity.access_review.closed", REVIEW)
     all_over = [await unread(subgraph, who) for who in (LEAD, WANG, LIN)]
 
     assert (one_signed, all_over) == ([0, 1, 1], [0, 0, 0])
 
 
 async def test_who_stands_in_is_told_whose_work_it_is(subgraph: Subgraph, db: SyncDatabase) -> None:
-    told(db, "delegations.given", ACCESS, giver=str(LIN), taker=str(WANG))
+    told(db, "identity.delegation.granted", ACCESS, giver=str(LIN), taker=str(WANG))
 
     [one] = await inbox(subgraph, WANG)
 

@@ -16,11 +16,11 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from activities.facts import HANDLERS
-from activities.notifications.tasks import SEND, define, send_due
+from activities.notifications.tasks import SEND, define, kinds_of, send_due
 from activities.settings import ActivitiesSettings
 from chassis.db import SyncDatabase
+from chassis.facts.stream import Received
 from chassis.settings import BadSettings
-from chassis.stream import Received
 from chassis.worker import celery
 from tests.activities.people import LIN, SALES, WANG
 from tests.support.serve import served
@@ -70,7 +70,7 @@ def an_alert(db: SyncDatabase, **more: Any) -> None:
         "kind": "EXPORT_BURST",
         "measure": 7,
     }
-    told(db, "identity.alert_raised", **(body | more))
+    told(db, "identity.access_alert.raised", **(body | more))
 
 
 def wait_over(db: SyncDatabase) -> None:
@@ -114,7 +114,7 @@ def test_nothing_is_lost_while_nobody_listens(db: SyncDatabase, robot: tuple[Rob
 
 def test_what_was_seen_to_or_is_old_stays(db: SyncDatabase, robot: tuple[Robot, str]) -> None:
     an_alert(db)
-    told(db, "identity.alert_resolved")
+    told(db, "identity.access_alert.resolved")
     an_alert(db, hours_ago=25, about=UUID(int=0xE9))
 
     assert send_due(db, settings(robot[1])) == 0
@@ -124,8 +124,8 @@ def test_only_the_chosen_kinds_leave_and_none_that_is_for_one_person(
     db: SyncDatabase, robot: tuple[Robot, str]
 ) -> None:
     an_alert(db)
-    told(db, "delegations.given", giver=str(LIN), taker=str(WANG))
-    told(db, "users.access_ending", about=LIN, user=str(LIN), days=7)
+    told(db, "identity.delegation.granted", giver=str(LIN), taker=str(WANG))
+    told(db, "identity.access_end.announced", about=LIN, user=str(LIN), days=7)
 
     chosen = settings(robot[1], notify_kinds="ACCESS_ENDING", notify_language="en")
 
@@ -156,4 +156,4 @@ def test_nothing_is_scheduled_without_an_address() -> None:
 
 def test_an_unknown_kind_stops_the_start() -> None:
     with pytest.raises(BadSettings, match="NOTIFY_KINDS: ALERTS is none of ACCESS_ALERT"):
-        _ = settings("https://robot.test/", notify_kinds="ALERTS").notified_kinds
+        kinds_of(settings("https://robot.test/", notify_kinds="ALERTS"))

@@ -75,9 +75,9 @@ def test_lives_from_open_to_done_and_back(db: SyncDatabase) -> None:
     assert (open_.status, open_.closed_at, open_.version) == (Status.OPEN, None, 3)
     assert happenings(db) == ["created", "completed", "reopened"]
     assert [name for name, _ in facts(db)] == [
-        "tasks.created",
-        "tasks.completed",
-        "tasks.reopened",
+        "activities.task.created",
+        "activities.task.completed",
+        "activities.task.reopened",
     ]
     assert audits(db)[1]["changes"] == {"status": ["open", "done"]}
 
@@ -174,9 +174,9 @@ def test_reminds_once_of_what_is_due_and_open(db: SyncDatabase) -> None:
     assert db.write(remind) == 1
     assert db.write(remind) == 0
 
-    told = [(name, body) for name, body in facts(db) if name == "tasks.due"]
+    told = [(name, body) for name, body in facts(db) if name == "activities.task.fell_due"]
     body = {"customer": str(ACME), "assignee": str(LIN), "due_at": PAST.isoformat()}
-    assert told == [("tasks.due", body)]
+    assert told == [("activities.task.fell_due", body)]
     assert read(db, due).reminded_at is not None
     assert happenings(db)[-1] == "due"
 
@@ -207,7 +207,7 @@ def test_two_schedulers_remind_once(db: SyncDatabase) -> None:
     rest = db.write(remind)
     assert first + second + rest == 40
     assert sorted((first, second)) == [15, 25]
-    assert len([1 for name, _ in facts(db) if name == "tasks.due"]) == 40
+    assert len([1 for name, _ in facts(db) if name == "activities.task.fell_due"]) == 40
 
 
 def test_a_batch_is_bounded(db: SyncDatabase) -> None:

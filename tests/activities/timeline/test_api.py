@@ -10,7 +10,7 @@ import pytest
 
 from activities.core.domain.ids import CustomerId, UserId
 from activities.customers.commands import project
-from activities.follow_ups.commands import Words, log_follow_up
+from activities.follow_ups.commands import FollowUpRequest, log_follow_up
 from activities.follow_ups.domain import Channel
 from activities.tasks.commands import complete_task, create_task
 from chassis.db import SyncDatabase
@@ -48,7 +48,7 @@ def log(
     minutes: int = 0,
     summary: str = "Called",
 ) -> None:
-    words = Words(Channel.CALL, summary, NOW + timedelta(minutes=minutes), None, None)
+    words = FollowUpRequest(Channel.CALL, summary, NOW + timedelta(minutes=minutes), None, None)
     now = NOW + timedelta(days=1)
     db.write(log_follow_up, scope(user, "FollowUp", "create"), customer, words, now)
 

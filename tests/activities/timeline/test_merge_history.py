@@ -16,14 +16,15 @@ import pytest
 
 from activities.core.domain.ids import CustomerId
 from activities.facts import HANDLERS
-from activities.follow_ups.commands import Words, log_follow_up
+from activities.follow_ups.commands import FollowUpRequest, log_follow_up
 from activities.follow_ups.domain import Channel
 from activities.follow_ups.store import FollowUpRow
 from activities.timeline import store as timeline
 from chassis.api.paging import Window
 from chassis.db import SyncDatabase
-from chassis.stream import Received
+from chassis.facts.stream import Received
 from tests.activities.people import LEAD, SALES, scope
+from tests.support.budget import seeds
 
 CUSTOMERS = [CustomerId(UUID(int=0xF0 + i)) for i in range(5)]
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
@@ -56,7 +57,7 @@ class Model:
             "version": self.version[customer],
             "merged_into": str(at) if at else None,
         }
-        name = "customers.merged" if at else "customers.unmerged"
+        name = "customers.customer.merged" if at else "customers.customer.unmerged"
         return Received(UUID(int=0), name, str(customer), {"access": [access]}, "customers", NOW)
 
     def past(self, customer: CustomerId) -> list[str]:
@@ -65,12 +66,13 @@ class Model:
         return sorted(of, reverse=True)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", seeds(6))
 def test_ends_in_the_pasts_that_the_model_says(db: SyncDatabase, seed: int) -> None:
     chance, model = random.Random(seed), Model()
     late: list[Received] = []
     for customer in CUSTOMERS:
-        db.write(HANDLERS["customers.changed"], model.point(customer, None))
+        db.write(HANDLERS["customers.customer.changed"], model.point(customer, None))
 
     for step in range(40):
         roots = [c for c in CUSTOMERS if c not in model.into]
@@ -82,7 +84,9 @@ def test_ends_in_the_pasts_that_the_model_says(db: SyncDatabase, seed: int) -> N
         else:
             customer = chance.choice(CUSTOMERS)
             model.written[customer].append(f"{step:03}")
-            words = Words(Channel.CALL, f"{step:03}", NOW + timedelta(minutes=step), None, None)
+            words = FollowUpRequest(
+                Channel.CALL, f"{step:03}", NOW + timedelta(minutes=step), None, None
+            )
             proof = scope(LEAD, "FollowUp", "create")
             db.write(log_follow_up, proof, customer, words, NOW + timedelta(days=1))
         if chance.random() < 0.3:  # some facts arrive now, in any order, some of them twice
@@ -93,7 +97,7 @@ def test_ends_in_the_pasts_that_the_model_says(db: SyncDatabase, seed: int) -> N
     for fact in [*late, *late]:
         db.write(HANDLERS[fact.name], fact)
 
-    ask = timeline.Ask(scope(LEAD, "FollowUp"), None, Window(100))
+    ask = timeline.Selection(scope(LEAD, "FollowUp"), None, Window(100))
     pages = db.read(timeline.of_customers, ask, CUSTOMERS)
     found = [[row.summary for row in page.rows if isinstance(row, FollowUpRow)] for page in pages]
     assert found == [model.past(customer) for customer in CUSTOMERS]

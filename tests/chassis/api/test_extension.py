@@ -35,7 +35,7 @@ def test_resolves_added_fields_on_the_extended_type() -> None:
     class Query:
         @strawberry.field
         def customer(self) -> extended:  # type: ignore[valid-type]
-            return extended(id="7")
+            return extended(id="7")  # type: ignore[no-any-return]
 
     answer = strawberry.Schema(Query).execute_sync("{ customer { id tags { name } } }")
 
@@ -51,3 +51,20 @@ def test_refuses_a_field_that_is_declared_already() -> None:
 
     with pytest.raises(TypeError, match=r"Customer\.id is declared twice"):
         extend(customer, Again)
+
+
+def test_takes_private_fields_for_what_the_resolvers_read() -> None:
+    _, customer, _ = types()
+
+    @strawberry.type
+    class CustomerLabel:
+        id: strawberry.Private[strawberry.ID]
+
+        @strawberry.field(description="A label.")
+        def label(self) -> str:
+            return f"customer {self.id}"
+
+    extend(customer, CustomerLabel)
+
+    fields = [field.python_name for field in customer.__strawberry_definition__.fields]
+    assert fields == ["id", "label"]

@@ -24,7 +24,9 @@ from chassis.explanation.decisions import (
     explain,
     holders,
 )
-from chassis.policy.guard import Guard, RowAccess, Visibility
+from chassis.policy.guard import Guard
+from chassis.policy.masks import Visibility
+from chassis.policy.row_scopes import RowAccess
 from chassis.policy.rules import (
     FOR_EVER,
     REDACTIONS,
@@ -249,7 +251,7 @@ def test_explains_what_is_enforced_for_ten_thousand_questions() -> None:
         member = snapshot.users.get(user)
         if (
             member
-            and member.works_at(NOW)
+            and member.is_active_at(NOW)
             and all(one.taker != user for one in snapshot.delegations)
         ):
             assert oracle is not None

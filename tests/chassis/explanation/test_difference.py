@@ -7,7 +7,8 @@ from dataclasses import replace
 from uuid import UUID
 
 from chassis.explanation.difference import Difference, Effect, Reach, differences
-from chassis.policy.guard import RowAccess, compile_rules
+from chassis.policy.compiling import compile_rules
+from chassis.policy.row_scopes import RowAccess
 from chassis.policy.rules import Member, Rule, Snapshot
 from tests.chassis.explanation.test_decisions import PEOPLE, a_row, a_world
 

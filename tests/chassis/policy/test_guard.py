@@ -19,17 +19,10 @@ from chassis import policy
 from chassis.actor import Actor
 from chassis.db import driver_url
 from chassis.errors import Denied, Unauthenticated, Unavailable
-from chassis.policy.guard import (
-    KEPT_SECONDS,
-    STALE_AFTER_SECONDS,
-    Guard,
-    Protected,
-    RowAccess,
-    RowColumns,
-    Visibility,
-    compile_rules,
-    redact,
-)
+from chassis.policy.compiling import compile_rules
+from chassis.policy.guard import KEPT_SECONDS, STALE_AFTER_SECONDS, Guard
+from chassis.policy.masks import Protected, Visibility, redact
+from chassis.policy.row_scopes import RowAccess, RowColumns
 from chassis.policy.rules import (
     FOR_EVER,
     ROWS,
@@ -40,6 +33,7 @@ from chassis.policy.rules import (
     Snapshot,
     casbin_lines,
 )
+from tests.support.budget import examples
 
 MODEL = Path(policy.__file__).with_name("model.conf")
 ME, OTHER = UUID(int=1), UUID(int=2)
@@ -72,7 +66,7 @@ members = st.builds(
 
 
 @given(rules=st.lists(rules, max_size=12).map(tuple), roles=inheritance, member=members)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 def test_decides_what_casbin_decides(
     rules: tuple[Rule, ...], roles: dict[str, tuple[str, ...]], member: Member
 ) -> None:
@@ -219,10 +213,10 @@ def test_ends_what_has_an_end_without_any_news() -> None:
     assert may_at(1010.0) == ["update", "delete"]
     assert may_at(1015.0) == ["update"]
     assert may_at(1020.0) == []
-    guard.refuse_gone(Actor(ME))
+    guard.refuse_ended_access(Actor(ME))
     assert may_at(1030.0) == []
     with pytest.raises(Unauthenticated):
-        guard.refuse_gone(Actor(ME))
+        guard.refuse_ended_access(Actor(ME))
 
 
 def test_refuses_what_no_rule_permits() -> None:
@@ -374,6 +368,6 @@ def test_a_replaced_version_answers_for_a_moment_what_was_begun_under_it() -> No
 
     now[0] += KEPT_SECONDS
     for version in (1, 3):
-        with pytest.raises(Unavailable, match="ask again"):
+        with pytest.raises(Unavailable, match="try again"):
             guard.permissions(Actor(ME), version)
     assert guard.permissions(Actor(ME), 2).version == 2

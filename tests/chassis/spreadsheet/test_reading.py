@@ -12,7 +12,8 @@ from openpyxl import Workbook
 
 from chassis.errors import BadInput, HuichiError, LimitExceeded
 from chassis.spreadsheet import reading as spreadsheet
-from chassis.spreadsheet.reading import Limits, LostDigits, safe
+from chassis.spreadsheet.cells import LostDigits, escape_formula
+from chassis.spreadsheet.limits import MEGABYTE, Limits
 
 A_DAY = dt.datetime(2026, 1, 2)  # noqa: DTZ001  # cells know no time zone
 
@@ -96,7 +97,7 @@ def test_a_formula_is_text_and_never_evaluated() -> None:
 
 @pytest.mark.parametrize("text", ["=1+1", "+86", "-1", "@SUM(A1)", "\tx"])
 def test_what_would_be_a_formula_is_written_as_text(text: str) -> None:
-    assert safe(text) == "'" + text
+    assert escape_formula(text) == "'" + text
 
 
 @pytest.mark.parametrize(
@@ -140,21 +141,21 @@ def a_zip(**parts: bytes) -> bytes:
 
 
 def test_an_archive_that_unpacks_to_too_much_is_refused() -> None:
-    bomb = a_zip(sheet=bytes(20 * spreadsheet.MEGABYTE))
+    bomb = a_zip(sheet=bytes(20 * MEGABYTE))
     assert len(bomb) < 100_000
 
     with pytest.raises(LimitExceeded, match="8 MB"):
-        read(bomb, limits=Limits(unpacked=8 * spreadsheet.MEGABYTE))
+        read(bomb, limits=Limits(unpacked=8 * MEGABYTE))
 
 
 def test_an_archive_that_lies_about_its_size_is_refused() -> None:
-    bomb = bytearray(a_zip(sheet=bytes(20 * spreadsheet.MEGABYTE)))
-    real = (20 * spreadsheet.MEGABYTE).to_bytes(4, "little")
+    bomb = bytearray(a_zip(sheet=bytes(20 * MEGABYTE)))
+    real = (20 * MEGABYTE).to_bytes(4, "little")
     while (at := bomb.find(real)) >= 0:
         bomb[at : at + 4] = (1000).to_bytes(4, "little")
 
     with pytest.raises(HuichiError):
-        read(bytes(bomb), limits=Limits(unpacked=8 * spreadsheet.MEGABYTE))
+        read(bytes(bomb), limits=Limits(unpacked=8 * MEGABYTE))
 
 
 @pytest.mark.parametrize("reference", ["XFD1", "A1048576"])
@@ -197,4 +198,4 @@ def test_the_first_visible_sheet_with_anything_is_read() -> None:
 
 @pytest.mark.parametrize("text", ["=1+1", "+8613800001111", "-1", "@x"])
 def test_reads_back_what_it_made_safe(text: str) -> None:
-    assert read("a,b\n" + f"{safe(text)},x\n") == [(2, {"a": text, "b": "x"})]
+    assert read("a,b\n" + f"{escape_formula(text)},x\n") == [(2, {"a": text, "b": "x"})]

@@ -88,10 +88,10 @@ def test_goes_on_where_it_was_cut_short_and_tells_of_each_customer_once(db: Sync
         lambda s: s.execute(
             text(
                 "SELECT (SELECT count(DISTINCT e->>'resource') FROM outbox, "
-                "  jsonb_array_elements(body->'events') e WHERE name = 'audit.recorded' "
+                "  jsonb_array_elements(body->'events') e WHERE name = 'audit.event.recorded' "
                 "  AND e->'details'->>'off_boarding' = :id AND e->>'actor' = :by), "
                 "(SELECT count(DISTINCT a->>'id') FROM outbox, jsonb_array_elements(body->'access') a "
-                "  WHERE name = 'customers.changed' AND a->>'owner' = :owner)"
+                "  WHERE name = 'customers.customer.changed' AND a->>'owner' = :owner)"
             ),
             {"id": str(id), "by": str(STEWARD), "owner": str(OTHER_REP)},
         ).one()

@@ -15,6 +15,7 @@ from chassis.policy.rules import Rule, casbin_line
 from tests.customers.making import AUDITOR, LEAD, READER, REP, STEWARD, STRANGER, a_policy
 from tests.customers.pool.api.test_access import EVERYBODY, scattered
 from tests.customers.serving import Pool, pool
+from tests.support.waiting import PATIENCE
 
 __all__ = ["pool"]
 
@@ -82,7 +83,7 @@ def publish(pool: Pool, version: int, rules: tuple[Rule, ...]) -> None:
         client.set(feed.SNAPSHOT, replace(a_policy(version), rules=rules).to_json())
         client.set(feed.VERSION, version)
         client.publish(feed.CHANNEL, str(version))
-    until = time.monotonic() + 5
+    until = time.monotonic() + PATIENCE
     while pool.http.get(f"{pool.url}/readyz", timeout=5).json()["policy"] != version:
         assert time.monotonic() < until
         time.sleep(0.02)

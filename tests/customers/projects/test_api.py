@@ -88,7 +88,7 @@ def test_is_seen_by_who_is_on_the_project_until_it_is_taken_out(pool: Pool) -> N
     told = pool.db.read(
         lambda s: s.execute(
             text(
-                "SELECT body->'access'->0->'projects' FROM outbox WHERE name = 'customers.changed' "
+                "SELECT body->'access'->0->'projects' FROM outbox WHERE name = 'customers.customer.changed' "
                 "ORDER BY position DESC LIMIT 1"
             )
         ).scalar_one()
@@ -157,7 +157,7 @@ def test_stands_in_for_somebody_and_says_so_in_the_ledger(pool: Pool) -> None:
     event = pool.db.read(
         lambda s: s.execute(
             text(
-                "SELECT body FROM outbox WHERE name = 'audit.recorded' AND subject = :id "
+                "SELECT body FROM outbox WHERE name = 'audit.event.recorded' AND subject = :id "
                 "ORDER BY position DESC LIMIT 1"
             ),
             {"id": one},

@@ -221,7 +221,7 @@ def test_leaves_an_override_from_nobody_alone() -> None:
 
 @pytest.mark.parametrize("active", [False, True])
 def test_switches_a_progressive_override_by_its_label(active: bool) -> None:
-    from gateway.operation import read
+    from gateway.operation import parse_operation
     from gateway.planning import plan
 
     graph = a_supergraph(
@@ -229,7 +229,9 @@ def test_switches_a_progressive_override_by_its_label(active: bool) -> None:
         new='type P @key(fields: "id") { id: ID! stock: Int @override(from: "old", label: "half") }',
     )
 
-    found = plan(graph, read("{ p { stock } }"), labels=frozenset({"half"} if active else ()))
+    found = plan(
+        graph, parse_operation("{ p { stock } }"), labels=frozenset({"half"} if active else ())
+    )
 
     assert [fetch.subgraph for fetch in found.fetches()] == (["old", "new"] if active else ["old"])
 

@@ -376,11 +376,11 @@ def test_shows_the_path_that_nobody_can_walk() -> None:
     )
 
     assert str(found) == (
-        "SATISFIABILITY_ERROR [users] at User.email: The field can be asked for on this path, but "
-        "from orders nobody who answers it can be reached.\n"
+        "SATISFIABILITY_ERROR [users] at User.email: The field can be selected on this path, but "
+        "no subgraph that resolves it can be reached from orders.\n"
         "    Query\n    Query.order\n    Order.buyer\n    User.email\n"
-        "  mend: Give User a resolvable @key that orders can supply in a subgraph that answers email, "
-        "or let orders answer email itself with @shareable."
+        "  mend: Give User a resolvable @key that orders can supply in a subgraph that resolves email, "
+        "or let orders resolve email itself with @shareable."
     )
 
 

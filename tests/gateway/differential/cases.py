@@ -23,7 +23,7 @@ from graphql import (
 from gateway.composition import compose
 from gateway.errors import GatewayError
 from gateway.execution.executable import execute
-from gateway.operation import read
+from gateway.operation import parse_operation
 from gateway.plan import print_plan
 from gateway.planning import plan
 from gateway.supergraph import Subgraph, Supergraph
@@ -49,7 +49,7 @@ class Case:
         if supergraph is None or validate(supergraph.schema, parse(self.query)):
             return None
         try:
-            found = plan(supergraph, read(self.query), labels=self.labels)
+            found = plan(supergraph, parse_operation(self.query), labels=self.labels)
             got = asyncio.run(execute(found, self.variables, sender(self.world), supergraph.schema))
         except (GatewayError, AssertionError) as error:
             return f"{type(error).__name__}: {error}"
@@ -58,11 +58,11 @@ class Case:
             return None
         return f"got {got.data}\nnot {expected}\n{print_plan(found)}"
 
-    def told(self) -> str:
-        """Everything that is needed to look at it."""
+    def description(self) -> str:
+        """Return everything that is needed to reproduce the case."""
         parts = [f"# {name}\n{subgraph(self.world, name)}" for name in all_graphs(self.world)]
-        asked = f"{self.query}\n{self.variables} labels {sorted(self.labels)}"
-        return "\n".join([*parts, asked, self.wrong() or "right"])
+        request = f"{self.query}\n{self.variables} labels {sorted(self.labels)}"
+        return "\n".join([*parts, request, self.wrong() or "right"])
 
 
 def composed(world: World) -> Supergraph | None:

@@ -10,5 +10,5 @@ from gateway.execution import executable
 @pytest.fixture(autouse=True, scope="module")
 def written() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(executable, "WORTH_WRITING", 1)
+        patch.setattr(executable, "RUNS_BEFORE_COMPILING", 1)
         yield

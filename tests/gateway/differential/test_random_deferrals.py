@@ -1,9 +1,8 @@
-"""Deferring changes when parts of an answer come, never what the answer is: random worlds, random @defer."""
+"""DeferredExecutable changes when parts of an answer come, never what the answer is: random worlds, random @defer."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import re
 from typing import Any
@@ -11,16 +10,18 @@ from typing import Any
 import pytest
 from graphql import parse, validate
 
-from gateway.execution.deferral import Deferring, Part
-from gateway.operation import choose
+from gateway.execution.deferral import DeferredExecutable, Part
+from gateway.operation import select_operation
 from gateway.plan import print_plan
 from gateway.planning import plan
 from tests.gateway.differential.cases import composed
 from tests.gateway.differential.queries import a_query
 from tests.gateway.differential.servers import sender, whole
 from tests.gateway.differential.worlds import World, a_world
+from tests.support.budget import worlds
 
-SEEDS = int(os.environ.get("HUICHI_DIFFERENTIAL_WORLDS", "12"))
+pytestmark = pytest.mark.soak
+SEEDS = worlds(12)
 QUERIES = 8
 
 
@@ -44,7 +45,7 @@ def with_deferrals(query: str, dice: random.Random) -> str:
     return "".join(words)
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_pieces_make_the_answer_of_one_server(seed: int) -> None:
     world = a_world(seed)
     supergraph = composed(world)
@@ -57,16 +58,16 @@ def test_pieces_make_the_answer_of_one_server(seed: int) -> None:
         deferred = with_deferrals(query, dice)
         if "@defer" not in deferred or validate(supergraph.schema, parse(deferred)):
             continue
-        found = plan(supergraph, choose(parse(deferred), deferring=frozenset()))
+        found = plan(supergraph, select_operation(parse(deferred), deferring=frozenset()))
         if found.pieces is None:
             continue
-        parts = asyncio.run(_parts(Deferring(found, supergraph.schema), variables, world))
+        parts = asyncio.run(_parts(DeferredExecutable(found, supergraph.schema), variables, world))
         expected = whole(world, query, variables)
 
         assert assembled(parts) == expected, f"{deferred}\n{variables}\n{print_plan(found)}"
 
 
-async def _parts(deferring: Deferring, variables: Any, world: World) -> list[Part]:
+async def _parts(deferring: DeferredExecutable, variables: Any, world: World) -> list[Part]:
     return [part async for part in deferring.parts(variables, sender(world), "en")]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 
 import pytest
@@ -11,17 +10,18 @@ from graphql import parse
 from tests.gateway.differential import cases as making
 from tests.gateway.differential.cases import Case, cases, composed, shrunk
 from tests.gateway.differential.servers import whole
+from tests.support.budget import worlds
 
-SEEDS = int(os.environ.get("HUICHI_DIFFERENTIAL_WORLDS", "12"))
-FIRST = int(os.environ.get("HUICHI_DIFFERENTIAL_FIRST", "0"))
+pytestmark = pytest.mark.soak
+SEEDS = worlds(12)
 QUERIES = 5
 
 
-@pytest.mark.parametrize("seed", range(FIRST, FIRST + SEEDS))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_answers_like_one_server(seed: int) -> None:
     for case in cases(seed, QUERIES):
         if case.wrong() is not None:
-            pytest.fail(f"seed {seed}, made smaller:\n{shrunk(case).told()}")
+            pytest.fail(f"seed {seed}, made smaller:\n{shrunk(case).description()}")
 
 
 def test_the_worlds_hold_what_federation_is_made_of() -> None:

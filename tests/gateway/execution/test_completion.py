@@ -11,6 +11,7 @@ from gateway.execution.completion import ClientPaths, Completion
 from gateway.execution.faults import Faults
 from gateway.plan import Nullability, Shape, Slot
 from tests.gateway.execution.shapes import shape_of
+from tests.support.budget import examples
 
 SCHEMA = build_schema(
     """
@@ -48,7 +49,7 @@ def complete(tree: Any, query: str) -> tuple[Any, list[dict[str, Any]]]:
     long = _complete(completion, tree)
     before = json.dumps(tree)
     for alone in (False, True):
-        completion.write(alone=alone)
+        completion.compile(alone=alone)
         assert json.dumps(_complete(completion, tree)) == json.dumps(long)
     assert json.dumps(tree) == before
     return long
@@ -57,7 +58,7 @@ def complete(tree: Any, query: str) -> tuple[Any, list[dict[str, Any]]]:
 def _complete(completion: Completion, tree: Any) -> tuple[Any, list[dict[str, Any]]]:
     faults = Faults("en")
     data = completion.complete(tree, faults, {})
-    return data, [fault.to_json() for fault in faults.found]
+    return data, [fault.to_json() for fault in faults.entries]
 
 
 def oracle(tree: Any, query: str) -> ExecutionResult:
@@ -213,7 +214,7 @@ def test_a_fault_above_or_below_explains_a_missing_value() -> None:
     data = Completion(shape_of(SCHEMA, "{a{strict{name}}}")).complete({"a": {}}, faults, {})
 
     assert data == {"a": None}
-    assert [fault.code for fault in faults.found] == ["DOWN"]
+    assert [fault.code for fault in faults.entries] == ["DOWN"]
 
 
 def test_asks_only_for_what_the_variables_want() -> None:
@@ -231,7 +232,7 @@ def test_asks_only_for_what_the_variables_want() -> None:
     completion = Completion(Shape("Query", "Query", slots, {}))
     for alone in (None, False, True):
         if alone is not None:
-            completion.write(alone=alone)
+            completion.compile(alone=alone)
         data = completion.complete(tree, Faults("en"), {"yes": True})
 
         assert json.dumps(data) == '{"always": 1, "included": 2, "either": 4}'
@@ -290,7 +291,7 @@ TREES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(TREES)
 def test_completes_any_tree_as_graphql_core_does(tree: Any) -> None:
     data, errors = complete(tree, QUERY)

@@ -41,7 +41,7 @@ MAYBE = Nullability(False)
 @pytest.fixture(autouse=True, params=[1, 1_000], ids=["written", "interpreted"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every plan is followed both ways."""
-    monkeypatch.setattr(executable, "WORTH_WRITING", request.param)
+    monkeypatch.setattr(executable, "RUNS_BEFORE_COMPILING", request.param)
 
 
 class Shop:

@@ -7,7 +7,7 @@ from graphql import build_schema
 
 from gateway.errors import BadVariables
 from gateway.execution.variables import variables_of
-from gateway.operation import read
+from gateway.operation import parse_operation
 
 SCHEMA = build_schema(
     """
@@ -25,7 +25,7 @@ query Find($id: ID!, $first: Int = 5, $where: Where, $when: Date, $kind: Kind = 
 
 
 def coerce(**given: Any) -> Any:
-    return dict(variables_of(read(QUERY), SCHEMA)(given))
+    return dict(variables_of(parse_operation(QUERY), SCHEMA)(given))
 
 
 def test_fills_in_defaults_and_passes_the_rest_on_as_it_came() -> None:
@@ -64,6 +64,6 @@ def test_says_which_variable_is_wrong(given: dict[str, Any], names: str) -> None
 
 def test_gives_no_hints_when_told_to_be_quiet() -> None:
     with pytest.raises(BadVariables) as raised:
-        variables_of(read(QUERY), SCHEMA, quiet=True)({"id": "1", "kind": "PERSN"})
+        variables_of(parse_operation(QUERY), SCHEMA, quiet=True)({"id": "1", "kind": "PERSN"})
 
     assert "Did you mean" not in str(raised.value)

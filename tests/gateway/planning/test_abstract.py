@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.errors import Unplannable
-from gateway.operation import read
+from gateway.operation import parse_operation
 from gateway.planning import plan
 from gateway.planning.budget import EXPANDING, Budget
 from tests.gateway.graphs import a_supergraph, planned
@@ -287,7 +287,7 @@ def test_refuses_what_no_subgraph_can_reach() -> None:
     )
 
     with pytest.raises(Unplannable, match=r"Query\.a"):
-        plan(graph, read("{ a { field } }"))
+        plan(graph, parse_operation("{ a { field } }"))
 
 
 def test_an_interface_within_itself_costs_no_more_the_deeper_it_is_asked() -> None:
@@ -298,7 +298,7 @@ def test_an_interface_within_itself_costs_no_more_the_deeper_it_is_asked() -> No
     def steps(depth: int) -> int:
         budget = Budget()
         query = "{ n " + f"{{ id {own} next " * depth + "{ id }" + " }" * depth + " }"
-        plan(graph, read(query), budget=budget)
+        plan(graph, parse_operation(query), budget=budget)
         return EXPANDING - budget.expanding
 
     assert steps(12) < 3 * steps(6), "linear, where 6 types at each of 12 levels would be 6^12"

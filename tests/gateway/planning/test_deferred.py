@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.operation import choose, parse_document
+from gateway.operation import parse_document, select_operation
 from gateway.plan import print_plan
 from gateway.planning import plan
 from tests.gateway.graphs import a_supergraph
@@ -22,7 +22,7 @@ GRAPH = a_supergraph(
 
 
 def deferred(query: str, *true: str) -> str:
-    operation = choose(parse_document(query), deferring=frozenset(true))
+    operation = select_operation(parse_document(query), deferring=frozenset(true))
     return print_plan(plan(GRAPH, operation))
 
 

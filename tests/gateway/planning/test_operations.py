@@ -7,7 +7,7 @@ from itertools import count
 import pytest
 
 from gateway.errors import TooComplex
-from gateway.operation import read
+from gateway.operation import parse_operation
 from gateway.plan import Condition, Subscribe
 from gateway.planning import Budget, plan
 from tests.gateway.graphs import a_supergraph, planned
@@ -74,7 +74,7 @@ Sequence
 
 
 def test_passes_only_the_variables_that_a_subgraph_needs() -> None:
-    operation = read(
+    operation = parse_operation(
         "query Page($id: ID!, $scale: Int = 5) { user(id: $id) { name rating(scale: $scale) } }"
     )
 
@@ -116,7 +116,7 @@ Sequence
       }
 """
     )
-    root = plan(GRAPH, read(query)).root
+    root = plan(GRAPH, parse_operation(query)).root
     assert any(isinstance(node, Condition) for node in getattr(root, "nodes", ()))
 
 
@@ -251,7 +251,7 @@ Fetch a mutation
 
 
 def test_completes_every_event_of_a_subscription() -> None:
-    found = plan(GRAPH, read("subscription { renamed { name rating } }"))
+    found = plan(GRAPH, parse_operation("subscription { renamed { name rating } }"))
 
     assert isinstance(found.root, Subscribe)
     assert (
@@ -278,7 +278,9 @@ Subscribe
 
 
 def test_answers_introspection_and_typename_without_a_request() -> None:
-    found = plan(GRAPH, read("query($n: String!) { __typename __type(name: $n) { name } }"))
+    found = plan(
+        GRAPH, parse_operation("query($n: String!) { __typename __type(name: $n) { name } }")
+    )
 
     assert found.root is None
     assert found.introspection_variables == ("n",)
@@ -299,7 +301,7 @@ def test_refuses_fragments_that_explode() -> None:
     text = f"{{ users {{ ...F0 }} }}\n{levels}\nfragment F20 on User {{ id }}"
 
     with pytest.raises(TooComplex, match="20000 fields"):
-        read(text)
+        parse_operation(text)
 
 
 def test_refuses_selections_that_spread_over_many_runtime_types() -> None:
@@ -322,7 +324,7 @@ def test_refuses_selections_that_spread_over_many_runtime_types() -> None:
 
     budget = Budget()
     with pytest.raises(TooComplex, match="runtime types"):
-        plan(wide, read(f"{{ nodes {{ {selection(2)} }} }}"), budget=budget)
+        plan(wide, parse_operation(f"{{ nodes {{ {selection(2)} }} }}"), budget=budget)
     assert budget.searching > 0
 
 
@@ -336,8 +338,8 @@ def test_refuses_an_operation_with_too_many_ways() -> None:
         below = (selection(depth - 1) if depth else f"a{next(numbers)}: id" for _ in range(6))
         return " ".join(f"n{n} {{ {inner} }}" for n, inner in enumerate(below))
 
-    with pytest.raises(TooComplex, match="ways through the subgraphs"):
-        plan(many, read(f"{{ node {{ {selection(4)} }} }}"))
+    with pytest.raises(TooComplex, match="paths through the subgraphs"):
+        plan(many, parse_operation(f"{{ node {{ {selection(4)} }} }}"))
 
 
 def test_refuses_what_is_nested_too_deeply() -> None:
@@ -348,13 +350,13 @@ def test_refuses_what_is_nested_too_deeply() -> None:
     text = f"{{ users {{ ...F0 }} }}\n{chain}\nfragment F20 on User {{ rating }}"
 
     with pytest.raises(TooComplex, match="nested too deeply"):
-        plan(GRAPH, read(text))
+        plan(GRAPH, parse_operation(text))
 
 
 def test_gives_equal_operations_one_key() -> None:
-    one = read("query A { users(first: 2) { ...F } } fragment F on User { id }")
-    same = read("query A {\n  users(first: 2) { ... on User { id } }\n}")
-    other = read("query A { users(first: 3) { id } }")
+    one = parse_operation("query A { users(first: 2) { ...F } } fragment F on User { id }")
+    same = parse_operation("query A {\n  users(first: 2) { ... on User { id } }\n}")
+    other = parse_operation("query A { users(first: 3) { id } }")
 
     assert one.key == same.key
     assert one.key != other.key
@@ -362,7 +364,7 @@ def test_gives_equal_operations_one_key() -> None:
 
 def test_equal_selections_are_one_object_and_cost_once() -> None:
     reviews = "reviews { text rating }"
-    operation = read(
+    operation = parse_operation(
         f"{{ users {{ friends {{ ...R }} {reviews} best: friends {{ ...R }} }} }} "
         f"fragment R on User {{ id {reviews} }}"
     )

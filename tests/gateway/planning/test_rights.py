@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from gateway.operation import Operation, read
+from gateway.operation import Operation, parse_operation
 from gateway.plan import print_plan
 from gateway.planning import plan
-from gateway.planning.rights import Curtain, Hidden
+from gateway.planning.rights import Hidden, RightsFilter
 from gateway.supergraph.rights import Right, rights_of
 from tests.gateway.graphs import a_supergraph
 
@@ -25,11 +25,11 @@ SHOP = a_supergraph(
     type Product @key(fields: "id") { id: ID! left: Int @requiresScopes(scopes: [["stock"]]) }
     """,
 )
-CURTAIN = Curtain(SHOP, rights_of(SHOP))
+CURTAIN = RightsFilter(SHOP, rights_of(SHOP))
 
 
 def hidden(text: str, *held: Right) -> tuple[Operation, list[Hidden]]:
-    return CURTAIN.hide(read(text), lambda right: right in held)
+    return CURTAIN.hide(parse_operation(text), lambda right: right in held)
 
 
 def places(text: str, *held: Right) -> list[str]:
@@ -53,8 +53,8 @@ def test_reads_what_a_supergraph_demands() -> None:
 
 
 def test_lists_the_demands_of_an_operation() -> None:
-    assert CURTAIN.demanded(read("{products{id}}")) == ()
-    assert CURTAIN.demanded(read("{products{price left}}")) == (SOMEBODY, STOCK)
+    assert CURTAIN.demanded(parse_operation("{products{id}}")) == ()
+    assert CURTAIN.demanded(parse_operation("{products{price left}}")) == (SOMEBODY, STOCK)
 
 
 def test_fetches_nothing_for_what_is_hidden() -> None:
@@ -95,10 +95,10 @@ def test_a_fragment_is_no_way_around_what_an_interface_demands() -> None:
         type Page implements Node { id: ID! note: String more: Int }
         """
     )
-    curtain = Curtain(graph, rights_of(graph))
+    curtain = RightsFilter(graph, rights_of(graph))
 
     def found(text: str) -> list[str]:
-        hidden = curtain.hide(read(text), lambda _: False)[1]
+        hidden = curtain.hide(parse_operation(text), lambda _: False)[1]
         return [place.coordinate for place in hidden]
 
     assert found("{node{id note}}") == ["Node.note"]

@@ -18,12 +18,14 @@ from strawberry.asgi import GraphQL
 
 from gateway.app import create
 from gateway.composition import compose
-from gateway.serving.protocol import protocol
+from gateway.serving.http.fast_path import fast_path_protocol
 from gateway.settings import Settings, SubgraphLimits
 from gateway.supergraph import Subgraph, Supergraph
 from tests.gateway.serving import shop
 from tests.support.serve import served
 
+SUBGRAPH_SECONDS = 20.0
+"""What a busy machine may need for an answer; tests of deadlines set their own."""
 MOODS = {
     "broken": Response("boom", 500, media_type="text/plain"),
     "html": Response("<html>Welcome</html>", media_type="text/html"),
@@ -109,7 +111,7 @@ class Running:
 
     def post(self, body: Any, **headers: str) -> requests.Response:
         names = {name.replace("_", "-"): value for name, value in headers.items()}
-        return requests.post(f"{self.url}/graphql", json=body, headers=names, timeout=10)
+        return requests.post(f"{self.url}/graphql", json=body, headers=names, timeout=60)
 
     def ask(
         self, query: str, variables: dict[str, Any] | None = None, **headers: str
@@ -122,7 +124,7 @@ class Running:
         return answer
 
     def get(self, path: str, **headers: str) -> requests.Response:
-        return requests.get(f"{self.url}{path}", headers=headers, timeout=10)
+        return requests.get(f"{self.url}{path}", headers=headers, timeout=60)
 
 
 Start = Callable[..., AbstractContextManager[Running]]
@@ -135,9 +137,9 @@ def start(running_house: House) -> Start:
     @contextmanager
     def start(**changes: Any) -> Iterator[Running]:
         changes.setdefault("supergraph", running_house.supergraph.sdl)
-        changes.setdefault("subgraph_limits", SubgraphLimits(seconds=0.8, retries=0))
+        changes.setdefault("subgraph_limits", SubgraphLimits(seconds=SUBGRAPH_SECONDS, retries=0))
         app = create(Settings(**changes))
-        with served(app, proxy_headers=False, http=protocol(app.graphql)) as url:
+        with served(app, proxy_headers=False, http=fast_path_protocol(app.graphql)) as url:
             yield Running(url)
 
     return start

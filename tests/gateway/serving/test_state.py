@@ -5,7 +5,7 @@ import weakref
 from contextlib import nullcontext
 from pathlib import Path
 
-from gateway.serving.documents import Prepared
+from gateway.serving.documents.prepared_operation import PreparedOperation
 from gateway.serving.state import State
 from gateway.settings import Settings
 from tests.gateway.serving.conftest import House
@@ -27,4 +27,4 @@ async def test_a_reload_keeps_the_busy_operations_warm_and_forgets_the_old_super
 
     gc.collect()
     assert old() is None
-    assert isinstance(state.documents.cached("{products{name}}", None), Prepared)
+    assert isinstance(state.documents.cached("{products{name}}", None), PreparedOperation)

@@ -14,11 +14,11 @@ from chassis.actor import Actor
 from chassis.db import SyncDatabase
 from chassis.errors import BadInput
 from chassis.policy.guard import Guard
-from identity import found
+from identity.bootstrap import __main__ as command_line
 from identity.bootstrap.domain import Company, UserPlan
-from identity.found import found_company
+from identity.bootstrap.services import bootstrap_company
+from identity.core.store import policy
 from identity.people.store import user
-from identity.policy.store import policy
 from identity.sign_in.domain import password
 from tests.identity.conftest import COMPANY, PASSWORD, SERVICE_PASSWORD
 
@@ -28,9 +28,9 @@ Make = Callable[..., str]
 def test_founds_everything_once(database: Make) -> None:
     db = SyncDatabase(database("identity"), application="identity-tests")
 
-    first = found_company(db, COMPANY)
+    first = bootstrap_company(db, COMPANY)
     before = db.read(policy.snapshot)
-    again = found_company(db, COMPANY)
+    again = bootstrap_company(db, COMPANY)
 
     assert (first.departments, first.users) == (again.departments, again.users)
     assert again.created == 0
@@ -43,7 +43,7 @@ def test_founds_everything_once(database: Make) -> None:
 
 def test_leaves_alone_what_an_administrator_changed(database: Make) -> None:
     db = SyncDatabase(database("identity"), application="identity-tests")
-    founded = found_company(db, COMPANY)
+    founded = bootstrap_company(db, COMPANY)
 
     def change(session: object) -> None:
         from sqlalchemy import text
@@ -55,7 +55,7 @@ def test_leaves_alone_what_an_administrator_changed(database: Make) -> None:
     db.write(change)
     before = db.read(policy.snapshot)
 
-    found_company(db, replace(COMPANY, users=(*COMPANY.users,)))
+    bootstrap_company(db, replace(COMPANY, users=(*COMPANY.users,)))
 
     assert db.read(policy.snapshot) == before
     db.close()
@@ -65,10 +65,10 @@ def test_the_password_of_a_service_follows_the_settings_and_that_of_a_person_doe
     database: Make,
 ) -> None:
     db = SyncDatabase(database("identity"), application="identity-tests")
-    found_company(db, COMPANY)
+    bootstrap_company(db, COMPANY)
     renewed = tuple(replace(plan, password="renewed in the settings") for plan in COMPANY.users)
 
-    found_company(db, replace(COMPANY, users=renewed))
+    bootstrap_company(db, replace(COMPANY, users=renewed))
 
     def kept(username: str) -> str | None:
         found = db.read(user.credentials, username)
@@ -94,7 +94,7 @@ def test_founds_nothing_of_a_wrong_company(database: Make, wrong: UserPlan) -> N
     before = db.read(policy.snapshot)
 
     with pytest.raises(BadInput):
-        found_company(db, replace(COMPANY, users=(*COMPANY.users, wrong)))
+        bootstrap_company(db, replace(COMPANY, users=(*COMPANY.users, wrong)))
 
     assert db.read(policy.snapshot) == before
     db.close()
@@ -102,7 +102,7 @@ def test_founds_nothing_of_a_wrong_company(database: Make, wrong: UserPlan) -> N
 
 def test_starter_roles_see_what_they_are_for(database: Make) -> None:
     db = SyncDatabase(database("identity"), application="identity-tests")
-    founded = found_company(db, COMPANY)
+    founded = bootstrap_company(db, COMPANY)
     guard = Guard()
     guard.swap(db.read(policy.snapshot))
 
@@ -141,7 +141,7 @@ def test_the_command_makes_the_first_administrator(
     monkeypatch.setenv("SYNC_PASSWORD", SERVICE_PASSWORD)
 
     codes = [
-        found.main(["--administrator", "root.admin", "--service", "sync=SYNC_PASSWORD"])
+        command_line.main(["--administrator", "root.admin", "--service", "sync=SYNC_PASSWORD"])
         for _ in range(2)
     ]
 
@@ -166,7 +166,7 @@ def test_the_command_reads_a_company(
         '"roles": ["sales"], "department": ["销售", "华东"]}]}'
     )
 
-    assert found.main(["--company", str(file)]) == 0
+    assert command_line.main(["--company", str(file)]) == 0
 
     db = SyncDatabase(environment, application="identity-tests")
     members = db.read(policy.snapshot).users
@@ -188,7 +188,7 @@ def test_the_command_says_what_is_wrong(
     arguments: list[str],
     says: str,
 ) -> None:
-    assert found.main(arguments) == 1
+    assert command_line.main(arguments) == 1
     assert says in capsys.readouterr().err
 
 
@@ -199,5 +199,5 @@ def test_migrates_down_and_up_again(database: Make) -> None:
     migrate.upgrade(url, "identity")
 
     db = SyncDatabase(url, application="identity-tests")
-    assert found_company(db, Company()).created > 0
+    assert bootstrap_company(db, Company()).created > 0
     db.close()

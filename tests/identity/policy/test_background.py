@@ -15,12 +15,13 @@ from chassis.db import Database, SyncDatabase
 from chassis.policy import feed
 from chassis.policy.guard import Guard
 from chassis.policy.rules import Snapshot
-from identity.found import found_company
+from identity.bootstrap.services import bootstrap_company
+from identity.core.commands import policy_version
+from identity.core.store import policy as store
 from identity.policy.background import publish_policy, publish_present
-from identity.policy.commands import policy as commands
-from identity.policy.store import policy as store
 from tests.identity.conftest import COMPANY, settings_for
 from tests.support.servers import Databases
+from tests.support.waiting import PATIENCE, stretched
 
 
 @dataclass
@@ -32,13 +33,13 @@ class Running:
     guard: Guard
 
     async def change(self) -> int:
-        return await self.db.write(commands.changed, "rule")
+        return await self.db.write(policy_version.count_up, "rule")
 
     async def followed(self, version: int) -> float:
         """Seconds until the follower is at this version."""
         started = time.monotonic()
         while self.guard.version != version:
-            assert time.monotonic() - started < 5, "the policy never arrived"
+            assert time.monotonic() - started < PATIENCE, "the policy never arrived"
             await asyncio.sleep(0.002)
         return time.monotonic() - started
 
@@ -75,7 +76,7 @@ async def running(url: str, redis_url: str) -> AsyncIterator[Running]:
 def founded(databases: Databases) -> str:
     url = databases.fresh("identity")
     db = SyncDatabase(url, application="identity-tests")
-    found_company(db, COMPANY)
+    bootstrap_company(db, COMPANY)
     db.close()
     return url
 
@@ -96,7 +97,7 @@ async def test_a_change_is_followed_within_a_second(founded: str, emptied: str) 
         waits = [await house.followed(await house.change()) for _ in range(20)]
 
     print(f"slowest of 20 changes: {max(waits) * 1000:.0f} ms")
-    assert max(waits) < 1
+    assert max(waits) < stretched(1)
 
 
 async def test_an_emptied_valkey_is_filled_again_within_a_second(
@@ -109,10 +110,10 @@ async def test_an_emptied_valkey_is_filled_again_within_a_second(
         await house.redis.flushdb()
         started = time.monotonic()
         while await feed.published_version(house.redis) is None:
-            assert time.monotonic() - started < 5
+            assert time.monotonic() - started < PATIENCE
             await asyncio.sleep(0.01)
 
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < stretched(1)
         assert await feed.published_version(house.redis) == version
 
 
@@ -130,7 +131,7 @@ async def test_publishes_only_what_is_new(founded: str, emptied: str) -> None:
     db, redis = Database(founded, application="identity-tests"), Redis.from_url(emptied)
 
     looks = [await publish_present(db, redis), await publish_present(db, redis)]
-    await db.write(commands.changed, "rule")
+    await db.write(policy_version.count_up, "rule")
     looks.append(await publish_present(db, redis))
 
     assert looks == [True, False, True]
@@ -144,7 +145,7 @@ async def test_a_change_that_is_not_committed_is_not_published(founded: str, emp
         await house.followed(version)
 
         def fail(session: object) -> None:
-            commands.changed(session, "rule")  # type: ignore[arg-type]  # a session it is
+            policy_version.count_up(session, "rule")  # type: ignore[arg-type]  # a session it is
             raise RuntimeError("halfway")
 
         with pytest.raises(RuntimeError):

@@ -6,7 +6,8 @@ from datetime import date
 from uuid import UUID
 
 from chassis.policy.rules import DENY, Member, Rule, Snapshot
-from identity.review.domain import Given, ReviewKind, Use, given, reviewer_of, rights_of
+from identity.ledger.domain.right_use import Use
+from identity.review.domain import Grant, ReviewKind, grants_of, reviewer_of, rights_of
 
 ADA, BO, CAI = (UUID(int=n) for n in (1, 2, 3))
 ROOT, EAST = UUID(int=11), UUID(int=12)
@@ -33,9 +34,9 @@ POLICY = Snapshot(
 RULES = {OWN: POLICY.rules[-1]}
 
 
-def found(user: UUID, **used: int) -> dict[str, Given]:
+def found(user: UUID, **used: int) -> dict[str, Grant]:
     uses = {tuple(k.split("__")): Use(n, MONDAY) for k, n in used.items()}
-    return {one.what: one for one in given(POLICY, user, ("clerk",), RULES, uses)}  # type: ignore[arg-type]  # two parts each
+    return {one.name: one for one in grants_of(POLICY, user, ("clerk",), RULES, uses)}  # type: ignore[arg-type]  # two parts each
 
 
 def test_a_role_that_another_one_covers_would_not_be_missed() -> None:

@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 
 from integrations.core.domain.failure import Failure, Fatal, Retry
+from integrations.records.domain import Outcome
 from integrations.sync.domain import (
     Completeness,
     Counters,
     GiveUp,
-    Outcome,
     RunStatus,
     Wait,
     after_failure,
@@ -58,8 +58,8 @@ def test_less_than_promised_is_not_whole() -> None:
 
 
 def test_half_of_everything_gone_at_once_is_not_believed() -> None:
-    assert Completeness(0, absent=5, known=10).absence_is_believable
-    assert not Completeness(0, absent=6, known=10).absence_is_believable
+    assert Completeness(0, absent=5, present=10).absence_is_plausible
+    assert not Completeness(0, absent=6, present=10).absence_is_plausible
 
 
 def test_only_everything_is_success() -> None:

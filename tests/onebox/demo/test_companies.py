@@ -5,7 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from chassis.spreadsheet import reading as spreadsheet
-from onebox.demo.companies import HEADERS, companies, credit_code, party, rows
+from onebox.demo.companies import (
+    HEADERS,
+    companies,
+    credit_code,
+    party,
+    spreadsheet_rows,
+)
 from onebox.demo.sheet import write
 
 
@@ -42,7 +48,7 @@ def test_a_party_names_each_person_on_their_own_mechanisms() -> None:
 
 def test_the_sheet_has_known_companies_again_new_ones_and_two_wrong_rows(tmp_path: Path) -> None:
     everybody = companies(20)
-    file = write(tmp_path / "partners.xlsx", rows(everybody[:12], everybody[12:]))
+    file = write(tmp_path / "partners.xlsx", spreadsheet_rows(everybody[:12], everybody[12:]))
 
     found = spreadsheet.read(file.read_bytes(), file.name)
     cells = [row for _, row in found]

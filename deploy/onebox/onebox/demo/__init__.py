@@ -1,1 +1,1 @@
-"""A real ERP and a spreadsheet flow into the pool, and one query shows what became of them."""
+"""The demo: an ERP and a spreadsheet are read into the pool, and one query shows the result."""

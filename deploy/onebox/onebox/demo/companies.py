@@ -1,8 +1,7 @@
-"""Invented Chinese companies, the same ones every time: as an ERP has them, and as a colleague's
-spreadsheet has some of them again, written differently.
+"""Invented Chinese companies, the same in every run: as parties of an ERP and as spreadsheet rows.
 
-Names, numbers and people are made up; credit codes have a right check digit and an area that no
-registry hands out for them.
+The spreadsheet holds some of them again, in other spellings. Names, numbers and people are
+invented; credit codes have a valid check character and an area code that no registry assigns.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _WEIGHTS = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28)
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody at a company."""
+    """A contact at a company."""
 
     name: str
     mobile: str
@@ -45,29 +44,29 @@ class Company:
 
 
 def companies(count: int, seed: int = 8) -> list[Company]:
-    """The first `count` of them; a larger count begins with the same ones."""
+    """Return the first `count` companies; a larger count starts with the same ones."""
     chance = random.Random(seed)  # noqa: S311 # invented data has nothing to hide
-    taken: set[str] = set()
-    found: list[Company] = []
-    while len(found) < count:
+    used_words: set[str] = set()
+    invented: list[Company] = []
+    while len(invented) < count:
         city = chance.choice(_CITIES)
         word = chance.choice(_FIRST) + chance.choice(_SECOND) + chance.choice(_FIRST)
         name = f"{city}{word}{chance.choice(_TRADES)}有限公司"
-        if word in taken:
+        if word in used_words:
             continue
-        taken.add(word)
-        found.append(_company(len(found) + 1, name, city, chance))
-    return found
+        used_words.add(word)
+        invented.append(_company(len(invented) + 1, name, city, chance))
+    return invented
 
 
 def _company(number: int, name: str, city: str, chance: random.Random) -> Company:
     people = tuple(
         Person(
             chance.choice(_SURNAMES) + chance.choice(_GIVEN) + chance.choice(_GIVEN),
-            f"1{chance.choice('3578')}9{number:04}{which}{chance.randrange(1000):03}",
-            f"contact{number}.{which}@example.org",
+            f"1{chance.choice('3578')}9{number:04}{index}{chance.randrange(1000):03}",
+            f"contact{number}.{index}@example.org",
         )
-        for which in range(1 + number % 2)
+        for index in range(1 + number % 2)
     )
     return Company(
         number=number,
@@ -81,14 +80,16 @@ def _company(number: int, name: str, city: str, chance: random.Random) -> Compan
 
 
 def credit_code(number: int) -> str:
-    """A unified social credit code with a right check letter (GB 32100-2015)."""
+    """Return a unified social credit code with a valid check character (GB 32100-2015)."""
     body = f"91990000MA{number:07}"
-    total = sum(_LETTERS.index(s) * w for s, w in zip(body, _WEIGHTS, strict=True))
+    total = sum(
+        _LETTERS.index(letter) * weight for letter, weight in zip(body, _WEIGHTS, strict=True)
+    )
     return body + _LETTERS[(31 - total % 31) % 31]
 
 
 def party(company: Company) -> dict[str, Any]:
-    """The company in the words of Tryton's RPC."""
+    """Return a company as a party of Tryton's RPC."""
     mechanisms: list[dict[str, Any]] = [
         {"type": "phone", "value": company.phone},
         {"type": "email", "value": company.email},
@@ -111,46 +112,45 @@ def party(company: Company) -> dict[str, Any]:
 HEADERS = ("公司名称", "统一社会信用代码", "电话", "邮箱", "行业", "联系人", "联系人手机", "标签")
 
 
-def rows(known: Sequence[Company], fresh: Sequence[Company]) -> list[tuple[str, ...]]:
-    """What a colleague keeps in a spreadsheet: known companies in other spellings, a few nobody
-    knows, and two rows that are wrong."""
-    found = [_again(company, how) for how, company in enumerate(known)]
-    found += [
+def spreadsheet_rows(existing: Sequence[Company], new: Sequence[Company]) -> list[tuple[str, ...]]:
+    """Return rows of existing companies in other spellings, of new ones, and two invalid rows."""
+    rows = [_respelled(company, variant) for variant, company in enumerate(existing)]
+    rows += [
         (
-            one.name,
-            one.code,
-            one.phone,
-            one.email,
+            company.name,
+            company.code,
+            company.phone,
+            company.email,
             "制造业",
-            one.people[0].name,
-            one.people[0].mobile,
+            company.people[0].name,
+            company.people[0].mobile,
             "展会",
         )
-        for one in fresh
+        for company in new
     ]
-    wrong = fresh[0]
-    found.append(
-        (wrong.name + "二厂", wrong.code[:-1] + _other(wrong.code[-1]), "", "", "", "", "", "")
+    first = new[0]
+    rows.append(
+        (first.name + "二厂", first.code[:-1] + _other(first.code[-1]), "", "", "", "", "", "")
     )
-    found.append(("", "", "0755-80000000", "", "", "", "", "无名"))
-    return found
+    rows.append(("", "", "0755-80000000", "", "", "", "", "无名"))
+    return rows
 
 
-def _again(company: Company, how: int) -> tuple[str, ...]:
-    """The same company as another hand writes it."""
+def _respelled(company: Company, variant: int) -> tuple[str, ...]:
+    """Return the row of a company in one of four other spellings."""
     person = company.people[0]
     spaced = f"{company.code[:8].lower()} {company.code[8:].lower()}"
     mobile = f"+86 {person.mobile[:3]}-{person.mobile[3:7]}-{person.mobile[7:]}"
     tags = "老客户;展会"
-    match how % 4:
-        case 0:  # the code in small letters with a space, the name with a city in brackets
+    match variant % 4:
+        case 0:  # the code in lower case with a space, the name with the city in brackets
             name = company.name.replace(company.city, "", 1).replace("有限公司", "")
             name = f"{name}（{company.city}）有限公司"
             return name, spaced, "", "", "制造业", person.name, mobile, tags
-        case 1:  # no code; the same telephone number, written the international way
+        case 1:  # no code; the same telephone number in international form
             phone = "+86 (755) " + company.phone.split("-")[1]
             return company.name, "", phone, "", "批发业", person.name, mobile, tags
-        case 2:  # nothing but a name, with another legal form: a person has to decide
+        case 2:  # only a name, with another legal form: a person has to decide
             name = company.name.replace("有限公司", "股份有限公司")
             return name, "", "", "", "服务业", "", "", tags
         case _:  # the code, and a name with spaces and full-width letters

@@ -1,4 +1,4 @@
-"""Speaks to the gateway as any frontend does: GraphQL over HTTP, and a token for each person."""
+"""A client of the gateway as a frontend is one: GraphQL over HTTP, with a token per user."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import requests
 
-from onebox.native import StartFailed
+from onebox.servers.native import StartFailed
 
 T = TypeVar("T")
 SIGN_IN = """
@@ -20,12 +20,12 @@ mutation SignIn($username: String!, $password: String!) {
 
 
 class Refused(StartFailed):
-    """The graph answered with an error; its text is for the person at the terminal."""
+    """The gateway answered with an error; its text is for the user at the terminal."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The data of an operation, and the trace that shows how it came about."""
+    """The data of an operation, with its trace and duration."""
 
     data: dict[str, Any]
     trace_id: str | None
@@ -35,41 +35,41 @@ class Answer:
 
 @dataclass
 class Graph:
-    """One gateway and the people who are signed in to it."""
+    """One gateway, with the tokens of signed-in users."""
 
     url: str
     password: str
     _tokens: dict[str, tuple[str, float]] = field(default_factory=dict)
 
-    def ask(self, query: str, who: str, **variables: Any) -> dict[str, Any]:
-        """The data of an operation that must not fail."""
-        return self.answer(query, who, **variables).data
+    def ask(self, query: str, username: str, **variables: Any) -> dict[str, Any]:
+        """Return the data of an operation. Raises `Refused`."""
+        return self.answer(query, username, **variables).data
 
-    def answer(self, query: str, who: str, **variables: Any) -> Answer:
-        """The same with its trace."""
-        return self._post(query, variables, self._token(who))
+    def answer(self, query: str, username: str, **variables: Any) -> Answer:
+        """Return the data of an operation with its trace. Raises `Refused`."""
+        return self._post(query, variables, self._token(username))
 
-    def done(self, mutation: str, who: str, **variables: Any) -> dict[str, Any]:
-        """The payload of a mutation that must not be refused."""
-        (payload,) = self.ask(mutation, who, **variables).values()
+    def done(self, mutation: str, username: str, **variables: Any) -> dict[str, Any]:
+        """Return the payload of a mutation. Raises `Refused`, also for errors in the payload."""
+        (payload,) = self.ask(mutation, username, **variables).values()
         if payload["errors"]:
-            raise Refused("; ".join(each["message"] for each in payload["errors"]))
-        found: dict[str, Any] = payload
-        return found
+            raise Refused("; ".join(error["message"] for error in payload["errors"]))
+        result: dict[str, Any] = payload
+        return result
 
-    def token(self, who: str) -> str:
-        """An access token, for the doors that are not GraphQL."""
-        return self._token(who)
+    def token(self, username: str) -> str:
+        """Return an access token, for endpoints that are not GraphQL."""
+        return self._token(username)
 
-    def _token(self, who: str) -> str:
-        token, until = self._tokens.get(who, ("", 0.0))
-        if time.monotonic() > until:
-            said = self._post(SIGN_IN, {"username": who, "password": self.password}, None)
-            payload = said.data["signIn"]
+    def _token(self, username: str) -> str:
+        token, expires_at = self._tokens.get(username, ("", 0.0))
+        if time.monotonic() > expires_at:
+            variables = {"username": username, "password": self.password}
+            payload = self._post(SIGN_IN, variables, None).data["signIn"]
             if payload["errors"]:
-                raise Refused(f"{who} cannot sign in: {payload['errors'][0]['message']}")
+                raise Refused(f"{username} cannot sign in: {payload['errors'][0]['message']}")
             token = payload["accessToken"]
-            self._tokens[who] = (token, time.monotonic() + 120)
+            self._tokens[username] = (token, time.monotonic() + 120)
         return token
 
     def _post(self, query: str, variables: dict[str, Any], token: str | None) -> Answer:
@@ -82,26 +82,26 @@ class Graph:
                 headers=headers,
                 timeout=60,
             )
-            said = response.json()
+            body = response.json()
         except requests.RequestException as problem:
             raise Refused(f"{self.url} does not answer ({type(problem).__name__}).") from problem
-        took = (time.perf_counter() - started) * 1000
-        if said.get("errors"):
-            told = "; ".join(
-                f"{'.'.join(map(str, each.get('path') or ())) or 'request'}: {each['message']}"
-                for each in said["errors"]
+        milliseconds = (time.perf_counter() - started) * 1000
+        if body.get("errors"):
+            messages = (
+                f"{'.'.join(map(str, error.get('path') or ())) or 'request'}: {error['message']}"
+                for error in body["errors"]
             )
-            raise Refused(told)
-        more = said.get("extensions") or {}
-        trace = more.get("traceId") or response.headers.get("x-trace-id")
-        return Answer(said["data"], trace, more.get("traceUrl"), took)
+            raise Refused("; ".join(messages))
+        extensions = body.get("extensions") or {}
+        trace = extensions.get("traceId") or response.headers.get("x-trace-id")
+        return Answer(body["data"], trace, extensions.get("traceUrl"), milliseconds)
 
 
-def until(question: Callable[[], T | None], *, seconds: float, what: str, every: float = 0.2) -> T:
-    """The first answer that is there."""
+def until(question: Callable[[], T | None], *, seconds: float, event: str, every: float = 0.2) -> T:
+    """Return the first answer that is not `None`. Raises `Refused` after the given seconds."""
     deadline = time.monotonic() + seconds
-    while (found := question()) is None:
+    while (answer := question()) is None:
         if time.monotonic() > deadline:
-            raise Refused(f"{what} did not happen within {seconds:.0f} s.")
+            raise Refused(f"{event} did not happen within {seconds:.0f} s.")
         time.sleep(every)
-    return found
+    return answer

@@ -1,4 +1,4 @@
-"""The data steward's part: a colleague's spreadsheet comes into the pool through customers' import."""
+"""The data steward's steps: import a spreadsheet into the pool."""
 
 from __future__ import annotations
 
@@ -11,45 +11,49 @@ from onebox.demo.graph import Graph, Refused, until
 from onebox.demo.people import STEWARD
 
 SYSTEM = "demo-sheet"
-_SHOWN = """
+_FIELDS = """
 id status rowsTotal rowsDone created updated unchanged matched ambiguous rejected traceId
 problem { message } uploadUrl
 """
 CREATE = f"""
 mutation CreateImport($name: String!, $system: String!, $keys: [String!]) {{
   createImport(fileName: $name, system: $system, keyColumns: $keys) {{
-    import {{ {_SHOWN} }} errors {{ code message }}
+    import {{ {_FIELDS} }} errors {{ code message }}
   }}
 }}
 """
 RUN = f"""
 mutation RunImport($id: ID!) {{
-  runImport(id: $id) {{ import {{ {_SHOWN} }} errors {{ code message }} }}
+  runImport(id: $id) {{ import {{ {_FIELDS} }} errors {{ code message }} }}
 }}
 """
-LOOK = f"""
-query Look($id: ID!) {{
-  import(id: $id) {{ {_SHOWN} errors(first: 10) {{ edges {{ node {{ rowNumber column message }} }} }} }}
+READ = f"""
+query Read($id: ID!) {{
+  import(id: $id) {{
+    {_FIELDS} errors(first: 10) {{ edges {{ node {{ rowNumber column message }} }} }}
+  }}
 }}
 """
 PREVIEW = """
 query Preview($id: ID!) { import(id: $id) { preview { rowNumber outcome errors { message } } } }
 """
-OVER = ("DONE", "FAILED", "CANCELLED")
+ENDED = ("DONE", "FAILED", "CANCELLED")
 
 
 def upload(graph: Graph, file: Path) -> str:
-    """The id of a new import that has received the file."""
-    said = graph.done(CREATE, STEWARD, name=file.name, system=SYSTEM, keys=["公司名称"])["import"]
+    """Upload a file and return the id of its import. Raises `Refused`."""
+    created = graph.done(CREATE, STEWARD, name=file.name, system=SYSTEM, keys=["公司名称"])[
+        "import"
+    ]
     headers = {"Authorization": f"Bearer {graph.token(STEWARD)}"}
-    answer = requests.put(said["uploadUrl"], data=file.read_bytes(), headers=headers, timeout=60)
+    answer = requests.put(created["uploadUrl"], data=file.read_bytes(), headers=headers, timeout=60)
     if answer.status_code >= 400:
-        raise Refused(f"The spreadsheet was not taken: {answer.text[:500]}")
-    return str(said["id"])
+        raise Refused(f"The spreadsheet was refused: {answer.text[:500]}")
+    return str(created["id"])
 
 
 def preview(graph: Graph, import_id: str) -> dict[str, int]:
-    """How many rows would become what; nothing is written."""
+    """Return the number of rows by predicted outcome; nothing is written."""
     counts: dict[str, int] = {}
     for row in graph.ask(PREVIEW, STEWARD, id=import_id)["import"]["preview"]:
         counts[row["outcome"]] = counts.get(row["outcome"], 0) + 1
@@ -57,16 +61,15 @@ def preview(graph: Graph, import_id: str) -> dict[str, int]:
 
 
 def run(graph: Graph, import_id: str) -> dict[str, Any]:
-    """The import when every row was looked at."""
+    """Run an import and return it after its end. Raises `Refused`."""
     graph.done(RUN, STEWARD, id=import_id)
 
-    def look() -> dict[str, Any] | None:
-        found: dict[str, Any] = graph.ask(LOOK, STEWARD, id=import_id)["import"]
-        return found if found["status"] in OVER else None
+    def read_ended() -> dict[str, Any] | None:
+        current: dict[str, Any] = graph.ask(READ, STEWARD, id=import_id)["import"]
+        return current if current["status"] in ENDED else None
 
-    found = until(look, seconds=120, what="the end of the import")
-    if found["status"] != "DONE":
-        raise Refused(
-            f"The import ended {found['status']}: {(found['problem'] or {}).get('message')}"
-        )
-    return found
+    result = until(read_ended, seconds=120, event="the end of the import")
+    if result["status"] != "DONE":
+        problem = result["problem"] or {}
+        raise Refused(f"The import ended {result['status']}: {problem.get('message')}")
+    return result

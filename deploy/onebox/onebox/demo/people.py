@@ -1,4 +1,4 @@
-"""What people do with the customers that flowed in: take them over, talk to them, look at them."""
+"""What users do with imported customers: take them over, log follow-ups, read them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ query Duplicates {
   }
 }
 """
-SPOKEN = (
+FOLLOW_UPS = (
     ("CALL", "电话介绍了新一季的产品，对方有兴趣。", None),
     ("VISIT", "上门拜访，参观了车间。", "寄送样品"),
     ("WECHAT", "确认样品已收到，下周给反馈。", "跟进样品反馈"),
@@ -46,24 +46,24 @@ SPOKEN = (
 
 
 def find(graph: Graph, name: str) -> dict[str, Any] | None:
-    """The customer of a name, as the data steward sees it."""
+    """Return the customer of a name as the data steward sees it, `None` where there is none."""
     edges = graph.ask(FIND, STEWARD, filter={"name": name})["customers"]["edges"]
     return edges[0]["node"] if edges else None
 
 
 def take_over(graph: Graph, customer: dict[str, Any]) -> None:
-    """The customer becomes the seller's, if it is not yet."""
+    """Assign the customer to the seller, unless it is already."""
     seller = graph.ask(ME, SELLER)["viewer"]["id"]
     if (customer["owner"] or {}).get("id") != seller:
         graph.done(ASSIGN, STEWARD, id=customer["id"], owner=seller, version=customer["version"])
 
 
-def talk(graph: Graph, customer_id: str) -> None:
-    """Three follow-ups; the same keys, so that a second demo writes none of them again."""
-    # In the morning of a fixed day: the same request for the same key.
+def log_follow_ups(graph: Graph, customer_id: str) -> None:
+    """Log three follow-ups; with fixed idempotency keys, a second demo logs none of them again."""
+    # A fixed day, since an idempotency key belongs to one request.
     day = datetime(2026, 11, 2, 2, 0, tzinfo=UTC)
-    for number, (channel, summary, next_step) in enumerate(SPOKEN):
-        said: dict[str, Any] = {
+    for number, (channel, summary, next_step) in enumerate(FOLLOW_UPS):
+        follow_up: dict[str, Any] = {
             "customerId": customer_id,
             "channel": channel,
             "summary": summary,
@@ -71,28 +71,28 @@ def talk(graph: Graph, customer_id: str) -> None:
             "idempotencyKey": f"demo-{customer_id}-{number}",
         }
         if next_step:
-            said["nextStep"] = next_step
+            follow_up["nextStep"] = next_step
         until(
-            lambda said=said: _logged(graph, said),  # type: ignore[misc]  # bound in this turn
+            lambda input=follow_up: _try_to_log(graph, input),  # type: ignore[misc]  # bound now
             seconds=15,
-            what="activities to hear of the customer's new owner",
+            event="the arrival of the new owner at the activities service",
         )
 
 
-def _logged(graph: Graph, said: dict[str, Any]) -> dict[str, Any] | None:
-    """Facts travel for a moment: until activities knows the owner, the customer is not there."""
-    payload = graph.ask(FOLLOW_UP, SELLER, input=said)["logFollowUp"]
-    if any(each["code"] in ("NOT_FOUND", "FORBIDDEN") for each in payload["errors"]):
+def _try_to_log(graph: Graph, input: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the payload, `None` while the fact of the new owner has not reached activities."""
+    payload = graph.ask(FOLLOW_UP, SELLER, input=input)["logFollowUp"]
+    if any(error["code"] in ("NOT_FOUND", "FORBIDDEN") for error in payload["errors"]):
         return None
     return dict(payload)
 
 
 def crossing(graph: Graph, customer_id: str) -> Answer:
-    """The one query across all four services."""
+    """Run the query across all four services and return its answer."""
     return graph.answer(CROSSING, READER, id=customer_id)
 
 
 def duplicates(graph: Graph) -> list[dict[str, Any]]:
-    """Pairs that may be one customer and that a person should look at."""
+    """Return pairs of customers that may be the same and need a decision."""
     edges = graph.ask(DUPLICATES, STEWARD)["matchCandidates"]["edges"]
     return [edge["node"] for edge in edges]

@@ -1,4 +1,4 @@
-"""The house the demo plays in: the one that runs from this folder, or one of its own meanwhile."""
+"""The run the demo uses: the one of this folder, or one that is started for the demo."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from collections.abc import Callable, Iterator
 
 import requests
 
-from onebox import house as plan, native
+from onebox import house as plan
 from onebox.house import House
-from onebox.state import State
+from onebox.processes.state import State
+from onebox.servers import native
 
-PATIENCE = 150.0
+START_TIMEOUT = 150.0
 
 
 @contextlib.contextmanager
-def house(port: int, say: Callable[[str], None]) -> Iterator[House]:
-    """A house whose gateway answers."""
+def running_house(port: int, say: Callable[[str], None]) -> Iterator[House]:
+    """Yield a run whose gateway answers. Raises `StartFailed`."""
     note = State(plan.folder()).read()
     if note is not None and note.supervisor.alive():
-        say(f"using the house that runs on port {note.port}")
-        found = plan.open_house(note.port)
-        _await(found, None)
-        yield found
+        say(f"using the Huichi that runs on port {note.port}")
+        house = plan.open_house(note.port)
+        _await_gateway(house, None)
+        yield house
         return
-    say(f"no house runs here, so one is started on port {port} (and stopped at the end)")
+    say(f"Huichi does not run here, so it is started on port {port} (and stopped at the end)")
     process = subprocess.Popen(
         [sys.executable, "-m", "onebox.app", "up", "--port", str(port)],
         stdin=subprocess.DEVNULL,
@@ -39,22 +40,22 @@ def house(port: int, say: Callable[[str], None]) -> Iterator[House]:
         env=dict(os.environ),
     )
     try:
-        found = plan.open_house(port)
-        _await(found, process)
-        yield found
+        house = plan.open_house(port)
+        _await_gateway(house, process)
+        yield house
     finally:
         native.stop(process, signal.SIGTERM, 15.0)
 
 
-def _await(found: House, process: subprocess.Popen[bytes] | None) -> None:
-    deadline = time.monotonic() + PATIENCE
+def _await_gateway(house: House, process: subprocess.Popen[bytes] | None) -> None:
+    deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline:
         if process is not None and process.poll() is not None:
-            said = process.stderr.read().decode(errors="replace") if process.stderr else ""
-            raise native.StartFailed(f"The house did not start:\n{said.strip()[-2000:]}")
+            output = process.stderr.read().decode(errors="replace") if process.stderr else ""
+            raise native.StartFailed(f"Huichi did not start:\n{output.strip()[-2000:]}")
         with contextlib.suppress(requests.RequestException):
             body = {"query": "{ __typename }"}
-            if requests.post(f"{found.url_of('gateway')}/graphql", json=body, timeout=5).ok:
+            if requests.post(f"{house.url_of('gateway')}/graphql", json=body, timeout=5).ok:
                 return
         time.sleep(0.2)
-    raise native.StartFailed(f"The gateway did not answer within {PATIENCE:.0f} s.")
+    raise native.StartFailed(f"The gateway did not answer within {START_TIMEOUT:.0f} s.")

@@ -1,4 +1,4 @@
-"""Writes the spreadsheet that a colleague would have kept by hand."""
+"""Write the spreadsheet of the demo."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from onebox.demo.companies import HEADERS
 
 
 def write(path: Path, rows: Sequence[Sequence[str]]) -> Path:
-    """An .xlsx with a header and these rows, every cell as text."""
+    """Write an .xlsx file with a header and rows, every cell as text, and return its path."""
     book = Workbook()
     sheet = book.active
     assert sheet is not None

@@ -1,5 +1,4 @@
-"""The whole story, told while it happens: an ERP and a spreadsheet become one pool, one query shows
-it, a second sync changes nothing, and an edit arrives as what it is."""
+"""The steps of the demo: sync an ERP, import a spreadsheet, query, sync again, sync an edit."""
 
 from __future__ import annotations
 
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from onebox.demo import intake, people, sheet, sync
-from onebox.demo.companies import Company, companies, party, rows
+from onebox.demo.companies import Company, companies, party, spreadsheet_rows
 from onebox.demo.graph import Answer, Graph, Refused, until
 from onebox.demo.tryton import Tryton
 
@@ -20,8 +19,8 @@ ONLY_IN_SHEET = 15
 
 
 @dataclass(frozen=True)
-class Told:
-    """What came out, for whoever wants to look again."""
+class StoryResult:
+    """The results of all steps."""
 
     installation: str
     customer: str
@@ -33,50 +32,53 @@ class Told:
     edit: dict[str, Any]
 
 
-def tell(graph: Graph, erp: Tryton, folder: Path, *, parties: int, say: Say) -> Told:
-    """Everything in order. Told again, it finds what is there already and goes on."""
-    everybody = companies(parties + ONLY_IN_SHEET)
-    known, fresh = everybody[:parties], everybody[parties:]
-    say(fill(erp, known))
+def run(graph: Graph, erp: Tryton, folder: Path, *, parties: int, say: Say) -> StoryResult:
+    """Run all steps in order; a repeated run continues with the data of the earlier one.
+
+    Raises `Refused`.
+    """
+    invented = companies(parties + ONLY_IN_SHEET)
+    existing, new = invented[:parties], invented[parties:]
+    say(create_parties(erp, existing))
     installation = connect(graph, erp, say)
     first = synchronise(graph, installation, say)
-    imported = spreadsheet(graph, folder, known[: min(IN_BOTH, parties)], fresh, say)
-    customer = work_with(graph, known[0], say)
-    answer = show(graph, customer, say)
-    duplicates = suspects(graph, say)
-    second = repeat(graph, installation, say)
-    edit = change(graph, erp, installation, known[0], customer, say)
-    return Told(installation, customer, first, imported, answer, duplicates, second, edit)
+    imported = import_spreadsheet(graph, folder, existing[: min(IN_BOTH, parties)], new, say)
+    customer = assign_and_follow_up(graph, existing[0], say)
+    answer = run_query(graph, customer, say)
+    duplicates = list_duplicates(graph, say)
+    second = sync_again(graph, installation, say)
+    edit = sync_edit(graph, erp, installation, existing[0], customer, say)
+    return StoryResult(installation, customer, first, imported, answer, duplicates, second, edit)
 
 
-def fill(erp: Tryton, wanted: Sequence[Company]) -> str:
-    """Parties that are not in the ERP yet, through its own RPC."""
-    there = erp.parties()
-    missing = [company for company in wanted if company.name not in there]
+def create_parties(erp: Tryton, companies: Sequence[Company]) -> str:
+    """Create missing parties in the ERP through its own RPC, and return a summary."""
+    present = erp.parties()
+    missing = [company for company in companies if company.name not in present]
     erp.create_parties([party(company) for company in missing])
-    return f"{len(missing)} parties created in Tryton through its RPC, {len(there)} were there"
+    return f"{len(missing)} parties created in Tryton through its RPC, {len(present)} existed"
 
 
 def connect(graph: Graph, erp: Tryton, say: Say) -> str:
-    """The connector is installed, tested and tried without writing."""
+    """Install the connector, test and preview it, and return the id of the installation."""
     installation = sync.install(graph, erp)
-    tested = sync.test(graph, installation)
-    say(f"connection tested: {tested['total']} parties, {tested['milliseconds']} ms")
-    seen = sync.preview(graph, installation)
-    say(f"preview of {len(seen['rows'])} records, nothing written: {_counted(seen['rows'])}")
+    test = sync.test(graph, installation)
+    say(f"connection tested: {test['total']} parties, {test['milliseconds']} ms")
+    preview = sync.preview(graph, installation)
+    say(f"preview of {len(preview['rows'])} records, nothing written: {_counted(preview['rows'])}")
     return installation
 
 
-def _counted(found: Sequence[dict[str, Any]]) -> str:
+def _counted(rows: Sequence[dict[str, Any]]) -> str:
     counts: dict[str, int] = {}
-    for row in found:
+    for row in rows:
         word = (row["wouldBe"] or "unusable").lower()
         counts[word] = counts.get(word, 0) + 1
     return ", ".join(f"{count} {word}" for word, count in counts.items())
 
 
 def synchronise(graph: Graph, installation: str, say: Say) -> dict[str, Any]:
-    """One run, watched."""
+    """Run one sync, print its progress, and return the run."""
     shown = -1
 
     def watch(run: dict[str, Any]) -> None:
@@ -92,55 +94,60 @@ def synchronise(graph: Graph, installation: str, say: Say) -> dict[str, Any]:
     return run
 
 
-_WORDS = ("fetched", "created", "updated", "unchanged", "matched", "ambiguous", "rejected")
+_COUNTERS = ("fetched", "created", "updated", "unchanged", "matched", "ambiguous", "rejected")
 
 
 def _totals(counters: dict[str, Any]) -> str:
     return (
-        ", ".join(f"{counters[word]} {word}" for word in _WORDS if counters.get(word)) or "nothing"
+        ", ".join(f"{counters[name]} {name}" for name in _COUNTERS if counters.get(name))
+        or "nothing"
     )
 
 
-def spreadsheet(
-    graph: Graph, folder: Path, known: Sequence[Company], fresh: Sequence[Company], say: Say
+def import_spreadsheet(
+    graph: Graph, folder: Path, existing: Sequence[Company], new: Sequence[Company], say: Say
 ) -> dict[str, Any]:
-    """An .xlsx whose rows overlap the parties, imported; its wrong rows do not stop the others."""
-    written = rows(known, fresh)
-    file = sheet.write(folder / "partners.xlsx", written)
-    say(f"{file.name}: {len(written)} rows, {len(known)} of them companies the ERP has too")
+    """Import an .xlsx file whose rows overlap the parties, and return the import.
+
+    Its invalid rows do not stop the others.
+    """
+    rows = spreadsheet_rows(existing, new)
+    file = sheet.write(folder / "partners.xlsx", rows)
+    say(f"{file.name}: {len(rows)} rows, {len(existing)} of them companies the ERP has too")
     number = intake.upload(graph, file)
-    would = intake.preview(graph, number)
-    say("preview: " + ", ".join(f"{count} {word.lower()}" for word, count in would.items()))
-    done = intake.run(graph, number)
-    say(f"import {done['status']}: {_totals(done)}")
-    for edge in done["errors"]["edges"]:
-        wrong = edge["node"]
-        say(f"  row {wrong['rowNumber']} {wrong['column'] or ''}: {wrong['message']}")
-    return done
+    counts = intake.preview(graph, number)
+    say("preview: " + ", ".join(f"{count} {word.lower()}" for word, count in counts.items()))
+    result = intake.run(graph, number)
+    say(f"import {result['status']}: {_totals(result)}")
+    for edge in result["errors"]["edges"]:
+        error = edge["node"]
+        say(f"  row {error['rowNumber']} {error['column'] or ''}: {error['message']}")
+    return result
 
 
-def work_with(graph: Graph, company: Company, say: Say) -> str:
-    """A salesperson takes a customer over and talks to them."""
-    found = until(
-        lambda: people.find(graph, company.name), seconds=15, what=f"finding {company.name}"
+def assign_and_follow_up(graph: Graph, company: Company, say: Say) -> str:
+    """Assign a customer to the seller, log follow-ups, and return the customer's id."""
+    customer = until(
+        lambda: people.find(graph, company.name), seconds=15, event=f"finding {company.name}"
     )
-    people.take_over(graph, found)
-    people.talk(graph, found["id"])
-    say(f"{people.SELLER} owns {found['name']} and has logged {len(people.SPOKEN)} follow-ups")
-    return str(found["id"])
+    people.take_over(graph, customer)
+    people.log_follow_ups(graph, customer["id"])
+    count = len(people.FOLLOW_UPS)
+    say(f"{people.SELLER} owns {customer['name']} and has logged {count} follow-ups")
+    return str(customer["id"])
 
 
-def show(graph: Graph, customer: str, say: Say) -> Answer:
-    """The one query, its answer and its trace."""
+def run_query(graph: Graph, customer: str, say: Say) -> Answer:
+    """Run the query across all services, print it with its answer and trace, and return it."""
 
-    def whole() -> Answer | None:
-        # Facts about the new owner and the new records are on their way for a moment.
+    def complete_answer() -> Answer | None:
+        # Facts about the new owner and the new records need a moment to arrive.
         answer = people.crossing(graph, customer)
-        found = answer.data["customer"]
-        there = found and found["sourceRecords"]["edges"] and found["timeline"]["edges"]
-        return answer if there else None
+        node = answer.data["customer"]
+        complete = node and node["sourceRecords"]["edges"] and node["timeline"]["edges"]
+        return answer if complete else None
 
-    answer = until(whole, seconds=20, what="the answer with parts of all four services")
+    answer = until(complete_answer, seconds=20, event="the answer with parts of all four services")
     say("")
     say(people.CROSSING.rstrip())
     say("")
@@ -151,19 +158,21 @@ def show(graph: Graph, customer: str, say: Say) -> Answer:
     return answer
 
 
-def suspects(graph: Graph, say: Say) -> list[dict[str, Any]]:
-    """Pairs the pool would not join by itself; the certain ones it has joined."""
-    found = people.duplicates(graph)
-    say(f"{len(found)} pairs may be one customer and wait for a person (the certain ones are one):")
-    for pair in found[:5]:
-        why = ", ".join(each["field"] for each in pair["evidence"])
+def list_duplicates(graph: Graph, say: Say) -> list[dict[str, Any]]:
+    """Print and return the pairs the pool does not merge by itself; certain ones it has merged."""
+    pairs = people.duplicates(graph)
+    say(
+        f"{len(pairs)} pairs may be one customer and wait for a decision (certain ones are merged):"
+    )
+    for pair in pairs[:5]:
+        fields = ", ".join(evidence["field"] for evidence in pair["evidence"])
         left, right = (pair[side] or {"name": "?"} for side in ("left", "right"))
-        say(f"  {pair['score']:.2f}  {left['name']} = {right['name']}?  ({why})")
-    return found
+        say(f"  {pair['score']:.2f}  {left['name']} = {right['name']}?  ({fields})")
+    return pairs
 
 
-def repeat(graph: Graph, installation: str, say: Say) -> dict[str, Any]:
-    """A full second sync changes nothing."""
+def sync_again(graph: Graph, installation: str, say: Say) -> dict[str, Any]:
+    """Run a full second sync, which must change nothing, and return the run."""
     run = sync.run(graph, installation, mode="FULL")
     counters = run["counters"]
     say(f"second, full sync: {_totals(counters)}")
@@ -172,24 +181,24 @@ def repeat(graph: Graph, installation: str, say: Say) -> dict[str, Any]:
     return run
 
 
-def change(
+def sync_edit(
     graph: Graph, erp: Tryton, installation: str, company: Company, customer: str, say: Say
 ) -> dict[str, Any]:
-    """An edit in the ERP arrives as an update of one field."""
+    """Edit a phone number in the ERP, sync it as one update, and return the run."""
     mechanism, before = _phone(erp, company)
-    number = _another(before)
+    number = _next_number(before)
     erp.call("model.party.contact_mechanism.write", [mechanism], {"value": number})
     run = sync.run(graph, installation)
     if run["counters"]["updated"] != 1:
         raise Refused(f"One edit should be one update: {run['counters']}")
-    said = people.crossing(graph, customer).data["customer"]["phone"]["text"]
+    phone = people.crossing(graph, customer).data["customer"]["phone"]["text"]
     say(f"a telephone number edited in Tryton ({before} → {number}): {_totals(run['counters'])}")
-    say(f"the pool says {said} now")
+    say(f"the pool holds {phone} now")
     return run
 
 
 def _phone(erp: Tryton, company: Company) -> tuple[int, str]:
-    found = erp.call(
+    rows = erp.call(
         "model.party.contact_mechanism.search_read",
         [["party", "=", erp.parties()[company.name]], ["type", "=", "phone"]],
         0,
@@ -197,10 +206,10 @@ def _phone(erp: Tryton, company: Company) -> tuple[int, str]:
         [["id", "ASC"]],
         ["value"],
     )
-    return int(found[0]["id"]), str(found[0]["value"])
+    return int(rows[0]["id"]), str(rows[0]["value"])
 
 
-def _another(number: str) -> str:
-    """A number no other company has, to and fro from one demo to the next."""
+def _next_number(number: str) -> str:
+    """Return a number no other company has; it alternates from one demo to the next."""
     area, rest = number.split("-")
     return f"{area}-{'9' if rest[0] == '8' else '8'}{rest[1:]}"

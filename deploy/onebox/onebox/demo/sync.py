@@ -1,4 +1,4 @@
-"""The integration engineer's part: install the connector, try it, run it, watch it."""
+"""The integration engineer's steps: install the connector, test it, run it, watch it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from onebox.demo.tryton import Tryton
 
 ENGINEER = "liang.yu"
 NAME = "Tryton 演示 ERP"
-# The ERP is believed before a spreadsheet (100): of several sources the smaller number wins.
+# The ERP has precedence over a spreadsheet (100): of several sources the smaller number wins.
 PRIORITY = 50
 WAIT_SECONDS = 180.0
-OVER = ("SUCCEEDED", "PARTIAL", "FAILED", "CANCELLED")
+ENDED = ("SUCCEEDED", "PARTIAL", "FAILED", "CANCELLED")
 
 INSTALLED = """
 query Installations($after: String) {
@@ -62,62 +62,63 @@ query Run($id: ID!) {
 
 
 def install(graph: Graph, erp: Tryton) -> str:
-    """The installation of this Tryton: a new one, or the one of an earlier demo brought up to
-    date, since the server may listen elsewhere now."""
+    """Install this Tryton and return the id of the installation.
+
+    The installation of an earlier demo is updated, since the server may have another port now.
+    """
     configuration = {"url": erp.url, "database": erp.database, "page_size": 100}
     credentials = {"username": erp.username, "password": erp.password}
-    known = _known(graph)
-    if known is None:
-        said = {
+    installed = _find_installation(graph)
+    if installed is None:
+        input = {
             "connectorId": "tryton",
             "name": NAME,
             "configuration": configuration,
             "credentials": credentials,
             "priority": PRIORITY,
         }
-        return str(graph.done(INSTALL, ENGINEER, input=said)["installation"]["id"])
-    if (known["configuration"], known["priority"]) != (configuration, PRIORITY):
-        said = {
-            "id": known["id"],
-            "expectedRevision": known["revision"],
+        return str(graph.done(INSTALL, ENGINEER, input=input)["installation"]["id"])
+    if (installed["configuration"], installed["priority"]) != (configuration, PRIORITY):
+        input = {
+            "id": installed["id"],
+            "expectedRevision": installed["revision"],
             "configuration": configuration,
             "credentials": credentials,
             "priority": PRIORITY,
         }
-        graph.done(UPDATE, ENGINEER, input=said)
-    return str(known["id"])
+        graph.done(UPDATE, ENGINEER, input=input)
+    return str(installed["id"])
 
 
-def _known(graph: Graph) -> dict[str, Any] | None:
+def _find_installation(graph: Graph) -> dict[str, Any] | None:
     after: str | None = None
     while True:
         page = graph.ask(INSTALLED, ENGINEER, after=after)["installations"]
         for edge in page["edges"]:
             if edge["node"]["name"] == NAME:
-                found: dict[str, Any] = edge["node"]
-                return found
+                node: dict[str, Any] = edge["node"]
+                return node
         if not page["pageInfo"]["hasNextPage"]:
             return None
         after = page["pageInfo"]["endCursor"]
 
 
 def test(graph: Graph, installation: str) -> dict[str, Any]:
-    """Whether the source answers. Raises `Refused` with the reason and what would mend it."""
-    said = graph.done(TEST, ENGINEER, input={"installationId": installation})
-    return _good(said)
+    """Test the connection and return the result. Raises `Refused` with the reason and a fix."""
+    return _check_ok(graph.done(TEST, ENGINEER, input={"installationId": installation}))
 
 
 def preview(graph: Graph, installation: str) -> dict[str, Any]:
-    """What the first records would become; nothing is written."""
-    said = graph.ask(PREVIEW, ENGINEER, input={"installationId": installation})
-    return _good(said["previewInstallation"])
+    """Return a preview of the first records; nothing is written. Raises `Refused`."""
+    data = graph.ask(PREVIEW, ENGINEER, input={"installationId": installation})
+    return _check_ok(data["previewInstallation"])
 
 
-def _good(said: dict[str, Any]) -> dict[str, Any]:
-    if not said["ok"]:
-        reason = said["reason"]
+def _check_ok(result: dict[str, Any]) -> dict[str, Any]:
+    if not result["ok"]:
+        reason = result["reason"]
         raise Refused(" ".join(part for part in (reason["message"], reason["fix"]) if part))
-    return said
+    return result
 
 
 def run(
@@ -127,22 +128,22 @@ def run(
     mode: str = "INCREMENTAL",
     watch: Callable[[dict[str, Any]], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """One sync from its start to its end."""
-    started = graph.done(START, ENGINEER, id=installation, mode=mode)["run"]["id"]
-    return wait(graph, started, watch=watch)
+    """Start a sync and return the run after its end. Raises `Refused`."""
+    run_id = graph.done(START, ENGINEER, id=installation, mode=mode)["run"]["id"]
+    return wait(graph, run_id, watch=watch)
 
 
 def wait(
     graph: Graph, run_id: str, *, watch: Callable[[dict[str, Any]], None] = lambda _: None
 ) -> dict[str, Any]:
-    """The run when it is over; `watch` sees it on the way."""
+    """Return a run after its end; `watch` receives it meanwhile. Raises `Refused`."""
 
-    def look() -> dict[str, Any] | None:
-        found: dict[str, Any] = graph.ask(RUN, ENGINEER, id=run_id)["syncRun"]
-        watch(found)
-        return found if found["status"] in OVER else None
+    def read_ended() -> dict[str, Any] | None:
+        current: dict[str, Any] = graph.ask(RUN, ENGINEER, id=run_id)["syncRun"]
+        watch(current)
+        return current if current["status"] in ENDED else None
 
-    found = until(look, seconds=WAIT_SECONDS, what="the end of the sync run")
-    if found["status"] == "FAILED":
-        raise Refused(f"The sync run failed: {found['reason']['message']}")
-    return found
+    result = until(read_ended, seconds=WAIT_SECONDS, event="the end of the sync run")
+    if result["status"] == "FAILED":
+        raise Refused(f"The sync run failed: {result['reason']['message']}")
+    return result

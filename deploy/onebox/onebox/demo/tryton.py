@@ -1,7 +1,7 @@
-"""A real Tryton server that nobody here wrote, in an environment of its own on SQLite.
+"""A Tryton server in an environment of its own, on SQLite.
 
 It is installed from a lock with hashes, its database is initialised once and kept as a file to copy
-(a second instead of a quarter of a minute), and it listens on this machine only.
+(one second instead of fifteen), and it listens on the loopback address only.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any
 
 import requests
 
-from onebox import native
+from onebox.servers import native
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[3]
@@ -33,7 +33,7 @@ LOCK = HERE / "tryton.lock"
 CACHE = ROOT / ".make" / "tryton"
 DATABASE = "pool"
 USER = "admin"
-PATIENCE = 60.0
+START_TIMEOUT = 60.0
 Say = Callable[[str], None]
 
 
@@ -45,18 +45,21 @@ class Prepared:
 
     @property
     def database(self) -> Path:
+        """Return the initialised database."""
         return self.folder / "initialised.sqlite"
 
     @property
     def password(self) -> str:
+        """Return the administrator's password."""
         return (self.folder / "password").read_text()
 
     def program(self, name: str) -> Path:
+        """Return the path of an installed program."""
         return self.folder / "venv" / "bin" / name
 
 
 def prepare(cache: Path = CACHE, say: Say = print) -> Prepared:
-    """Install and initialise what is not there yet; several callers wait for the first."""
+    """Install and initialise Tryton where it is missing; concurrent callers wait for the first."""
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
     stamp = hashlib.sha256(LOCK.read_bytes() + sys.version.encode()).hexdigest()
     prepared = Prepared(cache)
@@ -82,11 +85,11 @@ def _install(prepared: Prepared) -> None:
 
 
 def _bootstrap() -> ModuleType:
-    """The house's own installer, which is a script and no part of the package."""
+    """Load the project's installer, which is a script outside of the package."""
     path = ROOT / "deploy" / "bootstrap.py"
     spec = importlib.util.spec_from_file_location("huichi_bootstrap", path)
     if spec is None or spec.loader is None or not path.exists():
-        raise native.StartFailed(f"{path} is not there; the demo runs from a checkout of Huichi.")
+        raise native.StartFailed(f"{path} does not exist; the demo needs a checkout of Huichi.")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -99,7 +102,7 @@ def _initialise(prepared: Prepared) -> None:
     work.mkdir()
     _private(folder / "password", secrets.token_urlsafe(12))
     conf = _configuration(work, port=1)
-    # Tryton opens a SQLite file, it does not make one.
+    # Tryton opens a SQLite file, but does not create one.
     (work / f"{DATABASE}.sqlite").touch()
     environment = os.environ | {"TRYTONPASSFILE": str(folder / "password")}
     admin: list[str | Path] = [prepared.program("trytond-admin"), "-c", conf, "-d", DATABASE]
@@ -110,7 +113,7 @@ def _initialise(prepared: Prepared) -> None:
 
 
 def _configuration(folder: Path, port: int) -> Path:
-    """max_attempt is high because a server on this machine has no stranger to lock out."""
+    """Write the configuration; max_attempt is high since only this machine reaches the server."""
     path = folder / "trytond.conf"
     path.write_text(
         f"[web]\nlisten=127.0.0.1:{port}\n"
@@ -122,7 +125,7 @@ def _configuration(folder: Path, port: int) -> Path:
 
 @dataclass
 class Tryton:
-    """A running server, spoken to as any Tryton client does."""
+    """A client of a running server over its JSON-RPC."""
 
     url: str
     password: str
@@ -131,15 +134,16 @@ class Tryton:
     _session: str | None = None
 
     def call(self, method: str, *params: Any) -> Any:
-        """The result of a method; its errors come with status 200."""
+        """Return the result of a method. Raises `RuntimeError`; errors come with status 200."""
         if self._session is None:
-            said = self._post("common.db.login", [self.username, {"password": self.password}, "en"])
-            token = f"{self.username}:{said[0]}:{said[1]}"
+            login = [self.username, {"password": self.password}, "en"]
+            session = self._post("common.db.login", login)
+            token = f"{self.username}:{session[0]}:{session[1]}"
             self._session = base64.b64encode(token.encode()).decode()
         return self._post(method, [*params, {}])
 
     def _post(self, method: str, params: Sequence[Any]) -> Any:
-        # Large answers claim to be gzip whether asked for or not: always accept it.
+        # Large answers are gzip whether requested or not, so it is always accepted.
         headers = {"Accept-Encoding": "gzip"}
         if self._session:
             headers["Authorization"] = f"Session {self._session}"
@@ -150,25 +154,25 @@ class Tryton:
             timeout=60,
         )
         answer.raise_for_status()
-        said = answer.json()
-        if said.get("error"):
-            raise RuntimeError(f"Tryton refuses {method}: {said['error']}")
-        return said["result"]
+        body = answer.json()
+        if body.get("error"):
+            raise RuntimeError(f"Tryton refuses {method}: {body['error']}")
+        return body["result"]
 
     def create_parties(self, parties: Sequence[dict[str, Any]]) -> list[int]:
-        """New parties by Tryton's own RPC, a hundred a call; their ids in the same order."""
+        """Create parties, a hundred per call, and return their ids in the same order."""
         ids: list[int] = []
         for start in range(0, len(parties), 100):
             ids += self.call("model.party.party.create", list(parties[start : start + 100]))
         return ids
 
     def parties(self) -> dict[str, int]:
-        """The id of every party by its name."""
+        """Return the id of every party by name."""
         rows = self.call("model.party.party.search_read", [], 0, None, [["id", "ASC"]], ["name"])
         return {row["name"]: int(row["id"]) for row in rows}
 
     def write(self, party: int, values: dict[str, Any]) -> None:
-        """Edit one party."""
+        """Change values of one party."""
         self.call("model.party.party.write", [party], values)
 
 
@@ -176,29 +180,29 @@ class Tryton:
 def running(
     data: Path, *, cache: Path = CACHE, say: Say = print, port: int | None = None
 ) -> Iterator[Tryton]:
-    """A server whose database lives in `data`, a copy of the initialised one at its first start."""
+    """Yield a running server with its database in `data`, first a copy of the initialised one."""
     prepared = prepare(cache, say)
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     database = data / f"{DATABASE}.sqlite"
     if not database.exists():
         shutil.copyfile(prepared.database, database)
         _private(data / "password", prepared.password)
-    chosen = port or _free_port()
-    conf = _configuration(data, chosen)
+    server_port = port or _free_port()
+    conf = _configuration(data, server_port)
     with (data / "trytond.log").open("ab") as log:
         process = native.launch(
             [prepared.program("trytond"), "-c", conf, "-d", DATABASE], cwd=data, output=log
         )
     try:
-        native.wait("Tryton", process, lambda: native.answers(chosen), PATIENCE)
-        yield Tryton(f"http://127.0.0.1:{chosen}", (data / "password").read_text())
+        native.wait("Tryton", process, lambda: native.answers(server_port), START_TIMEOUT)
+        yield Tryton(f"http://127.0.0.1:{server_port}", (data / "password").read_text())
     finally:
         native.stop(process, signal.SIGTERM, 5.0)
 
 
 def _free_port() -> int:
-    # Below the range the kernel gives to outgoing connections; a fixed order, so that a second
-    # start of the demo usually finds its Tryton where the installation expects it.
+    # Below the range the kernel assigns to outgoing connections; in a fixed order, so that a second
+    # start of the demo usually has its Tryton where the installation expects it.
     for port in range(18_069, 18_269):
         if native.port_is_free(port):
             return port
@@ -206,7 +210,7 @@ def _free_port() -> int:
 
 
 def _run(command: Sequence[str | Path], environment: dict[str, str]) -> None:
-    done = subprocess.run(
+    result = subprocess.run(
         [str(part) for part in command],
         env=environment,
         capture_output=True,
@@ -214,9 +218,9 @@ def _run(command: Sequence[str | Path], environment: dict[str, str]) -> None:
         check=False,
         stdin=subprocess.DEVNULL,
     )
-    if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip()[-2000:]
-        raise native.StartFailed(f"{Path(command[0]).name} failed:\n{said}")
+    if result.returncode != 0:
+        output = (result.stderr or result.stdout).strip()[-2000:]
+        raise native.StartFailed(f"{Path(command[0]).name} failed:\n{output}")
 
 
 def _private(path: Path, text: str) -> None:

@@ -1,7 +1,7 @@
-"""Receives what the house tells about itself over OTLP/HTTP and shows it: a bounded store and two pages.
+"""Receive telemetry of all processes over OTLP/HTTP and show it: a bounded store and two pages.
 
-It sends no telemetry, or it would tell itself about telling itself. Spans hold no personal data, and
-it answers on the loopback address only, to requests that name it so.
+It sends no telemetry itself, which would cause an endless loop. Spans hold no personal data, and it
+answers only on the loopback address, to requests with a loopback host name.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from starlette.routing import Route
 
 from onebox.traces import otlp, pages
 from onebox.traces.series import Series
-from onebox.traces.store import Asked, Store
+from onebox.traces.store import Store, TraceFilter
 from onebox.traces.words import Words
 
 log = logging.getLogger("huichi.traces")
 
-PAGE = 50
-MOST_SPANS = 2_000
+PAGE_SIZE = 50
+MAX_SPANS = 2_000
 _PROTOBUF = "application/x-protobuf"
 _HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; "
@@ -43,7 +43,7 @@ _HEADERS = {
 
 
 def create(database_url: str) -> Starlette:
-    """Make the application; everything that holds a connection is opened in its lifespan."""
+    """Create the application; connections are opened in its lifespan."""
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -74,27 +74,27 @@ def create(database_url: str) -> Starlette:
 async def _receive_traces(request: Request) -> Response:
     spans = otlp.spans(await _body(request))
     if spans:
-        await _store(request).keep(spans)
+        await _store(request).add(spans)
     return Response(ExportTraceServiceResponse().SerializeToString(), media_type=_PROTOBUF)
 
 
 async def _receive_metrics(request: Request) -> Response:
     series: Series = request.app.state.series
-    series.keep(otlp.readings(await _body(request)))
+    series.add(otlp.readings(await _body(request)))
     return Response(ExportMetricsServiceResponse().SerializeToString(), media_type=_PROTOBUF)
 
 
 async def _receive_logs(request: Request) -> Response:
-    """Logs are files here; whoever sends them is not refused."""
+    """Accept and discard logs, which are written to files on this machine."""
     await _body(request)
     return Response(b"", media_type=_PROTOBUF)
 
 
 async def _list(request: Request) -> Response:
     query = request.query_params
-    if wanted := query.get("trace", "").strip():
-        return RedirectResponse(f"/traces/{re.sub('[^0-9a-zA-Z]', '', wanted)}", 303)
-    asked = Asked(
+    if trace_id := query.get("trace", "").strip():
+        return RedirectResponse(f"/traces/{re.sub('[^0-9a-zA-Z]', '', trace_id)}", 303)
+    trace_filter = TraceFilter(
         service=query.get("service", "")[:100],
         name=query.get("name", "").strip()[:100],
         errors=query.get("errors") == "1",
@@ -102,9 +102,11 @@ async def _list(request: Request) -> Response:
         before=_before(query.get("before", "")),
     )
     store = _store(request)
-    rows = await store.traces(asked, PAGE + 1)
-    more = len(rows) > PAGE
-    page = pages.trace_list(_words(request), asked, rows[:PAGE], await store.services(), more)
+    rows = await store.traces(trace_filter, PAGE_SIZE + 1)
+    more = len(rows) > PAGE_SIZE
+    page = pages.trace_list(
+        _words(request), trace_filter, rows[:PAGE_SIZE], await store.services(), more
+    )
     return HTMLResponse(page, headers=_HEADERS)
 
 
@@ -115,18 +117,18 @@ async def _trace(request: Request) -> Response:
         page = pages.problem(words, words.bad_id, words.bad_id_more)
         return HTMLResponse(page, 404, headers=_HEADERS)
     store, trace_id = _store(request), bytes.fromhex(text)
-    spans = await store.spans(trace_id, MOST_SPANS + 1)
+    spans = await store.spans(trace_id, MAX_SPANS + 1)
     if not spans:
-        # A link followed at once is faster than the spans: look again, but not for ever.
-        tried = int(_number(request.query_params.get("again", "")))
-        again = f"/traces/{text}?again={tried + 1}" if tried < 3 else None
-        page = pages.problem(words, words.missing, words.missing_more, again)
+        # A link that is followed at once is faster than the spans: reload, but only three times.
+        tries = int(_number(request.query_params.get("again", "")))
+        reload_url = f"/traces/{text}?again={tries + 1}" if tries < 3 else None
+        page = pages.problem(words, words.missing, words.missing_more, reload_url)
         return HTMLResponse(page, 404, headers=_HEADERS)
     view = pages.TraceView(
         text,
-        spans[:MOST_SPANS],
+        spans[:MAX_SPANS],
         await store.linking(trace_id),
-        len(spans) > MOST_SPANS,
+        len(spans) > MAX_SPANS,
         await store.services(),
     )
     return HTMLResponse(pages.waterfall(words, view), headers=_HEADERS)
@@ -151,20 +153,20 @@ async def _unreadable(_: Request, problem: Exception) -> Response:
 
 
 async def _unavailable(_: Request, problem: Exception) -> Response:
-    log.warning("the store of traces is unavailable: %s", type(problem).__name__)
-    # 503 makes an exporter keep its batch and send it again.
+    log.warning("the trace store is unavailable: %s", type(problem).__name__)
+    # 503 makes an exporter keep its batch and send it again (OTLP specification, retries).
     return Response("the store is unavailable", 503, headers={"retry-after": "2"})
 
 
 async def _body(request: Request) -> bytes:
     if request.headers.get("content-type", "").partition(";")[0].strip() != _PROTOBUF:
-        raise otlp.Unreadable(f"content-type must be {_PROTOBUF}; OTLP as JSON is not spoken here")
+        raise otlp.Unreadable(f"content-type must be {_PROTOBUF}; OTLP as JSON is not supported")
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > otlp.MOST_BYTES:
-            raise otlp.Unreadable(f"the body is larger than {otlp.MOST_BYTES} bytes")
-    return otlp.unpacked(bytes(body), request.headers.get("content-encoding", "").lower())
+        if len(body) > otlp.MAX_BYTES:
+            raise otlp.Unreadable(f"the body is larger than {otlp.MAX_BYTES} bytes")
+    return otlp.decompress(bytes(body), request.headers.get("content-encoding", "").lower())
 
 
 def _store(request: Request) -> Store:
@@ -181,5 +183,5 @@ def _number(text: str) -> float:
 
 
 def _before(text: str) -> tuple[int, bytes] | None:
-    found = re.fullmatch(r"(\d{1,19})\.([0-9a-f]{32})", text)
-    return (int(found[1]), bytes.fromhex(found[2])) if found else None
+    match = re.fullmatch(r"(\d{1,19})\.([0-9a-f]{32})", text)
+    return (int(match[1]), bytes.fromhex(match[2])) if match else None

@@ -1,4 +1,4 @@
-"""Reads OTLP as OpenTelemetry's exporters send it: protobuf, perhaps gzipped, never without limits."""
+"""Decode OTLP as OpenTelemetry's exporters send it: protobuf, compressed or not, with limits."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as WireSpan, Status
 
-MOST_BYTES = 8_000_000
-MOST_TEXT = 2_000
+MAX_BYTES = 8_000_000
+MAX_TEXT = 2_000
 
 Attributes = dict[str, Any]
 
 
 class Unreadable(ValueError):
-    """What was sent is not what it says it is; the text says why."""
+    """A request body cannot be decoded; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Another trace this span has to do with."""
+    """A link of a span to a span of another trace."""
 
     trace_id: bytes
     span_id: bytes
@@ -36,7 +36,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One piece of work of one service."""
+    """One operation of one service."""
 
     trace_id: bytes
     span_id: bytes
@@ -55,7 +55,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The latest value of one series."""
+    """The value of one metric series at one time."""
 
     name: str
     help: str
@@ -66,46 +66,48 @@ class Reading:
     count: int = 0
 
 
-def unpacked(body: bytes, encoding: str) -> bytes:
-    """Undo the content encoding; a small body cannot unfold into a large one."""
+def decompress(body: bytes, encoding: str) -> bytes:
+    """Undo the content encoding, with a limit on the size. Raises `Unreadable`."""
     if encoding in ("", "identity"):
         return body
     if encoding not in ("gzip", "deflate"):
-        raise Unreadable(f"content-encoding {encoding} is not known here; send gzip or none")
+        raise Unreadable(f"content-encoding {encoding} is not supported; send gzip or none")
     inflate = zlib.decompressobj(wbits=47 if encoding == "gzip" else 15)
     try:
-        text = inflate.decompress(body, MOST_BYTES)
+        text = inflate.decompress(body, MAX_BYTES)
     except zlib.error as problem:
         raise Unreadable(f"the body is not {encoding}: {problem}") from problem
     if inflate.unconsumed_tail:
-        raise Unreadable(f"the body unfolds to more than {MOST_BYTES} bytes; send smaller batches")
+        raise Unreadable(
+            f"the body decompresses to more than {MAX_BYTES} bytes; send smaller batches"
+        )
     return text
 
 
 def spans(body: bytes) -> list[Span]:
-    """Read an export of traces."""
+    """Return the spans of a trace export. Raises `Unreadable`."""
     request = ExportTraceServiceRequest()
     _parse(request, body)
-    found: list[Span] = []
+    spans: list[Span] = []
     for resource in request.resource_spans:
         service = _service(resource.resource.attributes)
         for scope in resource.scope_spans:
-            found.extend(_span(service, span) for span in scope.spans if _is_valid(span))
-    return found
+            spans.extend(_span(service, span) for span in scope.spans if _is_valid(span))
+    return spans
 
 
 def readings(body: bytes) -> Iterator[Reading]:
-    """Read an export of metrics."""
+    """Yield the readings of a metrics export. Raises `Unreadable`."""
     request = ExportMetricsServiceRequest()
     _parse(request, body)
     for resource in request.resource_metrics:
         attributes = _attributes(resource.resource.attributes)
-        own = [("service", _service(resource.resource.attributes))]
+        resource_labels = [("service", _service(resource.resource.attributes))]
         if instance := attributes.get("service.instance.id"):
-            own.append(("instance", str(instance)))
+            resource_labels.append(("instance", str(instance)))
         for scope in resource.scope_metrics:
             for metric in scope.metrics:
-                yield from _readings(metric, own)
+                yield from _readings(metric, resource_labels)
 
 
 def _parse(request: ExportTraceServiceRequest | ExportMetricsServiceRequest, body: bytes) -> None:
@@ -144,7 +146,7 @@ def _span(service: str, span: WireSpan) -> Span:
     )
 
 
-def _readings(metric: Metric, own: list[tuple[str, str]]) -> Iterator[Reading]:
+def _readings(metric: Metric, resource_labels: list[tuple[str, str]]) -> Iterator[Reading]:
     kind = metric.WhichOneof("data")
     if kind in ("gauge", "sum"):
         monotonic = kind == "sum" and metric.sum.is_monotonic
@@ -152,7 +154,11 @@ def _readings(metric: Metric, own: list[tuple[str, str]]) -> Iterator[Reading]:
             value = point.as_double if point.HasField("as_double") else float(point.as_int)
             name = "counter" if monotonic else "gauge"
             yield Reading(
-                metric.name, metric.description, name, _labels(point.attributes, own), value
+                metric.name,
+                metric.description,
+                name,
+                _labels(point.attributes, resource_labels),
+                value,
             )
     elif kind == "histogram":
         for point in metric.histogram.data_points:
@@ -161,7 +167,7 @@ def _readings(metric: Metric, own: list[tuple[str, str]]) -> Iterator[Reading]:
             for bound, count in zip(bounds, point.bucket_counts, strict=False):
                 total += count
                 buckets.append((bound, total))
-            labels = _labels(point.attributes, own)
+            labels = _labels(point.attributes, resource_labels)
             yield Reading(
                 *(metric.name, metric.description, "histogram", labels, point.sum),
                 tuple(buckets),
@@ -170,9 +176,10 @@ def _readings(metric: Metric, own: list[tuple[str, str]]) -> Iterator[Reading]:
 
 
 def _labels(
-    attributes: Iterable[KeyValue], own: list[tuple[str, str]]
+    attributes: Iterable[KeyValue], resource_labels: list[tuple[str, str]]
 ) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted([*own, *((k, str(v)) for k, v in _attributes(attributes).items())]))
+    own_labels = ((name, str(value)) for name, value in _attributes(attributes).items())
+    return tuple(sorted([*resource_labels, *own_labels]))
 
 
 def _service(attributes: Iterable[KeyValue]) -> str:
@@ -191,7 +198,7 @@ def _value(value: AnyValue) -> Any:
         case "string_value":
             return _text(value.string_value)
         case "array_value":
-            return [_value(one) for one in value.array_value.values[:100]]
+            return [_value(item) for item in value.array_value.values[:100]]
         case "kvlist_value":
             return _attributes(value.kvlist_value.values)
         case "bytes_value":
@@ -201,5 +208,5 @@ def _value(value: AnyValue) -> Any:
 
 
 def _text(text: str) -> str:
-    # PostgreSQL's text has no NUL.
-    return text[:MOST_TEXT].replace("\x00", "")
+    # PostgreSQL's text type cannot hold NUL.
+    return text[:MAX_TEXT].replace("\x00", "")

@@ -1,4 +1,4 @@
-"""The two pages as HTML: the list of traces and the waterfall of one. Nothing is loaded from elsewhere."""
+"""The HTML pages, without external resources: the list of traces, and the waterfall of a trace."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import urlencode
 
-from onebox.traces.store import Asked, title
+from onebox.traces.store import TraceFilter, trace_title
 from onebox.traces.tree import Node, walk
 from onebox.traces.words import Words
 
@@ -20,36 +20,40 @@ _COLOURS = 8
 
 @dataclass(frozen=True)
 class TraceView:
-    """Everything the page of one trace shows."""
+    """The data of the page of one trace."""
 
     trace_id: str
     spans: Sequence[Mapping[str, Any]]
     linking: Sequence[Mapping[str, Any]]
     cut: bool
     services: Sequence[str] = ()
-    """Every service that is known, so that one has the same colour on both pages."""
+    """All recent services, so that each has the same colour on both pages."""
 
 
 def trace_list(
     words: Words,
-    asked: Asked,
+    trace_filter: TraceFilter,
     rows: Sequence[Mapping[str, Any]],
     services: Sequence[str],
     more: bool,
 ) -> str:
-    """Show the newest traces that fit, and the way to older ones."""
-    filtered = bool(asked.service or asked.name or asked.errors or asked.min_ms)
+    """Return the page of the newest traces that match, with a link to older ones."""
+    filtered = bool(
+        trace_filter.service or trace_filter.name or trace_filter.errors or trace_filter.min_ms
+    )
     if rows:
-        body = _table(words, rows, services) + _pager(words, asked, rows[-1] if more else None)
-    elif filtered or asked.before:
+        body = _table(words, rows, services) + _pager(
+            words, trace_filter, rows[-1] if more else None
+        )
+    elif filtered or trace_filter.before:
         body = _empty(words.no_match, words.no_match_more)
     else:
         body = _empty(words.none, words.none_more)
-    return _page(words, words.title, _search(words, asked, services, filtered) + body)
+    return _page(words, words.title, _search(words, trace_filter, services, filtered) + body)
 
 
 def waterfall(words: Words, view: TraceView) -> str:
-    """Show the spans of a trace under each other on one scale of time."""
+    """Return the page of a trace: its spans below each other on one time scale."""
     start = min(span["start_ns"] for span in view.spans)
     length = max(1, max(span["end_ns"] for span in view.spans) - start)
     colours = _colours([*view.services, *(span["service"] for span in view.spans)])
@@ -62,30 +66,38 @@ def waterfall(words: Words, view: TraceView) -> str:
         f'<div class="fall"><div class="scale"><span class="what">{escape(words.name)}</span>'
         f'<span class="ticks">{ticks}</span></div>{rows}</div>'
     )
-    return _page(words, title(nodes[0].span["name"], nodes[0].span["attributes"]), body, back=True)
+    return _page(
+        words, trace_title(nodes[0].span["name"], nodes[0].span["attributes"]), body, back=True
+    )
 
 
-def problem(words: Words, title: str, more: str, again: str | None = None) -> str:
-    """Say what is missing; `again` makes the browser look once more a little later."""
-    refresh = f'<meta http-equiv="refresh" content="1;url={escape(again)}">' if again else ""
+def problem(words: Words, title: str, more: str, reload_url: str | None = None) -> str:
+    """Return a page about a problem; `reload_url` makes the browser load it a second later."""
+    refresh = (
+        f'<meta http-equiv="refresh" content="1;url={escape(reload_url)}">' if reload_url else ""
+    )
     return _page(words, title, _empty(title, more), head=refresh, back=True)
 
 
-def _search(words: Words, asked: Asked, services: Sequence[str], filtered: bool) -> str:
+def _search(
+    words: Words, trace_filter: TraceFilter, services: Sequence[str], filtered: bool
+) -> str:
     options = "".join(
-        f'<option value="{escape(name)}"{" selected" if name == asked.service else ""}>'
+        f'<option value="{escape(name)}"{" selected" if name == trace_filter.service else ""}>'
         f"{escape(name or words.any)}</option>"
         for name in ("", *services)
     )
-    minimum = f"{asked.min_ms:g}" if asked.min_ms else ""
+    minimum = f"{trace_filter.min_ms:g}" if trace_filter.min_ms else ""
     clear = f'<a href="/">{escape(words.clear)}</a>' if filtered else ""
     return f"""<form method="get" action="/">
 <select name="service" aria-label="{escape(words.service)}">{options}</select>
-<input name="name" value="{escape(asked.name)}" maxlength="100" placeholder="{escape(words.contains)}"
+<input name="name" value="{escape(trace_filter.name)}" maxlength="100"
+ placeholder="{escape(words.contains)}"
  aria-label="{escape(words.contains)}">
-<input name="min_ms" type="number" min="0" step="any" value="{minimum}" placeholder="{escape(words.longer)}"
+<input name="min_ms" type="number" min="0" step="any" value="{minimum}"
+ placeholder="{escape(words.longer)}"
  aria-label="{escape(words.longer)}">
-<label><input type="checkbox" name="errors" value="1"{" checked" if asked.errors else ""}>
+<label><input type="checkbox" name="errors" value="1"{" checked" if trace_filter.errors else ""}>
 {escape(words.errors)}</label>
 <button>{escape(words.search)}</button> {clear}
 <input class="push mono" name="trace" size="34" maxlength="40" placeholder="{escape(words.open)}"
@@ -116,12 +128,16 @@ def _trace_row(words: Words, row: Mapping[str, Any], colours: Mapping[str, int])
     )
 
 
-def _pager(words: Words, asked: Asked, last: Mapping[str, Any] | None) -> str:
-    kept = {"service": asked.service, "name": asked.name, "errors": "1" if asked.errors else ""}
-    kept |= {"min_ms": f"{asked.min_ms:g}" if asked.min_ms else ""}
-    query = {key: value for key, value in kept.items() if value}
+def _pager(words: Words, trace_filter: TraceFilter, last: Mapping[str, Any] | None) -> str:
+    parameters = {
+        "service": trace_filter.service,
+        "name": trace_filter.name,
+        "errors": "1" if trace_filter.errors else "",
+    }
+    parameters |= {"min_ms": f"{trace_filter.min_ms:g}" if trace_filter.min_ms else ""}
+    query = {key: value for key, value in parameters.items() if value}
     links = []
-    if asked.before:
+    if trace_filter.before:
         links.append(f'<a href="/?{escape(urlencode(query))}">{escape(words.newest)}</a>')
     if last is not None:
         before = {"before": f"{last['start_ns']}.{bytes(last['trace_id']).hex()}"}
@@ -158,9 +174,9 @@ def _facts(
 
 def _row(words: Words, node: Node, start: int, length: int, colours: Mapping[str, int]) -> str:
     span = node.span
-    took = span["end_ns"] - span["start_ns"]
+    duration = span["end_ns"] - span["start_ns"]
     left = 100 * (span["start_ns"] - start) / length
-    width = 100 * took / length
+    width = 100 * duration / length
     indent = 10 + 16 * min(node.depth, 20)
     failed = f' <span class="chip bad">{escape(span["message"] or words.error)}</span>'
     orphan = f"<small>{escape(words.orphan)}</small>" if node.orphan else ""
@@ -171,21 +187,21 @@ def _row(words: Words, node: Node, start: int, length: int, colours: Mapping[str
         f"<small>{escape(span['service'])}</small>{failed if span['error'] else ''}{orphan}</span>"
         f'<span class="lane"><i class="bar c{colours[span["service"]]}"'
         f' style="left:{left:.3f}%;width:{width:.3f}%"></i>'
-        f'<span class="took">{_duration(took)}</span></span></summary>'
+        f'<span class="took">{_duration(duration)}</span></span></summary>'
         f'<div class="more">{_more(words, span, start)}</div></details>'
     )
 
 
 def _more(words: Words, span: Mapping[str, Any], start: int) -> str:
     kinds = words.kinds.split()
-    own = {
+    details = {
         words.time: f"+{_duration(span['start_ns'] - start)}",
         words.kind: kinds[span["kind"]] if 0 <= span["kind"] < len(kinds) else span["kind"],
         words.span_id: bytes(span["span_id"]).hex(),
     }
     if span["error"]:
-        own[words.status] = span["message"] or words.error
-    parts = [_pairs(own)]
+        details[words.status] = span["message"] or words.error
+    parts = [_pairs(details)]
     if span["attributes"]:
         parts.append(f"<h3>{escape(words.attributes)}</h3>{_pairs(span['attributes'])}")
     for name, at, attributes in span["events"]:
@@ -213,8 +229,8 @@ def _empty(title: str, more: str) -> str:
 
 
 def _page(words: Words, title: str, body: str, *, head: str = "", back: bool = False) -> str:
-    way = f'<a class="brand" href="/">← {escape(words.back)}</a>' if back else ""
-    brand = way or '<span class="brand">Huichi 汇池</span>'
+    back_link = f'<a class="brand" href="/">← {escape(words.back)}</a>' if back else ""
+    brand = back_link or '<span class="brand">Huichi 汇池</span>'
     return (
         f'<!doctype html><html lang="{words.language}"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">{head}'
@@ -224,7 +240,7 @@ def _page(words: Words, title: str, body: str, *, head: str = "", back: bool = F
 
 
 def _colours(services: Iterable[str]) -> dict[str, int]:
-    return {name: place % _COLOURS for place, name in enumerate(sorted(set(services)))}
+    return {name: index % _COLOURS for index, name in enumerate(sorted(set(services)))}
 
 
 def _when(nanoseconds: int) -> str:

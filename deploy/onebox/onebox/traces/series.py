@@ -1,4 +1,4 @@
-"""Keeps the latest value of each metric and shows them as Prometheus reads them."""
+"""The latest value of each metric series, in Prometheus' text format."""
 
 from __future__ import annotations
 
@@ -8,29 +8,31 @@ from collections.abc import Iterable
 
 from onebox.traces.otlp import Reading
 
-MOST = 5_000
+MAX_SERIES = 5_000
 
 
 class Series:
-    """The newest readings; beyond MOST series the one that was silent longest is forgotten."""
+    """The newest readings; beyond MAX_SERIES series the least recently updated is dropped."""
 
     def __init__(self) -> None:
         self._latest: OrderedDict[tuple[str, tuple[tuple[str, str], ...]], Reading] = OrderedDict()
 
-    def keep(self, readings: Iterable[Reading]) -> None:
-        """Replace what was known of these series."""
+    def add(self, readings: Iterable[Reading]) -> None:
+        """Replace the values of these series."""
         for reading in readings:
             key = (reading.name, reading.labels)
             self._latest[key] = reading
             self._latest.move_to_end(key)
-        while len(self._latest) > MOST:
+        while len(self._latest) > MAX_SERIES:
             self._latest.popitem(last=False)
 
     def text(self) -> str:
-        """Write everything in Prometheus' text format."""
+        """Return all series in Prometheus' text format (version 0.0.4)."""
         lines: list[str] = []
         previous = ""
-        for reading in sorted(self._latest.values(), key=lambda one: (one.name, one.labels)):
+        for reading in sorted(
+            self._latest.values(), key=lambda reading: (reading.name, reading.labels)
+        ):
             name = _name(reading)
             if name != previous:
                 lines += [f"# HELP {name} {_line(reading.help)}", f"# TYPE {name} {reading.kind}"]

@@ -1,4 +1,4 @@
-"""Keeps the newest spans in PostgreSQL: copied in, found by trace, forgotten a whole segment at a time."""
+"""Store the newest spans in PostgreSQL: written by COPY, read by trace, dropped by segment."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ CREATE INDEX IF NOT EXISTS span_of_trace ON span (trace_id);
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What somebody looks for in the list of traces."""
+class TraceFilter:
+    """The conditions of the list of traces; `before` is the position of the page."""
 
     service: str = ""
     name: str = ""
@@ -76,43 +76,44 @@ class Asked:
 
 
 class Store:
-    """The spans of one house."""
+    """The spans of one run of Huichi."""
 
     def __init__(self, url: str) -> None:
         self._db = Database(url, application="traces", pool_size=2)
-        # One writer at a time: segments turn over without races, and upserts never deadlock.
+        # One writer at a time: segments rotate without races, and upserts never deadlock.
         self._writing = asyncio.Lock()
         self._ready = False
 
     async def close(self) -> None:
+        """Close the connections."""
         await self._db.close()
 
     async def prepare(self) -> None:
-        """Make the tables on the first start."""
+        """Create the tables where they are missing."""
         async with self._connection() as connection:
             await connection.execute(SCHEMA)
         self._ready = True
 
     async def ping(self) -> bool:
-        """Tell whether spans can be kept now."""
+        """Return whether spans can be stored now."""
         async with self._connection() as connection:
             await connection.execute("SELECT 1")
         return self._ready
 
-    async def keep(self, spans: Sequence[Span]) -> None:
-        """Add spans; a batch that is sent again is shown once."""
+    async def add(self, spans: Sequence[Span]) -> None:
+        """Store spans; a batch that is sent again is shown once."""
         async with self._writing, self._connection() as connection:
             segment = await _segment(connection, len(spans))
             await _copy(connection, segment, spans)
             await _summarise(connection, segment, spans)
 
-    async def traces(self, asked: Asked, limit: int) -> list[dict[str, Any]]:
-        """Find the newest traces that fit."""
+    async def traces(self, trace_filter: TraceFilter, limit: int) -> list[dict[str, Any]]:
+        """Return the newest traces that match a filter."""
         async with self._connection() as connection:
-            return await _rows(connection, *_list_query(asked, limit))
+            return await _rows(connection, *_list_query(trace_filter, limit))
 
     async def services(self) -> list[str]:
-        """Give the names of the services that sent something lately."""
+        """Return the names of the services in the newest 2000 traces."""
         query = (
             "SELECT DISTINCT unnest(services) AS name FROM"
             " (SELECT services FROM trace ORDER BY start_ns DESC LIMIT 2000) newest ORDER BY 1"
@@ -121,16 +122,16 @@ class Store:
             return [row["name"] for row in await _rows(connection, query, {})]
 
     async def spans(self, trace_id: bytes, limit: int) -> list[dict[str, Any]]:
-        """Give the spans of a trace by start, each once."""
+        """Return the spans of a trace by start time, each once."""
         query = (
             "SELECT * FROM (SELECT DISTINCT ON (span_id) * FROM span WHERE trace_id = %(id)s)"
-            " once ORDER BY start_ns, end_ns DESC LIMIT %(limit)s"
+            " distinct_span ORDER BY start_ns, end_ns DESC LIMIT %(limit)s"
         )
         async with self._connection() as connection:
             return await _rows(connection, query, {"id": trace_id, "limit": limit})
 
     async def linking(self, trace_id: bytes) -> list[dict[str, Any]]:
-        """Give the traces whose spans link to this one."""
+        """Return the traces whose spans link to this one."""
         query = (
             "SELECT trace_id, name, service, start_ns FROM trace WHERE linked @> ARRAY[%(id)s]"
             " ORDER BY start_ns LIMIT 50"
@@ -140,14 +141,15 @@ class Store:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
-        """One transaction on the driver itself, for COPY; the pool stays SQLAlchemy's."""
+        """Yield the driver's connection in a transaction, for COPY, from SQLAlchemy's pool."""
         async with self._db.engine.begin() as connection:
             yield await _driver(connection)
 
 
 async def _driver(connection: AsyncConnection) -> psycopg.AsyncConnection[Any]:
     raw = await connection.get_raw_connection()
-    driver: psycopg.AsyncConnection[Any] = raw.driver_connection  # type: ignore[assignment]  # psycopg is our driver
+    # The driver is psycopg.
+    driver: psycopg.AsyncConnection[Any] = raw.driver_connection  # type: ignore[assignment]
     return driver
 
 
@@ -160,15 +162,15 @@ async def _rows(
 
 
 async def _segment(connection: psycopg.AsyncConnection[Any], rows: int) -> int:
-    """Give the segment to write to, opening the next and dropping the oldest when it is time."""
-    found = await _rows(
+    """Return the segment to write to; a full or old one is followed by a new one."""
+    segments = await _rows(
         connection,
         "SELECT number, rows, extract(epoch FROM now() - opened)::float AS age"
         " FROM segment ORDER BY number DESC LIMIT 1",
         {},
     )
-    full = {"number": 0, "rows": SEGMENT_ROWS, "age": 0.0}
-    current: dict[str, Any] = found[0] if found else full
+    none_yet = {"number": 0, "rows": SEGMENT_ROWS, "age": 0.0}
+    current: dict[str, Any] = segments[0] if segments else none_yet
     number: int = current["number"]
     if current["rows"] >= SEGMENT_ROWS or current["age"] > SEGMENT_SECONDS:
         number += 1
@@ -176,14 +178,14 @@ async def _segment(connection: psycopg.AsyncConnection[Any], rows: int) -> int:
         await connection.execute(
             f"CREATE TABLE span_{number} PARTITION OF span FOR VALUES IN ({number})".encode()
         )
-        await _forget(connection, number - SEGMENTS)
+        await _drop_segments(connection, number - SEGMENTS)
     await connection.execute(
         "UPDATE segment SET rows = rows + %s WHERE number = %s", [rows, number]
     )
     return number
 
 
-async def _forget(connection: psycopg.AsyncConnection[Any], last: int) -> None:
+async def _drop_segments(connection: psycopg.AsyncConnection[Any], last: int) -> None:
     old = await _rows(
         connection, "SELECT number FROM segment WHERE number <= %(last)s", {"last": last}
     )
@@ -213,7 +215,8 @@ async def _copy(
 
 
 _SUMMARY = b"""
-INSERT INTO trace AS old (trace_id, segment, start_ns, end_ns, name, service, error, services, linked)
+INSERT INTO trace AS old
+    (trace_id, segment, start_ns, end_ns, name, service, error, services, linked)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (trace_id) DO UPDATE SET
     segment = excluded.segment,
@@ -230,10 +233,10 @@ ON CONFLICT (trace_id) DO UPDATE SET
 async def _summarise(
     connection: psycopg.AsyncConnection[Any], segment: int, spans: Sequence[Span]
 ) -> None:
-    of_trace: dict[bytes, list[Span]] = {}
+    spans_by_trace: dict[bytes, list[Span]] = {}
     for span in spans:
-        of_trace.setdefault(span.trace_id, []).append(span)
-    rows = [_summary(trace_id, segment, own) for trace_id, own in of_trace.items()]
+        spans_by_trace.setdefault(span.trace_id, []).append(span)
+    rows = [_summary(trace_id, segment, spans) for trace_id, spans in spans_by_trace.items()]
     async with connection.cursor() as cursor:
         await cursor.executemany(_SUMMARY, rows)
 
@@ -244,41 +247,41 @@ def _summary(trace_id: bytes, segment: int, spans: Sequence[Span]) -> tuple[Any,
     return (
         *(trace_id, segment),
         *(min(span.start_ns for span in spans), max(span.end_ns for span in spans)),
-        *(root and title(root.name, root.attributes), root and root.service),
+        *(root and trace_title(root.name, root.attributes), root and root.service),
         any(span.error for span in spans),
         sorted({span.service for span in spans}),
         sorted(linked),
     )
 
 
-def title(name: str, attributes: Mapping[str, Any]) -> str:
-    """What a trace is called: its root's name, and the operation's name where there is one."""
-    # The conventions keep operation names out of span names, where they would be too many to count.
+def trace_title(name: str, attributes: Mapping[str, Any]) -> str:
+    """Return the title of a trace: the name of its root span, and of its GraphQL operation."""
+    # The semantic conventions keep operation names out of span names, to limit their number.
     operation = attributes.get("graphql.operation.name")
     return f"{name} {operation}" if operation else name
 
 
-def _list_query(asked: Asked, limit: int) -> tuple[str, dict[str, Any]]:
+def _list_query(trace_filter: TraceFilter, limit: int) -> tuple[str, dict[str, Any]]:
     conditions = {
-        "%(service)s = ANY(services)": asked.service,
-        "name ILIKE %(name)s": asked.name,
-        "error": asked.errors,
-        "end_ns - start_ns >= %(min_ns)s": asked.min_ms,
-        "(start_ns, trace_id) < (%(start_ns)s, %(trace_id)s)": asked.before,
+        "%(service)s = ANY(services)": trace_filter.service,
+        "name ILIKE %(name)s": trace_filter.name,
+        "error": trace_filter.errors,
+        "end_ns - start_ns >= %(min_ns)s": trace_filter.min_ms,
+        "(start_ns, trace_id) < (%(start_ns)s, %(trace_id)s)": trace_filter.before,
     }
-    where = " AND ".join(text for text, wanted in conditions.items() if wanted) or "true"
-    start_ns, trace_id = asked.before or (0, b"")
+    where = " AND ".join(text for text, value in conditions.items() if value) or "true"
+    start_ns, trace_id = trace_filter.before or (0, b"")
     query = (
-        f"SELECT page.*, (SELECT count(DISTINCT span_id) FROM span WHERE span.trace_id ="  # noqa: S608  # the texts above
+        f"SELECT page.*, (SELECT count(DISTINCT span_id) FROM span WHERE span.trace_id ="  # noqa: S608  # constant texts
         f" page.trace_id) AS spans FROM (SELECT * FROM trace WHERE {where}"
         " ORDER BY start_ns DESC, trace_id DESC LIMIT %(limit)s) page"
         " ORDER BY start_ns DESC, trace_id DESC"
     )
-    escaped = asked.name.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    escaped = trace_filter.name.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return query, {
-        "service": asked.service,
+        "service": trace_filter.service,
         "name": f"%{escaped}%",
-        "min_ns": int(asked.min_ms * 1_000_000),
+        "min_ns": int(trace_filter.min_ms * 1_000_000),
         "start_ns": start_ns,
         "trace_id": trace_id,
         "limit": limit,

@@ -1,4 +1,4 @@
-"""Puts the spans of a trace under their parents, in the order they happened."""
+"""Order the spans of a trace as a tree: each below its parent, siblings by start time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Node:
-    """A span and how deep it stands; an orphan's parent has not arrived or was not recorded."""
+    """A span with its depth; the parent of an orphan has not arrived or was not recorded."""
 
     span: Mapping[str, Any]
     depth: int
@@ -17,13 +17,15 @@ class Node:
 
 
 def walk(spans: Sequence[Mapping[str, Any]]) -> Iterator[Node]:
-    """Give every span once, each after its parent, brothers by start. A circle ends nowhere, so it
-    is entered at its first span."""
-    known = {bytes(span["span_id"]): span for span in spans}
+    """Yield every span once, each after its parent, siblings by start time.
+
+    A cycle of parents is entered at its first span.
+    """
+    spans_by_id = {bytes(span["span_id"]): span for span in spans}
     children: dict[bytes | None, list[Mapping[str, Any]]] = {}
     for span in spans:
         parent = bytes(span["parent_id"]) if span["parent_id"] else None
-        children.setdefault(parent if parent in known else None, []).append(span)
+        children.setdefault(parent if parent in spans_by_id else None, []).append(span)
     seen: set[bytes] = set()
     for root in (*children.get(None, ()), *spans):
         yield from _below(root, children, seen)
@@ -34,7 +36,7 @@ def _below(
     children: Mapping[bytes | None, list[Mapping[str, Any]]],
     seen: set[bytes],
 ) -> Iterator[Node]:
-    # A stack of our own: a trace may be deeper than Python's.
+    # An explicit stack, since a trace may be deeper than Python's recursion limit.
     waiting = [(root, 0)]
     while waiting:
         span, depth = waiting.pop()

@@ -1,4 +1,4 @@
-"""The words of the pages in both languages."""
+"""The texts of the pages in both languages."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ WORDS = {
     "open": ("Open a trace by its id", "按链路编号打开"),
     "none": ("No traces yet", "还没有链路"),
     "none_more": (
-        "Every request, sync run and fact is one trace. Send a query, and it is here a second later.",
+        "Every request, sync run and fact is one trace. Send a query; it appears here a second "
+        "later.",
         "每次请求、同步和事实都会形成一条链路。发送一次查询，一秒后即可在此看到。",
     ),
-    "no_match": ("No trace fits these conditions", "没有符合条件的链路"),
+    "no_match": ("No trace matches these conditions", "没有符合条件的链路"),
     "no_match_more": (
-        "Ask for less, or clear the conditions.",
+        "Relax the conditions, or clear them.",
         "请放宽条件，或清除条件后再试。",
     ),
-    "missing": ("This trace is not here", "此链路不存在"),
+    "missing": ("This trace does not exist", "此链路不存在"),
     "missing_more": (
-        "Spans arrive about a second after the work. An older trace has been forgotten: "
-        "only the newest are kept.",
+        "Spans arrive about a second after the work. Older traces may have been "
+        "removed: only the newest are kept.",
         "跨度会在工作完成约一秒后到达。较早的链路可能已被清理：这里只保留最新的部分。",
     ),
     "bad_id": ("This is not a trace id", "链路编号无效"),
@@ -45,7 +46,7 @@ WORDS = {
     "attributes": ("Attributes", "属性"),
     "events": ("Events", "事件"),
     "links": ("Linked traces", "关联链路"),
-    "linked_from": ("Goes on in", "后续链路"),
+    "linked_from": ("Continues in", "后续链路"),
     "status": ("Status", "状态"),
     "kind": ("Kind", "类型"),
     "span_id": ("Span", "跨度编号"),
@@ -62,7 +63,7 @@ WORDS = {
 
 
 class Words:
-    """The words of one language: `words.title`."""
+    """The texts of one language, as attributes: `words.title`."""
 
     def __init__(self, chinese: bool) -> None:
         self.language = "zh-CN" if chinese else "en"

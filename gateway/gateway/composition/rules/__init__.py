@@ -1,48 +1,45 @@
-"""The rules of composition, one a file, in the order in which their problems are told."""
+"""The rules of composition, one per module, in the order in which their problems are reported."""
 
 from __future__ import annotations
 
-from gateway.composition.across import Across
-from gateway.composition.rules import (
-    argument_types,
+from gateway.composition.rules.directives import (
     contexts,
     costs,
-    directive_places,
-    directive_use,
-    enum_values,
-    external_base,
+    directive_locations,
+    directive_usage,
+    inaccessible_parts,
+    known_directives,
+    overrides,
+)
+from gateway.composition.rules.field_sets import external_unused, keys, provides, requires
+from gateway.composition.rules.fields import (
+    argument_types,
+    external_owners,
     external_types,
-    external_unused,
     field_sharing,
     field_types,
-    implementations,
-    inaccessible_parts,
     input_fields,
+    required_arguments,
+)
+from gateway.composition.rules.interfaces import (
+    implementations,
     interface_fields,
     interface_keys,
     interface_objects,
-    keys,
-    known_directives,
-    known_types,
-    links,
-    overrides,
-    provides,
-    queries,
-    required_arguments,
-    requires,
-    subgraph_names,
-    type_kinds,
 )
+from gateway.composition.rules.subgraphs import federation_versions, queries, subgraph_names
+from gateway.composition.rules.types import enum_values, known_types, type_kinds
+from gateway.composition.subgraph_set import SubgraphSet
 from gateway.errors import Problem
 
-# What is wrong inside one subgraph comes first: the others would only repeat it in other words.
-ALONE = (
+# Rules about a single subgraph come first: the others would only repeat its problems.
+SINGLE_SUBGRAPH = (
     subgraph_names,
-    links,
+    federation_versions,
     known_types,
     known_directives,
-    directive_places,
-    directive_use,
+    directive_locations,
+    directive_usage,
     implementations,
     keys,
     provides,
@@ -51,13 +48,13 @@ ALONE = (
     contexts,
     costs,
 )
-TOGETHER = (
+ALL_SUBGRAPHS = (
     queries,
     type_kinds,
     interface_objects,
     interface_keys,
     overrides,
-    external_base,
+    external_owners,
     external_types,
     field_sharing,
     field_types,
@@ -70,10 +67,10 @@ TOGETHER = (
 )
 
 
-def broken(across: Across) -> list[Problem]:
-    """Return every problem that the rules find."""
-    for rules in (ALONE, TOGETHER):
-        found = [problem for rule in rules for problem in rule.check(across)]
-        if found:
-            return found
+def find_problems(subgraphs: SubgraphSet) -> list[Problem]:
+    """Return the problems that the rules find; none of the second group if the first has some."""
+    for rules in (SINGLE_SUBGRAPH, ALL_SUBGRAPHS):
+        problems = [problem for rule in rules for problem in rule.check(subgraphs)]
+        if problems:
+            return problems
     return []

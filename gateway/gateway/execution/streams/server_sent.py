@@ -1,4 +1,4 @@
-"""A subgraph's events over SSE, as graphql-sse writes them with a connection for each subscription."""
+"""Server-sent events of a subgraph: graphql-sse with a connection for each subscription."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping
@@ -11,7 +11,7 @@ from pyreqwest.exceptions import PyreqwestError
 from pyreqwest.response import Response
 
 from gateway.errors import GatewayError
-from gateway.execution.http import BUSY, Headers, is_answer
+from gateway.execution.http.client import BUSY, Headers, is_answer
 from gateway.execution.streams.failures import lost, refused
 from gateway.execution.transport import Answer
 from gateway.settings import SubgraphLimits
@@ -27,9 +27,9 @@ ALWAYS_SENT: Headers = (
 
 
 def client(limits: SubgraphLimits) -> Client:
-    """An HTTP client for streams."""
-    # A client of its own: streams stay open and would use up the places of short requests. A dead
-    # peer is noticed by TCP, because a silent stream is a healthy one.
+    """Return an HTTP client for streams."""
+    # A client of its own: streams stay open and would use up the connections of short requests. A
+    # dead peer is noticed by TCP, because a silent stream may be a healthy one.
     return (
         ClientBuilder()
         .no_proxy()
@@ -54,12 +54,12 @@ async def events(
     headers: Headers,
     limits: SubgraphLimits,
 ) -> AsyncGenerator[Answer, None]:
-    """Yield every event until the subgraph says that there will be no more."""
+    """Yield every event until the subgraph completes the subscription; raises SubgraphFailed."""
     outgoing = (
         client.post(url)
         .headers([*ALWAYS_SENT, *headers])
         .body_bytes(orjson.dumps(payload))
-        .streamed_read_buffer_limit(0)  # or events are held back until 64 kB are together
+        .streamed_read_buffer_limit(0)  # or events are held back until 64 kB have come
         .build_streamed()
     )
     try:
@@ -94,7 +94,7 @@ async def _answers(
 
 
 async def _only_answer(name: str, response: Response, kind: str, limits: SubgraphLimits) -> Answer:
-    """What a server that refuses the subscription answers."""
+    """Return the response of a server that refuses the subscription."""
     status, body = response.status, b""
     if status in BUSY:
         raise lost(name, f"it answered HTTP {status}", f"返回 HTTP {status}")
@@ -120,7 +120,7 @@ def _answer(name: str, data: bytes) -> Answer:
 
 
 class EventParser:
-    """Cuts an event stream into (event, data), as the HTML standard says."""
+    """Parses an event stream into (event, data), by the HTML standard."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -132,7 +132,7 @@ class EventParser:
         self._after_return = False
 
     def feed(self, chunk: bytes) -> Iterator[tuple[str, bytes]]:
-        """Take bytes as they come; yield what is whole."""
+        """Parse bytes as they come; yield complete events."""
         if self._after_return and chunk.startswith(b"\n"):
             chunk = chunk[1:]
         self._after_return = chunk.endswith(b"\r")

@@ -1,4 +1,4 @@
-"""Subscriptions at subgraphs: finds out how each serves them, and finds it again when it went away."""
+"""Subscriptions at subgraphs, by the protocol of each, with reconnects after losses."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gateway.errors import SubgraphUnavailable
-from gateway.execution.http import Headers
+from gateway.execution.http.client import Headers
 from gateway.execution.streams import websocket
 from gateway.execution.streams.failures import refused
 from gateway.execution.transport import Answer
@@ -18,49 +18,53 @@ from gateway.settings import EventSource, SubgraphLimits, SubscriptionLimits
 if TYPE_CHECKING:
     from pyreqwest.client import Client
 
-LONG_ENOUGH = 30.0
-"""A connection that held so many seconds was a good one: counting starts anew."""
+STABLE_SECONDS = 30.0
+"""A connection that lasted so long was a good one: failures are counted from zero again."""
 
 
-class Gate(Protocol):
-    """Says whether a source that keeps failing may be tried now."""
+class Circuit(Protocol):
+    """A circuit breaker, which decides whether a source that keeps failing may be tried now."""
 
     def enter(self) -> bool:
-        """Ask to try; True when this is the probe. Raises SubgraphUnavailable."""
+        """Ask to try; return True when this is the probe. Raises SubgraphUnavailable."""
 
     def leave(self, *, failed: bool, probe: bool) -> None:
-        """Say how it went."""
+        """Report the outcome."""
 
     def abandon(self, *, probe: bool) -> None:
-        """Nobody waited for the end."""
+        """Report that the attempt was cancelled."""
 
 
 class Sources:
-    """Every subgraph's way of serving subscriptions; made after the fork, closed at the end."""
+    """The event sources of all subgraphs; made after a fork, closed at the end."""
 
     def __init__(
         self,
         addresses: Mapping[str, str],
-        ways: Mapping[str, EventSource],
+        event_sources: Mapping[str, EventSource],
         subgraph_limits: SubgraphLimits,
         limits: SubscriptionLimits,
     ) -> None:
         self.addresses = addresses
-        self.ways = ways
+        self.event_sources = event_sources
         self.subgraph_limits = subgraph_limits
         self.limits = limits
         self._clients: list[Client] = []
-        """None or one, shared with those made by `moved`."""
+        """Empty or one client, shared with the results of `with_addresses`."""
 
-    def moved(self, addresses: Mapping[str, str]) -> "Sources":
-        """The same, with other addresses, for a new supergraph."""
+    def with_addresses(self, addresses: Mapping[str, str]) -> "Sources":
+        """Return the same sources with the addresses of a new supergraph."""
         other = object.__new__(Sources)
-        other.addresses, other.ways, other._clients = addresses, self.ways, self._clients
+        other.addresses, other.event_sources, other._clients = (
+            addresses,
+            self.event_sources,
+            self._clients,
+        )
         other.subgraph_limits, other.limits = self.subgraph_limits, self.limits
         return other
 
     async def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         for client in self._clients:
             await client.close()
 
@@ -69,45 +73,45 @@ class Sources:
         fetch: Fetch,
         variables: Mapping[str, Any],
         headers: Headers,
-        gate: Gate | None = None,
+        circuit: Circuit | None = None,
     ) -> AsyncGenerator[Answer, None]:
-        """Yield every event; raise SubgraphFailed when the source cannot be found (again)."""
+        """Yield every event; raises SubgraphFailed when the source cannot be reached (again)."""
         failures = 0
         while True:
             began = time.monotonic()
             try:
-                once = _gated(self._once(fetch, variables, headers), gate)
-                async with contextlib.aclosing(once) as found:
-                    async for answer in found:
+                attempt = _guarded(self._subscribe(fetch, variables, headers), circuit)
+                async with contextlib.aclosing(attempt) as answers:
+                    async for answer in answers:
                         failures = 0
                         yield answer
                 return
             except SubgraphUnavailable:
-                if time.monotonic() - began > LONG_ENOUGH:
+                if time.monotonic() - began > STABLE_SECONDS:
                     failures = 0
                 failures += 1
                 if failures > self.limits.reconnects:
                     raise
             pause = min(30.0, self.limits.reconnect_seconds * 2 ** (failures - 1))
-            # Thousands of subscribers lose their source in the same moment; they do not come back in one.
+            # Thousands of subscribers lose their source in one moment; jitter spreads their return.
             await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311  no secret
 
-    def _once(
+    def _subscribe(
         self, fetch: Fetch, variables: Mapping[str, Any], headers: Headers
     ) -> AsyncGenerator[Answer, None]:
         name = fetch.subgraph
-        way = self.ways.get(name) or EventSource()
-        url = way.url or self.addresses.get(name)
+        source = self.event_sources.get(name) or EventSource()
+        url = source.url or self.addresses.get(name)
         if not url:
             raise refused(name, "it has no address", "没有配置地址")
-        given = {key: variables[key] for key in fetch.variables if key in variables}
+        values = {key: variables[key] for key in fetch.variables if key in variables}
         payload = {
             "query": fetch.document,
             "operationName": fetch.operation_name,
-            **({"variables": given} if given else {}),
+            **({"variables": values} if values else {}),
         }
-        if way.protocol == "sse":
-            # Imported by whoever needs it: the client's library takes 7 MB and a thread.
+        if source.protocol == "sse":
+            # Imported only where it is needed: the client's library takes 7 MB and a thread.
             from gateway.execution.streams import server_sent
 
             if not self._clients:
@@ -117,28 +121,28 @@ class Sources:
         return websocket.events(name, _ws(url), payload, headers, self.subgraph_limits)
 
 
-async def _gated(
-    events: AsyncGenerator[Answer, None], gate: Gate | None
+async def _guarded(
+    events: AsyncGenerator[Answer, None], circuit: Circuit | None
 ) -> AsyncGenerator[Answer, None]:
-    """Let a source be tried only through its gate, which hears whether it could be reached."""
-    probe = gate.enter() if gate else False
+    """Try a source only as its circuit breaker allows, and report to it whether it was reached."""
+    probe = circuit.enter() if circuit else False
     began = time.monotonic()
-    told = gate is None
+    reported = circuit is None
     try:
         async with contextlib.aclosing(events):
             async for answer in events:
-                if gate is not None and not told:
-                    told = True
-                    gate.leave(failed=False, probe=probe)
+                if circuit is not None and not reported:
+                    reported = True
+                    circuit.leave(failed=False, probe=probe)
                 yield answer
     except SubgraphUnavailable:
-        if gate is not None and not told:
-            told = True
-            gate.leave(failed=time.monotonic() - began < LONG_ENOUGH, probe=probe)
+        if circuit is not None and not reported:
+            reported = True
+            circuit.leave(failed=time.monotonic() - began < STABLE_SECONDS, probe=probe)
         raise
     finally:
-        if gate is not None and not told:
-            gate.abandon(probe=probe)
+        if circuit is not None and not reported:
+            circuit.abandon(probe=probe)
 
 
 def _ws(url: str) -> str:

@@ -1,4 +1,4 @@
-"""A subgraph's events over `graphql-transport-ws`: one connection a subscription, so none waits for another."""
+"""Events of a subgraph over `graphql-transport-ws`, with a connection for each subscription."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -15,7 +15,7 @@ from websockets.exceptions import (
 )
 from websockets.typing import Subprotocol
 
-from gateway.execution.http import BUSY, Headers, is_answer
+from gateway.execution.http.client import BUSY, Headers, is_answer
 from gateway.execution.streams.failures import lost, refused
 from gateway.execution.transport import Answer
 from gateway.settings import SubgraphLimits
@@ -26,15 +26,17 @@ FATAL_CLOSE_CODES = range(4400, 4500)
 
 
 class _Connect(connect):
+    """A connection that follows no redirects."""
+
     def process_redirect(self, exc: Exception) -> Exception | str:
-        """A redirection is a misconfiguration, and would carry the client's token elsewhere."""
+        """Refuse a redirect: a misconfiguration that would send the client's token elsewhere."""
         return exc
 
 
 async def events(
     name: str, url: str, payload: Mapping[str, Any], headers: Headers, limits: SubgraphLimits
 ) -> AsyncGenerator[Answer, None]:
-    """Yield every event until the subgraph says that there will be no more."""
+    """Yield every event until the subgraph completes the subscription; raises SubgraphFailed."""
     try:
         connection = await _open(name, url, headers, limits)
     except (OSError, TimeoutError) as error:
@@ -42,7 +44,7 @@ async def events(
     try:
         async with asyncio.timeout(limits.seconds):
             await _initialise(name, connection, headers)
-        await _say(connection, {"id": ID, "type": "subscribe", "payload": payload})
+        await _send(connection, {"id": ID, "type": "subscribe", "payload": payload})
         async for message in _messages(name, connection):
             match message.get("type"):
                 case "next" if is_answer(message.get("payload")):
@@ -53,19 +55,21 @@ async def events(
                 case "complete":
                     return
                 case "ping":
-                    await _say(connection, {"type": "pong"})
+                    await _send(connection, {"type": "pong"})
                 case "pong":
                     pass
                 case _:
-                    raise refused(name, "it breaks graphql-transport-ws", "不符合协议")
+                    raise refused(
+                        name, "it violates graphql-transport-ws", "违反 graphql-transport-ws 协议"
+                    )
     except TimeoutError as error:
         raise lost(name, "it did not acknowledge the connection", "未确认连接") from error
     except ConnectionClosed as error:
         raise _closed(name, error) from error
     finally:
-        # The peer's farewell is worth waiting for only a moment.
-        with_timeout = asyncio.create_task(connection.close())
-        await asyncio.wait([with_timeout], timeout=1)
+        # The closing handshake is worth waiting for only a moment.
+        closing = asyncio.create_task(connection.close())
+        await asyncio.wait([closing], timeout=1)
 
 
 async def _open(name: str, url: str, headers: Headers, limits: SubgraphLimits) -> ClientConnection:
@@ -87,28 +91,36 @@ async def _open(name: str, url: str, headers: Headers, limits: SubgraphLimits) -
             raise lost(name, f"it answered HTTP {status}", f"返回 HTTP {status}") from error
         raise refused(name, f"it answered HTTP {status}", f"返回 HTTP {status}") from error
     except InvalidURI as error:
-        raise refused(name, "its address is no WebSocket's", "地址无效") from error
+        raise refused(
+            name, "its address is not a WebSocket address", "地址不是 WebSocket 地址"
+        ) from error
     except InvalidHandshake as error:
-        raise refused(name, "it does not speak graphql-transport-ws", "握手失败") from error
+        raise refused(
+            name, "it does not support graphql-transport-ws", "不支持 graphql-transport-ws"
+        ) from error
     except WebSocketException as error:
         raise lost(name, "the connection failed", "连接失败") from error
 
 
 async def _initialise(name: str, connection: ClientConnection, headers: Headers) -> None:
     if connection.subprotocol != PROTOCOL:
-        raise refused(name, "it does not speak graphql-transport-ws", "不支持该协议")
+        raise refused(
+            name, "it does not support graphql-transport-ws", "不支持 graphql-transport-ws"
+        )
     # Servers that cannot see the handshake's headers read the payload instead.
-    await _say(connection, {"type": "connection_init", "payload": dict(headers)})
+    await _send(connection, {"type": "connection_init", "payload": dict(headers)})
     async for message in _messages(name, connection):
         match message.get("type"):
             case "connection_ack":
                 return
             case "ping":
-                await _say(connection, {"type": "pong"})
+                await _send(connection, {"type": "pong"})
             case "pong":
                 pass
             case _:
-                raise refused(name, "it breaks graphql-transport-ws", "不符合协议")
+                raise refused(
+                    name, "it violates graphql-transport-ws", "违反 graphql-transport-ws 协议"
+                )
 
 
 async def _messages(name: str, connection: ClientConnection) -> AsyncIterator[dict[str, Any]]:
@@ -119,11 +131,13 @@ async def _messages(name: str, connection: ClientConnection) -> AsyncIterator[di
         except orjson.JSONDecodeError as error:
             raise refused(name, "it sent no JSON", "消息不是 JSON") from error
         if not isinstance(message, dict):
-            raise refused(name, "it breaks graphql-transport-ws", "不符合协议")
+            raise refused(
+                name, "it violates graphql-transport-ws", "违反 graphql-transport-ws 协议"
+            )
         yield message
 
 
-async def _say(connection: ClientConnection, message: Mapping[str, Any]) -> None:
+async def _send(connection: ClientConnection, message: Mapping[str, Any]) -> None:
     await connection.send(orjson.dumps(message).decode())
 
 

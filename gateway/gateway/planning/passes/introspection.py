@@ -1,4 +1,4 @@
-"""Takes `__schema` and `__type` out of an operation: the gateway answers them itself."""
+"""Extracts `__schema` and `__type` from an operation: the gateway answers them itself."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from graphql import (
     print_ast,
 )
 
-from gateway.operation import LOCAL, Field, Guard, Operation, Selection, variables_in
-from gateway.plan import Aside
-from gateway.planning.names import JsonPath
+from gateway.operation import LOCAL, Field, Operation, Selection, variables_in
+from gateway.plan import NestedIntrospection
+from gateway.planning.response_keys import JsonPath
 
 
 def introspection(operation: Operation) -> tuple[str | None, tuple[str, ...]]:
-    """Return a document with nothing but introspection, and its variables; None if there is none."""
+    """Return a document with only the introspection fields, and its variables; None if none."""
     if operation.kind != "query":
         return None, ()
     fragments = {
@@ -32,12 +32,12 @@ def introspection(operation: Operation) -> tuple[str | None, tuple[str, ...]]:
         for item in operation.document.definitions
         if isinstance(item, FragmentDefinitionNode)
     }
-    kept = _only_local(operation.node.selection_set, fragments)
-    if kept is None:
+    local = _only_local(operation.node.selection_set, fragments)
+    if local is None:
         return None, ()
     used_fragments: dict[str, FragmentDefinitionNode] = {}
-    _spreads(kept, fragments, used_fragments)
-    parts = [kept, *used_fragments.values()]
+    _collect_spreads(local, fragments, used_fragments)
+    parts = [local, *used_fragments.values()]
     used = dict.fromkeys(name for part in parts for name in variables_in(part))
     node = OperationDefinitionNode(
         operation=operation.node.operation,
@@ -48,18 +48,20 @@ def introspection(operation: Operation) -> tuple[str | None, tuple[str, ...]]:
             if item.variable.name.value in used
         ),
         directives=(),
-        selection_set=kept,
+        selection_set=local,
     )
     document = DocumentNode(definitions=(node, *used_fragments.values()))
     return print_ast(document), tuple(used)
 
 
-def asides(operation: Operation, found: Mapping[tuple[JsonPath, str], Field]) -> tuple[Aside, ...]:
-    """Return the questions about the schema that are asked below the root."""
-    return tuple(_aside(operation, path, source, item) for (path, source), item in found.items())
+def nested_introspection(
+    operation: Operation, fields: Mapping[tuple[JsonPath, str], Field]
+) -> tuple[NestedIntrospection, ...]:
+    """Return the introspection queries for fields below the root."""
+    return tuple(_nested(operation, path, source, item) for (path, source), item in fields.items())
 
 
-def _aside(operation: Operation, path: JsonPath, source: str, item: Field) -> Aside:
+def _nested(operation: Operation, path: JsonPath, source: str, item: Field) -> NestedIntrospection:
     names = tuple(name for name in operation.variables if name in set(_variables(item)))
     declared = ", ".join(
         f"${name}: {operation.variables[name]}"
@@ -67,16 +69,16 @@ def _aside(operation: Operation, path: JsonPath, source: str, item: Field) -> As
         for name in names
     )
     head = f"query({declared}) " if declared else ""
-    asked = " ".join(_written(replace(item, key="answer", guard=())))
-    return Aside(path, source, f"{head}{{ {asked} }}", names)
+    selection = " ".join(_printed(replace(item, key="answer", guard=())))
+    return NestedIntrospection(path, source, f"{head}{{ {selection} }}", names)
 
 
-def _written(item: Selection) -> Iterator[str]:
-    """Write a selection, once for each way in which its guard holds."""
-    inner = " ".join(text for below in item.selections for text in _written(below))
+def _printed(item: Selection) -> Iterator[str]:
+    """Print a selection, once for each way in which its guard holds."""
+    inner = " ".join(text for below in item.selections for text in _printed(below))
     below = f" {{ {inner} }}" if inner else ""
     for way in item.guard or ((),):
-        tests = "".join(f" @{'include' if wanted else 'skip'}(if: ${name})" for name, wanted in way)
+        tests = "".join(f" @{'include' if value else 'skip'}(if: ${name})" for name, value in way)
         if isinstance(item, Field):
             yield f"{item.key}: {item.name}{item.arguments}{tests}{below}"
         else:
@@ -86,23 +88,20 @@ def _written(item: Selection) -> Iterator[str]:
 def _variables(item: Selection) -> Iterator[str]:
     if isinstance(item, Field):
         yield from item.variables
-    yield from _tested(item.guard)
+    yield from (name for way in item.guard for name, _ in way)
     for below in item.selections:
         yield from _variables(below)
-
-
-def _tested(guard: Guard) -> Iterator[str]:
-    return (name for way in guard for name, _ in way)
 
 
 def _only_local(
     node: SelectionSetNode, fragments: dict[str, FragmentDefinitionNode]
 ) -> SelectionSetNode | None:
-    kept: list[FieldNode | InlineFragmentNode] = []
+    """Return a selection set with only its introspection fields; None if it has none."""
+    local: list[FieldNode | InlineFragmentNode] = []
     for item in node.selections:
         if isinstance(item, FieldNode):
             if item.name.value in LOCAL:
-                kept.append(item)
+                local.append(item)
             continue
         if isinstance(item, FragmentSpreadNode):
             inner = fragments[item.name.value].selection_set
@@ -111,33 +110,34 @@ def _only_local(
             inner = item.selection_set
         below = _only_local(inner, fragments)
         if below is not None:
-            kept.append(
+            local.append(
                 InlineFragmentNode(
-                    type_condition=None, directives=_at_once(item), selection_set=below
+                    type_condition=None, directives=_without_defer(item), selection_set=below
                 )
             )
-    return SelectionSetNode(selections=tuple(kept)) if kept else None
+    return SelectionSetNode(selections=tuple(local)) if local else None
 
 
-def _at_once(
+def _without_defer(
     item: FragmentSpreadNode | InlineFragmentNode,
 ) -> tuple[DirectiveNode | ConstDirectiveNode, ...]:
-    """Return the directives without @defer: what is answered here is there at once."""
+    """Return the directives without @defer: introspection is answered at once."""
     return tuple(each for each in item.directives or () if each.name.value != "defer")
 
 
-def _spreads(
+def _collect_spreads(
     node: SelectionSetNode,
     fragments: dict[str, FragmentDefinitionNode],
-    found: dict[str, FragmentDefinitionNode],
+    used: dict[str, FragmentDefinitionNode],
 ) -> None:
+    """Add the fragments that a selection set spreads, at any depth."""
     for item in node.selections:
         if isinstance(item, FragmentSpreadNode):
             name = item.name.value
-            if name not in found:
-                found[name] = fragments[name]
-                _spreads(fragments[name].selection_set, fragments, found)
+            if name not in used:
+                used[name] = fragments[name]
+                _collect_spreads(fragments[name].selection_set, fragments, used)
             continue
         inner = getattr(item, "selection_set", None)
         if inner is not None:
-            _spreads(inner, fragments, found)
+            _collect_spreads(inner, fragments, used)

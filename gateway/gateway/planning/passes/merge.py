@@ -1,4 +1,4 @@
-"""Makes one request of all that goes to one subgraph at one step."""
+"""Merges the fetch groups that go to one subgraph at one step into one request."""
 
 from __future__ import annotations
 
@@ -6,69 +6,69 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gateway.plan import OperationKind
-from gateway.planning.draft import Draft
+from gateway.planning.fetch_group import FetchGroup
 from gateway.planning.guards import either
 
 
 @dataclass(eq=False, slots=True)
 class Request:
-    """Drafts that travel together: one of root fields, or one per group of entities."""
+    """Fetch groups that travel together: one of root fields, or several of entities."""
 
     graph: str
     kind: OperationKind
     level: int
-    drafts: list[Draft] = field(default_factory=list)
+    groups: list[FetchGroup] = field(default_factory=list)
     parents: list[Request] = field(default_factory=list)
 
 
-def merge(drafts: Sequence[Draft]) -> list[Request]:
+def merge(groups: Sequence[FetchGroup]) -> list[Request]:
     """Return the requests, earliest first."""
     requests: dict[tuple[object, ...], Request] = {}
-    home: dict[Draft, Request] = {}
-    for draft in sorted(drafts, key=lambda item: (item.level, item.id)):
-        mount = draft.path if draft.mounted else None
-        given = frozenset(draft.given)
+    request_of: dict[FetchGroup, Request] = {}
+    for group in sorted(groups, key=lambda item: (item.level, item.id)):
+        mount = group.path if group.mounted else None
         key = (
-            draft.level,
-            draft.graph,
-            draft.kind,
-            draft.of_entities,
+            group.level,
+            group.graph,
+            group.kind,
+            group.of_entities,
             mount,
-            draft.phase,
-            given,
+            group.phase,
+            frozenset(group.context_values),
         )
-        request = requests.setdefault(key, Request(draft.graph, draft.kind, draft.level))
-        home[draft] = request
-        _add(request, draft)
-    for draft, request in home.items():
-        for parent in draft.parents:
-            if home[parent] is not request and home[parent] not in request.parents:
-                request.parents.append(home[parent])
+        request = requests.setdefault(key, Request(group.graph, group.kind, group.level))
+        request_of[group] = request
+        _add(request, group)
+    for group, request in request_of.items():
+        for parent in group.parents:
+            earlier = request_of[parent]
+            if earlier is not request and earlier not in request.parents:
+                request.parents.append(earlier)
     return sorted(requests.values(), key=lambda item: item.level)
 
 
-def _add(request: Request, draft: Draft) -> None:
-    for other in request.drafts:
-        if other.path == draft.path and _absorb(other, draft):
+def _add(request: Request, group: FetchGroup) -> None:
+    for other in request.groups:
+        if other.path == group.path and _absorb(other, group):
             return
-    request.drafts.append(draft)
+    request.groups.append(group)
 
 
-def _absorb(one: Draft, other: Draft) -> bool:
-    """Let one draft take over another at the same path; False when their recipes contradict."""
+def _absorb(group: FetchGroup, other: FetchGroup) -> bool:
+    """Merge another group at the same path into one; False when their recipes contradict."""
     for runtime, recipe in other.recipes.items():
-        known = one.recipes.get(runtime)
-        if known is not None and not known.fits(recipe):
+        present = group.recipes.get(runtime)
+        if present is not None and not present.fits(recipe):
             return False
     for runtime, recipe in other.recipes.items():
-        known = one.recipes.get(runtime)
-        if known is None:
-            one.recipes[runtime] = recipe
+        present = group.recipes.get(runtime)
+        if present is None:
+            group.recipes[runtime] = recipe
         else:
-            known.add(tuple(recipe.picks.values()))
-            known.needed.update(recipe.needed)
-    if one.only_type != other.only_type:
-        one.only_type = None
-    one.when = either(one.when, other.when)
-    one.asking.absorb(other.asking)
+            present.add(tuple(recipe.picks.values()))
+            present.needed.update(recipe.needed)
+    if group.only_type != other.only_type:
+        group.only_type = None
+    group.when = either(group.when, other.when)
+    group.selection.merge(other.selection)
     return True

@@ -1,41 +1,42 @@
-"""Lets a request wait for a later one to the same subgraph, where nobody loses time by it.
+"""Lets a fetch group wait for a later one to the same subgraph, where that costs no time.
 
-A draft may run at any step between its own level and the step before its first child. Drafts of one
-subgraph that share a step travel as one request, so fewer steps a subgraph are fewer requests.
+A group may run at any step between its own level and the step before its first child. Groups of one
+subgraph that share a step travel as one request, so fewer steps per subgraph are fewer requests.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.planning.draft import Draft
+from gateway.planning.fetch_group import FetchGroup
 
 
-def postpone(drafts: Sequence[Draft]) -> None:
+def postpone(groups: Sequence[FetchGroup]) -> None:
     """Raise levels where that saves a request."""
-    children: dict[Draft, list[Draft]] = {draft: [] for draft in drafts}
-    for draft in drafts:
-        for parent in draft.parents:
-            children[parent].append(draft)
-    last = max((draft.level for draft in drafts), default=0)
-    for draft in sorted(drafts, key=lambda item: (-item.level, item.id)):
-        if not draft.of_entities:
+    children: dict[FetchGroup, list[FetchGroup]] = {group: [] for group in groups}
+    for group in groups:
+        for parent in group.parents:
+            children[parent].append(group)
+    last = max((group.level for group in groups), default=0)
+    for group in sorted(groups, key=lambda item: (-item.level, item.id)):
+        if not group.of_entities:
             continue
-        latest = min((child.level for child in children[draft]), default=last + 1) - 1
-        if latest <= draft.level or _has_company(draft, drafts, draft.level):
+        latest = min((child.level for child in children[group]), default=last + 1) - 1
+        if latest <= group.level or _shares_request(group, groups, group.level):
             continue
-        for level in range(draft.level + 1, latest + 1):
-            if _has_company(draft, drafts, level):
-                draft.level = level
+        for level in range(group.level + 1, latest + 1):
+            if _shares_request(group, groups, level):
+                group.level = level
                 break
 
 
-def _has_company(draft: Draft, drafts: Sequence[Draft], level: int) -> bool:
+def _shares_request(group: FetchGroup, groups: Sequence[FetchGroup], level: int) -> bool:
+    """Return whether another group at this level could travel in the same request."""
     return any(
-        other is not draft
+        other is not group
         and other.level == level
-        and other.graph == draft.graph
+        and other.graph == group.graph
         and other.of_entities
-        and other.phase == draft.phase
-        for other in drafts
+        and other.phase == group.phase
+        for other in groups
     )

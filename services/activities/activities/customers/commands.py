@@ -1,4 +1,4 @@
-"""The projection of customers is brought up to date here, and asked before anything is written."""
+"""Commands on the projection of customers: update it, and check a customer before a write."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from sqlalchemy.orm import Session
 from activities.core.domain.ids import CustomerId
 from activities.customers import store
 from chassis.errors import NotFound
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 
 
 def project(session: Session, rows: Sequence[store.Access]) -> int:
-    """Take over who may see these customers, where that is newer than what is known."""
+    """Store who may see these customers where that is newer; return the number of changed rows."""
     return store.project(session, rows)
 
 
-def seen(session: Session, scope: Scope, id: CustomerId) -> store.CustomerRow:
-    """The customer, if it is there and within reach; otherwise neither is told apart."""
-    [found] = store.by_ids(session, scope, [id])
-    if found is None:
+def visible_customer(session: Session, scope: Scope, id: CustomerId) -> store.CustomerRow:
+    """Return the customer. Raise `NotFound` alike for one that is missing or out of scope."""
+    [row] = store.by_ids(session, scope, [id])
+    if row is None:
         raise NotFound(
-            f"No customer {id} exists for you.",
+            f"customerId {id} is not a customer you may see.",
             f"未找到您可见的客户 {id}。",
             field="customerId",
         )
-    return found
+    return row
 
 
-def for_whom(session: Session, scope: Scope, id: CustomerId) -> Scope:
-    """The proof for one customer: it says for whom the actor stands in, if only they reach it."""
+def scope_at_customer(session: Session, scope: Scope, id: CustomerId) -> Scope:
+    """Return the scope at one customer, with the delegating user if only they may see it."""
     access = store.access_of(session, id) if scope.permissions.givers else None
     return scope.at(access) if access else scope

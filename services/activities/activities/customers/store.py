@@ -1,14 +1,15 @@
 """What this service knows of customers: who may see each of them, and which were merged.
 
-A projection, fed by facts of the service that owns customers. A merge moves nothing here: follow-ups
-and tasks keep the customer they were written for, and `root_id` says whose they count as now. Taking
-the merge back therefore loses nothing.
+A projection, fed by facts of the service that owns customers. A merge moves nothing here:
+follow-ups and tasks keep the customer they were written for, and `root_id` names the customer they
+count as now. Undoing the merge therefore loses nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -24,14 +25,17 @@ from sqlalchemy import (
     literal,
     select,
     text,
+    true,
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.selectable import LateralFromClause
 
 from activities.core.domain.ids import CustomerId
 from activities.core.store.metadata import metadata
 from chassis.db import among, in_order
-from chassis.policy.guard import RowAccess, RowColumns, Scope
+from chassis.policy.row_scopes import RowAccess, RowColumns
+from chassis.policy.scope import Scope
 
 customer_access = Table(
     "customer_access",
@@ -49,7 +53,7 @@ customer_access = Table(
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who has to do with a customer, as its owner service says it."""
+    """Who may see a customer, as the service that owns customers reports it."""
 
     id: CustomerId
     owner: UUID | None
@@ -62,14 +66,14 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class CustomerRow:
-    """A customer that may be seen: `id` as it was asked for, `root` as it counts now."""
+    """A visible customer: `id` as requested, `root` the customer it counts as after merges."""
 
     id: CustomerId
     root: CustomerId
 
 
 def columns(access: FromClause) -> RowColumns:
-    """The columns a scope filters by."""
+    """Return the columns a scope filters by."""
     return RowColumns(
         owner=access.c.owner_id,
         department=access.c.department_id,
@@ -80,23 +84,25 @@ def columns(access: FromClause) -> RowColumns:
 
 
 def by_ids(session: Session, scope: Scope, ids: Sequence[CustomerId]) -> list[CustomerRow | None]:
-    """The customers of these ids that may be seen, in the order of the ids, `None` for a gap."""
-    asked = customer_access.alias("asked")
+    """Return the visible customers of these ids, in the order of the ids, `None` for a gap."""
+    requested = customer_access.alias("requested")
     root = customer_access.alias("root")
     rows = session.execute(
-        select(asked.c.customer_id, asked.c.root_id)
-        .join_from(asked, root, root.c.customer_id == asked.c.root_id)
-        .where(among(asked.c.customer_id, ids), scope.where(columns(root)))
+        select(requested.c.customer_id, requested.c.root_id)
+        .join_from(requested, root, root.c.customer_id == requested.c.root_id)
+        .where(among(requested.c.customer_id, ids), scope.where(columns(root)))
     )
-    found = [CustomerRow(CustomerId(row.customer_id), CustomerId(row.root_id)) for row in rows]
-    return in_order(ids, found, lambda row: row.id)
+    customers = [CustomerRow(CustomerId(row.customer_id), CustomerId(row.root_id)) for row in rows]
+    return in_order(ids, customers, lambda row: row.id)
 
 
 def access_of(session: Session, id: CustomerId) -> RowAccess | None:
-    """What row scopes see of a customer as it counts now. Nothing else of the row leaves here, so it
-    takes no scope."""
-    asked, root = customer_access.alias("asked"), customer_access.alias("root")
-    found = session.execute(
+    """Return what row scopes compare of the customer an id counts as, or `None`.
+
+    It returns nothing else of the row, so it takes no scope.
+    """
+    requested, root = customer_access.alias("requested"), customer_access.alias("root")
+    row = session.execute(
         select(
             root.c.owner_id,
             root.c.department_id,
@@ -104,32 +110,49 @@ def access_of(session: Session, id: CustomerId) -> RowAccess | None:
             root.c.projects,
             root.c.customer_id,
         )
-        .join_from(asked, root, root.c.customer_id == asked.c.root_id)
-        .where(asked.c.customer_id == id)
+        .join_from(requested, root, root.c.customer_id == requested.c.root_id)
+        .where(requested.c.customer_id == id)
     ).one_or_none()
-    return RowAccess(*found) if found else None
+    return RowAccess(*row) if row else None
 
 
 class Family:
-    """Each asked customer, the root it counts as, and every customer that counts as that root: what
-    a query joins that answers for many customers at once."""
+    """The tables that a query joins to answer for many customers at once.
+
+    `requested` are the ids, `root` is the customer each of them counts as after merges, `member`
+    every customer that counts as that root.
+    """
 
     def __init__(self, ids: Sequence[CustomerId]) -> None:
-        wanted = literal(list(dict.fromkeys(ids)), ARRAY(Uuid))
-        self.asked = (
-            func.unnest(wanted).table_valued(column("id", Uuid), name="asked").render_derived()
+        self._ids = ids
+        array = literal(list(dict.fromkeys(ids)), ARRAY(Uuid))
+        self.requested = (
+            func.unnest(array).table_valued(column("id", Uuid), name="requested").render_derived()
         )
         self.of = customer_access.alias("of")
         self.root = customer_access.alias("root")
         self.member = customer_access.alias("member")
-        self.joined: FromClause = self.asked.join(
-            self.of, self.of.c.customer_id == self.asked.c.id
+        self.joined: FromClause = self.requested.join(
+            self.of, self.of.c.customer_id == self.requested.c.id
         ).join(self.root, self.root.c.customer_id == self.of.c.root_id)
         self.same_root: ColumnElement[bool] = self.member.c.root_id == self.root.c.customer_id
 
+    def values(self, session: Session, lateral: LateralFromClause) -> list[Any]:
+        """Return the column `value` of a lateral query for each customer, in the order of the ids.
+
+        `None` stands for a customer that is unknown or for which the query has no row.
+        """
+        rows = session.execute(
+            select(self.requested.c.id, lateral.c.value).select_from(
+                self.joined.join(lateral, true())
+            )
+        )
+        values: Mapping[UUID, Any] = {row[0]: row[1] for row in rows}
+        return [values.get(id) for id in self._ids]
+
 
 def project(session: Session, rows: Sequence[Access]) -> int:
-    """Take over what is newer than what is known; answer how many rows that were."""
+    """Store the rows that are newer than the stored ones; return their number."""
     # Two batches that move roots at the same time would each miss the other's half.
     session.execute(select(func.pg_advisory_xact_lock(func.hashtext("customer_access"))))
     newest = {row.id: row for row in sorted(rows, key=lambda row: row.version)}
@@ -137,7 +160,7 @@ def project(session: Session, rows: Sequence[Access]) -> int:
         return 0
     statement = insert(customer_access).values([_values(row) for row in newest.values()])
     new = statement.excluded
-    taken = session.scalars(
+    changed = session.scalars(
         statement.on_conflict_do_update(
             index_elements=[customer_access.c.customer_id],
             set_={
@@ -151,9 +174,9 @@ def project(session: Session, rows: Sequence[Access]) -> int:
             where=customer_access.c.version < new.version,
         ).returning(customer_access.c.customer_id)
     ).all()
-    if taken:
-        session.execute(_REROOT, {"changed": list(taken)})
-    return len(taken)
+    if changed:
+        session.execute(_REROOT, {"changed": list(changed)})
+    return len(changed)
 
 
 def _values(row: Access) -> dict[str, object]:
@@ -169,8 +192,8 @@ def _values(row: Access) -> dict[str, object]:
     }
 
 
-# Everybody below a changed customer walks up to the end of the chain. UNION (not UNION ALL) and the
-# depth end the walk even if facts that crossed each other drew a circle.
+# Every customer below a changed one walks up to the end of its merge chain. UNION (not UNION ALL)
+# and the depth limit end the walk even if facts that overtook each other formed a circle.
 _REROOT = text(
     """
     WITH RECURSIVE below(id) AS (

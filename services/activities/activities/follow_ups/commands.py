@@ -1,6 +1,6 @@
-"""Writing follow-ups down, and putting them right afterwards.
+"""Commands that log and edit follow-ups.
 
-Facts and audit events tell which fields changed, never what was written: a summary is about people.
+Facts and audit events name the fields that changed, never their text: a summary is personal data.
 """
 
 from __future__ import annotations
@@ -12,24 +12,26 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from activities.core.domain import facts
 from activities.core.domain.ids import CustomerId, FollowUpId, UserId
 from activities.core.domain.version import refuse_stale
-from activities.customers.commands import for_whom, seen
+from activities.customers.commands import scope_at_customer, visible_customer
 from activities.follow_ups import store
-from activities.follow_ups.domain import Channel, Draft, changed, draft, refuse_stranger
+from activities.follow_ups.domain import Channel, Draft, changed_fields, draft, refuse_stranger
 from activities.tasks import commands as task_commands
 from activities.tasks.domain import task as tasks
 from activities.tasks.store import task as task_store
-from chassis import audit
+from chassis.audit import events as audit
 from chassis.errors import NotFound
+from chassis.facts.outbox import record
+from chassis.facts.types import FactType
 from chassis.idempotency import run_idempotent
-from chassis.outbox import Fact, record
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """What a person wrote, as it arrived."""
+class FollowUpRequest:
+    """The values a user sent for a follow-up, not yet checked."""
 
     channel: Channel
     summary: str
@@ -38,6 +40,7 @@ class Words:
     next_due_at: datetime | None
 
     def checked(self, now: datetime) -> Draft:
+        """Return the checked values. Raise `BadInput` for one that is not allowed."""
         return draft(
             channel=self.channel,
             summary=self.summary,
@@ -47,9 +50,12 @@ class Words:
             now=now,
         )
 
-    def request(self) -> list[str | None]:
-        """The same in JSON, to tell a repeated request from another one."""
-        moments = [m.isoformat() if m else None for m in (self.occurred_at, self.next_due_at)]
+    def json(self) -> list[str | None]:
+        """Return the values as JSON, to recognise a repeated request."""
+        moments = [
+            moment.isoformat() if moment else None
+            for moment in (self.occurred_at, self.next_due_at)
+        ]
         return [self.channel.value, self.summary, self.next_step, *moments]
 
 
@@ -57,23 +63,23 @@ def log_follow_up(
     session: Session,
     scope: Scope,
     customer: CustomerId,
-    words: Words,
+    request: FollowUpRequest,
     now: datetime,
     key: str | None = None,
 ) -> FollowUpId:
-    """Write a follow-up down; a next step with a due time becomes a task of its author."""
+    """Add a follow-up; a next step with a due time becomes a task of its author."""
 
     def run() -> dict[str, Any]:
-        written = words.checked(now)
-        seen(session, scope, customer)
+        draft = request.checked(now)
+        visible_customer(session, scope, customer)
         author = UserId(scope.actor.user_id)
-        id = store.add(session, customer, author, written)
-        _settle_task(session, scope, id, customer, author, written)
-        _tell(session, scope, "logged", id, customer, ())
+        id = store.add(session, customer, author, draft)
+        _align_task(session, scope, id, customer, author, draft)
+        _record_change(session, scope, facts.FOLLOW_UP_LOGGED, id, customer, ())
         return {"id": str(id)}
 
-    request = [str(customer), *words.request()]
-    answer = run_idempotent(session, scope.actor.user_id, key, "logFollowUp", run, request=request)
+    json = [str(customer), *request.json()]
+    answer = run_idempotent(session, scope.actor.user_id, key, "logFollowUp", run, request=json)
     return FollowUpId(UUID(answer["id"]))
 
 
@@ -81,77 +87,78 @@ def edit_follow_up(
     session: Session,
     scope: Scope,
     id: FollowUpId,
-    words: Words,
+    request: FollowUpRequest,
     expected_version: int,
     now: datetime,
     key: str | None = None,
 ) -> FollowUpId:
-    """Put other words in the place of the author's own; the task of the next step follows."""
+    """Replace the content of the caller's follow-up, and change its task accordingly."""
 
     def run() -> dict[str, Any]:
         present = store.locked(session, scope, id)
         if present is None:
-            raise _unknown(id)
+            raise _unknown_follow_up(id)
         refuse_stranger(present.author, UserId(scope.actor.user_id))
         refuse_stale(present.version, expected_version)
-        written = words.checked(now)
-        fields = changed(present.draft, written)
+        draft = request.checked(now)
+        fields = changed_fields(present.draft, draft)
         if fields:
-            store.rewrite(session, id, written)
-            _settle_task(session, scope, id, present.written_for, present.author, written)
-            _tell(session, scope, "edited", id, present.customer, fields)
+            store.rewrite(session, id, draft)
+            _align_task(session, scope, id, present.written_for, present.author, draft)
+            _record_change(session, scope, facts.FOLLOW_UP_EDITED, id, present.customer, fields)
         return {"id": str(id)}
 
-    request = [str(id), expected_version, *words.request()]
-    run_idempotent(session, scope.actor.user_id, key, "editFollowUp", run, request=request)
+    json = [str(id), expected_version, *request.json()]
+    run_idempotent(session, scope.actor.user_id, key, "editFollowUp", run, request=json)
     return id
 
 
-def _settle_task(
+def _align_task(
     session: Session,
     scope: Scope,
     id: FollowUpId,
     customer: CustomerId,
     author: UserId,
-    written: Draft,
+    draft: Draft,
 ) -> None:
-    """The task of a follow-up says what its next step says, as long as it is open."""
-    wanted = (
-        tasks.Draft(written.next_step, written.next_due_at)
-        if written.next_step and written.next_due_at
+    """Give the task of a follow-up the title and due time of its next step, unless it is done."""
+    task_draft = (
+        tasks.Draft(draft.next_step, draft.next_due_at)
+        if draft.next_step and draft.next_due_at
         else None
     )
     [present] = task_store.by_follow_ups(session, scope, [id])
     if present is None:
-        if wanted:
-            task_commands.write_down(
-                session, scope, customer, assignee=author, draft=wanted, follow_up=id
+        if task_draft:
+            task_commands.add_task(
+                session, scope, customer, assignee=author, draft=task_draft, follow_up=id
             )
-    elif wanted is None:
+    elif task_draft is None:
         if present.status is tasks.Status.OPEN:
             task_commands.move(session, scope, present, tasks.cancel(present.status))
     elif present.status is not tasks.Status.DONE:
         task_commands.move(session, scope, present, tasks.reopen(present.status))
-        task_commands.redraft(session, scope, replace(present, status=tasks.Status.OPEN), wanted)
+        reopened = replace(present, status=tasks.Status.OPEN)
+        task_commands.redraft(session, scope, reopened, task_draft)
 
 
-def _tell(
+def _record_change(
     session: Session,
     scope: Scope,
-    happened: str,
+    fact_type: FactType,
     id: FollowUpId,
     customer: CustomerId,
     fields: tuple[str, ...],
 ) -> None:
     record(
         session,
-        Fact(f"follow_ups.{happened}", str(id), {"customer": str(customer), "fields": [*fields]}),
+        fact_type.about(id, {"customer": str(customer), "fields": [*fields]}),
     )
     audit.record(
         session,
         audit.Entry(
-            for_whom(session, scope, customer).actor,
-            "create" if happened == "logged" else "update",
+            scope_at_customer(session, scope, customer).actor,
+            "create" if fact_type is facts.FOLLOW_UP_LOGGED else "update",
             "FollowUp",
             str(id),
             changes={field: ["***", "***"] for field in fields},
@@ -160,9 +167,9 @@ def _tell(
     )
 
 
-def _unknown(id: FollowUpId) -> NotFound:
+def _unknown_follow_up(id: FollowUpId) -> NotFound:
     return NotFound(
-        f"No follow-up {id} exists for you.",
+        f"id {id} is not a follow-up you may see.",
         f"未找到您可见的跟进记录 {id}。",
         field="id",
     )

@@ -1,6 +1,6 @@
-"""A follow-up is one touch with a customer: what was said, through which channel, what comes next.
+"""A follow-up records one contact with a customer: the channel, what was discussed, the next step.
 
-Only its author edits it, because it is a record of what that person did.
+Only its author may edit it, because it records what that user did.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from activities.core.domain.ids import UserId
-from activities.core.domain.moment import known, past
+from activities.core.domain.moment import in_utc, past
 from activities.core.domain.text import optional, required
 from chassis.errors import BadInput, Denied
 
@@ -19,6 +19,8 @@ LONGEST_NEXT_STEP = 500
 
 
 class Channel(StrEnum):
+    """The channel of a contact."""
+
     CALL = "call"
     EMAIL = "email"
     VISIT = "visit"
@@ -29,7 +31,7 @@ class Channel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A follow-up that may be written down: everything in it has been looked at."""
+    """The checked content of a follow-up."""
 
     channel: Channel
     summary: str
@@ -47,30 +49,30 @@ def draft(
     next_due_at: datetime | None,
     now: datetime,
 ) -> Draft:
-    """Check what was written; a due time without a step to take is refused."""
-    happened = past(occurred_at, now, field="occurredAt") if occurred_at else now
+    """Return the checked content. Raise `BadInput` for a value that is not allowed."""
+    contact = past(occurred_at, now, field="occurredAt") if occurred_at else now
     step = optional(next_step, field="nextStep", longest=LONGEST_NEXT_STEP)
-    due = known(next_due_at, field="nextDueAt") if next_due_at else None
+    due = in_utc(next_due_at, field="nextDueAt") if next_due_at else None
     if due and not step:
         raise BadInput(
-            "nextDueAt is set but nextStep is empty; say what is to be done by then.",
+            "nextDueAt is set but nextStep is empty; write what is to be done by then.",
             "已填写 nextDueAt，但 nextStep 为空；请说明届时要做什么。",
             field="nextStep",
         )
-    if due and due < happened:
+    if due and due < contact:
         raise BadInput(
             f"nextDueAt is {due.isoformat()}, before the follow-up itself "
-            f"({happened.isoformat()}); the next step comes after it.",
-            f"nextDueAt 为 {due.isoformat()}，早于跟进时间 {happened.isoformat()}；"
-            "下一步应在其后。",
+            f"({contact.isoformat()}); set a due time after it.",
+            f"nextDueAt 为 {due.isoformat()}，早于跟进时间 {contact.isoformat()}；"
+            "请填写其后的时间。",
             field="nextDueAt",
         )
-    said = required(summary, field="summary", longest=LONGEST_SUMMARY)
-    return Draft(Channel(channel), said, happened, step, due)
+    text = required(summary, field="summary", longest=LONGEST_SUMMARY)
+    return Draft(Channel(channel), text, contact, step, due)
 
 
 def refuse_stranger(author: UserId, editor: UserId) -> None:
-    """Only the author edits a follow-up."""
+    """Raise `Denied` unless the editor is the author."""
     if author != editor:
         raise Denied(
             "Only the author may edit a follow-up; log one of your own instead.",
@@ -78,6 +80,6 @@ def refuse_stranger(author: UserId, editor: UserId) -> None:
         )
 
 
-def changed(before: Draft, after: Draft) -> tuple[str, ...]:
-    """The names of the fields whose values differ."""
+def changed_fields(before: Draft, after: Draft) -> tuple[str, ...]:
+    """Return the names of the fields whose values differ."""
     return tuple(name for name in Draft.__slots__ if getattr(before, name) != getattr(after, name))

@@ -1,4 +1,4 @@
-"""Follow-ups as rows. Reading them takes a scope over the customer they belong to."""
+"""Follow-ups as rows; they are visible to a scope that reaches their customer."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from sqlalchemy import (
     Uuid,
     func,
     select,
+    true,
 )
 from sqlalchemy.orm import Session
 
 from activities.core.domain.ids import CustomerId, FollowUpId, UserId
 from activities.core.store.metadata import metadata
-from activities.customers.store import columns, customer_access
+from activities.customers.store import Family, columns, customer_access
 from activities.follow_ups.domain import Channel, Draft
 from chassis.db import among, in_order
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 
 follow_up = Table(
     "follow_up",
@@ -47,8 +48,11 @@ follow_up = Table(
 
 @dataclass(frozen=True, slots=True)
 class FollowUpRow:
-    """A follow-up; `customer` is the one it counts as now, `written_for` the one it was written
-    for (they differ after a merge)."""
+    """A follow-up.
+
+    `customer` is the customer it counts as now, `written_for` the one it was written for; they
+    differ after a merge.
+    """
 
     id: FollowUpId
     customer: CustomerId
@@ -65,38 +69,59 @@ class FollowUpRow:
 
     @property
     def draft(self) -> Draft:
-        """The part of it a person writes."""
+        """Return the part that its author writes."""
         return Draft(self.channel, self.summary, self.occurred_at, self.next_step, self.next_due_at)
 
 
 def by_ids(session: Session, scope: Scope, ids: Sequence[FollowUpId]) -> list[FollowUpRow | None]:
-    """The follow-ups of these ids that may be seen, in the order of the ids."""
+    """Return the visible follow-ups of these ids, in the order of the ids, `None` for a gap."""
     rows = session.execute(_visible(scope).where(among(follow_up.c.id, ids)))
     return in_order(ids, map(_row, rows), lambda row: row.id)
 
 
 def locked(session: Session, scope: Scope, id: FollowUpId) -> FollowUpRow | None:
-    """One follow-up that may be seen, held until the transaction ends."""
-    found = session.execute(
+    """Return a visible follow-up, its row locked until the transaction ends, or `None`."""
+    row = session.execute(
         _visible(scope).where(follow_up.c.id == id).with_for_update(of=follow_up)
     ).one_or_none()
-    return _row(found) if found else None
+    return _row(row) if row else None
 
 
 def add(session: Session, customer: CustomerId, author: UserId, draft: Draft) -> FollowUpId:
-    """Write a new follow-up down."""
-    values = {"customer_id": customer, "author_id": author, **_written(draft)}
+    """Insert a follow-up; return its id."""
+    values = {"customer_id": customer, "author_id": author, **_columns(draft)}
     return FollowUpId(
         session.execute(follow_up.insert().values(values).returning(follow_up.c.id)).scalar_one()
     )
 
 
+def last_contacted(
+    session: Session, scope: Scope, ids: Sequence[CustomerId]
+) -> list[datetime | None]:
+    """Return the time of each customer's latest visible follow-up, in the order of the ids."""
+    family = Family(ids)
+    latest = (
+        select(follow_up.c.occurred_at.label("value"))
+        .where(follow_up.c.customer_id == family.member.c.customer_id)
+        .order_by(follow_up.c.occurred_at.desc())
+        .limit(1)
+        .lateral()
+    )
+    of_family = (
+        select(func.max(latest.c.value).label("value"))
+        .select_from(family.member.join(latest, true()))
+        .where(family.same_root, scope.where(columns(family.root)))
+        .lateral("latest_of_family")
+    )
+    return family.values(session, of_family)
+
+
 def rewrite(session: Session, id: FollowUpId, draft: Draft) -> int:
-    """Put what its author says now in the place of what was said; answer the new version."""
+    """Replace the content of a follow-up; return its new version."""
     version: int = session.execute(
         follow_up.update()
         .where(follow_up.c.id == id)
-        .values(_written(draft) | {"version": follow_up.c.version + 1, "updated_at": func.now()})
+        .values(_columns(draft) | {"version": follow_up.c.version + 1, "updated_at": func.now()})
         .returning(follow_up.c.version)
     ).scalar_one()
     return version
@@ -113,7 +138,7 @@ def _visible(scope: Scope) -> Select[*tuple[object, ...]]:
     )
 
 
-def _written(draft: Draft) -> dict[str, object]:
+def _columns(draft: Draft) -> dict[str, object]:
     return {
         "channel": draft.channel.value,
         "summary": draft.summary,
@@ -124,18 +149,18 @@ def _written(draft: Draft) -> dict[str, object]:
 
 
 def _row(row: Row[*tuple[object, ...]]) -> FollowUpRow:
-    found = row._mapping
+    values = row._mapping
     return FollowUpRow(
-        id=FollowUpId(found["id"]),
-        customer=CustomerId(found["root_id"]),
-        written_for=CustomerId(found["customer_id"]),
-        author=UserId(found["author_id"]),
-        channel=Channel(found["channel"]),
-        summary=found["summary"],
-        occurred_at=found["occurred_at"],
-        next_step=found["next_step"],
-        next_due_at=found["next_due_at"],
-        version=found["version"],
-        created_at=found["created_at"],
-        updated_at=found["updated_at"],
+        id=FollowUpId(values["id"]),
+        customer=CustomerId(values["root_id"]),
+        written_for=CustomerId(values["customer_id"]),
+        author=UserId(values["author_id"]),
+        channel=Channel(values["channel"]),
+        summary=values["summary"],
+        occurred_at=values["occurred_at"],
+        next_step=values["next_step"],
+        next_due_at=values["next_due_at"],
+        version=values["version"],
+        created_at=values["created_at"],
+        updated_at=values["updated_at"],
     )

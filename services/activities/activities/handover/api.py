@@ -1,4 +1,4 @@
-"""What becomes of the open tasks of somebody who leaves or changes their job."""
+"""How the handover of open tasks goes, of a user who leaves or changes their job."""
 
 from __future__ import annotations
 
@@ -10,21 +10,26 @@ from activities.core.api.ids import uuid
 from activities.core.domain.ids import UserId
 from activities.handover import store
 from activities.handover.store import HandoverRow
-from activities.timeline.api import ActivitiesInfo
+from chassis.api.context import Info
 from chassis.api.rights import right
 
 
-@strawberry.type(description="How far the handover of somebody's open tasks is.")
+@strawberry.type(description="The progress of handing over a user's open tasks.")
 class TaskHandover:
-    total: int = strawberry.field(description="How many open tasks there were.")
-    done: int = strawberry.field(description="How many have gone to others.")
-    started_at: datetime = strawberry.field(description="When it began.")
+    """The progress of one handover."""
+
+    total: int = strawberry.field(description="The number of open tasks at the beginning.")
+    done: int = strawberry.field(
+        description="The number of tasks that have been handed over so far."
+    )
+    started_at: datetime = strawberry.field(description="When the handover began.")
     finished_at: datetime | None = strawberry.field(
-        description="When nothing was left; null: it goes on."
+        description="When no task was left to hand over; null while it is under way."
     )
 
     @classmethod
     def of(cls, row: HandoverRow) -> TaskHandover:
+        """Return the GraphQL object of a row."""
         return cls(
             total=row.total,
             done=row.done,
@@ -35,27 +40,34 @@ class TaskHandover:
 
 @strawberry.federation.type(
     keys=["userId"],
-    description="Somebody who leaves or changes their job, with what ends and what goes to others.",
+    description="A user who leaves or changes their job, with what they lose and what is handed "
+    "over to others.",
 )
 class OffBoarding:
-    user_id: strawberry.ID = strawberry.field(description="Who, by their id.")
+    """The tasks' part of an off-boarding, which identity owns."""
+
+    user_id: strawberry.ID = strawberry.field(description="The user's id.")
 
     @strawberry.field(
-        description="How many open tasks they have now; only the number, whoever asks.",
+        description="The number of the user's open tasks, including tasks you may not see.",
         metadata=right("User", "off_board"),
     )
-    async def open_tasks(self, info: ActivitiesInfo) -> int:
+    async def open_tasks(self, info: Info) -> int:
+        """Return how many open tasks the user has."""
         return await info.context.read(store.open_tasks, UserId(uuid(self.user_id, "userId")))
 
     @strawberry.field(
-        description="How far the last handover of their open tasks is; null: there was none.",
+        description="The progress of the latest handover of the user's open tasks; null if there "
+        "was none.",
         metadata=right("User", "off_board"),
     )
-    async def task_handover(self, info: ActivitiesInfo) -> TaskHandover | None:
+    async def task_handover(self, info: Info) -> TaskHandover | None:
+        """Return the progress of the user's latest handover."""
         user = UserId(uuid(self.user_id, "userId"))
-        found = (await info.context.read(store.latest, [user])).get(user)
-        return TaskHandover.of(found) if found else None
+        row = (await info.context.read(store.latest, [user])).get(user)
+        return TaskHandover.of(row) if row else None
 
     @classmethod
-    def resolve_reference(cls, info: ActivitiesInfo, user_id: strawberry.ID) -> OffBoarding | None:
+    def resolve_reference(cls, info: Info, user_id: strawberry.ID) -> OffBoarding | None:
+        """Return the off-boarding of a user, or `None` for a caller without the right to it."""
         return cls(user_id=user_id) if info.context.may("User", "off_board") else None

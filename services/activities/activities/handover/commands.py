@@ -1,7 +1,7 @@
-"""Handing over the open tasks of somebody who left or moved: one batch a transaction.
+"""Commands that hand over the open tasks of a user who left or changed their job.
 
-What there was at the beginning is written down. A batch takes its part of that away with the work it
-does, so one that was cut short is done again, and one that is done is not.
+The tasks are listed at the beginning. A batch is one transaction and removes its tasks from that
+list together with the work, so an interrupted batch is repeated and a finished one is not.
 """
 
 from __future__ import annotations
@@ -12,84 +12,94 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from activities.core.domain import facts
 from activities.core.domain.ids import TaskId, UserId
 from activities.handover import store
-from activities.handover.domain import taker
+from activities.handover.domain import next_assignee
 from activities.handover.store import HandoverRow
 from activities.tasks.domain.task import Happening
 from activities.tasks.store import task_event
-from chassis import audit
 from chassis.actor import Actor
-from chassis.outbox import Fact, record
+from chassis.audit import events as audit
+from chassis.facts.outbox import record
 from chassis.policy.rules import Snapshot
 
 BATCH = 500
 
 
-def begin(session: Session, told: Mapping[str, Any], *, whole: bool) -> None:
-    """Take up what identity told. Told twice, it is begun once."""
+def begin(session: Session, body: Mapping[str, Any], *, whole: bool) -> None:
+    """Begin the handover of a fact of identity, given its body; repeated, it changes nothing."""
     store.add(
         session,
-        id=UUID(told["off_boarding"]),
-        user=UserId(UUID(told["user"])),
-        actor=UserId(UUID(told["by"])),
-        plan=told["plan"],
+        id=UUID(body["off_boarding"]),
+        user=UserId(UUID(body["user"])),
+        actor=UserId(UUID(body["by"])),
+        plan=body["plan"],
         whole=whole,
-        policy_version=int(told["policy_version"]),
+        policy_version=int(body["policy_version"]),
     )
 
 
 def step(session: Session, id: UUID, snapshot: Snapshot, now: float) -> bool:
-    """Hand over one batch; whether there may be more."""
-    one = store.locked(session, id)
-    if one is None or one.finished_at is not None:
+    """Hand over one batch, `now` in seconds since the epoch; return whether more may remain."""
+    handover = store.locked(session, id)
+    if handover is None or handover.finished_at is not None:
         return False
-    some = store.take(session, one, BATCH)
-    if not some:
+    batch = store.take(session, handover, BATCH)
+    if not batch:
         store.finish(session, id)
         return False
 
     def works(user: UserId) -> bool:
         member = snapshot.users.get(user)
-        return member is not None and member.works_at(now)
+        return member is not None and member.is_active_at(now)
 
-    decided = [
+    assignments = [
         (
-            left.id,
-            taker(one.plan, one.user, left.department, snapshot.departments, one.actor, works),
+            task.id,
+            next_assignee(
+                handover.plan,
+                handover.user,
+                task.department,
+                snapshot.departments,
+                handover.actor,
+                works,
+            ),
         )
-        for left in some
-        if left.theirs
+        for task in batch
+        if task.is_still_open
     ]
-    given = [(task, to) for task, to in decided if to != one.user]
-    _carry_out(session, one, given)
-    store.advance(session, id, len(given))
+    changes = [(task, assignee) for task, assignee in assignments if assignee != handover.user]
+    _reassign(session, handover, changes)
+    store.advance(session, id, len(changes))
     return True
 
 
-def _carry_out(session: Session, one: HandoverRow, given: Sequence[tuple[TaskId, UserId]]) -> None:
-    if not given:
+def _reassign(
+    session: Session, handover: HandoverRow, changes: Sequence[tuple[TaskId, UserId]]
+) -> None:
+    if not changes:
         return
-    store.assign(session, given)
-    ids = [task for task, _ in given]
-    task_event.happened(session, ids, Happening.REASSIGNED, actor=one.actor)
-    for task, to in given:
-        body = {"assignee": str(to), "fields": ["assignee"]}
-        record(session, Fact(f"tasks.{Happening.REASSIGNED.value}", str(task), body))
+    store.assign(session, changes)
+    ids = [task for task, _ in changes]
+    task_event.add(session, ids, Happening.REASSIGNED, actor=handover.actor)
+    for task, assignee in changes:
+        body = {"assignee": str(assignee), "fields": ["assignee"]}
+        record(session, facts.TASK_REASSIGNED.about(task, body))
     audit.record_all(
         session,
         [
             audit.event(
                 audit.Entry(
-                    Actor(one.actor),
+                    Actor(handover.actor),
                     "hand_over",
                     "Task",
                     str(task),
-                    changes={"assignee": [str(one.user), str(to)]},
-                    details={"off_boarding": str(one.id)},
-                    policy_version=one.policy_version,
+                    changes={"assignee": [str(handover.user), str(assignee)]},
+                    details={"off_boarding": str(handover.id)},
+                    policy_version=handover.policy_version,
                 )
             )
-            for task, to in given
+            for task, assignee in changes
         ],
     )

@@ -1,4 +1,4 @@
-"""Who takes over a task: the rule of a plan, as identity writes it into its fact."""
+"""The user who takes over a task, by the plan that identity writes into its fact."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ DEEPEST = 64
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """To whom, in the words of the plan."""
+    """The receiver of tasks: what the plan orders (`keep`, …), and the user it names."""
 
     to: str
-    person: UserId | None
+    user_id: UserId | None
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Who takes over by the department of a task's customer, and who heads which department. Of
-    somebody who only moves, nothing but what belongs to the department they come `from`."""
+    """The receivers of tasks by the department of their customer, and the heads of departments.
+
+    A user who only changes their job hands over the tasks of the department they come from.
+    """
 
     otherwise: Receiver
     departments: Mapping[UUID, Receiver]
@@ -31,50 +33,53 @@ class Plan:
     come_from: UUID | None = None
 
 
-Places = Mapping[UUID, UUID | None]
-"""Each department with the one above it."""
+Departments = Mapping[UUID, UUID | None]
+"""Each department with its parent."""
 
 
-def plan_of(told: Mapping[str, Any]) -> Plan:
-    """The plan of a fact."""
-    come_from = told.get("from")
+def plan_of(json: Mapping[str, Any]) -> Plan:
+    """Return the plan of a fact."""
+    come_from = json.get("from")
     return Plan(
-        otherwise=_receiver(told["otherwise"]),
-        departments={UUID(id): _receiver(one) for id, one in told["departments"].items()},
-        heads={UUID(id): UserId(UUID(head)) for id, head in told["heads"].items()},
+        otherwise=_receiver(json["otherwise"]),
+        departments={UUID(id): _receiver(receiver) for id, receiver in json["departments"].items()},
+        heads={UUID(id): UserId(UUID(head)) for id, head in json["heads"].items()},
         come_from=UUID(come_from) if come_from else None,
     )
 
 
-def taker(
+def next_assignee(
     plan: Plan,
     assignee: UserId,
     department: UUID | None,
-    above: Places,
+    parents: Departments,
     fallback: UserId,
     works: Callable[[UserId], bool],
 ) -> UserId:
-    """Who does a task from now on. There is no pool for tasks: what nobody takes over goes to the
-    head of the department, and at last to whoever gave the order."""
-    way = list(_way_up(department, above))
-    receiver = next((plan.departments[id] for id in way if id in plan.departments), plan.otherwise)
+    """Return the new assignee of a task, or the present one to keep it.
+
+    There is no pool for tasks: a task without a receiver goes to the head of the department or of
+    the nearest one above, and at last to the administrator who ordered the handover (`fallback`).
+    """
+    path = list(_path_up(department, parents))
+    receiver = next((plan.departments[id] for id in path if id in plan.departments), plan.otherwise)
     if receiver.to == "keep":
         return assignee
-    if receiver.person is not None and works(receiver.person):
-        return receiver.person
-    head = (head for id in way if (head := plan.heads.get(id)) is not None and works(head))
-    return next(head, fallback)
+    if receiver.user_id is not None and works(receiver.user_id):
+        return receiver.user_id
+    heads = (head for id in path if (head := plan.heads.get(id)) is not None and works(head))
+    return next(heads, fallback)
 
 
-def _way_up(department: UUID | None, above: Places) -> Iterator[UUID]:
-    """A department and all above it; a circle would be somebody's mistake and ends all the same."""
+def _path_up(department: UUID | None, parents: Departments) -> Iterator[UUID]:
+    """Yield a department and all above it; `DEEPEST` ends a circle in faulty data."""
     for _ in range(DEEPEST):
         if department is None:
             return
         yield department
-        department = above.get(department)
+        department = parents.get(department)
 
 
-def _receiver(said: list[str | None]) -> Receiver:
-    person = said[1]
-    return Receiver(str(said[0]), UserId(UUID(person)) if person else None)
+def _receiver(json: list[str | None]) -> Receiver:
+    order, user_id = json
+    return Receiver(str(order), UserId(UUID(user_id)) if user_id else None)

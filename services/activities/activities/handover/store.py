@@ -15,21 +15,22 @@ from sqlalchemy.orm import Session
 from activities.core.domain.ids import TaskId, UserId
 from activities.handover.domain import Plan, plan_of
 
-_FOUND = text(
-    "WITH found AS (INSERT INTO handover_task (handover_id, task_id, department_id) "
+_LIST_TASKS = text(
+    "WITH listed AS (INSERT INTO handover_task (handover_id, task_id, department_id) "
     "SELECT :id, t.id, root.department_id FROM task t "
     "JOIN customer_access of ON of.customer_id = t.customer_id "
     "JOIN customer_access root ON root.customer_id = of.root_id "
     "WHERE t.assignee_id = :user AND t.status = 'open' "
     "AND (:whole OR root.department_id IS NOT DISTINCT FROM CAST(:from AS uuid)) RETURNING 1) "
-    "UPDATE handover SET total = (SELECT count(*) FROM found) WHERE id = :id"
+    "UPDATE handover SET total = (SELECT count(*) FROM listed) WHERE id = :id"
 )
 _NEXT = text(
-    "WITH taken AS (DELETE FROM handover_task WHERE handover_id = :id AND task_id IN ("
+    "WITH batch AS (DELETE FROM handover_task WHERE handover_id = :id AND task_id IN ("
     "SELECT task_id FROM handover_task WHERE handover_id = :id ORDER BY task_id LIMIT :limit) "
     "RETURNING task_id, department_id) "
-    "SELECT taken.task_id, taken.department_id, t.status = 'open' AND t.assignee_id = :user AS theirs "
-    "FROM taken JOIN task t ON t.id = taken.task_id ORDER BY t.id FOR UPDATE OF t"
+    "SELECT batch.task_id, batch.department_id, "
+    "t.status = 'open' AND t.assignee_id = :user AS is_still_open "
+    "FROM batch JOIN task t ON t.id = batch.task_id ORDER BY t.id FOR UPDATE OF t"
 )
 _OPEN = text("SELECT count(*) FROM task WHERE assignee_id = :user AND status = 'open'")
 _ADD = text(
@@ -37,7 +38,7 @@ _ADD = text(
     "VALUES (:id, :user, :actor, CAST(:plan AS jsonb), :whole, :policy_version, 0) "
     "ON CONFLICT DO NOTHING RETURNING id"
 )
-# The one that was tried longest ago, so that one that fails does not keep the others waiting.
+# The handover tried longest ago, so that one that fails does not keep the others waiting.
 _DUE = text(
     "UPDATE handover SET tried_at = clock_timestamp() WHERE id = (SELECT id FROM handover "
     "WHERE finished_at IS NULL ORDER BY tried_at LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id"
@@ -45,16 +46,18 @@ _DUE = text(
 _COLUMNS = (
     "id, user_id, actor_id, plan, whole, policy_version, total, done, created_at, finished_at"
 )
-_LOCK = text(f"SELECT {_COLUMNS} FROM handover WHERE id = :id FOR UPDATE SKIP LOCKED")  # noqa: S608  # words of our code
+_LOCK = text(
+    f"SELECT {_COLUMNS} FROM handover WHERE id = :id FOR UPDATE SKIP LOCKED"  # noqa: S608  # constants
+)
 _LATEST = text(
-    f"SELECT DISTINCT ON (user_id) {_COLUMNS} FROM handover WHERE user_id = ANY(:users) "  # noqa: S608  # words of our code
+    f"SELECT DISTINCT ON (user_id) {_COLUMNS} FROM handover WHERE user_id = ANY(:users) "  # noqa: S608  # constants
     "ORDER BY user_id, created_at DESC"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class HandoverRow:
-    """One handover, and how far it is. `whole`: all of somebody's tasks, not one department's."""
+    """A handover and its progress. `whole`: all tasks of the user, not only one department's."""
 
     id: UUID
     user: UserId
@@ -69,16 +72,16 @@ class HandoverRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
-    """A task that was theirs at the beginning, locked, and whether it still is."""
+class ListedTask:
+    """A task that the user had at the beginning, locked; whether it is still open and theirs."""
 
     id: TaskId
     department: UUID | None
-    theirs: bool
+    is_still_open: bool
 
 
 def open_tasks(session: Session, user: UserId) -> int:
-    """How many open tasks somebody has."""
+    """Return the number of a user's open tasks."""
     return int(session.execute(_OPEN, {"user": user}).scalar_one())
 
 
@@ -92,8 +95,8 @@ def add(
     whole: bool,
     policy_version: int,
 ) -> None:
-    """Begin a handover; one that began already goes on as it is."""
-    begun = session.execute(
+    """Insert a handover and list its tasks; one that exists already stays as it is."""
+    inserted = session.execute(
         _ADD,
         {
             "id": id,
@@ -104,70 +107,74 @@ def add(
             "policy_version": policy_version,
         },
     )
-    if begun.first() is not None:
-        theirs = {"id": id, "user": user, "whole": whole, "from": plan.get("from")}
-        session.execute(_FOUND, theirs)
+    if inserted.first() is not None:
+        parameters = {"id": id, "user": user, "whole": whole, "from": plan.get("from")}
+        session.execute(_LIST_TASKS, parameters)
 
 
-def take_due(session: Session) -> UUID | None:
-    """The next one to go on with."""
-    found: UUID | None = session.execute(_DUE).scalar_one_or_none()
-    return found
+def next_due(session: Session) -> UUID | None:
+    """Return the id of the unfinished handover that waited longest, or `None`."""
+    id: UUID | None = session.execute(_DUE).scalar_one_or_none()
+    return id
 
 
 def locked(session: Session, id: UUID) -> HandoverRow | None:
-    """One handover, unless somebody else goes on with it just now."""
-    found = session.execute(_LOCK, {"id": id}).one_or_none()
-    return row(found) if found else None
+    """Return a handover with its row locked, or `None` if another worker has locked it."""
+    row = session.execute(_LOCK, {"id": id}).one_or_none()
+    return _handover(row) if row else None
 
 
 def latest(session: Session, users: Sequence[UserId]) -> dict[UserId, HandoverRow]:
-    """The last handover of each of these people."""
-    found = session.execute(_LATEST, {"users": list(users)})
-    return {UserId(one.user_id): row(one) for one in found}
+    """Return the latest handover of each of these users who has one."""
+    rows = session.execute(_LATEST, {"users": list(users)})
+    return {UserId(row.user_id): _handover(row) for row in rows}
 
 
-def take(session: Session, one: HandoverRow, limit: int) -> list[Left]:
-    """Some of the tasks that wait, which wait no longer, locked in the order of their ids."""
-    found = session.execute(_NEXT, {"id": one.id, "user": one.user, "limit": limit})
-    return [Left(TaskId(each.task_id), each.department_id, each.theirs) for each in found]
+def take(session: Session, handover: HandoverRow, limit: int) -> list[ListedTask]:
+    """Remove at most `limit` tasks from the list of a handover, and lock them in order of id."""
+    parameters = {"id": handover.id, "user": handover.user, "limit": limit}
+    rows = session.execute(_NEXT, parameters)
+    return [ListedTask(TaskId(row.task_id), row.department_id, row.is_still_open) for row in rows]
 
 
-def assign(session: Session, given: Sequence[tuple[TaskId, UserId]]) -> None:
-    """Let these tasks be done by others; each becomes a new version."""
+def assign(session: Session, changes: Sequence[tuple[TaskId, UserId]]) -> None:
+    """Set the assignees of tasks; each task gets a new version."""
     session.execute(
         text(
-            "UPDATE task SET assignee_id = given.taker, version = version + 1, updated_at = now() "
-            "FROM unnest(CAST(:ids AS uuid[]), CAST(:takers AS uuid[])) AS given(id, taker) "
-            "WHERE task.id = given.id"
+            "UPDATE task "
+            "SET assignee_id = change.assignee, version = version + 1, updated_at = now() "
+            "FROM unnest(CAST(:ids AS uuid[]), CAST(:assignees AS uuid[])) AS change(id, assignee) "
+            "WHERE task.id = change.id"
         ),
-        {"ids": [id for id, _ in given], "takers": [taker for _, taker in given]},
+        {
+            "ids": [id for id, _ in changes],
+            "assignees": [assignee for _, assignee in changes],
+        },
     )
 
 
 def advance(session: Session, id: UUID, done: int) -> None:
-    """Write down how far it is."""
+    """Add to the number of handed-over tasks."""
     session.execute(
         text("UPDATE handover SET done = done + :done WHERE id = :id"), {"id": id, "done": done}
     )
 
 
 def finish(session: Session, id: UUID) -> None:
-    """There is nothing left."""
+    """Mark a handover as finished."""
     session.execute(text("UPDATE handover SET finished_at = now() WHERE id = :id"), {"id": id})
 
 
-def row(found: Row[Any]) -> HandoverRow:
-    """A selected row as a value."""
+def _handover(row: Row[Any]) -> HandoverRow:
     return HandoverRow(
-        id=found.id,
-        user=UserId(found.user_id),
-        actor=UserId(found.actor_id),
-        plan=plan_of(found.plan),
-        whole=found.whole,
-        policy_version=found.policy_version,
-        total=found.total,
-        done=found.done,
-        created_at=found.created_at,
-        finished_at=found.finished_at,
+        id=row.id,
+        user=UserId(row.user_id),
+        actor=UserId(row.actor_id),
+        plan=plan_of(row.plan),
+        whole=row.whole,
+        policy_version=row.policy_version,
+        total=row.total,
+        done=row.done,
+        created_at=row.created_at,
+        finished_at=row.finished_at,
     )

@@ -1,4 +1,4 @@
-"""What the worker does when people leave: hand over their open tasks, batch by batch."""
+"""The worker's job for handovers: reassign the open tasks of users who leave, in batches."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ TICK_SECONDS = 20.0
 
 
 def hand_over(work: Work, seconds: float = TICK_SECONDS) -> int:
-    """Hand over batch after batch until nothing is left or the time is up; answer how many."""
+    """Hand over batches for at most `seconds`; return the number of batches."""
     until, done = time.monotonic() + seconds, 0
-    id = work.db.write(handovers.take_due)
+    id = work.db.write(handovers.next_due)
     while id is not None:
         snapshot = work.fresh_guard().snapshot
         if snapshot is None:
-            break  # who works where is not known yet; the next tick asks again
-        more = work.db.write(handover.step, id, snapshot, time.time())
-        done += more
+            break  # no policy was loaded yet; the next tick tries again
+        may_have_more = work.db.write(handover.step, id, snapshot, time.time())
+        done += may_have_more
         if time.monotonic() > until:
             break
-        if not more:
-            id = work.db.write(handovers.take_due)
+        if not may_have_more:
+            id = work.db.write(handovers.next_due)
     return done
 
 
 def define(app: Celery, settings: ActivitiesSettings) -> None:
-    """Register the handover, and when the scheduler rings for it."""
+    """Register the handover task and its schedule."""
 
     @task(app, HAND_OVER, untraced=True)
     def hand_over_task() -> None:

@@ -1,4 +1,4 @@
-"""Telling people of what waits for them, and their marking it as read."""
+"""Commands on notifications: create one from a fact, mark as read or unread, remove old ones."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from activities.notifications import store
 from activities.notifications.domain.notification import Kind
 from activities.notifications.store import Inbox
 from chassis.errors import NotFound
-from chassis.stream import Received
+from chassis.facts.stream import Received
 
-KEPT = timedelta(days=180)
+RETENTION = timedelta(days=180)
 
 
-def tell(
+def notify(
     session: Session,
     fact: Received,
     kind: Kind,
@@ -29,8 +29,10 @@ def tell(
     to: UUID | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> None:
-    """Tell of a fact: one person, or (`to` is None) whoever may do something about it. The fact's id
-    is the notification's, so twice is as once."""
+    """Add the notification of a fact, to one user or (`to` is `None`) to all who may deal with it.
+
+    The notification has the id of the fact, so a fact that arrives twice notifies once.
+    """
     store.add(
         session,
         {
@@ -47,28 +49,30 @@ def tell(
 
 
 def mark_read(session: Session, inbox: Inbox, ids: Sequence[NotificationId] | None) -> int:
-    """Mark these as read, or without ids all that are unread; answer how many are unread now."""
+    """Mark notifications, or without ids all unread ones, as read; return how many are unread."""
     _refuse_others(session, inbox, ids or ())
     store.mark_read(session, inbox, ids)
     return store.unread(session, inbox)
 
 
 def mark_unread(session: Session, inbox: Inbox, ids: Sequence[NotificationId]) -> int:
-    """Take the marks away again; answer how many are unread now."""
+    """Mark notifications as unread; return how many are unread now."""
     _refuse_others(session, inbox, ids)
     store.mark_unread(session, inbox.me, ids)
     return store.unread(session, inbox)
 
 
 def _refuse_others(session: Session, inbox: Inbox, ids: Sequence[NotificationId]) -> None:
-    known = store.theirs(session, inbox, ids)
+    own = store.ids_in(session, inbox, ids)
     for id in ids:
-        if id not in known:
+        if id not in own:
             raise NotFound(
-                f"No notification {id} exists for you.", f"未找到您的通知 {id}。", field="ids"
+                f"ids: {id} is not one of your notifications.",
+                f"ids：{id} 不是您的通知。",
+                field="ids",
             )
 
 
 def forget(session: Session) -> int:
-    """Remove what is half a year old; answer how much."""
-    return store.forget(session, KEPT)
+    """Delete notifications past their retention; return their number."""
+    return store.forget(session, RETENTION)

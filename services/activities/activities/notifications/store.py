@@ -1,4 +1,4 @@
-"""Notifications as rows, who they are for, which of them somebody has seen, and which left the house."""
+"""Notifications as rows: whom they are for, who has read them, and which were posted outside."""
 
 from __future__ import annotations
 
@@ -34,12 +34,13 @@ from sqlalchemy.orm import Session
 from activities.core.domain.ids import NotificationId, UserId
 from activities.core.store.metadata import metadata
 from activities.notifications.domain.notification import Kind
-from chassis.api.paging import Page, Window, page
+from chassis.api.paging import Order, Page, Window, page
 from chassis.db import among
-from chassis.policy.guard import RowColumns, Scope
+from chassis.policy.row_scopes import RowColumns
+from chassis.policy.scope import Scope
 
 COUNTED = 100
-"""Nobody reads the difference between a hundred and a thousand."""
+"""Counts stop here; a reader makes no difference between a hundred and a thousand."""
 
 notification = Table(
     "notification",
@@ -62,15 +63,17 @@ seen = Table(
     Column("notification_id", Uuid, primary_key=True),
     Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
-# What somebody may do something about is a question of whom it concerns, and of their department
-# when it happened.
+# Whether a user may deal with a notification depends on the user it concerns, and on the department
+# of that user when it happened.
 _COLUMNS = RowColumns(owner=notification.c.subject_id, department=notification.c.department_id)
 
 
 @dataclass(frozen=True, slots=True)
 class NotificationRow:
-    """One notification as one reader has it. `about` is the id of what it tells of, `subject` the
-    user it concerns."""
+    """A notification as one reader sees it.
+
+    `about` is the id of the object of the notification, `subject` the user it concerns.
+    """
 
     id: NotificationId
     kind: Kind
@@ -84,15 +87,18 @@ class NotificationRow:
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """Whose notifications: those addressed to this person, and those of a kind that they may do
-    something about, within the rows of that right. Nothing about themselves is among the latter."""
+    """The notifications of one user.
+
+    They are those addressed to the user, and those of a kind the user may deal with, within the
+    row scope of that right; of the latter, those that concern the user are left out.
+    """
 
     me: UserId
     scopes: Mapping[Kind, Scope]
 
     @property
-    def mine(self) -> ColumnElement[bool]:
-        """As one SQL condition."""
+    def condition(self) -> ColumnElement[bool]:
+        """Return the inbox as one SQL condition."""
         return or_(notification.c.addressee_id == self.me, *self._for_many())
 
     def _for_many(self) -> list[ColumnElement[bool]]:
@@ -108,65 +114,61 @@ class Inbox:
         ]
 
 
-def add(session: Session, given: Mapping[str, Any]) -> None:
-    """Tell of something; told again with the same id it is told once."""
-    session.execute(insert(notification).values(given).on_conflict_do_nothing())
+def add(session: Session, values: Mapping[str, Any]) -> None:
+    """Insert a notification; one whose id is stored already changes nothing."""
+    session.execute(insert(notification).values(values).on_conflict_do_nothing())
 
 
 def settle(session: Session, kind: Kind, about: UUID, to: UUID | None = None) -> None:
-    """What waited for somebody waits no longer; with `to` for this person only."""
-    waits = and_(
+    """Mark notifications about an object as settled; with `to`, only those to this user."""
+    unsettled = and_(
         notification.c.kind == kind.value,
         notification.c.about == about,
         notification.c.settled_at.is_(None),
         true() if to is None else notification.c.addressee_id == to,
     )
-    session.execute(update(notification).where(waits).values(settled_at=func.now()))
+    session.execute(update(notification).where(unsettled).values(settled_at=func.now()))
 
 
-def listed(
+def notifications_of(
     session: Session, inbox: Inbox, kinds: Sequence[Kind], unread_only: bool, window: Window
 ) -> Page[NotificationRow]:
-    """A page of somebody's notifications, the latest first."""
-    wanted = _of(inbox)
+    """Return a page of an inbox, the latest first."""
+    matching = _of(inbox)
     if kinds:
-        wanted = wanted.where(notification.c.kind.in_([kind.value for kind in kinds]))
+        matching = matching.where(notification.c.kind.in_([kind.value for kind in kinds]))
     if unread_only:
-        wanted = wanted.where(_UNREAD)
-    order = [(notification.c.occurred_at, "desc"), (notification.c.id, "desc")]
-    found = page(session, wanted, order=order, window=window)  # type: ignore[arg-type]  # literals
-    return Page(
-        [_row(one, one.read_at) for one in found.rows],
-        found.cursors,
-        found.has_next,
-        found.has_previous,
+        matching = matching.where(_UNREAD)
+    order: Order = [(notification.c.occurred_at, "desc"), (notification.c.id, "desc")]
+    return page(session, matching, order=order, window=window).map(
+        lambda row: _row(row, row.read_at)
     )
 
 
 def unread(session: Session, inbox: Inbox) -> int:
-    """How many were neither read nor settled, up to `COUNTED`."""
-    some = _of(inbox).where(_UNREAD).limit(COUNTED).subquery()
-    return int(session.execute(select(func.count()).select_from(some)).scalar_one())
+    """Return how many notifications are neither read nor settled, at most `COUNTED`."""
+    unread_rows = _of(inbox).where(_UNREAD).limit(COUNTED).subquery()
+    return int(session.execute(select(func.count()).select_from(unread_rows)).scalar_one())
 
 
-def theirs(session: Session, inbox: Inbox, ids: Sequence[NotificationId]) -> set[NotificationId]:
-    """Those of these ids that are somebody's."""
-    some = _of(inbox).where(among(notification.c.id, ids))
-    return {NotificationId(one.id) for one in session.execute(some)}
+def ids_in(session: Session, inbox: Inbox, ids: Sequence[NotificationId]) -> set[NotificationId]:
+    """Filter ids to those of notifications in an inbox."""
+    matching = _of(inbox).where(among(notification.c.id, ids))
+    return {NotificationId(row.id) for row in session.execute(matching)}
 
 
 def mark_read(session: Session, inbox: Inbox, ids: Sequence[NotificationId] | None) -> None:
-    """These are read, or without ids all that are unread; twice is as once."""
-    some = _UNREAD if ids is None else among(notification.c.id, ids)
-    theirs = _of(inbox).where(some).with_only_columns(literal(inbox.me), notification.c.id)
-    statement = insert(seen).from_select(["user_id", "notification_id"], theirs)
+    """Mark these notifications as read, or without ids all unread ones."""
+    condition = _UNREAD if ids is None else among(notification.c.id, ids)
+    marks = _of(inbox).where(condition).with_only_columns(literal(inbox.me), notification.c.id)
+    statement = insert(seen).from_select(["user_id", "notification_id"], marks)
     session.execute(statement.on_conflict_do_nothing())
 
 
 def mark_unread(session: Session, me: UserId, ids: Sequence[NotificationId]) -> None:
-    """These were not read after all."""
-    gone = and_(seen.c.user_id == me, among(seen.c.notification_id, ids))
-    session.execute(delete(seen).where(gone))
+    """Remove a user's read marks from these notifications."""
+    marks = and_(seen.c.user_id == me, among(seen.c.notification_id, ids))
+    session.execute(delete(seen).where(marks))
 
 
 _UNSENT = text(
@@ -184,23 +186,26 @@ _UNSENT = text(
 
 
 def claim_unsent(session: Session, kinds: Sequence[Kind]) -> NotificationRow | None:
-    """The next one to send outside, which nobody else sends for a while; tried again after 10 s,
-    20 s, 40 s, … up to an hour. It leaves the house, so it is read with nobody's scope."""
-    asked = {"kinds": [kind.value for kind in kinds]}
-    found = session.execute(_UNSENT, asked).one_or_none()
-    return _row(found, read_at=None) if found else None
+    """Return the next notification to post outside, and schedule its next try.
+
+    No other worker gets it before that; tries follow after 10 s, 20 s, 40 s, … up to an hour. The
+    reader is no user but an outside program, so no scope filters it.
+    """
+    kind_names = {"kinds": [kind.value for kind in kinds]}
+    row = session.execute(_UNSENT, kind_names).one_or_none()
+    return _row(row, read_at=None) if row else None
 
 
-def sent(session: Session, id: NotificationId) -> None:
-    """It arrived."""
-    done = update(notification).where(notification.c.id == id)
-    session.execute(done.values(sent_at=func.now()))
+def mark_sent(session: Session, id: NotificationId) -> None:
+    """Record that a notification arrived outside."""
+    posted = update(notification).where(notification.c.id == id)
+    session.execute(posted.values(sent_at=func.now()))
 
 
 def forget(session: Session, older: timedelta) -> int:
-    """Remove what happened long ago; answer how much."""
-    gone = delete(notification).where(notification.c.occurred_at < func.now() - older)
-    return len(session.execute(gone.returning(notification.c.id)).all())
+    """Delete notifications older than this; return their number."""
+    expired = delete(notification).where(notification.c.occurred_at < func.now() - older)
+    return len(session.execute(expired.returning(notification.c.id)).all())
 
 
 _UNREAD = and_(seen.c.at.is_(None), notification.c.settled_at.is_(None))
@@ -211,18 +216,18 @@ def _of(inbox: Inbox) -> Select[Any]:
     return (
         select(notification, seen.c.at.label("read_at"))
         .join_from(notification, seen, mark, isouter=True)
-        .where(inbox.mine)
+        .where(inbox.condition)
     )
 
 
-def _row(found: Row[Any], read_at: datetime | None) -> NotificationRow:
+def _row(row: Row[Any], read_at: datetime | None) -> NotificationRow:
     return NotificationRow(
-        id=NotificationId(found.id),
-        kind=Kind(found.kind),
-        about=found.about,
-        subject=UserId(found.subject_id) if found.subject_id else None,
-        details=found.details,
-        occurred_at=found.occurred_at,
-        settled_at=found.settled_at,
+        id=NotificationId(row.id),
+        kind=Kind(row.kind),
+        about=row.about,
+        subject=UserId(row.subject_id) if row.subject_id else None,
+        details=row.details,
+        occurred_at=row.occurred_at,
+        settled_at=row.settled_at,
         read_at=read_at,
     )

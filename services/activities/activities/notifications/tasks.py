@@ -1,7 +1,8 @@
-"""Notifications also leave the house: one POST each to a program, or to a robot in a group chat.
+"""Notifications are also posted outside: one POST each to a program or to a robot in a group chat.
 
-Only what is for many leaves, and no name with it. What is not taken is sent again with growing pauses
-for a day; what was seen to meanwhile is not sent at all. It may arrive twice, always with the same id.
+Only kinds that are not for a single user are posted, and without any name. What is not accepted is
+posted again with growing pauses for a day; what was settled meanwhile is not posted at all. A
+notification may arrive twice, always with the same id.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from celery import Celery
 from urllib3.exceptions import HTTPError
 
 from activities.notifications import commands as notification, store
-from activities.notifications.domain.notification import text
-from activities.notifications.domain.webhook import Target, post, taken
+from activities.notifications.domain.notification import ANSWERED_BY, Kind, text
+from activities.notifications.domain.webhook import Format, Target, accepted, post
 from activities.notifications.store import NotificationRow
 from activities.settings import ActivitiesSettings
 from chassis.db import SyncDatabase
+from chassis.settings import BadSettings
 from chassis.worker import Work, task
 
 log = logging.getLogger("huichi.activities.notification")
@@ -33,22 +35,42 @@ TIMEOUT = (3.0, 7.0)
 LARGEST_ANSWER = 65_536
 
 
+def target_of(settings: ActivitiesSettings) -> Target | None:
+    """Return where notifications are posted to, or `None` if they are not."""
+    if settings.notify_url is None:
+        return None
+    return Target(settings.notify_url, Format(settings.notify_format), settings.notify_secret)
+
+
+def kinds_of(settings: ActivitiesSettings) -> tuple[Kind, ...]:
+    """Return the kinds of notifications to post. Raise `BadSettings` for an unknown one."""
+    kinds = {kind.name: kind for kind in ANSWERED_BY}
+    names = settings.notify_kinds.replace(",", " ").split()
+    if unknown := [name for name in names if name not in kinds]:
+        raise BadSettings(
+            f"HUICHI_ACTIVITIES_NOTIFY_KINDS: {unknown[0]} is none of {', '.join(sorted(kinds))}"
+        )
+    return tuple(kinds[name] for name in names)
+
+
 def send_due(db: SyncDatabase, settings: ActivitiesSettings, seconds: float = TICK_SECONDS) -> int:
-    """Send what is due, one after the other; answer how many were taken."""
-    target, until, taken_ = settings.notify_target, time.monotonic() + seconds, 0
+    """Post due notifications one after the other for at most `seconds`; return how many arrived."""
+    target = target_of(settings)
+    kinds = kinds_of(settings) if target else ()
+    until, accepted_count = time.monotonic() + seconds, 0
     with requests.Session() as client:
         while target is not None and time.monotonic() < until:
-            found = db.write(store.claim_unsent, settings.notified_kinds)
-            if found is None:
+            row = db.write(store.claim_unsent, kinds)
+            if row is None:
                 break
-            if _send(client, target, found, settings.notify_language):
-                db.write(store.sent, found.id)
-                taken_ += 1
-    return taken_
+            if _send(client, target, row, settings.notify_language):
+                db.write(store.mark_sent, row.id)
+                accepted_count += 1
+    return accepted_count
 
 
 def _send(client: requests.Session, target: Target, row: NotificationRow, language: str) -> bool:
-    request = post(target, _said(row, language), time.time())
+    request = post(target, _content(row, language), time.time())
     try:
         with client.post(
             request.url,
@@ -58,27 +80,27 @@ def _send(client: requests.Session, target: Target, row: NotificationRow, langua
             allow_redirects=False,
             stream=True,
         ) as response:
-            status, answer = response.status_code, _answer(response)
+            status, body = response.status_code, _json_of(response)
     except (requests.RequestException, HTTPError, OSError) as problem:
         # The address holds a token, and so does the text of the problem.
         log.warning("notification %s was not sent: %s", row.id, type(problem).__name__)
         return False
-    if not taken(target, status, answer):
-        log.warning("notification %s was not taken: HTTP %s", row.id, status)
+    if not accepted(target, status, body):
+        log.warning("notification %s was not accepted: HTTP %s", row.id, status)
         return False
     return True
 
 
-def _answer(response: requests.Response) -> object:
-    body = response.raw.read(LARGEST_ANSWER, decode_content=True)
+def _json_of(response: requests.Response) -> object:
+    content = response.raw.read(LARGEST_ANSWER, decode_content=True)
     try:
-        answer: object = json.loads(body)
+        body: object = json.loads(content)
     except ValueError:
         return None
-    return answer
+    return body
 
 
-def _said(row: NotificationRow, language: str) -> dict[str, object]:
+def _content(row: NotificationRow, language: str) -> dict[str, object]:
     return {
         "id": str(row.id),
         "kind": row.kind.name,
@@ -90,7 +112,7 @@ def _said(row: NotificationRow, language: str) -> dict[str, object]:
 
 
 def define(app: Celery, settings: ActivitiesSettings) -> None:
-    """Register sending, where there is somewhere to send to, and forgetting."""
+    """Register posting, where a target is configured, and the removal of old notifications."""
 
     @task(app, FORGET, untraced=True)
     def forget() -> None:
@@ -102,7 +124,7 @@ def define(app: Celery, settings: ActivitiesSettings) -> None:
     def send() -> None:
         send_due(Work.of(settings, "activities").db, settings)
 
-    if settings.notify_target and settings.notified_kinds:
+    if target_of(settings) and kinds_of(settings):
         app.conf.beat_schedule[SEND] = {
             "task": SEND,
             "schedule": SEND_EVERY_SECONDS,

@@ -1,6 +1,6 @@
-"""Everything that is done to a task, and reminding of the ones that are due.
+"""Commands that create and change tasks, and remind of the ones that are due.
 
-Titles stay out of facts and audit events: they are about people.
+Titles stay out of facts and audit events: they are personal data.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
+from activities.core.domain import facts
 from activities.core.domain.ids import CustomerId, FollowUpId, TaskId, UserId
 from activities.core.domain.version import refuse_stale
-from activities.customers.commands import for_whom, seen
+from activities.customers.commands import scope_at_customer, visible_customer
 from activities.tasks.domain.task import (
     Draft,
     Happening,
@@ -31,11 +32,12 @@ from activities.tasks.domain.task import (
 )
 from activities.tasks.store import task as store, task_event
 from activities.tasks.store.task import TaskRow
-from chassis import audit, telemetry
+from chassis import telemetry
+from chassis.audit import events as audit
 from chassis.errors import NotFound
+from chassis.facts.outbox import record
 from chassis.idempotency import run_idempotent
-from chassis.outbox import Fact, record
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 
 REMINDED_AT_ONCE = 200
 
@@ -50,12 +52,12 @@ def create_task(
     assignee: UserId,
     key: str | None = None,
 ) -> TaskId:
-    """Write a task down for somebody."""
+    """Add a task and return its id. Raise `NotFound` for a customer the caller may not see."""
 
     def run() -> dict[str, Any]:
-        written = draft(title=title, due_at=due_at)
-        seen(session, scope, customer)
-        return {"id": str(write_down(session, scope, customer, assignee=assignee, draft=written))}
+        content = draft(title=title, due_at=due_at)
+        visible_customer(session, scope, customer)
+        return {"id": str(add_task(session, scope, customer, assignee=assignee, draft=content))}
 
     request = [str(customer), title, due_at.isoformat() if due_at else None, str(assignee)]
     answer = run_idempotent(session, scope.actor.user_id, key, "createTask", run, request=request)
@@ -65,22 +67,22 @@ def create_task(
 def complete_task(
     session: Session, scope: Scope, id: TaskId, expected: int | None, key: str | None = None
 ) -> TaskId:
-    """Done."""
-    return _moved(session, scope, id, expected, key, "completeTask", complete)
+    """Set a task to done. Raise `Conflict` for a cancelled one or a stale version."""
+    return _move_task(session, scope, id, expected, key, "completeTask", complete)
 
 
 def cancel_task(
     session: Session, scope: Scope, id: TaskId, expected: int | None, key: str | None = None
 ) -> TaskId:
-    """Not to be done after all."""
-    return _moved(session, scope, id, expected, key, "cancelTask", cancel)
+    """Cancel a task. Raise `Conflict` for a done one or a stale version."""
+    return _move_task(session, scope, id, expected, key, "cancelTask", cancel)
 
 
 def reopen_task(
     session: Session, scope: Scope, id: TaskId, expected: int | None, key: str | None = None
 ) -> TaskId:
-    """Take a completion or a cancellation back."""
-    return _moved(session, scope, id, expected, key, "reopenTask", reopen)
+    """Reopen a done or cancelled task. Raise `Conflict` for a stale version."""
+    return _move_task(session, scope, id, expected, key, "reopenTask", reopen)
 
 
 def reassign_task(
@@ -91,15 +93,17 @@ def reassign_task(
     expected: int | None,
     key: str | None = None,
 ) -> TaskId:
-    """Give an open task to somebody else."""
+    """Assign an open task to another user. Raise `Conflict` for a closed task."""
 
     def run() -> dict[str, Any]:
-        present = _held(session, scope, id, expected)
+        present = _locked_task(session, scope, id, expected)
         if present.assignee != assignee:
             refuse_closed(present.status)
             store.change(session, id, assignee_id=assignee)
             before_after = [str(present.assignee), str(assignee)]
-            _tell(session, scope, present, Happening.REASSIGNED, {"assignee": before_after})
+            _record_change(
+                session, scope, present, Happening.REASSIGNED, {"assignee": before_after}
+            )
         return {"id": str(id)}
 
     request = [str(id), str(assignee), expected]
@@ -115,10 +119,10 @@ def reschedule_task(
     expected: int | None,
     key: str | None = None,
 ) -> TaskId:
-    """Give an open task another due time, or none; a reminder comes again at the new time."""
+    """Change or remove the due time of an open task; it is reminded of again at the new time."""
 
     def run() -> dict[str, Any]:
-        present = _held(session, scope, id, expected)
+        present = _locked_task(session, scope, id, expected)
         redraft(session, scope, present, draft(title=present.title, due_at=due_at))
         return {"id": str(id)}
 
@@ -128,23 +132,23 @@ def reschedule_task(
 
 
 def remind(session: Session, limit: int = REMINDED_AT_ONCE) -> int:
-    """Tell of open tasks whose time has come, each once; answer how many there were."""
+    """Record the facts of at most `limit` due tasks, each task once; return their number."""
     due = store.claim_due(session, limit)
     if not due:
         return 0
     with telemetry.span("tasks due", tasks=len(due)):
-        task_event.happened(session, [task.id for task in due], Happening.DUE, actor=None)
+        task_event.add(session, [task.id for task in due], Happening.DUE, actor=None)
         for task in due:
             body = {
                 "customer": str(task.customer),
                 "assignee": str(task.assignee),
                 "due_at": task.due_at.isoformat(),
             }
-            record(session, Fact("tasks.due", str(task.id), body))
+            record(session, facts.TASK_FELL_DUE.about(task.id, body))
     return len(due)
 
 
-def write_down(
+def add_task(
     session: Session,
     scope: Scope,
     customer: CustomerId,
@@ -153,7 +157,7 @@ def write_down(
     draft: Draft,
     follow_up: FollowUpId | None = None,
 ) -> TaskId:
-    """Add a task of a customer that was seen before, and tell of it."""
+    """Add a task for a customer the caller may see, with its event, fact and audit entry."""
     creator = UserId(scope.actor.user_id)
     id = store.add(
         session,
@@ -163,47 +167,47 @@ def write_down(
         draft=draft,
         follow_up=follow_up,
     )
-    task_event.happened(session, [id], Happening.CREATED, actor=creator)
+    task_event.add(session, [id], Happening.CREATED, actor=creator)
     body = {"customer": str(customer), "assignee": str(assignee)}
-    record(session, Fact("tasks.created", str(id), body))
-    proof = for_whom(session, scope, customer)
+    record(session, facts.TASK_CREATED.about(id, body))
+    actor = scope_at_customer(session, scope, customer).actor
     audit.record(
-        session, audit.Entry(proof.actor, "create", "Task", str(id), policy_version=scope.version)
+        session, audit.Entry(actor, "create", "Task", str(id), policy_version=scope.version)
     )
     return id
 
 
-def move(session: Session, scope: Scope, present: TaskRow, decided: Move) -> None:
-    """Carry out what the domain decided about a task."""
-    match decided:
+def move(session: Session, scope: Scope, present: TaskRow, decision: Move) -> None:
+    """Carry out a decision of the domain about a task's status."""
+    match decision:
         case Unchanged():
             return
         case Moved(to, happening):
             closed_at = None if to is Status.OPEN else func.now()
             store.change(session, present.id, status=to.value, closed_at=closed_at)
             changes = {"status": [present.status.value, to.value]}
-            _tell(session, scope, present, happening, changes)
+            _record_change(session, scope, present, happening, changes)
         case _:
-            assert_never(decided)
+            assert_never(decision)
 
 
-def redraft(session: Session, scope: Scope, present: TaskRow, wanted: Draft) -> None:
-    """Give an open task other words or another time."""
-    if (present.title, present.due_at) == (wanted.title, wanted.due_at):
+def redraft(session: Session, scope: Scope, present: TaskRow, draft: Draft) -> None:
+    """Change the title and due time of an open task. Raise `Conflict` for a closed one."""
+    if (present.title, present.due_at) == (draft.title, draft.due_at):
         return
     refuse_closed(present.status)
-    later = present.due_at != wanted.due_at
-    reminded = {"reminded_at": None} if later else {}
-    store.change(session, present.id, title=wanted.title, due_at=wanted.due_at, **reminded)
+    rescheduled = present.due_at != draft.due_at
+    reminded = {"reminded_at": None} if rescheduled else {}
+    store.change(session, present.id, title=draft.title, due_at=draft.due_at, **reminded)
     changes: dict[str, list[str | None]] = {}
-    if later:
-        changes["due_at"] = [_iso(present.due_at), _iso(wanted.due_at)]
-    if present.title != wanted.title:
+    if rescheduled:
+        changes["due_at"] = [_iso(present.due_at), _iso(draft.due_at)]
+    if present.title != draft.title:
         changes["title"] = ["***", "***"]
-    _tell(session, scope, present, Happening.RESCHEDULED, changes)
+    _record_change(session, scope, present, Happening.RESCHEDULED, changes)
 
 
-def _moved(
+def _move_task(
     session: Session,
     scope: Scope,
     id: TaskId,
@@ -213,7 +217,7 @@ def _moved(
     decide: Callable[[Status], Move],
 ) -> TaskId:
     def run() -> dict[str, Any]:
-        present = _held(session, scope, id, expected)
+        present = _locked_task(session, scope, id, expected)
         move(session, scope, present, decide(present.status))
         return {"id": str(id)}
 
@@ -221,15 +225,17 @@ def _moved(
     return id
 
 
-def _held(session: Session, scope: Scope, id: TaskId, expected: int | None) -> TaskRow:
+def _locked_task(session: Session, scope: Scope, id: TaskId, expected: int | None) -> TaskRow:
     present = store.locked(session, scope, id)
     if present is None:
-        raise NotFound(f"No task {id} exists for you.", f"未找到您可见的任务 {id}。", field="id")
+        raise NotFound(
+            f"id {id} is not a task you may see.", f"未找到您可见的任务 {id}。", field="id"
+        )
     refuse_stale(present.version, expected)
     return present
 
 
-def _tell(
+def _record_change(
     session: Session,
     scope: Scope,
     present: TaskRow,
@@ -237,13 +243,13 @@ def _tell(
     changes: Mapping[str, Sequence[str | None]],
 ) -> None:
     actor = UserId(scope.actor.user_id)
-    task_event.happened(session, [present.id], happening, actor=actor)
+    task_event.add(session, [present.id], happening, actor=actor)
     body = {"customer": str(present.customer), "fields": [*changes]}
-    record(session, Fact(f"tasks.{happening.value}", str(present.id), body))
+    record(session, facts.TASK_CHANGES[happening.value].about(present.id, body))
     audit.record(
         session,
         audit.Entry(
-            for_whom(session, scope, present.customer).actor,
+            scope_at_customer(session, scope, present.customer).actor,
             "update",
             "Task",
             str(present.id),

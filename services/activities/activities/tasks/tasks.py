@@ -1,6 +1,6 @@
-"""What the worker does about tasks: look every few seconds whether the time of one has come.
+"""The worker's job for tasks: check every few seconds which ones are due.
 
-There is no timer per task: a table that is looked at loses nothing when a broker or a worker dies.
+There is no timer per task: a table that is polled loses nothing when a broker or a worker dies.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ REMIND = "activities.remind"
 
 
 def remind_all(work: Work) -> int:
-    """Remind of everything that is due, a batch a transaction; answer how many there were."""
+    """Remind of all due tasks, one batch per transaction; return their number."""
     reminded = batch = work.db.write(remind)
     while batch == REMINDED_AT_ONCE:
         batch = work.db.write(remind)
@@ -24,7 +24,7 @@ def remind_all(work: Work) -> int:
 
 
 def define(app: Celery, settings: ActivitiesSettings) -> None:
-    """Register the reminders, and when the scheduler rings for them."""
+    """Register the reminder task and its schedule."""
 
     def run() -> None:
         remind_all(Work.of(settings, "activities"))
@@ -33,6 +33,6 @@ def define(app: Celery, settings: ActivitiesSettings) -> None:
     app.conf.beat_schedule[REMIND] = {
         "task": REMIND,
         "schedule": settings.remind_every_seconds,
-        # A tick that waited longer than the next one is worth nothing.
+        # A tick that waited longer than until the next one is superfluous.
         "options": {"expires": settings.remind_every_seconds},
     }

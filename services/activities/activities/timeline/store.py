@@ -1,12 +1,12 @@
-"""The timeline of many customers in one query: follow-ups and what happened to tasks, newest first.
+"""The timelines of many customers in one query: follow-ups and events of tasks, newest first.
 
 Both tables are walked backwards along their (customer, time) index, a page of each is merged, and
-the rest is never read. The same shape counts open tasks and finds the last contact.
+the rest is never read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,7 +23,6 @@ from sqlalchemy import (
     Uuid,
     and_,
     cast,
-    func,
     literal,
     null,
     or_,
@@ -38,16 +37,16 @@ from activities.core.domain.ids import CustomerId, FollowUpId, TaskEventId, Task
 from activities.customers.store import Family, columns
 from activities.follow_ups.domain import Channel
 from activities.follow_ups.store import FollowUpRow, follow_up
-from activities.tasks.domain.task import Happening, Status
+from activities.tasks.domain.task import Happening
 from activities.tasks.store.task import task
 from activities.tasks.store.task_event import task_event
 from chassis.api.paging import Order, Page, Window, beyond, decode, encode
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
 class TaskEventRow:
-    """Something that happened to a task."""
+    """An event in the life of a task."""
 
     id: TaskEventId
     customer: CustomerId
@@ -63,9 +62,12 @@ Entry = FollowUpRow | TaskEventRow
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """Which part of a timeline is wanted. `follow_ups` and `tasks` are the proofs that each kind
-    may be read; a kind without one is left out."""
+class Selection:
+    """The part of a timeline to read.
+
+    `follow_ups` and `tasks` are the proofs that each kind may be read; a kind without one is left
+    out.
+    """
 
     follow_ups: Scope | None
     tasks: Scope | None
@@ -74,151 +76,109 @@ class Ask:
     until: datetime | None = None
 
 
-def of_customers(session: Session, ask: Ask, ids: Sequence[CustomerId]) -> list[Page[Entry]]:
-    """The newest entries of each of these customers, in the order of the ids."""
+def of_customers(
+    session: Session, selection: Selection, ids: Sequence[CustomerId]
+) -> list[Page[Entry]]:
+    """Return a page of the newest entries of each customer, in the order of the ids."""
     family = Family(ids)
     kinds: list[Select[Any]] = []
-    if ask.follow_ups:
-        kinds.append(_follow_ups(family, ask.follow_ups, ask))
-    if ask.tasks:
-        kinds.append(_task_events(family, ask.tasks, ask))
+    if selection.follow_ups:
+        kinds.append(_follow_ups(family, selection.follow_ups, selection))
+    if selection.tasks:
+        kinds.append(_task_events(family, selection.tasks, selection))
     if not kinds or not ids:
-        return [_cut([], ask.window) for _ in ids]
-    entry = _newest(family, kinds, ask.window.first + 1)
+        return [_page([], selection.window) for _ in ids]
+    entry = _newest(family, kinds, selection.window.first + 1)
     rows = session.execute(
-        select(family.asked.c.id.label("asked"), family.root.c.customer_id.label("root"), entry)
+        select(
+            family.requested.c.id.label("requested"),
+            family.root.c.customer_id.label("root"),
+            entry,
+        )
         .select_from(family.joined.join(entry, true()))
-        .order_by(family.asked.c.id, entry.c.occurred_at.desc(), entry.c.id.desc())
+        .order_by(family.requested.c.id, entry.c.occurred_at.desc(), entry.c.id.desc())
     )
-    found: dict[UUID, list[Row[Any]]] = {}
+    rows_by_customer: dict[UUID, list[Row[Any]]] = {}
     for row in rows:
-        found.setdefault(row.asked, []).append(row)
-    return [_cut(found.get(id, []), ask.window) for id in ids]
+        rows_by_customer.setdefault(row.requested, []).append(row)
+    return [_page(rows_by_customer.get(id, []), selection.window) for id in ids]
 
 
-def last_contacted(
-    session: Session, scope: Scope, ids: Sequence[CustomerId]
-) -> list[datetime | None]:
-    """When each of these customers was last talked to."""
-    family = Family(ids)
-    latest = (
-        select(follow_up.c.occurred_at.label("value"))
-        .where(follow_up.c.customer_id == family.member.c.customer_id)
-        .order_by(follow_up.c.occurred_at.desc())
-        .limit(1)
-        .lateral()
-    )
-    of_family = (
-        select(func.max(latest.c.value).label("value"))
-        .select_from(family.member.join(latest, true()))
-        .where(family.same_root, scope.where(columns(family.root)))
-        .lateral("found")
-    )
-    return _one_each(session, family, of_family, ids)
-
-
-def open_tasks(session: Session, scope: Scope, ids: Sequence[CustomerId]) -> list[int]:
-    """How many tasks of each of these customers are open."""
-    family = Family(ids)
-    mine = task.c.assignee_id == scope.actor.user_id
-    counted = (
-        select(func.count().label("value"))
-        .select_from(task)
-        .join(family.member, family.member.c.customer_id == task.c.customer_id)
-        .where(family.same_root, task.c.status == Status.OPEN.value)
-        .where(or_(mine, scope.where(columns(family.root))))
-        .lateral("found")
-    )
-    return [n or 0 for n in _one_each(session, family, counted, ids)]
-
-
-def _one_each(
-    session: Session, family: Family, found: LateralFromClause, ids: Sequence[CustomerId]
-) -> list[Any]:
-    rows = session.execute(
-        select(family.asked.c.id, found.c.value).select_from(family.joined.join(found, true()))
-    )
-    values: Mapping[UUID, Any] = {row[0]: row[1] for row in rows}
-    return [values.get(id) for id in ids]
-
-
-def _follow_ups(family: Family, scope: Scope, ask: Ask) -> Select[Any]:
-    f = follow_up.c
+def _follow_ups(family: Family, scope: Scope, selection: Selection) -> Select[Any]:
     return (
         select(
             literal("follow_up").label("kind"),
-            f.id,
-            f.customer_id,
-            f.occurred_at,
-            f.author_id.label("actor_id"),
-            f.summary.label("words"),
-            f.channel,
-            f.next_step,
-            f.next_due_at,
-            f.version,
-            f.created_at,
-            f.updated_at,
+            follow_up.c.id,
+            follow_up.c.customer_id,
+            follow_up.c.occurred_at,
+            follow_up.c.author_id.label("actor_id"),
+            follow_up.c.summary.label("summary"),
+            follow_up.c.channel,
+            follow_up.c.next_step,
+            follow_up.c.next_due_at,
+            follow_up.c.version,
+            follow_up.c.created_at,
+            follow_up.c.updated_at,
             cast(null(), Uuid).label("task_id"),
             cast(null(), Uuid).label("assignee_id"),
             cast(null(), String).label("happening"),
         )
         .where(
-            f.customer_id == family.member.c.customer_id,
+            follow_up.c.customer_id == family.member.c.customer_id,
             scope.where(columns(family.root)),
-            _within(ask, f.occurred_at, f.id),
+            _within(selection, follow_up.c.occurred_at, follow_up.c.id),
         )
-        .order_by(f.occurred_at.desc(), f.id.desc())
+        .order_by(follow_up.c.occurred_at.desc(), follow_up.c.id.desc())
     )
 
 
-def _task_events(family: Family, scope: Scope, ask: Ask) -> Select[Any]:
-    e = task_event.c
-    mine = task.c.assignee_id == scope.actor.user_id
+def _task_events(family: Family, scope: Scope, selection: Selection) -> Select[Any]:
+    assigned = task.c.assignee_id == scope.actor.user_id
     moment = DateTime(timezone=True)
     return (
         select(
             literal("task_event").label("kind"),
-            e.id,
-            e.customer_id,
-            e.occurred_at,
-            e.actor_id,
-            task.c.title.label("words"),
+            task_event.c.id,
+            task_event.c.customer_id,
+            task_event.c.occurred_at,
+            task_event.c.actor_id,
+            task.c.title.label("summary"),
             cast(null(), String).label("channel"),
             cast(null(), Text).label("next_step"),
             cast(null(), moment).label("next_due_at"),
             cast(null(), Integer).label("version"),
             cast(null(), moment).label("created_at"),
             cast(null(), moment).label("updated_at"),
-            e.task_id,
-            e.assignee_id,
-            e.happening,
+            task_event.c.task_id,
+            task_event.c.assignee_id,
+            task_event.c.happening,
         )
-        .join_from(task_event, task, task.c.id == e.task_id)
+        .join_from(task_event, task, task.c.id == task_event.c.task_id)
         .where(
-            e.customer_id == family.member.c.customer_id,
-            or_(mine, scope.where(columns(family.root))),
-            _within(ask, e.occurred_at, e.id),
+            task_event.c.customer_id == family.member.c.customer_id,
+            or_(assigned, scope.where(columns(family.root))),
+            _within(selection, task_event.c.occurred_at, task_event.c.id),
         )
-        .order_by(e.occurred_at.desc(), e.id.desc())
+        .order_by(task_event.c.occurred_at.desc(), task_event.c.id.desc())
     )
 
 
 def _within(
-    ask: Ask, occurred_at: ColumnElement[datetime], id: ColumnElement[UUID]
+    selection: Selection, occurred_at: ColumnElement[datetime], id: ColumnElement[UUID]
 ) -> ColumnElement[bool]:
     terms: list[ColumnElement[bool]] = []
-    if ask.window.after is not None:
+    if selection.window.after is not None:
         order: Order = [(occurred_at, "desc"), (id, "desc")]
-        terms.append(beyond(order, decode(ask.window.after, order)))
-    if ask.since:
-        terms.append(occurred_at >= ask.since)
-    if ask.until:
-        terms.append(occurred_at < ask.until)
+        terms.append(beyond(order, decode(selection.window.after, order)))
+    if selection.since:
+        terms.append(occurred_at >= selection.since)
+    if selection.until:
+        terms.append(occurred_at < selection.until)
     return and_(true(), *terms)
 
 
 def _newest(family: Family, kinds: Sequence[Select[Any]], limit: int) -> LateralFromClause:
-    """A page of each kind of each member of the family, and of all these the newest."""
+    """Return the newest rows among a page of each kind of each member of the family."""
     merged = union_all(*(_of_members(family, kind, limit) for kind in kinds)).subquery("merged")
     return (
         select(merged)
@@ -229,16 +189,16 @@ def _newest(family: Family, kinds: Sequence[Select[Any]], limit: int) -> Lateral
 
 
 def _of_members(family: Family, kind: Select[Any], limit: int) -> Select[Any]:
-    page = kind.limit(limit).correlate(family.root, family.member).lateral()
+    page_of_member = kind.limit(limit).correlate(family.root, family.member).lateral()
     return (
-        select(page)
-        .select_from(family.member.join(page, true()))
+        select(page_of_member)
+        .select_from(family.member.join(page_of_member, true()))
         .where(family.same_root)
         .correlate(family.root)
     )
 
 
-def _cut(rows: Sequence[Row[Any]], window: Window) -> Page[Entry]:
+def _page(rows: Sequence[Row[Any]], window: Window) -> Page[Entry]:
     shown = rows[: window.first]
     return Page(
         rows=[_entry(row) for row in shown],
@@ -256,7 +216,7 @@ def _entry(row: Row[Any]) -> Entry:
             written_for=CustomerId(row.customer_id),
             author=UserId(row.actor_id),
             channel=Channel(row.channel),
-            summary=row.words,
+            summary=row.summary,
             occurred_at=row.occurred_at,
             next_step=row.next_step,
             next_due_at=row.next_due_at,
@@ -269,7 +229,7 @@ def _entry(row: Row[Any]) -> Entry:
         customer=CustomerId(row.root),
         task=TaskId(row.task_id),
         happening=Happening(row.happening),
-        title=row.words,
+        title=row.summary,
         actor=UserId(row.actor_id) if row.actor_id else None,
         assignee=UserId(row.assignee_id),
         occurred_at=row.occurred_at,

@@ -12,8 +12,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
 from chassis.actor import Actor
+from chassis.audit import events as audit
 from chassis.policy.rules import Snapshot
 from customers.handover import store
 from customers.handover.domain import Destination, decide
@@ -49,7 +49,7 @@ def hand_over_batch(session: Session, id: UUID, snapshot: Snapshot, now: float) 
 
     def works(user: UUID) -> bool:
         member = snapshot.users.get(user)
-        return member is not None and member.works_at(now)
+        return member is not None and member.is_active_at(now)
 
     def place_of(user: UUID) -> UUID | None:
         return snapshot.users[user].department

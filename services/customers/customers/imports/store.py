@@ -13,7 +13,7 @@ from sqlalchemy import Column, Integer, Row, Table, Text, Uuid, select, text
 from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from customers.core.store import bulk
 from customers.core.store.metadata import metadata
 

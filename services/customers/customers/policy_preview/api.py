@@ -15,10 +15,11 @@ from chassis.api.context import Info
 from chassis.api.paging import After, Connection, First, Window, connect
 from chassis.api.rights import right
 from chassis.errors import BadInput, Denied
-from chassis.explanation.api import page_of_people, person_after
+from chassis.explanation.api import page_of_users, user_after
 from chassis.explanation.difference import differences, with_rules
-from chassis.policy.guard import Scope, compile_rules
+from chassis.policy.compiling import compile_rules
 from chassis.policy.rules import Rule, Snapshot, rule_of
+from chassis.policy.scope import Scope
 from customers.core.api.stubs import User
 from customers.pool.domain.fields import (
     CREDIT_CODE_COORDINATE,
@@ -93,7 +94,7 @@ class Changeset:
     ) -> Connection[CustomerReach]:
         """Return a page of the users whom the changeset affects."""
         ctx, window = info.context, Window(first, after)
-        start = person_after(window)
+        start = user_after(window)
         before = ctx.policy
         if not self.whole:
             raise _invalid_lines("adds", "both adds and removes are needed")
@@ -101,7 +102,7 @@ class Changeset:
         staying = [rule for rule in before.rules if rule not in removed]
         changed = with_rules(before, [*staying, *added])
         users = await asyncio.to_thread(_affected_users, before, changed, start, window.first + 1)
-        page = page_of_people(users, window)
+        page = page_of_users(users, window)
         reach = await ctx.read(_count_reach, before, changed, page.rows)
         connection: Connection[CustomerReach] = connect(page, lambda id: reach[id])
         return connection

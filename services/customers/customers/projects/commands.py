@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from chassis.errors import BadInput, Denied
-from chassis.policy.guard import Scope
 from chassis.policy.rules import Snapshot
+from chassis.policy.scope import Scope
 from customers.pool.commands.access_facts import publish_changed
 from customers.pool.commands.audit_trail import record_audit
 from customers.pool.commands.locked_customer import (
@@ -77,7 +77,7 @@ def _carry_out(
 def _refuse_outsider(scope: Scope, project: UUID, snapshot: Snapshot | None) -> None:
     """Refuse users who are neither members of the project nor may change all projects."""
     permissions = scope.permissions
-    if project in permissions.stand.projects:
+    if project in permissions.principal.projects:
         return
     has_members = snapshot is not None and any(
         project == member_project

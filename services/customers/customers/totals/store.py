@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Text, cast, false, func, or_, select
 from sqlalchemy.orm import Session
 
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from customers.pool.store.customer import ACCESS, customer
 from customers.pool.store.customer_search import CUSTOMER_TAG, Search, conditions
 from customers.totals.domain import GroupCount

@@ -1,4 +1,4 @@
-"""A company as it is founded: its departments, its people, and the parts of the system that sign in."""
+"""The company to bootstrap: its departments, people and service users."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from identity.people.domain.user import Kind
 
 @dataclass(frozen=True)
 class DepartmentPlan:
-    """A department with those below it."""
+    """A department with the departments below it."""
 
     name: str
     below: tuple[DepartmentPlan, ...] = ()
@@ -20,7 +20,7 @@ class DepartmentPlan:
 
 @dataclass(frozen=True)
 class UserPlan:
-    """Somebody who can sign in. `department` is a path of names: `("华东", "销售一部")`."""
+    """A user who can sign in. `department` is a path of names: `("华东", "销售一部")`."""
 
     username: str
     display_name: str
@@ -32,7 +32,7 @@ class UserPlan:
 
 @dataclass(frozen=True)
 class Company:
-    """Everything a first start needs."""
+    """The departments and users of a first start."""
 
     departments: tuple[DepartmentPlan, ...] = ()
     users: tuple[UserPlan, ...] = ()
@@ -42,23 +42,23 @@ Path = tuple[str, ...]
 
 
 def paths(departments: tuple[DepartmentPlan, ...], above: Path = ()) -> Iterator[Path]:
-    """Every department by its path, each after the one above it."""
-    for one in departments:
-        path = (*above, department.name(one.name, field="departments"))
+    """Yield the path of every department, each after the one above it. Raises `BadInput`."""
+    for plan in departments:
+        path = (*above, department.name(plan.name, field="departments"))
         yield path
-        yield from paths(one.below, path)
+        yield from paths(plan.below, path)
 
 
 def checked(company: Company) -> Company:
-    """The company, if it can be founded; otherwise `BadInput` says what is wrong."""
-    known = set(paths(company.departments))
+    """Return the company. Raises `BadInput` for wrong names and missing departments."""
+    existing = set(paths(company.departments))
     for plan in company.users:
         user.username(plan.username)
         user.display_name(plan.display_name)
-        if plan.department and plan.department not in known:
+        if plan.department and plan.department not in existing:
             raise BadInput(
-                f"{plan.username} is of department {' / '.join(plan.department)}, "
-                "which the company does not have.",
+                f"department of {plan.username} is {' / '.join(plan.department)}, which is not "
+                "among the departments.",
                 f"用户 {plan.username} 所属部门 {' / '.join(plan.department)} 不存在。",
                 field="department",
             )

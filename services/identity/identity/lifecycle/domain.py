@@ -1,7 +1,7 @@
-"""Who takes over what somebody leaves behind, when they leave or change their job.
+"""Handover plans: who takes over the customers and tasks of a user who leaves or changes job.
 
-The plan is made here in words (a person, the head of the department, the pool) and goes out with the
-fact, so that every service hands over its own rows by the same rule.
+A plan names kinds of receivers (a person, the head of the department, the pool) and goes out with
+the fact, so that every service hands over its own rows by the same rule.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ MOST_DEPARTMENTS = 500
 
 
 class Kind(Enum):
-    """Why things are handed over."""
+    """The reason for a handover."""
 
     LEAVES = "leaves"
     CHANGES_JOB = "changes_job"
 
 
 class To(Enum):
-    """To whom."""
+    """The kind of receiver."""
 
     PERSON = "person"
     DEPARTMENT_HEAD = "department_head"
@@ -35,7 +35,7 @@ class To(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """Who takes over; `person` only with `To.PERSON`."""
+    """Who takes over; `person` is set only with `To.PERSON`."""
 
     to: To
     person: UserId | None = None
@@ -43,55 +43,64 @@ class Receiver:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Who takes over: by the department of a customer, the nearest that is named, or otherwise."""
+    """The receivers by department.
+
+    The nearest named department above a customer counts, `otherwise` where there is none.
+    """
 
     otherwise: Receiver
     departments: tuple[tuple[DepartmentId, Receiver], ...] = ()
 
     @property
     def receivers(self) -> tuple[Receiver, ...]:
+        """Return all receivers, the general one first."""
         return (self.otherwise, *(receiver for _, receiver in self.departments))
 
     @property
     def people(self) -> frozenset[UserId]:
-        return frozenset(one.person for one in self.receivers if one.person is not None)
+        """Return the users whom the plan names."""
+        return frozenset(
+            receiver.person for receiver in self.receivers if receiver.person is not None
+        )
 
 
-def refuse_wrong(plan: Plan, kind: Kind, whose: UserId) -> None:
-    """Raise `BadInput` for a plan that could not be carried out."""
+def refuse_wrong(plan: Plan, kind: Kind, user_id: UserId) -> None:
+    """Raise `BadInput` for a plan that cannot be carried out for this user."""
     if len(plan.departments) > MOST_DEPARTMENTS:
         raise _wrong(f"names more than {MOST_DEPARTMENTS} departments", "指定的部门过多")
     if len({id for id, _ in plan.departments}) < len(plan.departments):
         raise _wrong("names a department twice", "重复指定了同一部门")
-    for one in plan.receivers:
-        if (one.to is To.PERSON) != (one.person is not None):
-            raise _wrong("has a userId exactly where it says PERSON", "仅在 PERSON 时须提供 userId")
-        if one.person == whose:
-            raise _wrong("names the user themselves", "不能交接给本人")
-        if one.to is To.KEEP and kind is Kind.LEAVES:
-            raise _wrong("says KEEP, which somebody who leaves cannot", "离职人员不能保留客户")
+    for receiver in plan.receivers:
+        if (receiver.to is To.PERSON) != (receiver.person is not None):
+            raise _wrong(
+                "needs a userId with PERSON, and only there", "仅在 PERSON 时须提供 userId"
+            )
+        if receiver.person == user_id:
+            raise _wrong("names the user who leaves or changes job", "不能交接给本人")
+        if receiver.to is To.KEEP and kind is Kind.LEAVES:
+            raise _wrong("says KEEP, which is for a change of job only", "离职人员不能保留客户")
 
 
-def told(plan: Plan, heads: Mapping[DepartmentId, UserId]) -> dict[str, Any]:
-    """The plan as the fact carries it, with the heads of departments as they are now."""
-    asked = any(one.to is To.DEPARTMENT_HEAD for one in plan.receivers)
+def fact_body(plan: Plan, heads: Mapping[DepartmentId, UserId]) -> dict[str, Any]:
+    """Return the plan as the fact carries it, with the present heads of departments."""
+    needs_heads = any(receiver.to is To.DEPARTMENT_HEAD for receiver in plan.receivers)
     return {
         "otherwise": _receiver(plan.otherwise),
-        "departments": {str(id): _receiver(one) for id, one in plan.departments},
-        "heads": {str(id): str(head) for id, head in heads.items()} if asked else {},
+        "departments": {str(id): _receiver(receiver) for id, receiver in plan.departments},
+        "heads": {str(id): str(head) for id, head in heads.items()} if needs_heads else {},
     }
 
 
-def _receiver(one: Receiver) -> list[str | None]:
-    return [one.to.value, str(one.person) if one.person else None]
+def _receiver(receiver: Receiver) -> list[str | None]:
+    return [receiver.to.value, str(receiver.person) if receiver.person else None]
 
 
-def refuse_strangers(people: Sequence[UserId], working: frozenset[UserId]) -> None:
-    """Only colleagues who work here now take over."""
-    missing = [one for one in people if one not in working]
+def refuse_inactive(people: Sequence[UserId], working: frozenset[UserId]) -> None:
+    """Raise `BadInput` if one of the people does not work here now."""
+    missing = [id for id in people if id not in working]
     if missing:
         raise _wrong(
-            f"names {missing[0]}, who is no colleague that works here now",
+            f"names {missing[0]}, who is no active colleague",
             f"指定的 {missing[0]} 不是在职同事",
         )
 

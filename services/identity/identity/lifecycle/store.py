@@ -1,4 +1,4 @@
-"""What somebody has that ends when they leave, and the record of those who left."""
+"""What a user has that ends when they leave, and the records of off-boarding."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ off_boarding = Table(
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """What somebody has in this service that ends, or is to be led by somebody else."""
+    """Counts of what a user has in this service that ends, or needs another lead or head."""
 
     sessions: int
     api_clients: int
@@ -56,7 +56,7 @@ class Holdings:
 
 @dataclass(frozen=True, slots=True)
 class OffBoardingRow:
-    """One who left or changed their job."""
+    """One off-boarding or change of job."""
 
     id: UUID
     user: UserId
@@ -84,28 +84,28 @@ _HOLDINGS = text(
 
 
 def holdings(session: Session, id: UserId) -> Holdings:
-    """What somebody has now."""
+    """Count what a user has now."""
     return Holdings(*session.execute(_HOLDINGS, {"id": id}).one())
 
 
 def heads(session: Session) -> dict[DepartmentId, UserId]:
-    """The head of each department that has one."""
-    found = session.execute(
+    """Return the head of each department that has one."""
+    rows = session.execute(
         select(department.c.id, department.c.head_id).where(department.c.head_id.is_not(None))
     )
-    return {DepartmentId(one.id): UserId(one.head_id) for one in found}
+    return {DepartmentId(row.id): UserId(row.head_id) for row in rows}
 
 
-def behead(session: Session, id: UserId) -> None:
-    """They head no department any more."""
+def remove_head(session: Session, id: UserId) -> None:
+    """Remove a user as the head of every department."""
     counted = {"version": department.c.version + 1, "updated_at": func.now()}
     session.execute(
         update(department).where(department.c.head_id == id).values(counted | {"head_id": None})
     )
 
 
-def unlead(session: Session, id: UserId) -> None:
-    """They lead no project any more."""
+def remove_lead(session: Session, id: UserId) -> None:
+    """Remove a user as the lead of every project."""
     counted = {"version": project.c.version + 1, "updated_at": func.now()}
     session.execute(
         update(project).where(project.c.lead_id == id).values(counted | {"lead_id": None})
@@ -118,27 +118,27 @@ def add(
     kind: Kind,
     plan: dict[str, Any],
     ended: Holdings,
-    by: UserId,
+    actor: UserId,
 ) -> UUID:
-    """Write it down."""
+    """Insert the record of an off-boarding and return its id."""
     id: UUID = session.execute(
         insert(off_boarding)
-        .values(user_id=user, kind=kind.value, plan=plan, ended=asdict(ended), actor_id=by)
+        .values(user_id=user, kind=kind.value, plan=plan, ended=asdict(ended), actor_id=actor)
         .returning(off_boarding.c.id)
     ).scalar_one()
     return id
 
 
 def latest(session: Session, user: UserId) -> OffBoardingRow | None:
-    """The last time somebody left or changed their job."""
-    found = session.execute(
+    """Return the latest off-boarding or change of job of a user."""
+    row = session.execute(
         select(off_boarding)
         .where(off_boarding.c.user_id == user)
         .order_by(off_boarding.c.at.desc(), off_boarding.c.id.desc())
         .limit(1)
     ).one_or_none()
-    if found is None:
+    if row is None:
         return None
     return OffBoardingRow(
-        found.id, UserId(found.user_id), Kind(found.kind), Holdings(**found.ended), found.at
+        row.id, UserId(row.user_id), Kind(row.kind), Holdings(**row.ended), row.at
     )

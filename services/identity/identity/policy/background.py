@@ -1,7 +1,7 @@
-"""The committed policy is published to every process: at once by notice, for certain by looking.
+"""Publish the committed policy to every process, at once by notification and reliably by polling.
 
-PostgreSQL is the truth. Twice a second its version is compared with the published one, so a notice
-that was lost, a Valkey that was emptied and a database that was set back are all mended the same way.
+PostgreSQL is the source of truth. Twice a second its version is compared with the published one,
+so a lost notification, an emptied Valkey and a restored database are all repaired in the same way.
 """
 
 from __future__ import annotations
@@ -18,54 +18,54 @@ from chassis.background import keeps_running, wait_for_notice
 from chassis.db import Database
 from chassis.policy import feed
 from chassis.web import Runtime
-from identity.policy.store import policy as store
+from identity.core.store import policy as store
 
 log = logging.getLogger("huichi.identity.policy")
 
-LOOK_SECONDS = 0.5
+POLL_SECONDS = 0.5
 
 
 async def publish_policy(runtime: Runtime) -> None:
-    """Until cancelled: keep the published policy the one that is committed."""
-    woken = asyncio.Event()
+    """Keep the published policy equal to the committed one, until cancelled."""
+    wake = asyncio.Event()
     async with asyncio.TaskGroup() as group:
-        group.create_task(_hear(runtime.settings.database_url, woken))
+        group.create_task(_listen(runtime.settings.database_url, wake))
         while keeps_running():
-            woken.clear()
+            wake.clear()
             try:
                 await publish_present(runtime.db, runtime.redis)
             except (RedisError, SQLAlchemyError, OSError, ValueError) as problem:
                 log.warning("the policy cannot be published now: %s", type(problem).__name__)
-            await wait_for_notice(woken, LOOK_SECONDS)
+            await wait_for_notice(wake, POLL_SECONDS)
 
 
 async def publish_present(db: Database, redis: Redis) -> bool:
-    """One look: publish the committed policy if another version (or none) is published.
+    """Publish the committed policy if another version or none is published; return whether it was.
 
-    What is published is asked before the database is. Only committed versions are ever published,
-    so a database that answers later with a lower one was really set back.
+    The published version is read before the database. Only committed versions are ever published,
+    so a database that answers later with a lower one has really been restored to an earlier state.
     """
     published = await feed.published_version(redis)
     committed = await db.read(store.version)
     if published == committed:
         return False
-    set_back = published is not None and committed < published
+    restored = published is not None and committed < published
     version, snapshot = await db.read(store.snapshot_text)
-    done = await feed.publish_text(redis, version, snapshot, force=set_back)
-    if done:
+    is_new = await feed.publish_text(redis, version, snapshot, force=restored)
+    if is_new:
         log.info("policy version %s is published", version)
-    return done
+    return is_new
 
 
-async def _hear(url: str, woken: asyncio.Event) -> None:
+async def _listen(url: str, wake: asyncio.Event) -> None:
     while keeps_running():
         try:
             async with await psycopg.AsyncConnection.connect(
                 url, autocommit=True, application_name="identity-policy"
             ) as connection:
                 await connection.execute(f"LISTEN {store.CHANNEL}")
-                woken.set()  # what was committed before we listened
+                wake.set()  # for what was committed before this connection listened
                 async for _ in connection.notifies():
-                    woken.set()
+                    wake.set()
         except (psycopg.Error, OSError):
-            await asyncio.sleep(LOOK_SECONDS)  # the half-second look goes on meanwhile
+            await asyncio.sleep(POLL_SECONDS)  # polling goes on meanwhile

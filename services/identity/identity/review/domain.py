@@ -1,4 +1,4 @@
-"""Rights that were given, held against rights that were used; and what an access review is made of."""
+"""Access reviews: granted rights compared with used rights, decisions and their progress."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from enum import Enum
 from uuid import UUID
 
 from chassis.policy.rules import ANY, DENY, Member, Rule, Snapshot, subjects
+from identity.ledger.domain.right_use import Right, Use
 
 LONGEST_TITLE = 200
 LONGEST_NOTE = 1000
 MOST_ITEMS = 20_000
 
-Right = tuple[str, str]
-
 
 class ReviewStatus(Enum):
-    """How far a review is."""
+    """The state of a review."""
 
     OPEN = "open"
     CLOSED = "closed"
@@ -26,41 +25,34 @@ class ReviewStatus(Enum):
 
 
 class ReviewDecision(Enum):
-    """What becomes of one thing that somebody was given."""
+    """The decision about one grant."""
 
     KEEP = "keep"
     REVOKE = "revoke"
 
 
 class ReviewKind(Enum):
-    """What somebody was given."""
+    """The kind of a grant."""
 
     ROLE = "role"
     DIRECTORY_ROLE = "directory_role"
     RULE = "rule"
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
-    """How often a right was used in the period, and when last."""
-
-    count: int
-    last: date
-
-
 Uses = Mapping[Right, Use]
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """One thing that gives somebody rights: a role, or a rule that names them.
+class Grant:
+    """One thing that gives a user rights: a role, or a rule about the user.
 
-    `only_here` are the rights they would lose without it: no other role and no rule gives them.
+    `name` is the role's name, or the text of the rule. `only_here` counts the rights that the user
+    would lose without it, since no other role and no rule gives them.
     """
 
     user: UUID
     kind: ReviewKind
-    what: str
+    name: str
     rule: UUID | None
     granted: int
     used: int
@@ -70,13 +62,13 @@ class Given:
 
     @property
     def unused(self) -> bool:
-        """Whether nothing would have been missed in the period."""
+        """Return whether nothing would have been missed without it in the period."""
         return self.only_here_used == 0
 
 
 @dataclass(frozen=True, slots=True)
 class RightUse:
-    """One right of one person: through what they have it, and what they did with it."""
+    """One right of one user: the roles it comes through, and how it was used."""
 
     object: str
     action: str
@@ -87,71 +79,87 @@ class RightUse:
 
 
 def rights_of(snapshot: Snapshot, user: UUID, uses: Uses) -> list[RightUse]:
-    """Every right that rules give somebody, the unused ones first."""
-    found = []
+    """Return every right that rules give a user, the unused ones first."""
+    rights = []
     for subject, path in subjects(snapshot, user).items():
         for rule in snapshot.rules:
             if rule.subject == subject and rule.effect != DENY:
                 through = " > ".join(path) or "user"
                 use = _use_of(rule, uses)
-                found.append(
+                rights.append(
                     RightUse(rule.object, rule.action, rule.rows, rule.redaction, through, use)
                 )
-    return sorted(found, key=lambda one: (one.use is not None, one.object, one.action, one.rows))
+    return sorted(
+        rights, key=lambda right: (right.use is not None, right.object, right.action, right.rows)
+    )
 
 
-def given(
+def grants_of(
     snapshot: Snapshot,
     user: UUID,
-    roles: Iterable[str],
+    direct_roles: Iterable[str],
     rules: Mapping[UUID, Rule],
     uses: Uses,
-) -> Iterator[Given]:
-    """What somebody was given: `roles` by hand, others by a directory, and rules in their name."""
+) -> Iterator[Grant]:
+    """Yield the grants of an active user: direct roles, roles of a directory, rules about the user.
+
+    Of the roles in the snapshot, those not in `direct_roles` come from a directory.
+    """
     member = snapshot.users.get(user)
     if member is None or not member.active:
         return
-    by_hand = frozenset(roles)
-    own = {id: rule for id, rule in rules.items() if rule.subject == f"user:{user}"}
-    parts: dict[tuple[ReviewKind, str, UUID | None], frozenset[Right]] = {}
-    for role in member.roles:
-        kind = ReviewKind.ROLE if role in by_hand else ReviewKind.DIRECTORY_ROLE
-        parts[kind, role, None] = _rights_through(snapshot, role)
-    for id, rule in own.items():
-        if rule.effect != DENY:
-            line = f"{rule.object} {rule.action} {rule.rows} {rule.redaction}"
-            parts[ReviewKind.RULE, line, id] = frozenset({(rule.object, rule.action)})
-    for key, mine in parts.items():
-        elsewhere = frozenset[Right]().union(*(p for other, p in parts.items() if other != key))
-        lost = frozenset(right for right in mine if not _covered(right, elsewhere))
-        used = {right: use for right, use in uses.items() if _covers_any(mine, right)}
+    rights_by_grant = _rights_by_grant(snapshot, user, frozenset(direct_roles), rules)
+    for key, rights in rights_by_grant.items():
+        elsewhere = frozenset[Right]().union(
+            *(other for other_key, other in rights_by_grant.items() if other_key != key)
+        )
+        lost = frozenset(right for right in rights if not _covered(right, elsewhere))
+        used = {right: use for right, use in uses.items() if _covers_any(rights, right)}
         missed = [right for right in used if _covers_any(lost, right)]
-        kind, what, rule_id = key
-        yield Given(
+        kind, name, rule_id = key
+        yield Grant(
             user=user,
             kind=kind,
-            what=what,
+            name=name,
             rule=rule_id,
-            granted=len(mine),
-            used=sum(any(_matches(right, one) for one in used) for right in mine),
+            granted=len(rights),
+            used=sum(any(_matches(right, other) for other in used) for right in rights),
             only_here=len(lost),
             only_here_used=len(missed),
             last_used=max((use.last for use in used.values()), default=None),
         )
 
 
+def _rights_by_grant(
+    snapshot: Snapshot, user: UUID, direct_roles: frozenset[str], rules: Mapping[UUID, Rule]
+) -> dict[tuple[ReviewKind, str, UUID | None], frozenset[Right]]:
+    rights: dict[tuple[ReviewKind, str, UUID | None], frozenset[Right]] = {}
+    for role in snapshot.users[user].roles:
+        kind = ReviewKind.ROLE if role in direct_roles else ReviewKind.DIRECTORY_ROLE
+        rights[kind, role, None] = _rights_through(snapshot, role)
+    for id, rule in rules.items():
+        if rule.subject == f"user:{user}" and rule.effect != DENY:
+            text = f"{rule.object} {rule.action} {rule.rows} {rule.redaction}"
+            rights[ReviewKind.RULE, text, id] = frozenset({(rule.object, rule.action)})
+    return rights
+
+
 def reviewer_of(
     snapshot: Snapshot, subject: UUID, candidates: Mapping[UUID, Member], otherwise: UUID | None
 ) -> UUID | None:
-    """Who looks at somebody's rights: whoever may, in their department or the nearest one above it,
-    and never they themselves."""
+    """Return the reviewer of a user's rights, never the user.
+
+    It is a candidate of the user's department or of the nearest one above it, else `otherwise`.
+    """
     member = snapshot.users.get(subject)
     department = member.department if member else None
     seen: set[UUID] = set()
     while department is not None and department not in seen:
         seen.add(department)
         here = sorted(
-            id for id, one in candidates.items() if one.department == department and id != subject
+            id
+            for id, candidate in candidates.items()
+            if candidate.department == department and id != subject
         )
         if here:
             return here[0]
@@ -160,7 +168,7 @@ def reviewer_of(
 
 
 def _rights_through(snapshot: Snapshot, role: str) -> frozenset[Right]:
-    """What a role and those it inherits from allow."""
+    """Return what a role and those it inherits from allow."""
     waiting, seen = [role], set[str]()
     while waiting:
         name = waiting.pop()
@@ -175,16 +183,16 @@ def _rights_through(snapshot: Snapshot, role: str) -> frozenset[Right]:
     )
 
 
-def _matches(given: Right, used: Right) -> bool:
-    return given[0] in (ANY, used[0]) and given[1] in (ANY, used[1])
+def _matches(granted: Right, used: Right) -> bool:
+    return granted[0] in (ANY, used[0]) and granted[1] in (ANY, used[1])
 
 
-def _covers_any(given: Iterable[Right], used: Right) -> bool:
-    return any(_matches(one, used) for one in given)
+def _covers_any(granted: Iterable[Right], used: Right) -> bool:
+    return any(_matches(right, used) for right in granted)
 
 
 def _covered(right: Right, elsewhere: Iterable[Right]) -> bool:
-    return any(_matches(one, right) for one in elsewhere)
+    return any(_matches(other, right) for other in elsewhere)
 
 
 def _use_of(rule: Rule, uses: Uses) -> Use | None:
@@ -196,7 +204,7 @@ def _use_of(rule: Rule, uses: Uses) -> Use | None:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the decisions are."""
+    """How many items are decided."""
 
     items: int
     kept: int
@@ -204,10 +212,11 @@ class Progress:
 
     @property
     def open(self) -> int:
+        """Return the number of items without a decision."""
         return self.items - self.kept - self.revoked
 
 
 def line(cells: Sequence[object]) -> list[str]:
-    """A row of the closing report, safe to open in a spreadsheet program."""
+    """Return a row of the closing report, safe to open in a spreadsheet program."""
     texts = ["" if cell is None else str(cell) for cell in cells]
     return [f"'{text}" if text[:1] in ("=", "+", "-", "@") else text for text in texts]

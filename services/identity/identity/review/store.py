@@ -1,4 +1,4 @@
-"""Access reviews as rows: the review, its items, and who signed their part off."""
+"""Access reviews as rows: the reviews, their items, and the sign-offs of reviewers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from sqlalchemy.orm import Session
 from chassis.api.paging import Page, Window, page
 from identity.core.domain.ids import AccessReviewId, AccessReviewItemId, ChangesetId, UserId
 from identity.core.store.metadata import metadata
-from identity.review.domain import Given, Progress, ReviewDecision, ReviewKind, ReviewStatus
+from identity.review.domain import Grant, Progress, ReviewDecision, ReviewKind, ReviewStatus
 
 review = Table(
     "access_review",
@@ -101,13 +101,16 @@ class ReviewRow:
 
 @dataclass(frozen=True, slots=True)
 class ItemRow:
-    """One thing that one person was given, and what becomes of it."""
+    """One grant of one user and the decision about it.
+
+    `name` is the role's name or the rule's text.
+    """
 
     id: AccessReviewItemId
     review: AccessReviewId
     user: UserId
     kind: ReviewKind
-    what: str
+    name: str
     rule: UUID | None
     granted: int
     used: int
@@ -122,88 +125,93 @@ class ItemRow:
     outcome: str | None
 
 
-def _mine(me: UUID | None) -> Any:
-    """What a reviewer sees; with `None` everything."""
-    return true() if me is None else item.c.reviewer_id == me
+def _visible(reviewer: UUID | None) -> Any:
+    """Return the condition for what a reviewer sees; `None` sees everything."""
+    return true() if reviewer is None else item.c.reviewer_id == reviewer
 
 
 def listed(
-    session: Session, me: UUID | None, status: ReviewStatus | None, window: Window
+    session: Session, reviewer: UUID | None, status: ReviewStatus | None, window: Window
 ) -> Page[ReviewRow]:
-    """Reviews, the newest first: all, or those where this person reviews something."""
+    """Return one page of reviews, the newest first: all, or those with items of a reviewer."""
     statement = select(review)
-    if me is not None:
-        statement = statement.where(exists().where(item.c.review_id == review.c.id, _mine(me)))
+    if reviewer is not None:
+        statement = statement.where(
+            exists().where(item.c.review_id == review.c.id, _visible(reviewer))
+        )
     if status is not None:
         statement = statement.where(review.c.status == status.value)
-    found = page(session, statement, order=[(review.c.id, "desc")], window=window)
-    return found.map(row)
+    rows = page(session, statement, order=[(review.c.id, "desc")], window=window)
+    return rows.map(read_row)
 
 
-def by_id(session: Session, me: UUID | None, id: AccessReviewId) -> ReviewRow | None:
-    """One review that this person may see."""
+def by_id(session: Session, reviewer: UUID | None, id: AccessReviewId) -> ReviewRow | None:
+    """Return one review that the reviewer may see; `None` sees all."""
     statement = select(review).where(review.c.id == id)
-    if me is not None:
-        statement = statement.where(exists().where(item.c.review_id == review.c.id, _mine(me)))
-    found = session.execute(statement).one_or_none()
-    return row(found) if found else None
+    if reviewer is not None:
+        statement = statement.where(
+            exists().where(item.c.review_id == review.c.id, _visible(reviewer))
+        )
+    row = session.execute(statement).one_or_none()
+    return read_row(row) if row else None
 
 
 def locked(session: Session, id: AccessReviewId) -> ReviewRow | None:
-    """One review, held until the transaction ends."""
-    found = session.execute(select(review).where(review.c.id == id).with_for_update())
-    one = found.one_or_none()
-    return row(one) if one else None
+    """Return one review, locked until the transaction ends."""
+    rows = session.execute(select(review).where(review.c.id == id).with_for_update())
+    row = rows.one_or_none()
+    return read_row(row) if row else None
 
 
 def newest(session: Session) -> datetime | None:
-    """When the last review that was not given up began."""
+    """Return when the last review that was not discarded began."""
     statement = select(func.max(review.c.created_at)).where(review.c.status != "discarded")
     return session.execute(statement).scalar_one()  # type: ignore[no-any-return]  # a timestamptz
 
 
 def hold_schedule(session: Session) -> None:
-    """One scheduler at a time."""
+    """Lock the schedule until the transaction ends, so that one scheduler begins a review."""
     session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('access_review', 0))"))
 
 
 def add(
-    session: Session, *, title: str, days: int, due_at: datetime, by: UUID | None
+    session: Session, *, title: str, days: int, due_at: datetime, created_by: UUID | None
 ) -> AccessReviewId:
-    """Writes a new review down."""
-    made: UUID = session.execute(
+    """Insert a review and return its id."""
+    id: UUID = session.execute(
         insert(review)
-        .values(title=title, days=days, due_at=due_at, created_by=by)
+        .values(title=title, days=days, due_at=due_at, created_by=created_by)
         .returning(review.c.id)
     ).scalar_one()
-    return AccessReviewId(made)
+    return AccessReviewId(id)
 
 
 def add_items(
-    session: Session, id: AccessReviewId, items: Sequence[tuple[Given, UUID | None]]
+    session: Session, id: AccessReviewId, items: Sequence[tuple[Grant, UUID | None]]
 ) -> None:
-    """Writes down what is looked at, and by whom."""
+    """Insert the grants to review, each with its reviewer."""
     rows = [
         {
             "review_id": id,
-            "user_id": one.user,
-            "kind": one.kind.value,
-            "what": one.what,
-            "rule_id": one.rule,
-            "granted": one.granted,
-            "used": one.used,
-            "only_here": one.only_here,
-            "only_here_used": one.only_here_used,
-            "last_used": one.last_used,
+            "user_id": grant.user,
+            "kind": grant.kind.value,
+            "what": grant.name,
+            "rule_id": grant.rule,
+            "granted": grant.granted,
+            "used": grant.used,
+            "only_here": grant.only_here,
+            "only_here_used": grant.only_here_used,
+            "last_used": grant.last_used,
             "reviewer_id": reviewer,
         }
-        for one, reviewer in items
+        for grant, reviewer in items
     ]
     if rows:
         session.execute(insert(item), rows)
 
 
 def change(session: Session, id: AccessReviewId, **values: Any) -> None:
+    """Set columns of one review and count its version up."""
     session.execute(
         update(review).where(review.c.id == id).values(values | {"version": review.c.version + 1})
     )
@@ -212,18 +220,19 @@ def change(session: Session, id: AccessReviewId, **values: Any) -> None:
 def change_items(
     session: Session, ids: Sequence[AccessReviewItemId], values: Mapping[str, Any]
 ) -> None:
+    """Set columns of several items."""
     session.execute(update(item).where(item.c.id.in_(list(ids))).values(**values))
 
 
 def settle(session: Session, id: AccessReviewId, decision: ReviewDecision) -> None:
-    """One word for everything that nobody decided."""
+    """Set the decision of all items without one."""
     waiting = item.c.review_id == id, item.c.decision.is_(None)
     session.execute(update(item).where(*waiting).values(decision=decision.value))
 
 
 def items(
     session: Session,
-    me: UUID | None,
+    reviewer: UUID | None,
     id: AccessReviewId,
     window: Window,
     *,
@@ -231,57 +240,58 @@ def items(
     unused: bool | None = None,
     user: UUID | None = None,
 ) -> Page[ItemRow]:
-    """A page of items."""
-    statement: Select[Any] = select(item).where(item.c.review_id == id, _mine(me))
+    """Return one page of the items of a review; `None` sets no condition."""
+    statement: Select[Any] = select(item).where(item.c.review_id == id, _visible(reviewer))
     if undecided is not None:
         statement = statement.where(item.c.decision.is_(None) == undecided)
     if unused is not None:
         statement = statement.where((item.c.only_here_used == 0) == unused)
     if user is not None:
         statement = statement.where(item.c.user_id == user)
-    found = page(session, statement, order=[(item.c.id, "asc")], window=window)
-    rows = [item_row(r) for r in found.rows]
-    return Page(rows, found.cursors, found.has_next, found.has_previous)
+    rows = page(session, statement, order=[(item.c.id, "asc")], window=window)
+    return rows.map(item_row)
 
 
 def all_items(session: Session, id: AccessReviewId) -> list[ItemRow]:
-    """Everything that is looked at."""
+    """Return all items of a review."""
     rows = session.execute(select(item).where(item.c.review_id == id).order_by(item.c.id))
-    return [item_row(one) for one in rows]
+    return [item_row(row) for row in rows]
 
 
 def items_locked(
     session: Session, id: AccessReviewId, ids: Sequence[AccessReviewItemId]
 ) -> list[ItemRow]:
-    """These items of one review, held until the transaction ends."""
+    """Return these items of one review, locked until the transaction ends."""
     rows = session.execute(
         select(item)
         .where(item.c.review_id == id, item.c.id.in_(list(ids)))
         .order_by(item.c.id)
         .with_for_update()
     )
-    return [item_row(one) for one in rows]
+    return [item_row(row) for row in rows]
 
 
-def progress(session: Session, me: UUID | None, id: AccessReviewId) -> Progress:
-    found = session.execute(
+def progress(session: Session, reviewer: UUID | None, id: AccessReviewId) -> Progress:
+    """Count the decisions about the items that the reviewer may see."""
+    counts = session.execute(
         select(
             func.count(),
             func.count().filter(item.c.decision == "keep"),
             func.count().filter(item.c.decision == "revoke"),
-        ).where(item.c.review_id == id, _mine(me))
+        ).where(item.c.review_id == id, _visible(reviewer))
     ).one()
-    return Progress(*found)
+    return Progress(*counts)
 
 
 def sign(session: Session, id: AccessReviewId, reviewer: UserId) -> None:
+    """Insert the sign-off of a reviewer, if there is none."""
     session.execute(
         upsert(sign_off).values(review_id=id, reviewer_id=reviewer).on_conflict_do_nothing()
     )
 
 
 def unsign(session: Session, id: AccessReviewId, reviewers: Sequence[UUID]) -> None:
-    """Whoever got more to look at has not signed for it."""
+    """Delete the sign-offs of reviewers whose items or decisions changed."""
     session.execute(
         delete(sign_off).where(
             sign_off.c.review_id == id, sign_off.c.reviewer_id.in_(list(reviewers))
@@ -290,57 +300,59 @@ def unsign(session: Session, id: AccessReviewId, reviewers: Sequence[UUID]) -> N
 
 
 def signed(session: Session, id: AccessReviewId) -> dict[UserId, datetime]:
-    """Who signed off, and when."""
+    """Return the reviewers who signed off, and when."""
     rows = session.execute(select(sign_off).where(sign_off.c.review_id == id))
-    return {UserId(one.reviewer_id): one.at for one in rows}
+    return {UserId(row.reviewer_id): row.at for row in rows}
 
 
 def unsigned(session: Session, id: AccessReviewId) -> list[UserId]:
-    """Who has items and did not sign."""
-    done = select(sign_off.c.reviewer_id).where(sign_off.c.review_id == id)
+    """Return the reviewers who have items and did not sign off."""
+    signers = select(sign_off.c.reviewer_id).where(sign_off.c.review_id == id)
     rows = session.execute(
         select(item.c.reviewer_id)
         .where(item.c.review_id == id, item.c.reviewer_id.is_not(None))
-        .where(item.c.reviewer_id.not_in(done))
+        .where(item.c.reviewer_id.not_in(signers))
         .distinct()
     )
-    return [UserId(one) for one in rows.scalars()]
+    return [UserId(id) for id in rows.scalars()]
 
 
-def row(found: Row[Any]) -> ReviewRow:
+def read_row(selected: Row[Any]) -> ReviewRow:
+    """Convert a selected review to a value."""
     return ReviewRow(
-        id=AccessReviewId(found.id),
-        title=found.title,
-        days=found.days,
-        due_at=found.due_at,
-        status=ReviewStatus(found.status),
-        created_by=UserId(found.created_by) if found.created_by else None,
-        created_at=found.created_at,
-        closed_by=UserId(found.closed_by) if found.closed_by else None,
-        closed_at=found.closed_at,
-        changeset=ChangesetId(found.changeset_id) if found.changeset_id else None,
-        report=found.report,
-        version=found.version,
+        id=AccessReviewId(selected.id),
+        title=selected.title,
+        days=selected.days,
+        due_at=selected.due_at,
+        status=ReviewStatus(selected.status),
+        created_by=UserId(selected.created_by) if selected.created_by else None,
+        created_at=selected.created_at,
+        closed_by=UserId(selected.closed_by) if selected.closed_by else None,
+        closed_at=selected.closed_at,
+        changeset=ChangesetId(selected.changeset_id) if selected.changeset_id else None,
+        report=selected.report,
+        version=selected.version,
     )
 
 
-def item_row(found: Row[Any]) -> ItemRow:
+def item_row(selected: Row[Any]) -> ItemRow:
+    """Convert a selected item to a value."""
     return ItemRow(
-        id=AccessReviewItemId(found.id),
-        review=AccessReviewId(found.review_id),
-        user=UserId(found.user_id),
-        kind=ReviewKind(found.kind),
-        what=found.what,
-        rule=found.rule_id,
-        granted=found.granted,
-        used=found.used,
-        only_here=found.only_here,
-        only_here_used=found.only_here_used,
-        last_used=found.last_used,
-        reviewer=UserId(found.reviewer_id) if found.reviewer_id else None,
-        decision=ReviewDecision(found.decision) if found.decision else None,
-        note=found.note,
-        decided_by=UserId(found.decided_by) if found.decided_by else None,
-        decided_at=found.decided_at,
-        outcome=found.outcome,
+        id=AccessReviewItemId(selected.id),
+        review=AccessReviewId(selected.review_id),
+        user=UserId(selected.user_id),
+        kind=ReviewKind(selected.kind),
+        name=selected.what,
+        rule=selected.rule_id,
+        granted=selected.granted,
+        used=selected.used,
+        only_here=selected.only_here,
+        only_here_used=selected.only_here_used,
+        last_used=selected.last_used,
+        reviewer=UserId(selected.reviewer_id) if selected.reviewer_id else None,
+        decision=ReviewDecision(selected.decision) if selected.decision else None,
+        note=selected.note,
+        decided_by=UserId(selected.decided_by) if selected.decided_by else None,
+        decided_at=selected.decided_at,
+        outcome=selected.outcome,
     )

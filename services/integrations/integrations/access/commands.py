@@ -1,4 +1,4 @@
-"""Keeps the projection of who may see which customer; only a newer version replaces an older."""
+"""Maintain the projection of customers' access data; only a newer version replaces an older."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a row scope must know of one customer."""
+    """What row scopes need of one customer: its owner, department, collaborators and projects."""
 
     id: UUID
     owner: UUID | None
@@ -31,16 +31,16 @@ _UPSERT = text(
       :merged_into, :version)
     ON CONFLICT (customer_id) DO UPDATE SET
       owner_id = excluded.owner_id, department_id = excluded.department_id,
-      collaborators = excluded.collaborators, projects = excluded.projects, merged_into = excluded.merged_into,
-      version = excluded.version
+      collaborators = excluded.collaborators, projects = excluded.projects,
+      merged_into = excluded.merged_into, version = excluded.version
     WHERE present.version < excluded.version
     """
 )
 
 
-def project(session: Session, rows: Sequence[Access]) -> None:
-    """Facts may come twice and out of order."""
+def project_access(session: Session, rows: Sequence[Access]) -> None:
+    """Store access data unless a newer version is stored; facts may arrive twice and unordered."""
     if rows:
-        # One order of locks, whoever projects beside us.
+        # Rows are locked in one order, so that concurrent handlers cannot deadlock.
         ordered = sorted(rows, key=lambda row: row.id)
         session.execute(_UPSERT, [asdict(row) for row in ordered])

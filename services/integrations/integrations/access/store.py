@@ -1,19 +1,16 @@
-"""Who may see which customer, as told by the facts of the service that owns them.
+"""The access data of customers, projected from the facts of the customers service.
 
-No row means no access: a customer this service has not heard of is nobody's business here.
+No row means no access: a customer without a fact is visible to no user here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Index, Table, Uuid, select
+from sqlalchemy import BigInteger, Column, Index, Table, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.orm import Session
 
-from chassis.db import among
-from chassis.policy.guard import RowAccess, RowColumns, Scope
+from chassis.policy.row_scopes import RowAccess, RowColumns
 from integrations.core.store.metadata import metadata
 
 customer_access = Table(
@@ -37,15 +34,5 @@ ROWS = RowColumns(
     id=customer_access.c.customer_id,
 )
 
-NOBODYS = RowAccess(UUID(int=0), UUID(int=0))
-"""A record without a customer is in nobody's hands, and not in the pool either."""
-
-
-def visible(session: Session, scope: Scope, ids: Sequence[UUID]) -> set[UUID]:
-    """Those of the customers that the scope reaches."""
-    found = session.execute(
-        select(customer_access.c.customer_id).where(
-            among(customer_access.c.customer_id, ids), scope.where(ROWS)
-        )
-    )
-    return set(found.scalars())
+NO_CUSTOMER = RowAccess(UUID(int=0), UUID(int=0))
+"""The access data of a record without a customer: it has no owner, and is not in the pool."""

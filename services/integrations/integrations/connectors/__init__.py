@@ -1,4 +1,4 @@
-"""Every connector that is installed: packages in this folder, and entry points of others."""
+"""The register of connectors: packages in this folder, and entry points of other distributions."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ GROUP = "huichi.connectors"
 
 @cache
 def installed() -> dict[str, Kind]:
-    """All kinds of connectors by their id."""
-    ours = [
+    """Return all connector kinds by id. Raises `ValueError` for an id that is used twice."""
+    packages = [
         import_module(f"{__name__}.{module.name}").connector
         for module in pkgutil.iter_modules(__path__)
         if module.ispkg
     ]
-    theirs = [entry.load() for entry in entry_points(group=GROUP)]
-    found: dict[str, Kind] = {}
-    for kind in (*ours, *theirs):
-        if kind.id in found:
-            raise ValueError(f"two connectors call themselves {kind.id!r}")
-        found[kind.id] = kind
-    return dict(sorted(found.items()))
+    plugins = [entry.load() for entry in entry_points(group=GROUP)]
+    kinds: dict[str, Kind] = {}
+    for kind in (*packages, *plugins):
+        if kind.id in kinds:
+            raise ValueError(f"two connectors have the id {kind.id!r}")
+        kinds[kind.id] = kind
+    return dict(sorted(kinds.items()))

@@ -1,4 +1,4 @@
-"""How current what the pool knows of a customer is, judged from its sources; pure."""
+"""How current the data of a customer is, judged from its sources; pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from uuid import UUID
 
 
 class SyncStatus(StrEnum):
-    """The worst that is true of any of a customer's sources."""
+    """The sync status of a customer, the worst of its sources."""
 
     NEVER = "NEVER"
     SYNCED = "SYNCED"
@@ -20,7 +20,7 @@ class SyncStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """One installation's share in a customer."""
+    """The state of a customer at one installation."""
 
     installation_id: UUID
     name: str
@@ -34,20 +34,22 @@ class SourceState:
 
     @property
     def status(self) -> SyncStatus:
+        """Return the sync status at this installation."""
         if self.pending_dead_letters or self.last_run_status == "FAILED":
             return SyncStatus.FAILING
         return SyncStatus.PAUSED if self.paused else SyncStatus.SYNCED
 
 
-_WORST = (SyncStatus.FAILING, SyncStatus.PAUSED, SyncStatus.SYNCED)
+_WORST_FIRST = (SyncStatus.FAILING, SyncStatus.PAUSED, SyncStatus.SYNCED)
 
 
-def overall(states: Sequence[SourceState]) -> SyncStatus:
-    """Of several sources the worst one counts."""
-    found = {state.status for state in states}
-    return next((status for status in _WORST if status in found), SyncStatus.NEVER)
+def overall_status(states: Sequence[SourceState]) -> SyncStatus:
+    """Return the worst status of the sources, NEVER without any."""
+    statuses = {state.status for state in states}
+    return next((status for status in _WORST_FIRST if status in statuses), SyncStatus.NEVER)
 
 
 def last_synced(states: Sequence[SourceState]) -> datetime | None:
-    """When any source was last read to its end."""
-    return max((s.last_synced_at for s in states if s.last_synced_at), default=None)
+    """Return when any source was last read completely."""
+    times = (state.last_synced_at for state in states)
+    return max((time for time in times if time), default=None)

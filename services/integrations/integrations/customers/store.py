@@ -1,4 +1,4 @@
-"""How each customer stands with each of its sources, in one query for a page of customers."""
+"""The state of customers at each of their sources, by one query for a page of customers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from chassis.db import among
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from integrations.access.store import ROWS, customer_access
 from integrations.customers.domain import SourceState
 from integrations.installations.store import installation, stream_state
@@ -19,7 +19,7 @@ from integrations.sync.store import sync_run
 
 
 def of_customers(session: Session, scope: Scope, ids: Sequence[UUID]) -> list[list[SourceState]]:
-    """In the order of the ids; nothing for a customer the scope does not reach."""
+    """Return states in the order of the ids, none for a customer outside the scope."""
     last_synced = (
         select(func.max(stream_state.c.completed_at))
         .where(stream_state.c.installation_id == installation.c.id)
@@ -45,7 +45,7 @@ def of_customers(session: Session, scope: Scope, ids: Sequence[UUID]) -> list[li
         )
         .scalar_subquery()
     )
-    found = session.execute(
+    rows = session.execute(
         select(
             source_record.c.customer_id,
             installation.c.id,
@@ -64,7 +64,7 @@ def of_customers(session: Session, scope: Scope, ids: Sequence[UUID]) -> list[li
         .group_by(source_record.c.customer_id, installation.c.id)
         .order_by(installation.c.name)
     )
-    answer: dict[UUID, list[SourceState]] = {id: [] for id in ids}
-    for customer, *rest in found:
-        answer[customer].append(SourceState(*rest))
-    return [answer[id] for id in ids]
+    states: dict[UUID, list[SourceState]] = {id: [] for id in ids}
+    for customer, *values in rows:
+        states[customer].append(SourceState(*values))
+    return [states[id] for id in ids]

@@ -1,7 +1,7 @@
-"""Brings records to the service that owns customers, over its GraphQL API, as a service user.
+"""Deliver records to the customers service, over its GraphQL API, as a service user.
 
 A batch may be sent again: it carries the same ids and comes back unchanged. When a batch fails as
-a whole, it is halved until the record that poisons it stands alone.
+a whole, it is halved until the record that makes it fail is found.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ import orjson
 import requests
 from opentelemetry.trace import SpanKind
 
-from chassis import actor_context, telemetry
+from chassis import telemetry
+from chassis.authentication import actor_context
 from integrations.contract import Fatal, Retry
+from integrations.records.domain import Outcome
 from integrations.specs.domain.source_record import SourceRecord
-from integrations.sync.domain import Outcome
 
 BATCH = 500
-# So many single records may fail before it is the receiver that counts as sick.
-SICK_AFTER = 5
+# After so many single failures and no success the receiver counts as broken, not the records.
+MAX_FAILURES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where records come from."""
+    """The installation that delivers, as the customers service names it."""
 
     system: str
     installation_id: UUID
@@ -38,7 +39,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A record with the id it has with us and when it was seen."""
+    """A record to deliver, with its id in this service and the time it was observed."""
 
     id: UUID
     external_id: str
@@ -48,7 +49,7 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What the receiver made of one record."""
+    """The customers service's answer about one record."""
 
     outcome: Outcome
     customer_id: UUID | None = None
@@ -59,20 +60,20 @@ class Receipt:
 
 
 class Delivery(Protocol):
-    """The seam to the receiver."""
+    """The port to the customers service; tests replace it."""
 
     def absorb(
         self, source: Source, parcels: Sequence[Parcel], *, dry_run: bool = False
     ) -> dict[str, Receipt]:
-        """A receipt for each external id. Raises `Refused`, `Retry` or `Fatal`."""
+        """Return a receipt for each external id. Raises `Refused`, `Retry` or `Fatal`."""
 
 
 class PoolDown(Retry):
-    """Our own side is away: waited for, for as long as a day, and nothing is lost."""
+    """The customers service is down: the run waits for up to a day without loss."""
 
 
 class Refused(Exception):
-    """The receiver failed on this batch, and perhaps only on this batch."""
+    """The customers service failed on this batch, perhaps because of one of its records."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(code)
@@ -81,61 +82,62 @@ class Refused(Exception):
 
 
 @dataclass(slots=True)
-class _Search:
-    """How the search for the poison goes."""
+class _Bisection:
+    """The progress of the search for records that make their batch fail."""
 
-    good: int = 0
-    bad: int = 0
+    accepted: int = 0
+    failed: int = 0
     receipts: dict[str, Receipt] = field(default_factory=dict)
 
 
 def deliver(
-    to: Delivery, source: Source, parcels: Sequence[Parcel], *, last_chance: bool = False
+    delivery: Delivery, source: Source, parcels: Sequence[Parcel], *, isolate: bool = False
 ) -> dict[str, Receipt]:
-    """Receipts for all records, in batches; a poisonous record is rejected and the rest go in.
+    """Deliver records in batches and return their receipts by external id.
 
-    Where everything fails the receiver is sick, not the records, and the run waits; unless this is
-    the `last_chance`, after which the record that stands alone is the poison.
+    A record that alone makes its batch fail is rejected; the others are delivered. Where every
+    record fails, the service counts as broken and `PoolDown` is raised so that the run waits,
+    unless `isolate` is set: then each record that fails alone is rejected.
     """
-    search = _Search()
+    bisection = _Bisection()
     for start in range(0, len(parcels), BATCH):
-        _halve(to, source, parcels[start : start + BATCH], search, last_chance)
-    if search.bad and not search.good and not last_chance:
-        raise _sick("every record")
-    return search.receipts
+        _deliver_halving(delivery, source, parcels[start : start + BATCH], bisection, isolate)
+    if bisection.failed and not bisection.accepted and not isolate:
+        raise _broken_pool("every record")
+    return bisection.receipts
 
 
-def _halve(
-    to: Delivery,
+def _deliver_halving(
+    delivery: Delivery,
     source: Source,
     parcels: Sequence[Parcel],
-    search: _Search,
-    last_chance: bool,
+    bisection: _Bisection,
+    isolate: bool,
 ) -> None:
     try:
-        receipts = to.absorb(source, parcels)
+        receipts = delivery.absorb(source, parcels)
     except Refused as problem:
         if len(parcels) > 1:
             middle = len(parcels) // 2
-            _halve(to, source, parcels[:middle], search, last_chance)
-            _halve(to, source, parcels[middle:], search, last_chance)
+            _deliver_halving(delivery, source, parcels[:middle], bisection, isolate)
+            _deliver_halving(delivery, source, parcels[middle:], bisection, isolate)
             return
-        search.bad += 1
-        if search.bad >= SICK_AFTER and not search.good and not last_chance:
-            raise _sick(problem.code) from problem
-        search.receipts[parcels[0].external_id] = Receipt(
+        bisection.failed += 1
+        if bisection.failed >= MAX_FAILURES and not bisection.accepted and not isolate:
+            raise _broken_pool(problem.code) from problem
+        bisection.receipts[parcels[0].external_id] = Receipt(
             Outcome.REJECTED, code=problem.code, message=problem.message
         )
         return
-    search.good += len(parcels)
-    search.receipts.update(receipts)
+    bisection.accepted += len(parcels)
+    bisection.receipts.update(receipts)
 
 
-def _sick(said: str) -> PoolDown:
+def _broken_pool(detail: str) -> PoolDown:
     return PoolDown(
         "POOL_FAILS",
-        f"The customer pool fails on everything it is given ({said}); the run goes on later.",
-        f"客户池处理所有记录均失败（{said}），稍后继续。",
+        f"The customer pool fails on every record ({detail}); the run continues later.",
+        f"客户池处理所有记录均失败（{detail}），稍后继续。",
     )
 
 
@@ -158,7 +160,7 @@ mutation SignIn($username: String!, $password: String!) {
 
 
 class HttpDelivery:
-    """The real receiver, spoken to over HTTP; used by several threads."""
+    """Deliver over HTTP; safe for several threads."""
 
     def __init__(
         self,
@@ -183,6 +185,7 @@ class HttpDelivery:
     def absorb(
         self, source: Source, parcels: Sequence[Parcel], *, dry_run: bool = False
     ) -> dict[str, Receipt]:
+        """Send one batch. Raises `Refused`, `PoolDown` or `Fatal`."""
         variables = {
             "source": {
                 "system": source.system,
@@ -193,23 +196,23 @@ class HttpDelivery:
             "dryRun": dry_run,
         }
         with telemetry.span("deliver", kind=SpanKind.CLIENT, records=len(parcels)):
-            said = self._asked(ABSORB, variables)["absorb"]
-        if said["errors"]:
-            raise _failure(said["errors"][0]["code"], said["errors"][0]["message"])
-        outcomes = {each["externalId"]: _receipt(each) for each in said["outcomes"]}
-        silent = [each for each in parcels if each.external_id not in outcomes]
-        if silent:
-            raise Refused("NO_OUTCOME", f"{len(silent)} records came back without an outcome.")
-        return outcomes
+            answer = self._query(ABSORB, variables)["absorb"]
+        if answer["errors"]:
+            raise _failure(answer["errors"][0]["code"], answer["errors"][0]["message"])
+        receipts = {outcome["externalId"]: _receipt(outcome) for outcome in answer["outcomes"]}
+        missing = [parcel for parcel in parcels if parcel.external_id not in receipts]
+        if missing:
+            raise Refused("NO_OUTCOME", f"{len(missing)} records came back without an outcome.")
+        return receipts
 
-    def _asked(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
-        """The data of an answer; a token that ran out is renewed once."""
-        for last in (False, True):
-            token = self._signed_in(renew=last)
+    def _query(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
+        """Return the data of an answer; an expired token is renewed once."""
+        for is_retry in (False, True):
+            token = self._access_token(renew=is_retry)
             answer = self._post(self._url, query, variables, token)
             errors = answer.get("errors") or []
-            codes = [str(each.get("extensions", {}).get("code")) for each in errors]
-            if "UNAUTHENTICATED" in codes and not last:
+            codes = [str(error.get("extensions", {}).get("code")) for error in errors]
+            if "UNAUTHENTICATED" in codes and not is_retry:
                 continue
             if errors:
                 raise _failure(codes[0], str(errors[0].get("message", "")))
@@ -217,7 +220,7 @@ class HttpDelivery:
             return data
         raise AssertionError("the second try returns or raises")
 
-    def _signed_in(self, *, renew: bool) -> str:
+    def _access_token(self, *, renew: bool) -> str:
         with self._lock:
             if self._token is None or renew:
                 self._token = self._sign_in()
@@ -227,12 +230,12 @@ class HttpDelivery:
         variables = {"username": self._username, "password": self._password}
         answer = self._post(self._identity, SIGN_IN, variables, None)
         if answer.get("errors"):
-            raise _down("identity", str(answer["errors"][0].get("extensions", {}).get("code")))
-        said = answer["data"]["signIn"]
-        if said["errors"] or not said["accessToken"]:
-            code = said["errors"][0]["code"] if said["errors"] else "UNAUTHENTICATED"
+            raise _pool_down(str(answer["errors"][0].get("extensions", {}).get("code")))
+        payload = answer["data"]["signIn"]
+        if payload["errors"] or not payload["accessToken"]:
+            code = payload["errors"][0]["code"] if payload["errors"] else "UNAUTHENTICATED"
             if code == "RATE_LIMITED":
-                raise _down("identity", code)
+                raise _pool_down(code)
             raise Fatal(
                 "SERVICE_USER_REFUSED",
                 f"The service user {self._username!r} could not sign in ({code}).",
@@ -240,7 +243,7 @@ class HttpDelivery:
                 fix_en="Check HUICHI_INTEGRATIONS_SERVICE_USERNAME and …_SERVICE_PASSWORD.",
                 fix_zh="请检查 HUICHI_INTEGRATIONS_SERVICE_USERNAME 与 …_SERVICE_PASSWORD。",
             )
-        token: str = said["accessToken"]
+        token: str = payload["accessToken"]
         return token
 
     def _post(
@@ -267,22 +270,22 @@ class HttpDelivery:
             )
             answer = orjson.loads(response.content)
         except (requests.RequestException, orjson.JSONDecodeError) as problem:
-            raise _down(url, type(problem).__name__) from problem
+            raise _pool_down(type(problem).__name__) from problem
         if not isinstance(answer, dict) or not ("data" in answer or "errors" in answer):
-            raise _down(url, f"status {response.status_code}")
+            raise _pool_down(f"status {response.status_code}")
         return answer
 
     def _session(self) -> requests.Session:
-        found: requests.Session | None = getattr(self._local, "session", None)
-        if found is None:
-            found = self._local.session = requests.Session()
-            found.trust_env = False
-        return found
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = self._local.session = requests.Session()
+            session.trust_env = False
+        return session
 
 
 def _failure(code: str, message: str) -> Exception:
     if code in ("UNAVAILABLE", "RATE_LIMITED"):
-        return _down("customers", code)
+        return _pool_down(code)
     if code in ("FORBIDDEN", "UNAUTHENTICATED"):
         return Fatal(
             "DELIVERY_FORBIDDEN",
@@ -294,11 +297,11 @@ def _failure(code: str, message: str) -> Exception:
     return Refused(code, message)
 
 
-def _down(who: str, said: str) -> PoolDown:
+def _pool_down(detail: str) -> PoolDown:
     return PoolDown(
         "POOL_AWAY",
-        f"Our own service does not answer ({said}); the run goes on when it does.",
-        f"内部服务暂无响应（{said}），恢复后将自动继续。",
+        f"An internal service does not answer ({detail}); the run continues when it does.",
+        f"内部服务暂无响应（{detail}），恢复后将自动继续。",
     )
 
 
@@ -313,26 +316,26 @@ def _record(parcel: Parcel) -> dict[str, Any]:
         "fields": record.fields,
         "contacts": [
             {
-                "externalId": each.external_id,
-                "name": each.name,
-                "title": each.title,
-                "mobile": each.mobile,
-                "email": each.email,
+                "externalId": contact.external_id,
+                "name": contact.name,
+                "title": contact.title,
+                "mobile": contact.mobile,
+                "email": contact.email,
             }
-            for each in record.contacts
+            for contact in record.contacts
         ],
         "tags": list(record.tags),
     }
 
 
-def _receipt(said: dict[str, Any]) -> Receipt:
-    error = (said.get("errors") or [None])[0]
+def _receipt(outcome: dict[str, Any]) -> Receipt:
+    error = (outcome.get("errors") or [None])[0]
     path = ".".join(error.get("path") or ()) if error else ""
     return Receipt(
-        outcome=Outcome(said["outcome"]),
-        customer_id=UUID(said["customerId"]) if said.get("customerId") else None,
-        changed_fields=tuple(said.get("changedFields") or ()),
-        candidates=tuple(said.get("candidates") or ()),
+        outcome=Outcome(outcome["outcome"]),
+        customer_id=UUID(outcome["customerId"]) if outcome.get("customerId") else None,
+        changed_fields=tuple(outcome.get("changedFields") or ()),
+        candidates=tuple(outcome.get("candidates") or ()),
         code=error["code"] if error else None,
         message=(f"{path}: " if path else "") + error["message"] if error else None,
     )

@@ -1,4 +1,4 @@
-"""Setting up a source: install, change, pause, resume. A revision is kept of every change."""
+"""Install a source, change its set-up, pause and resume it; changes are stored as revisions."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from sqlalchemy import func, insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from chassis import audit, outbox
+from chassis.audit import events as audit
 from chassis.errors import BadInput, Conflict, NotFound
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from integrations.core.domain.seal import Seal
 from integrations.installations import store
 from integrations.installations.store import InstallationRow, installation, installation_revision
@@ -24,25 +24,26 @@ LOWEST_PRIORITY = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """How an installation shall be set up, already found to be well-formed."""
+class SetUp:
+    """The set-up of an installation, already validated."""
 
     name: str
     connector: str
     system: str
     configuration: Mapping[str, Any]
     credentials: Mapping[str, str] | None
-    """`None` leaves the present ones."""
+    """`None` keeps the stored ones."""
     interval_seconds: int | None
     priority: int
 
 
-def check(name: str, interval_seconds: int | None, priority: int) -> None:
-    """Raises `BadInput` for what no connector has to judge."""
-    if not 1 <= len(name.strip()) <= 100:
+def check_set_up(name: str, interval_seconds: int | None, priority: int) -> None:
+    """Refuse values that are invalid for every connector. Raises `BadInput`."""
+    length = len(name.strip())
+    if not 1 <= length <= 100:
         raise BadInput(
-            f"name has {len(name.strip())} characters; 1 to 100 are allowed.",
-            f"name 有 {len(name.strip())} 个字符，应为 1 到 100 个。",
+            f"name has {length} characters; 1 to 100 are allowed.",
+            f"name 有 {length} 个字符，应为 1 到 100 个。",
             field="name",
         )
     if interval_seconds is not None and not (
@@ -63,18 +64,18 @@ def check(name: str, interval_seconds: int | None, priority: int) -> None:
         )
 
 
-def install(session: Session, scope: Scope, seal: Seal, wanted: Wanted) -> UUID:
-    """A new installation. Raises `Conflict` when the name is taken."""
-    me = scope.actor.user_id
+def install(session: Session, scope: Scope, seal: Seal, set_up: SetUp) -> UUID:
+    """Create an installation and return its id. Raises `Conflict` for a name in use."""
+    user_id = scope.actor.user_id
     values = {
-        "connector": wanted.connector,
-        "system": wanted.system,
-        "name": wanted.name.strip(),
-        "configuration": dict(wanted.configuration),
-        "priority": wanted.priority,
-        "interval_seconds": wanted.interval_seconds,
-        "next_due_at": _due(wanted.interval_seconds),
-        "created_by": me,
+        "connector": set_up.connector,
+        "system": set_up.system,
+        "name": set_up.name.strip(),
+        "configuration": dict(set_up.configuration),
+        "priority": set_up.priority,
+        "interval_seconds": set_up.interval_seconds,
+        "next_due_at": _first_due(set_up.interval_seconds),
+        "created_by": user_id,
     }
     try:
         with session.begin_nested():
@@ -82,10 +83,12 @@ def install(session: Session, scope: Scope, seal: Seal, wanted: Wanted) -> UUID:
                 insert(installation).values(values).returning(installation.c.id)
             ).scalar_one()
     except IntegrityError as problem:
-        raise _taken(wanted.name) from problem
-    _keep_credentials(session, seal, id, wanted.credentials or {})
-    _keep_revision(session, id, 1, wanted, me, credentials_changed=bool(wanted.credentials))
-    _tell(session, scope, "installation.created", id, {"connector": [None, wanted.connector]})
+        raise _name_conflict(set_up.name) from problem
+    _store_credentials(session, seal, id, set_up.credentials or {})
+    _store_revision(session, id, 1, set_up, user_id, credentials_changed=bool(set_up.credentials))
+    _record_change(
+        session, scope, "installation.created", id, {"connector": [None, set_up.connector]}
+    )
     return id
 
 
@@ -94,70 +97,77 @@ def change(
     scope: Scope,
     seal: Seal,
     id: UUID,
-    wanted: Wanted,
+    set_up: SetUp,
     expected_revision: int | None,
 ) -> UUID:
-    """Another set-up for an installation. A run that goes on keeps the one it began with."""
-    present = _present(session, scope, id, expected_revision)
+    """Replace the set-up of an installation; an active run continues with the one it started with.
+
+    Raises `NotFound`, or `Conflict` for another revision or a name in use.
+    """
+    present = _lock(session, scope, id, expected_revision)
     try:
         with session.begin_nested():
             session.execute(
                 update(installation)
                 .where(installation.c.id == id)
                 .values(
-                    name=wanted.name.strip(),
-                    system=wanted.system,
-                    configuration=dict(wanted.configuration),
-                    priority=wanted.priority,
-                    interval_seconds=wanted.interval_seconds,
-                    next_due_at=_due(wanted.interval_seconds),
+                    name=set_up.name.strip(),
+                    system=set_up.system,
+                    configuration=dict(set_up.configuration),
+                    priority=set_up.priority,
+                    interval_seconds=set_up.interval_seconds,
+                    next_due_at=_first_due(set_up.interval_seconds),
                     revision=present.revision + 1,
                     updated_at=func.now(),
                 )
             )
     except IntegrityError as problem:
-        raise _taken(wanted.name) from problem
-    if wanted.credentials is not None:
-        _keep_credentials(session, seal, id, wanted.credentials)
-    _keep_revision(
+        raise _name_conflict(set_up.name) from problem
+    if set_up.credentials is not None:
+        _store_credentials(session, seal, id, set_up.credentials)
+    _store_revision(
         session,
         id,
         present.revision + 1,
-        wanted,
+        set_up,
         scope.actor.user_id,
-        credentials_changed=wanted.credentials is not None,
+        credentials_changed=set_up.credentials is not None,
     )
     revisions = {"revision": [present.revision, present.revision + 1]}
-    _tell(session, scope, "installation.changed", id, revisions)
+    _record_change(session, scope, "installation.changed", id, revisions)
     return id
 
 
 def set_state(
     session: Session, scope: Scope, id: UUID, state: str, expected_revision: int | None
 ) -> UUID:
-    """Pause (nothing is scheduled) or resume (due at once, if there is a schedule)."""
-    present = _present(session, scope, id, expected_revision)
+    """Pause (nothing is scheduled) or resume (due at once, if there is a schedule).
+
+    Raises `NotFound`, or `Conflict` for another revision.
+    """
+    present = _lock(session, scope, id, expected_revision)
     if present.state == state:
         return id
-    due = _due(present.interval_seconds) if state == "ACTIVE" else None
+    next_due_at = _first_due(present.interval_seconds) if state == "ACTIVE" else None
     session.execute(
         update(installation)
         .where(installation.c.id == id)
-        .values(state=state, next_due_at=due, updated_at=func.now())
+        .values(state=state, next_due_at=next_due_at, updated_at=func.now())
     )
-    name = "installation.paused" if state == "PAUSED" else "installation.resumed"
-    _tell(session, scope, name, id, {"state": [present.state, state]})
+    action = "installation.paused" if state == "PAUSED" else "installation.resumed"
+    _record_change(session, scope, action, id, {"state": [present.state, state]})
     return id
 
 
 def credentials(session: Session, seal: Seal, id: UUID) -> dict[str, str]:
-    """The credentials in clear, for a connector that is about to use them and nobody else."""
+    """Return the credentials in clear, for immediate use by a connector only. Raises `Broken`."""
     sealed = store.sealed_credentials(session, id)
-    opened: dict[str, str] = seal.open(sealed, _place(id)) if sealed else {}
+    opened: dict[str, str] = seal.open(sealed, _associated_data(id)) if sealed else {}
     return opened
 
 
 def missing(id: UUID) -> NotFound:
+    """Return the error for an installation that does not exist or is outside the scope."""
     return NotFound(
         f"There is no installation {id}, or you may not see it.",
         f"没有编号为 {id} 的连接，或您无权查看。",
@@ -165,7 +175,7 @@ def missing(id: UUID) -> NotFound:
     )
 
 
-def _present(
+def _lock(
     session: Session, scope: Scope, id: UUID, expected_revision: int | None
 ) -> InstallationRow:
     present = store.locked(session, scope, id)
@@ -173,33 +183,38 @@ def _present(
         raise missing(id)
     if expected_revision is not None and expected_revision != present.revision:
         raise Conflict(
-            f"The installation is at revision {present.revision}, not {expected_revision}; "
-            "read it again and decide again.",
-            f"该连接当前版本为 {present.revision}，而不是 {expected_revision}，请刷新后重试。",
+            f"expectedRevision is {expected_revision}, but the installation was changed and is at "
+            f"revision {present.revision}; reload it.",
+            f"expectedRevision 为 {expected_revision}，但该连接已被修改，当前版本为 "
+            f"{present.revision}，请刷新后重试。",
             field="expectedRevision",
             version=present.revision,
         )
     return present
 
 
-def _keep_credentials(session: Session, seal: Seal, id: UUID, said: Mapping[str, str]) -> None:
+def _store_credentials(
+    session: Session, seal: Seal, id: UUID, credentials: Mapping[str, str]
+) -> None:
     session.execute(
         update(installation)
         .where(installation.c.id == id)
         .values(
-            credentials=seal.close(dict(said), _place(id)) if said else None,
-            credential_names=sorted(said),
+            credentials=seal.close(dict(credentials), _associated_data(id))
+            if credentials
+            else None,
+            credential_names=sorted(credentials),
             credentials_changed_at=func.now(),
         )
     )
 
 
-def _keep_revision(
+def _store_revision(
     session: Session,
     id: UUID,
     revision: int,
-    wanted: Wanted,
-    me: UUID,
+    set_up: SetUp,
+    user_id: UUID,
     *,
     credentials_changed: bool,
 ) -> None:
@@ -207,23 +222,24 @@ def _keep_revision(
         insert(installation_revision).values(
             installation_id=id,
             revision=revision,
-            name=wanted.name.strip(),
-            configuration=dict(wanted.configuration),
-            interval_seconds=wanted.interval_seconds,
-            priority=wanted.priority,
+            name=set_up.name.strip(),
+            configuration=dict(set_up.configuration),
+            interval_seconds=set_up.interval_seconds,
+            priority=set_up.priority,
             credentials_changed=int(credentials_changed),
-            changed_by=me,
+            changed_by=user_id,
         )
     )
 
 
-def _tell(session: Session, scope: Scope, what: str, id: UUID, changes: dict[str, Any]) -> None:
-    outbox.record(session, outbox.Fact(what, str(id), {"id": str(id)}))
+def _record_change(
+    session: Session, scope: Scope, action: str, id: UUID, changes: dict[str, Any]
+) -> None:
     audit.record(
         session,
         audit.Entry(
             scope.actor,
-            what,
+            action,
             "Installation",
             str(id),
             changes=changes,
@@ -232,17 +248,17 @@ def _tell(session: Session, scope: Scope, what: str, id: UUID, changes: dict[str
     )
 
 
-def _due(interval_seconds: int | None) -> Any:
+def _first_due(interval_seconds: int | None) -> Any:
     return func.now() if interval_seconds else None
 
 
-def _place(id: UUID) -> str:
+def _associated_data(id: UUID) -> str:
     return f"installation.credentials|{id}"
 
 
-def _taken(name: str) -> Conflict:
+def _name_conflict(name: str) -> Conflict:
     return Conflict(
-        f"An installation is called {name!r} already; choose another name.",
-        f"名称 {name!r} 已被使用，请换一个。",
+        f"The name {name!r} is already used by another installation; choose a different one.",
+        f"名称 {name!r} 已被其他连接使用，请换一个。",
         field="name",
     )

@@ -1,4 +1,4 @@
-"""Installations: a connector set up with its configuration and its sealed credentials."""
+"""Installations: connectors with a configuration and sealed credentials, and their revisions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Session
 
 from chassis.db import among, in_order
-from chassis.policy.guard import RowColumns, Scope
+from chassis.policy.row_scopes import RowColumns
+from chassis.policy.scope import Scope
 from integrations.core.store.metadata import metadata
 
 installation = Table(
@@ -37,7 +38,7 @@ installation = Table(
     metadata,
     Column("id", Uuid, primary_key=True, server_default=text("uuidv7()")),
     Column("connector", Text, nullable=False),
-    # What claims call the source: the connector, or the id in a given spec.
+    # The name claims use for the source: the connector, or the id of its spec.
     Column("system", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("configuration", JSONB, nullable=False),
@@ -105,7 +106,7 @@ class InstallationRow:
 
 @dataclass(frozen=True, slots=True)
 class RevisionRow:
-    """How an installation was set up at one time."""
+    """The set-up of an installation at one revision."""
 
     revision: int
     name: str
@@ -117,30 +118,30 @@ class RevisionRow:
     changed_at: datetime
 
 
-_SHOWN = [installation.c[each] for each in InstallationRow.__dataclass_fields__]
-# An installation belongs to whoever made it and to no department.
+_COLUMNS = [installation.c[name] for name in InstallationRow.__dataclass_fields__]
+# An installation belongs to the user who created it and to no department.
 _ROWS = RowColumns(owner=installation.c.created_by, department=null())
 
 
 def all_rows(scope: Scope) -> Select[Any]:
-    """Installations in the scope, to be paged."""
-    return select(*_SHOWN).where(scope.where(_ROWS))
+    """Return the statement for installations in the scope, to be paged."""
+    return select(*_COLUMNS).where(scope.where(_ROWS))
 
 
 def by_ids(session: Session, scope: Scope, ids: Sequence[UUID]) -> list[InstallationRow | None]:
-    """In the order of the ids."""
-    found = session.execute(all_rows(scope).where(among(installation.c.id, ids)))
-    return in_order(ids, (InstallationRow(*row) for row in found), lambda row: row.id)
+    """Return installations in the order of the ids, `None` for those outside the scope."""
+    rows = session.execute(all_rows(scope).where(among(installation.c.id, ids)))
+    return in_order(ids, (InstallationRow(*row) for row in rows), lambda row: row.id)
 
 
 def read(session: Session, id: UUID) -> InstallationRow | None:
-    """For the engine, which serves nobody in particular."""
-    row = session.execute(select(*_SHOWN).where(installation.c.id == id)).one_or_none()
+    """Return an installation without a scope, for the engine, which acts for no user."""
+    row = session.execute(select(*_COLUMNS).where(installation.c.id == id)).one_or_none()
     return InstallationRow(*row) if row else None
 
 
 def locked(session: Session, scope: Scope, id: UUID) -> InstallationRow | None:
-    """The same, held until the transaction ends."""
+    """Return an installation, locked until the transaction ends; `None` outside the scope."""
     row = session.execute(
         all_rows(scope).where(installation.c.id == id).with_for_update()
     ).one_or_none()
@@ -148,42 +149,43 @@ def locked(session: Session, scope: Scope, id: UUID) -> InstallationRow | None:
 
 
 def sealed_credentials(session: Session, id: UUID) -> bytes | None:
+    """Return the sealed credentials of an installation."""
     return session.execute(
         select(installation.c.credentials).where(installation.c.id == id)
     ).scalar_one_or_none()
 
 
 def revisions(session: Session, ids: Sequence[UUID]) -> dict[UUID, list[RevisionRow]]:
-    """All revisions of these installations, the newest first."""
+    """Return all revisions by installation, newest first."""
     table = installation_revision
-    columns = [table.c[each] for each in RevisionRow.__dataclass_fields__]
-    found = session.execute(
+    columns = [table.c[name] for name in RevisionRow.__dataclass_fields__]
+    rows = session.execute(
         select(table.c.installation_id, *columns)
         .where(among(table.c.installation_id, ids))
         .order_by(table.c.revision.desc())
     )
-    answer: dict[UUID, list[RevisionRow]] = {}
-    for id, *row in found:
-        answer.setdefault(id, []).append(RevisionRow(*row))
-    return answer
+    revisions: dict[UUID, list[RevisionRow]] = {}
+    for id, *values in rows:
+        revisions.setdefault(id, []).append(RevisionRow(*values))
+    return revisions
 
 
 def configuration_at(session: Session, id: UUID, revision: int) -> dict[str, Any]:
-    """The configuration a run began with, whatever was changed since."""
+    """Return the configuration at a revision, which a run keeps although it is changed later."""
     table = installation_revision
-    said: dict[str, Any] = session.execute(
+    configuration: dict[str, Any] = session.execute(
         select(table.c.configuration).where(
             table.c.installation_id == id, table.c.revision == revision
         )
     ).scalar_one()
-    return said
+    return configuration
 
 
 def watermarks(session: Session, id: UUID) -> dict[str, Any]:
-    """How far each stream was read by a complete run."""
-    found = session.execute(
+    """Return the watermark of the last complete run by stream."""
+    rows = session.execute(
         select(stream_state.c.stream, stream_state.c.watermark).where(
             stream_state.c.installation_id == id
         )
     )
-    return {row[0]: row[1] for row in found}
+    return {row[0]: row[1] for row in rows}

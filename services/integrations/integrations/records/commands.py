@@ -1,4 +1,4 @@
-"""Links between source records and customers follow merges, and go home after an unmerge."""
+"""Move the links of source records with merged customers, and back after an unmerge."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from integrations.records.store.dead_letter import dead_letter
 from integrations.records.store.source_record import source_record
 
 
-def move(session: Session, merge: UUID, survivor: UUID, absorbed: list[UUID]) -> None:
-    """Source records of merged customers follow them; where they came from is remembered."""
+def move_links(session: Session, merge: UUID, survivor: UUID, absorbed: list[UUID]) -> None:
+    """Link the source records of absorbed customers to the survivor, and store the old links."""
     session.execute(
         text(
             "WITH moved AS (SELECT id, customer_id FROM source_record "
             "  WHERE customer_id = ANY(:absorbed) FOR UPDATE), "
-            "kept AS (INSERT INTO link_moved (merge_id, source_record_id, from_customer,"
+            "stored AS (INSERT INTO link_moved (merge_id, source_record_id, from_customer,"
             "  to_customer) SELECT :merge, id, customer_id, :survivor FROM moved "
             "  ON CONFLICT DO NOTHING) "
             "UPDATE source_record s SET customer_id = :survivor FROM moved WHERE s.id = moved.id"
@@ -32,8 +32,8 @@ def move(session: Session, merge: UUID, survivor: UUID, absorbed: list[UUID]) ->
     )
 
 
-def move_back(session: Session, merge: UUID, survivor: UUID) -> None:
-    """What this merge moved goes home, wherever a record has not been linked anew since."""
+def move_links_back(session: Session, merge: UUID, survivor: UUID) -> None:
+    """Restore the links a merge moved, except of records that were linked to another since."""
     session.execute(
         text(
             "WITH back AS (UPDATE link_moved SET moved_back_at = now() "

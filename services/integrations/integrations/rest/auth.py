@@ -1,4 +1,4 @@
-"""How a request proves who we are; the schemes that sign in keep their token until it is refused."""
+"""Authentication at a source; schemes that sign in reuse their token until it is refused."""
 
 from __future__ import annotations
 
@@ -9,62 +9,65 @@ from typing import Any
 
 from integrations.contract import Access, Expired, Fatal
 from integrations.rest.egress import Answer, Egress
-from integrations.rest.envelope import by_status, failure, retry_after
+from integrations.rest.envelope import class_of_status, make_failure, retry_after
 from integrations.rest.template import fill
 from integrations.specs.domain.expression import Expression
 from integrations.specs.domain.functions import text
 
 
 class Auth:
-    """The headers of one request; `forget` after the source refused them."""
+    """The authentication headers of requests; call `forget` after the source refused them."""
 
-    def __init__(self, said: Mapping[str, Any], access: Access, egress: Egress) -> None:
-        self._said = dict(fill(said, access.credentials))
+    def __init__(self, scheme: Mapping[str, Any], access: Access, egress: Egress) -> None:
+        self._scheme = dict(fill(scheme, access.credentials))
         self._access = access
         self._egress = egress
         self._token: str | None = None
-        self._until = float("inf")
+        self._expires_at = float("inf")
 
     @property
     def renewable(self) -> bool:
-        """Whether signing in again could help."""
-        return self._said["scheme"] in ("oauth2_cc", "session")
+        """Return whether the scheme has a token that signing in again renews."""
+        return self._scheme["scheme"] in ("oauth2_cc", "session")
 
     def forget(self) -> None:
+        """Drop the token, so that the next request signs in again."""
         self._token = None
 
     def headers(self) -> dict[str, str]:
-        said = self._said
-        match said["scheme"]:
+        """Return the headers of one request; signs in where there is no valid token."""
+        scheme = self._scheme
+        match scheme["scheme"]:
             case "none":
                 return {}
             case "bearer":
-                return {"Authorization": f"Bearer {said['token']}"}
+                return {"Authorization": f"Bearer {scheme['token']}"}
             case "basic":
-                return {"Authorization": basic(said["username"], said["password"])}
-            case "header":
-                return {str(said["name"]): str(said["value"])}
-            case "oauth2_cc":
-                return {"Authorization": f"Bearer {self._kept_token()}"}
-            case "session":
                 return {
-                    str(said["name"]): str(said["value"]).replace("{token}", self._kept_token())
+                    "Authorization": basic_authorization(scheme["username"], scheme["password"])
                 }
+            case "header":
+                return {str(scheme["name"]): str(scheme["value"])}
+            case "oauth2_cc":
+                return {"Authorization": f"Bearer {self._valid_token()}"}
+            case "session":
+                value = str(scheme["value"]).replace("{token}", self._valid_token())
+                return {str(scheme["name"]): value}
             case unknown:
                 raise AssertionError(f"the spec's schema let {unknown!r} through")
 
-    def _kept_token(self) -> str:
-        if self._token is None or time.monotonic() > self._until:
+    def _valid_token(self) -> str:
+        if self._token is None or time.monotonic() > self._expires_at:
             self._token = self._login()
         return self._token
 
     def _login(self) -> str:
         self._access.budget.spend()
         self._access.calls += 1
-        said = self._said
-        if said["scheme"] == "oauth2_cc":
+        scheme = self._scheme
+        if scheme["scheme"] == "oauth2_cc":
             return self._client_credentials()
-        login = said["login"]
+        login = scheme["login"]
         answer = self._egress.send(
             login.get("method", "POST"),
             login["path"],
@@ -72,31 +75,34 @@ class Auth:
             headers=login.get("headers"),
             body=login.get("body"),
         )
-        return self._token_in(answer, Expression(said["token_path"]))
+        return self._token_in(answer, Expression(scheme["token_path"]))
 
     def _client_credentials(self) -> str:
-        """RFC 6749 §4.4."""
-        said = self._said
+        """Request a token with the client credentials grant (RFC 6749 §4.4)."""
+        scheme = self._scheme
         form = {"grant_type": "client_credentials"}
-        if said.get("scope"):
-            form["scope"] = said["scope"]
+        if scheme.get("scope"):
+            form["scope"] = scheme["scope"]
         headers: dict[str, str] = {}
-        if said.get("send", "basic") == "basic":
-            headers["Authorization"] = basic(said["client_id"], said["client_secret"])
+        if scheme.get("send", "basic") == "basic":
+            headers["Authorization"] = basic_authorization(
+                scheme["client_id"], scheme["client_secret"]
+            )
         else:
-            form |= {"client_id": said["client_id"], "client_secret": said["client_secret"]}
-        answer = self._egress.send("POST", said["token_path_url"], headers=headers, form=form)
+            form |= {"client_id": scheme["client_id"], "client_secret": scheme["client_secret"]}
+        answer = self._egress.send("POST", scheme["token_path_url"], headers=headers, form=form)
         token = self._token_in(answer, Expression("access_token"))
-        lives = answer.json().get("expires_in")
-        if isinstance(lives, (int, float)):
-            self._until = time.monotonic() + max(1.0, lives - 30)
+        lifetime = answer.json().get("expires_in")
+        if isinstance(lifetime, (int, float)):
+            # Renewed 30 s early, so that it does not expire on its way.
+            self._expires_at = time.monotonic() + max(1.0, lifetime - 30)
         return token
 
     def _token_in(self, answer: Answer, path: Expression) -> str:
         if answer.status >= 400:
-            kind = by_status(answer.status)
+            kind = class_of_status(answer.status)
             if kind in ("throttle", "retryable"):
-                raise failure(kind, f"status {answer.status}", retry_after(answer.headers))
+                raise make_failure(kind, f"status {answer.status}", retry_after(answer.headers))
             raise _refused(f"status {answer.status}")
         token = text(path.find(answer.json()))
         if token is None:
@@ -104,21 +110,21 @@ class Auth:
         return token
 
 
-def basic(username: str, password: str) -> str:
-    """RFC 7617."""
+def basic_authorization(username: str, password: str) -> str:
+    """Return the header value of basic authentication (RFC 7617)."""
     return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
 
 
-def _refused(said: str) -> Fatal:
+def _refused(detail: str) -> Fatal:
     return Fatal(
         "SIGN_IN_REFUSED",
-        f"The source does not let us sign in ({said}).",
-        f"无法登录来源系统（{said}）。",
+        f"The source refused the sign-in ({detail}).",
+        f"无法登录来源系统（{detail}）。",
         fix_en="Enter the credentials again and check their rights in the source.",
         fix_zh="请重新填写凭证，并检查其在来源系统中的权限。",
     )
 
 
-def never_accepted(problem: Expired) -> Fatal:
-    """A fresh sign-in was refused as well, so waiting will not help."""
+def as_fatal(problem: Expired) -> Fatal:
+    """Return the failure for a fresh sign-in that was refused as well; waiting does not help."""
     return Fatal(problem.code, problem.en, problem.zh, fix_en=problem.fix_en, fix_zh=problem.fix_zh)

@@ -1,9 +1,8 @@
-"""The one way out to a source: one host, verified, no private address, no surprise redirect, and
-an answer of bounded size.
+"""Requests to a source: one host, no private address, no foreign redirect, bounded answers.
 
 An installation names a host; requests go there and nowhere else. The name is resolved here, each
-address is judged, and the socket connects to the very address that was judged, so that a name
-cannot change its mind in between (DNS rebinding).
+address is checked, and the socket connects to the address that was checked, so that a name cannot
+resolve to another one in between (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from opentelemetry.trace import SpanKind
 from urllib3.exceptions import HTTPError
 
 from integrations.contract import Fatal, Retry
-from integrations.rest.network import Adapter, failure_of
+from integrations.rest.network import Adapter, network_failure
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_REDIRECTS = 3
@@ -32,7 +31,7 @@ _AGENT = "Huichi-Integrations/1"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back, whole."""
+    """A complete HTTP response."""
 
     status: int
     headers: Mapping[str, str]
@@ -40,7 +39,7 @@ class Answer:
     url: str
 
     def json(self) -> Any:
-        """The body as JSON; an answer that is none is worth another try, it may be cut short."""
+        """Return the body as JSON. Raises `Retry` otherwise, since the body may be cut short."""
         try:
             return orjson.loads(self.content)
         except orjson.JSONDecodeError as problem:
@@ -55,7 +54,7 @@ class Answer:
 
     @property
     def time(self) -> datetime | None:
-        """The source's own clock."""
+        """Return the time by the source's own clock, in UTC."""
         try:
             return parsedate_to_datetime(self.headers["date"]).astimezone(UTC)
         except (KeyError, ValueError, TypeError):
@@ -63,7 +62,7 @@ class Answer:
 
 
 class Egress:
-    """A door to one host. Not shared by threads."""
+    """A client of one host; not to be shared by threads."""
 
     def __init__(
         self,
@@ -74,17 +73,18 @@ class Egress:
         max_bytes: int = MAX_BYTES,
     ) -> None:
         self._base = base_url.rstrip("/")
-        self._origin = origin(base_url)
+        self._origin = origin_of(base_url)
         self._timeout = timeout
         self._max_bytes = max_bytes
         self._session = requests.Session()
-        # Proxies and .netrc of the machine would quietly change who is spoken to, and as whom.
+        # Proxies and .netrc of the machine would silently change the peer and the credentials.
         self._session.trust_env = False
         adapter = Adapter(allow_private_hosts)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
     def close(self) -> None:
+        """Close the connections."""
         self._session.close()
 
     def send(
@@ -97,13 +97,16 @@ class Egress:
         body: Any = None,
         form: Mapping[str, str] | None = None,
     ) -> Answer:
-        """One request. Raises `Retry` when the network failed, `Fatal` when it must not be done."""
+        """Send one request and follow redirects of GET within the host.
+
+        Raises `Retry` when the network failed, `Fatal` when the request is not allowed.
+        """
         url = self._url(path)
         for _ in range(MAX_REDIRECTS + 1):
-            answer = self._traced(method, url, query, headers, body, form)
+            answer = self._send_traced(method, url, query, headers, body, form)
             if answer.status not in _REDIRECTS or "location" not in answer.headers:
                 return answer
-            url, query = self._allowed(urljoin(url, answer.headers["location"])), None
+            url, query = self._check_origin(urljoin(url, answer.headers["location"])), None
             if method != "GET":
                 raise Fatal(
                     "REDIRECT",
@@ -120,29 +123,29 @@ class Egress:
             fix_zh="请在配置中填写最终地址。",
         )
 
-    def _traced(self, method: str, url: str, *rest: Any) -> Answer:
-        """One span a call: how long a source takes and what it says, never what was asked."""
+    def _send_traced(self, method: str, url: str, *rest: Any) -> Answer:
+        """Record one span per request: duration and status, never its content."""
         with trace.get_tracer("huichi").start_as_current_span(
             f"source {method}",
             kind=SpanKind.CLIENT,
             attributes={"http.request.method": method, "server.address": self._origin[1]},
-            # The text of an error may hold what a trace must not.
+            # The text of an error may hold personal data, which traces must not.
             record_exception=False,
             set_status_on_exception=False,
         ) as span:
-            answer = self._once(method, url, *rest)
+            answer = self._send_once(method, url, *rest)
             span.set_attribute("http.response.status_code", answer.status)
             span.set_attribute("http.response.body.size", len(answer.content))
             return answer
 
     def _url(self, path: str) -> str:
         if path.startswith(("http://", "https://")):
-            return self._allowed(path)
+            return self._check_origin(path)
         return self._base + path
 
-    def _allowed(self, url: str) -> str:
-        """A link or redirect may lead to the same scheme, host and port only."""
-        if origin(url) != self._origin:
+    def _check_origin(self, url: str) -> str:
+        """Return the URL of a link or redirect with the same origin. Raises `Fatal` otherwise."""
+        if origin_of(url) != self._origin:
             raise Fatal(
                 "OTHER_HOST",
                 f"The source points to another host ({urlsplit(url).hostname}); only "
@@ -154,7 +157,7 @@ class Egress:
             )
         return url
 
-    def _once(
+    def _send_once(
         self,
         method: str,
         url: str,
@@ -163,17 +166,21 @@ class Egress:
         body: Any,
         form: Mapping[str, str] | None,
     ) -> Answer:
-        sent = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": _AGENT}
+        request_headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+            "User-Agent": _AGENT,
+        }
         data: Any = form
         if body is not None:
             data = orjson.dumps(body)
-            sent["Content-Type"] = "application/json"
+            request_headers["Content-Type"] = "application/json"
         try:
             with self._session.request(
                 method,
                 url,
                 params=query,
-                headers=sent | dict(headers or {}),
+                headers=request_headers | dict(headers or {}),
                 data=data,
                 timeout=(min(self._timeout, 10), self._timeout),
                 allow_redirects=False,
@@ -186,10 +193,10 @@ class Egress:
                     url,
                 )
         except (requests.RequestException, HTTPError, OSError) as problem:
-            raise failure_of(problem, self._origin[1]) from problem
+            raise network_failure(problem, self._origin[1]) from problem
 
     def _read(self, response: requests.Response) -> bytes:
-        """The whole body, counted after decompression: a small bomb is a big answer."""
+        """Return the body, limited after decompression, because of decompression bombs."""
         parts, size = [], 0
         for part in response.iter_content(65536):
             size += len(part)
@@ -198,15 +205,15 @@ class Egress:
                     "TOO_LARGE",
                     f"The answer is larger than {self._max_bytes // 1048576} MB.",
                     f"返回内容超过 {self._max_bytes // 1048576} MB。",
-                    fix_en="Ask for smaller pages.",
+                    fix_en="Request smaller pages.",
                     fix_zh="请减小每页条数。",
                 )
             parts.append(part)
         return b"".join(parts)
 
 
-def origin(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port: what must stay the same."""
+def origin_of(url: str) -> tuple[str, str, int]:
+    """Return scheme, host and port of a URL."""
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     return parts.scheme, (parts.hostname or "").lower(), port

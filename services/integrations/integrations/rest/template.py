@@ -1,4 +1,4 @@
-"""Fills `{credentials.name}` into texts of a spec; nothing else can be written between braces."""
+"""Replace `{credentials.name}` in the texts of a spec; no other placeholder exists."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from typing import Any
 
 from integrations.contract import Fatal
 
-_PLACE = re.compile(r"\{credentials\.([a-z][a-z0-9_]*)\}")
+_PLACEHOLDER = re.compile(r"\{credentials\.([a-z][a-z0-9_]*)\}")
 
 
-def fill(said: Any, credentials: Mapping[str, str]) -> Any:
-    """The same structure with every credential in its place."""
-    if isinstance(said, dict):
-        return {name: fill(value, credentials) for name, value in said.items()}
-    if isinstance(said, list):
-        return [fill(item, credentials) for item in said]
-    if isinstance(said, str):
-        return _PLACE.sub(lambda found: _credential(found[1], credentials), said)
-    return said
+def fill(template: Any, credentials: Mapping[str, str]) -> Any:
+    """Return the same structure with credentials filled in. Raises `Fatal` for a missing one."""
+    if isinstance(template, dict):
+        return {name: fill(value, credentials) for name, value in template.items()}
+    if isinstance(template, list):
+        return [fill(item, credentials) for item in template]
+    if isinstance(template, str):
+        return _PLACEHOLDER.sub(lambda match: _credential(match[1], credentials), template)
+    return template
 
 
-def names(said: Any) -> set[str]:
-    """The credentials a spec speaks of."""
-    if isinstance(said, dict):
-        return set().union(*(names(value) for value in said.values()))
-    if isinstance(said, list):
-        return set().union(*(names(item) for item in said))
-    return set(_PLACE.findall(said)) if isinstance(said, str) else set()
+def credential_names(template: Any) -> set[str]:
+    """Return the names of the credentials a spec refers to."""
+    if isinstance(template, dict):
+        return set().union(*(credential_names(value) for value in template.values()))
+    if isinstance(template, list):
+        return set().union(*(credential_names(item) for item in template))
+    return set(_PLACEHOLDER.findall(template)) if isinstance(template, str) else set()
 
 
 def _credential(name: str, credentials: Mapping[str, str]) -> str:
     if name not in credentials:
         raise Fatal(
             "NO_CREDENTIAL",
-            f"The spec speaks of the credential {name!r}, which was not given.",
+            f"The spec refers to the credential {name!r}, which is missing.",
             f"规格中引用了凭证 {name!r}，但尚未提供。",
             fix_en=f"Give `credentials.{name}`.",
             fix_zh=f"请填写 `credentials.{name}`。",

@@ -1,16 +1,17 @@
-"""What a sync run can be, and what becomes of it when something fails; pure decisions."""
+"""The states of a sync run, its counters, and what follows a failure; pure decisions."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from enum import StrEnum
 
 from integrations.core.domain.failure import Failure, Retry
+from integrations.records.domain import Outcome
 
 
 class RunStatus(StrEnum):
-    """Where a run stands."""
+    """The status of a run."""
 
     QUEUED = "QUEUED"
     RUNNING = "RUNNING"
@@ -24,34 +25,16 @@ ACTIVE = (RunStatus.QUEUED, RunStatus.RUNNING)
 
 
 class SyncMode(StrEnum):
-    """How much a run reads."""
+    """Which records a run reads."""
 
     INCREMENTAL = "INCREMENTAL"
     FULL = "FULL"
     REPLAY = "REPLAY"
 
 
-class Outcome(StrEnum):
-    """What became of a record."""
-
-    CREATED = "CREATED"
-    UPDATED = "UPDATED"
-    UNCHANGED = "UNCHANGED"
-    MATCHED = "MATCHED"
-    AMBIGUOUS = "AMBIGUOUS"
-    REJECTED = "REJECTED"
-
-
-class Stage(StrEnum):
-    """Where a record was left aside."""
-
-    MAP = "MAP"
-    DELIVER = "DELIVER"
-
-
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """How many of what; grows with every page and is visible while the run goes on."""
+    """The counters of a run; they grow with every page and can be read while it is running."""
 
     pages: int = 0
     fetched: int = 0
@@ -67,28 +50,28 @@ class Counters:
     retries: int = 0
 
     def __add__(self, other: Counters) -> Counters:
-        return Counters(
-            **{each.name: getattr(self, each.name) + getattr(other, each.name) for each in _NAMES}
-        )
+        return Counters(**{name: getattr(self, name) + getattr(other, name) for name in _NAMES})
 
     def counting(self, outcome: Outcome) -> Counters:
-        """One more of this outcome."""
+        """Return the counters with one more record of this outcome."""
         name = outcome.value.lower()
         return replace(self, **{name: getattr(self, name) + 1})
 
 
-_NAMES = fields(Counters)
+_NAMES = tuple(field.name for field in fields(Counters))
 
+# The retry policy of a run: a source is given up after this many tries and this long without a
+# page; the customer pool is waited for much longer. Backoff doubles between the two waits, seconds.
 SOURCE_TRIES = 12
-SOURCE_PATIENCE = timedelta(minutes=30)
-POOL_PATIENCE = timedelta(hours=24)
-FIRST_WAIT = 1.0
+SOURCE_TIMEOUT = timedelta(minutes=30)
+POOL_TIMEOUT = timedelta(hours=24)
+SHORTEST_WAIT = 1.0
 LONGEST_WAIT = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Lay the run aside and come back."""
+    """Suspend the run and try again after `seconds`."""
 
     seconds: float
 
@@ -101,38 +84,48 @@ class GiveUp:
 def after_failure(
     failure: Failure, *, from_source: bool, tries: int, since_progress: timedelta
 ) -> Wait | GiveUp:
-    """Whether to come back, and when. Our own pool may be away for a day and nothing is lost; a
-    source that asks to wait is waited for, one that just fails is given up after a while."""
+    """Decide whether a run tries again after a failure, and when.
+
+    The customer pool may be down for a day without loss. A source that asks to wait is waited for;
+    one that only fails is given up after `SOURCE_TIMEOUT` without progress.
+    """
     if not isinstance(failure, Retry):
         return GiveUp()
-    if from_source and tries >= SOURCE_TRIES and since_progress > SOURCE_PATIENCE:
+    if from_source and tries >= SOURCE_TRIES and since_progress > SOURCE_TIMEOUT:
         return GiveUp()
-    if since_progress > POOL_PATIENCE:
+    if since_progress > POOL_TIMEOUT:
         return GiveUp()
-    backoff = min(FIRST_WAIT * 2 ** min(tries, 10), LONGEST_WAIT)
+    backoff = min(SHORTEST_WAIT * 2 ** min(tries, 10), LONGEST_WAIT)
     return Wait(max(failure.after or 0.0, backoff))
 
 
 @dataclass(frozen=True, slots=True)
 class Completeness:
-    """What is known at the end of a stream about whether it was read whole."""
+    """The evidence at the end of a stream that it was read completely.
+
+    `fetched` records were read of the `total` the source announced; of the `present` stored ones
+    `absent` were not listed again.
+    """
 
     fetched: int
     total: int | None = None
-    absent: int = field(default=0)
-    known: int = field(default=0)
+    absent: int = 0
+    present: int = 0
 
     @property
     def whole(self) -> bool:
-        """The source did not promise more than it gave."""
+        """Return whether the source gave as many records as it announced."""
         return self.total is None or self.fetched >= self.total
 
     @property
-    def absence_is_believable(self) -> bool:
-        """Half of everything gone at once is a broken source, not a clean-up."""
-        return self.absent == 0 or self.absent * 2 <= self.known
+    def absence_is_plausible(self) -> bool:
+        """Return whether absent records may count as deleted.
+
+        More than half of all records missing at once suggests a broken source, not a clean-up.
+        """
+        return self.absent == 0 or self.absent * 2 <= self.present
 
 
 def final_status(*, whole: bool, dead_lettered: int) -> RunStatus:
-    """Succeeded means everything; anything less is partial and says why."""
+    """Return SUCCEEDED when every record was read and accepted, otherwise PARTIAL."""
     return RunStatus.SUCCEEDED if whole and dead_lettered == 0 else RunStatus.PARTIAL

@@ -1,4 +1,4 @@
-"""Sync runs: their rows are the truth about work, leases say who does it now."""
+"""Sync runs and their pages: a run's row holds its state, its lease names the present worker."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
     DateTime,
     ForeignKey,
     Index,
@@ -21,8 +22,10 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    and_,
     func,
     null,
+    or_,
     select,
     text,
 )
@@ -30,10 +33,11 @@ from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 from sqlalchemy.orm import Session
 
 from chassis.db import among, in_order
-from chassis.policy.guard import RowColumns, Scope
+from chassis.policy.row_scopes import RowColumns
+from chassis.policy.scope import Scope
 from integrations.core.store.metadata import metadata
 from integrations.installations.store import installation
-from integrations.sync.domain import Counters
+from integrations.sync.domain import ACTIVE, Counters
 
 _COUNTERS = tuple(Counters.__dataclass_fields__)
 
@@ -49,7 +53,7 @@ sync_run = Table(
     Column("queued_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("started_at", DateTime(timezone=True)),
     Column("finished_at", DateTime(timezone=True)),
-    # who works on it now
+    # the lease
     Column("worker", Text),
     Column("fence", BigInteger, nullable=False, server_default="0"),
     Column("lease_until", DateTime(timezone=True)),
@@ -66,7 +70,7 @@ sync_run = Table(
     Column("stream_total", Integer),
     Column("watermarks", JSONB, nullable=False, server_default="{}"),
     Column("whole", Boolean, nullable=False, server_default="true"),
-    # what is told about it
+    # counters and the reason of a failure
     *(Column(name, Integer, nullable=False, server_default="0") for name in _COUNTERS),
     Column("error_code", Text),
     Column("error_en", Text),
@@ -79,7 +83,7 @@ sync_run = Table(
     CheckConstraint(
         "status IN ('QUEUED', 'RUNNING', 'SUCCEEDED', 'PARTIAL', 'FAILED', 'CANCELLED')"
     ),
-    # One run at a time; replays only mend single records and may run beside it.
+    # One run at a time; replays only resolve single records and may run beside it.
     Index(
         "sync_run_active",
         "installation_id",
@@ -106,7 +110,7 @@ sync_page = Table(
     Column("map_ms", Integer, nullable=False),
     Column("deliver_ms", Integer, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    # The same position twice in one run is a source that leads us in circles.
+    # The same position twice in one run means that the source pages in a circle.
     Index(
         "sync_page_circle",
         "run_id",
@@ -120,7 +124,7 @@ sync_page = Table(
 
 @dataclass(frozen=True, slots=True)
 class SyncRunRow:
-    """A run as it is told."""
+    """A sync run."""
 
     id: UUID
     installation_id: UUID
@@ -165,12 +169,13 @@ class SyncRunRow:
 
     @property
     def counters(self) -> Counters:
+        """Return the counters of the run."""
         return Counters(**{name: getattr(self, name) for name in _COUNTERS})
 
 
 @dataclass(frozen=True, slots=True)
 class SyncPageRow:
-    """One page of a run, and how long its parts took."""
+    """One page of a run, with the duration of each step."""
 
     number: int
     stream: str
@@ -183,30 +188,46 @@ class SyncPageRow:
     at: datetime
 
 
-COLUMNS = [sync_run.c[each] for each in SyncRunRow.__dataclass_fields__]
+COLUMNS = [sync_run.c[name] for name in SyncRunRow.__dataclass_fields__]
 _ROWS = RowColumns(owner=installation.c.created_by, department=null())
 
 
+def is_active() -> ColumnElement[bool]:
+    """Return the condition for runs that have not ended."""
+    return sync_run.c.status.in_([status.value for status in ACTIVE])
+
+
+def is_unleased() -> ColumnElement[bool]:
+    """Return the condition for runs without a worker, or whose worker's lease ran out."""
+    return or_(sync_run.c.lease_until.is_(None), sync_run.c.lease_until < func.now())
+
+
+def is_claimable() -> ColumnElement[bool]:
+    """Return the condition for unleased runs that are not suspended."""
+    due = or_(sync_run.c.not_before.is_(None), sync_run.c.not_before <= func.now())
+    return and_(is_unleased(), due)
+
+
 def all_rows(scope: Scope, installation_id: UUID | None = None) -> Select[Any]:
-    """Runs of installations in the scope, to be paged."""
-    found = (
+    """Return the statement for runs of installations in the scope, to be paged."""
+    statement = (
         select(*COLUMNS)
         .join(installation, installation.c.id == sync_run.c.installation_id)
         .where(scope.where(_ROWS))
     )
     if installation_id is not None:
-        found = found.where(sync_run.c.installation_id == installation_id)
-    return found
+        statement = statement.where(sync_run.c.installation_id == installation_id)
+    return statement
 
 
 def by_ids(session: Session, scope: Scope, ids: Sequence[UUID]) -> list[SyncRunRow | None]:
-    """In the order of the ids."""
-    found = session.execute(all_rows(scope).where(among(sync_run.c.id, ids)))
-    return in_order(ids, (SyncRunRow(*row) for row in found), lambda row: row.id)
+    """Return runs in the order of the ids, `None` for those outside the scope."""
+    rows = session.execute(all_rows(scope).where(among(sync_run.c.id, ids)))
+    return in_order(ids, (SyncRunRow(*row) for row in rows), lambda row: row.id)
 
 
 def read(session: Session, id: UUID) -> SyncRunRow | None:
-    """For the engine, which serves nobody in particular."""
+    """Return a run without a scope, for the engine, which acts for no user."""
     row = session.execute(select(*COLUMNS).where(sync_run.c.id == id)).one_or_none()
     return SyncRunRow(*row) if row else None
 
@@ -214,24 +235,24 @@ def read(session: Session, id: UUID) -> SyncRunRow | None:
 def latest(
     session: Session, scope: Scope, installations: Sequence[UUID]
 ) -> list[SyncRunRow | None]:
-    """The newest run of each installation."""
-    found = session.execute(
+    """Return the newest run of each installation, in the order of the ids."""
+    result = session.execute(
         all_rows(scope)
         .where(among(sync_run.c.installation_id, installations))
         .ext(distinct_on(sync_run.c.installation_id))
         .order_by(sync_run.c.installation_id, sync_run.c.queued_at.desc(), sync_run.c.id.desc())
     )
-    rows = (SyncRunRow(*row) for row in found)
+    rows = (SyncRunRow(*row) for row in result)
     return in_order(installations, rows, lambda row: row.installation_id)
 
 
-def pages(session: Session, run: UUID, newest: int) -> list[SyncPageRow]:
-    """The newest pages of a run, the newest first."""
-    columns = [sync_page.c[each] for each in SyncPageRow.__dataclass_fields__]
-    found = session.execute(
+def pages(session: Session, run: UUID, limit: int) -> list[SyncPageRow]:
+    """Return the newest pages of a run, newest first."""
+    columns = [sync_page.c[name] for name in SyncPageRow.__dataclass_fields__]
+    rows = session.execute(
         select(*columns)
         .where(sync_page.c.run_id == run)
         .order_by(sync_page.c.number.desc())
-        .limit(newest)
+        .limit(limit)
     )
-    return [SyncPageRow(*row) for row in found]
+    return [SyncPageRow(*row) for row in rows]

@@ -1,4 +1,4 @@
-"""Two tasks: look who is due, and advance one run by one slice. Neither owns any state."""
+"""Two stateless tasks: start the runs that are due, and advance one run by one time slice."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from integrations.settings import IntegrationsSettings
 from integrations.sync.commands import sync_run as runs
 from integrations.sync.services import trace
 from integrations.sync.services.engine import advance
-from integrations.sync.services.surroundings import Surroundings, surroundings
+from integrations.sync.services.runtime import SyncRuntime, sync_runtime
 
 SERVICE = "integrations"
 ADVANCE = "integrations.advance"
@@ -21,16 +21,16 @@ EVERY_SECONDS = 1.0
 
 
 def register(app: Celery, settings: IntegrationsSettings) -> None:
-    """Adds the tasks and the beat entry to a Celery application."""
+    """Add the tasks and the beat entry to a Celery application."""
 
     @worker.task(app, ADVANCE, untraced=True)
     def advance_run(run: str) -> None:
-        if advance(surroundings(settings), UUID(run)):
+        if advance(sync_runtime(settings), UUID(run)):
             send(app, run)
 
     @worker.task(app, TICK, untraced=True)
     def tick() -> None:
-        for run in due(surroundings(settings)):
+        for run in due(sync_runtime(settings)):
             send(app, str(run))
 
     worker.route(app, SERVICE)
@@ -39,21 +39,21 @@ def register(app: Celery, settings: IntegrationsSettings) -> None:
         TICK: {
             "task": TICK,
             "schedule": EVERY_SECONDS,
-            # A tick that nobody took in time is of no use: the next one sees the same.
+            # A tick that no worker took in time is useless: the next one finds the same runs.
             "options": {"expires": 5},
         },
     }
 
 
 def send(app: Any, run: str) -> None:
-    """Rings for a worker; when nobody hears, the next tick rings again."""
+    """Call a worker for a run; when the message is lost, a later tick calls again."""
     app.send_task(ADVANCE, args=[run], queue=SERVICE)
 
 
-def due(around: Surroundings) -> list[UUID]:
-    """Starts what the schedules ask for, and names every run that waits for a worker."""
-    if around.db.read(runs.anything_scheduled):
-        around.db.write(runs.schedule_due, trace.new_run)
-    if not around.db.read(runs.anything_waiting):
+def due(runtime: SyncRuntime) -> list[UUID]:
+    """Start the scheduled runs that are due, and return every run that waits for a worker."""
+    if runtime.db.read(runs.any_installation_due):
+        runtime.db.write(runs.schedule_due, trace.new_run)
+    if not runtime.db.read(runs.any_run_waiting):
         return []
-    return around.db.write(runs.ring)
+    return runtime.db.write(runs.take_waiting)

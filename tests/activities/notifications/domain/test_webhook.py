@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from activities.notifications.domain.webhook import Format, Target, post, taken
+from activities.notifications.domain.webhook import Format, Target, accepted, post
 
 SAID = {"id": "1", "kind": "ACCESS_ALERT", "text": "异常访问"}
 NOW = 1_790_000_000.25
@@ -85,4 +85,4 @@ def test_without_a_secret_nothing_is_signed(format: Format) -> None:
 def test_a_robot_says_in_its_answer_whether_it_took_it(
     format: Format, status: int, answer: object, arrived: bool
 ) -> None:
-    assert taken(Target("https://x.test/", format), status, answer) is arrived
+    assert accepted(Target("https://x.test/", format), status, answer) is arrived

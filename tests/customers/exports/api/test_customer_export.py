@@ -17,9 +17,9 @@ from sqlalchemy import text
 from chassis.actor import Actor
 from chassis.db import SyncDatabase
 from chassis.errors import BadInput, LimitExceeded, Throttled
+from chassis.facts.stream import Received
 from chassis.policy.rules import Member, Rule
 from chassis.spreadsheet import reading as spreadsheet
-from chassis.stream import Received
 from customers.exports.commands import decision as commands, file as files
 from customers.exports.commands.request import ExportRequest, request
 from customers.exports.store import customer_export as store, file as file_store, lease
@@ -66,7 +66,7 @@ def rows_of(content: bytes) -> list[dict[str, str]]:
 
 def audited(db: SyncDatabase, id: str) -> list[str]:
     statement = text(
-        "SELECT body ->> 'action' FROM outbox WHERE name = 'audit.recorded' "
+        "SELECT body ->> 'action' FROM outbox WHERE name = 'audit.event.recorded' "
         "AND subject IN (:id, 'export:' || :id) ORDER BY position"
     )
     return list(db.read(lambda s: s.execute(statement, {"id": id}).scalars()))
@@ -239,7 +239,7 @@ def test_who_loses_the_right_to_export_gets_nothing(pool: Pool, db: SyncDatabase
 
     assert requests.get(url, timeout=10).status_code == 403
     denied = text(
-        "SELECT body ->> 'decision' FROM outbox WHERE subject = :subject AND name = 'audit.recorded'"
+        "SELECT body ->> 'decision' FROM outbox WHERE subject = :subject AND name = 'audit.event.recorded'"
     )
     about = {"subject": f"export:{id}"}
     assert db.read(lambda s: s.execute(denied, about).scalars().all()) == ["deny"]
@@ -370,7 +370,7 @@ def test_somebody_who_left_has_no_exports(pool: Pool, db: SyncDatabase) -> None:
         "plan": plan,
         "policy_version": 1,
     }
-    fact = Received(UUID(int=9), "identity.user_off_boarded", str(REP), body, "identity", MONDAY)
+    fact = Received(UUID(int=9), "identity.user.off_boarded", str(REP), body, "identity", MONDAY)
 
     for _ in range(2):
         db.write(HANDLERS[fact.name], fact)

@@ -542,7 +542,9 @@ def test_every_write_leaves_an_audit_event_without_personal_data(
 ) -> None:
     id = a_full_customer(pool)
     pool.ask(STEWARD, UPDATE, id=id, set={"phone": "13800000077", "industry": "硬件"})
-    sql = "SELECT body FROM outbox WHERE name = 'audit.recorded' ORDER BY position DESC LIMIT 1"
+    sql = (
+        "SELECT body FROM outbox WHERE name = 'audit.event.recorded' ORDER BY position DESC LIMIT 1"
+    )
 
     [[body]] = db.read(lambda s: s.execute(text(sql)).all())
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import threading
-import time
+from collections.abc import Callable
 from datetime import timedelta
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -281,17 +283,33 @@ def test_the_number_of_statements_does_not_grow_with_the_batch(db: SyncDatabase)
     assert len(seen) <= 40
 
 
-def test_five_hundred_records_take_well_under_a_second(db: SyncDatabase) -> None:
+def test_a_record_of_a_large_batch_takes_few_steps(db: SyncDatabase) -> None:
+    """Calls are counted, which no busy machine changes; 500 new records took 0.3 s on two cores."""
     take(db, *[_rich(n) for n in range(500)])  # the first batch pays for compiled statements
-    started = time.perf_counter()
+    new = [_rich(n) for n in range(1000, 1500)]
 
-    take(db, *[_rich(n) for n in range(1000, 1500)])
+    first = calls(lambda: take(db, *new))
+    again = calls(lambda: take(db, *new))
 
-    assert time.perf_counter() - started < 1.5  # measured 0.3 s alone on two cores
-    started = time.perf_counter()
-    again = take(db, *[_rich(n) for n in range(1000, 1500)])
-    assert {outcome.kind for outcome in again} == {"UNCHANGED"}
-    assert time.perf_counter() - started < 0.5
+    assert {outcome.kind for outcome in take(db, *new)} == {"UNCHANGED"}
+    assert first < 500 * 1300  # 1,042 each today
+    assert again < 500 * 500  # 369
+
+
+def calls(work: Callable[[], object]) -> int:
+    """Return how many functions this thread calls, those written in C included."""
+    count = 0
+
+    def note(_frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
 
 
 def _rich(n: int):  # type: ignore[no-untyped-def]

@@ -35,6 +35,7 @@ from tests.customers.making import (
     a_scope,
     count,
 )
+from tests.support.budget import examples
 
 
 def absorbed(db: SyncDatabase, record, source: Source = TRYTON) -> UUID:  # type: ignore[no-untyped-def]
@@ -224,7 +225,7 @@ def test_facts_tell_others_who_may_see_what_now(db: SyncDatabase) -> None:
     facts = db.read(lambda s: [tuple(row) for row in s.execute(text(sql))])
 
     (first, body), (second, undone) = facts
-    assert (first, second) == ("customers.merged", "customers.unmerged")
+    assert (first, second) == ("customers.customer.merged", "customers.customer.unmerged")
     assert body["survivor"] == str(one)
     assert body["absorbed"] == undone["restored"] == [str(other)]
     redirects = {row["id"]: row["merged_into"] for row in body["access"]}
@@ -296,7 +297,7 @@ edits = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(15), suppress_health_check=list(HealthCheck))
 @given(edits)
 def test_any_edits_between_merge_and_undoing_end_where_they_belong(database, made) -> None:  # type: ignore[no-untyped-def]
     """The same edits without a merge in between must leave the same picture."""

@@ -52,7 +52,7 @@ def test_an_alert_is_seen_looked_at_and_resolved(house: House) -> None:
 
     assert (alert["status"], alert["threshold"]) == ("OPEN", 20)
     assert alert["user"]["displayName"] == "Lin Lead"
-    assert alert["reason"] == f"Was refused {alert['measure']} times by the policy."
+    assert alert["reason"] == f"The policy denied access {alert['measure']} times."
     assert [edge["node"]["action"] for edge in alert["events"]["edges"]] == ["merge", "merge"]
     assert alert["events"]["pageInfo"]["hasNextPage"]
     assert first["accessAlert"]["status"] == "ACKNOWLEDGED"

@@ -13,9 +13,9 @@ from sqlalchemy import text
 
 from chassis.db import SyncDatabase
 from identity.core.domain.ids import AuditEventId, UserId
-from identity.ledger.commands.access_alert import watch
-from identity.ledger.commands.audit_event import keep
-from identity.ledger.commands.ledger import seal
+from identity.ledger.commands.access_alert import watch_next_events
+from identity.ledger.commands.audit_event import append_events
+from identity.ledger.commands.ledger import seal_next_batch
 from identity.ledger.domain.alert_rule import AlertKind
 from identity.ledger.domain.audit_event import AuditEvent
 from identity.ledger.store import alert_rule as rules
@@ -65,10 +65,10 @@ def a_read(persons: Sequence[int], at: datetime = NOON, **more: Any) -> AuditEve
 
 def happened(db: SyncDatabase, *events: AuditEvent) -> None:
     """The events are in the ledger, sealed and watched."""
-    db.write(keep, events)
-    while db.write(seal, KEY):
+    db.write(append_events, events)
+    while db.write(seal_next_batch, KEY):
         pass
-    while db.write(watch):
+    while db.write(watch_next_events):
         pass
 
 
@@ -116,10 +116,10 @@ def test_an_alert_grows_and_is_told_once(db: SyncDatabase) -> None:
     happened(db, a_read(range(120)))
     happened(db, a_read(range(120, 200), NOON + timedelta(minutes=1)))
 
-    facts = "SELECT count(*) FROM outbox WHERE name = 'identity.alert_raised'"
+    facts = "SELECT count(*) FROM outbox WHERE name = 'identity.access_alert.raised'"
     assert alerts(db) == [("BULK_READING", WHO, 200)]
     assert db.read(lambda s: s.execute(text(facts)).scalar_one()) == 1
-    assert db.write(watch) == 0
+    assert db.write(watch_next_events) == 0
 
 
 def test_what_was_resolved_raises_again_only_if_it_goes_on(db: SyncDatabase) -> None:
@@ -185,7 +185,7 @@ def test_a_rule_that_is_off_is_silent_and_misses_nothing_else(db: SyncDatabase) 
 
 
 def test_every_kind_has_a_rule(db: SyncDatabase) -> None:
-    assert {rule.kind for rule in db.read(rules.every)} == set(AlertKind)
+    assert {rule.kind for rule in db.read(rules.all_rules)} == set(AlertKind)
 
 
 def test_strange_details_stop_nobody(db: SyncDatabase) -> None:

@@ -13,10 +13,10 @@ import pytest
 
 from chassis.db import SyncDatabase
 from identity.core.domain.ids import AuditEventId
-from identity.ledger.commands.audit_event import keep
-from identity.ledger.commands.ledger import seal
+from identity.ledger.commands.audit_event import append_events
+from identity.ledger.commands.ledger import seal_next_batch
 from identity.ledger.domain.audit_event import AuditEvent
-from identity.ledger.domain.ledger import Header, content, leaf_of
+from identity.ledger.domain.ledger import Header, event_content, leaf_hash
 from identity.ledger.store import ledger as store
 from identity.sign_in.domain.token import new_key
 from tests.support.servers import Databases
@@ -54,12 +54,12 @@ def an_event(resource: str = "r") -> AuditEvent:
 
 def test_several_sealers_number_each_event_once(db: SyncDatabase) -> None:
     for _ in range(5):
-        db.write(keep, [an_event() for _ in range(100)])
+        db.write(append_events, [an_event() for _ in range(100)])
 
     def until_done(_: int) -> list[Header]:
         found = []
         while db.read(store.seconds_waiting):
-            if head := db.write(seal, KEY, 40):
+            if head := db.write(seal_next_batch, KEY, 40):
                 found.append(head)
         return found
 
@@ -70,7 +70,7 @@ def test_several_sealers_number_each_event_once(db: SyncDatabase) -> None:
     assert [head.batch for head in heads] == list(range(1, len(heads) + 1))
     assert heads[-1].last == 500
     assert all(b.previous == a.hash for a, b in pairwise(heads))
-    numbers = [number for number, _ in db.read(lambda s: list(store.numbered(s, 1, 500)))]
+    numbers = [number for number, _ in db.read(lambda s: list(store.numbered_events(s, 1, 500)))]
     assert numbers == list(range(1, 501))
 
 
@@ -84,24 +84,24 @@ def test_what_commits_late_is_sealed_late_and_not_forgotten(db: SyncDatabase) ->
             "VALUES (%s, now(), 'customers', 'update', 'Customer', 'late', '{}', 'allow')",
             [late.id],
         )
-        db.write(keep, [an_event("quick")])
-        first = db.write(seal, KEY)
+        db.write(append_events, [an_event("quick")])
+        first = db.write(seal_next_batch, KEY)
         slow.commit()
-    second = db.write(seal, KEY)
+    second = db.write(seal_next_batch, KEY)
 
     assert (first and first.last, second and second.last) == (1, 2)
-    found = dict(db.read(lambda s: list(store.numbered(s, 1, 2))))
+    found = dict(db.read(lambda s: list(store.numbered_events(s, 1, 2))))
     assert [found[n].resource for n in (1, 2)] == ["quick", "late"]
-    assert db.write(seal, KEY) is None
+    assert db.write(seal_next_batch, KEY) is None
 
 
 def test_an_event_is_hashed_as_it_will_be_read_again(db: SyncDatabase) -> None:
     event = an_event()
-    db.write(keep, [event])
-    db.write(seal, KEY)
+    db.write(append_events, [event])
+    db.write(seal_next_batch, KEY)
 
     sealed = db.read(store.latest)
-    read = dict(db.read(lambda s: list(store.numbered(s, 1, 1))))[1]
+    read = dict(db.read(lambda s: list(store.numbered_events(s, 1, 1))))[1]
 
     assert sealed is not None
-    assert sealed.leaves == [leaf_of(content(read))] == [leaf_of(content(event))]
+    assert sealed.leaves == [leaf_hash(event_content(read))] == [leaf_hash(event_content(event))]

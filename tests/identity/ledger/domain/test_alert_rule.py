@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 
 from chassis.errors import BadInput
-from identity.ledger.domain.alert_rule import AlertKind, AlertRule, Hours, checked, moments
+from identity.ledger.domain.alert_rule import AlertKind, AlertRule, Hours, check_rule, window_ends
 
 DAY = Hours(
     begins=time(8),
@@ -39,7 +39,7 @@ def shanghai(day: int, hour: int, minute: int = 0) -> datetime:
     ],
 )
 def test_odd_is_what_the_calendar_of_the_company_says(at: datetime, odd: bool) -> None:
-    assert DAY.odd(at) is odd
+    assert DAY.is_outside(at) is odd
 
 
 @pytest.mark.parametrize(
@@ -53,14 +53,14 @@ def test_odd_is_what_the_calendar_of_the_company_says(at: datetime, odd: bool) -
     ],
 )
 def test_a_night_shift_belongs_to_the_day_it_began(at: datetime, odd: bool) -> None:
-    assert NIGHT.odd(at) is odd
+    assert NIGHT.is_outside(at) is odd
 
 
 def test_odd_hours_begin_when_work_ended() -> None:
     hour = timedelta(hours=1)
 
-    assert DAY.odd_since(shanghai(8, 20, 30), hour) == shanghai(8, 20)
-    assert DAY.odd_since(shanghai(8, 23), hour) == shanghai(8, 22)
+    assert DAY.outside_since(shanghai(8, 20, 30), hour) == shanghai(8, 20)
+    assert DAY.outside_since(shanghai(8, 23), hour) == shanghai(8, 22)
 
 
 @pytest.mark.parametrize(
@@ -77,14 +77,14 @@ def test_odd_hours_begin_when_work_ended() -> None:
 def test_too_much_is_more_than_the_rule_and_more_than_usual(
     measure: int, usual: float | None, exceeded: bool
 ) -> None:
-    assert RULE.exceeded(measure, usual) is exceeded
+    assert RULE.is_exceeded(measure, usual) is exceeded
 
 
 def test_every_half_window_is_looked_at() -> None:
     start = datetime(2026, 10, 8, tzinfo=UTC)
     times = [start + timedelta(minutes=n) for n in (0, 1, 4, 6, 31)]
 
-    found = moments(times, timedelta(minutes=10))
+    found = window_ends(times, timedelta(minutes=10))
 
     assert found == [times[2], times[3], times[4]]
 
@@ -105,4 +105,4 @@ def test_every_half_window_is_looked_at() -> None:
 )
 def test_a_rule_nobody_could_keep_to_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(BadInput):
-        checked(replace(RULE, **wrong))  # type: ignore[arg-type]
+        check_rule(replace(RULE, **wrong))  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from copy import deepcopy
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -18,16 +19,17 @@ from identity.ledger.domain import merkle
 from identity.ledger.domain.audit_event import AuditEvent
 from identity.ledger.domain.ledger import (
     Header,
-    NotAHead,
-    canonical,
-    content,
-    leaf_of,
+    InvalidHead,
+    canonical_json,
+    event_content,
+    leaf_hash,
     next_header,
-    opened,
-    sign,
+    sign_head,
+    verify_head,
 )
 from identity.ledger.domain.verification import ALL, FILTER, PERIOD, Finding, verify, verify_proof
-from identity.sign_in.domain.token import access_token, new_key
+from identity.sign_in.domain.token import new_key, sign_access_token
+from tests.support.budget import examples
 
 KEY, OTHER = new_key(), new_key()
 KEYS = KeySet([OKPKey.import_key(KEY.as_dict(private=False))])
@@ -83,14 +85,14 @@ def a_ledger(key: OKPKey = KEY, start: int = 1) -> list[dict[str, Any]]:
     previous: Header | None = None
     number = start
     for size in SIZES:
-        events = [content(an_event(number + i)) for i in range(size)]
-        leaves = [leaf_of(event) for event in events]
+        events = [event_content(an_event(number + i)) for i in range(size)]
+        leaves = [leaf_hash(event) for event in events]
         header = next_header(previous, "a-ledger", leaves, f"2026-01-02T03:05:{number:02}+00:00")
         lines.append(
             {
                 "type": "seal",
                 "header": asdict(header),
-                "signed": sign(header, key),
+                "signed": sign_head(header, key),
                 "leaves": [leaf.hex() for leaf in leaves],
             }
         )
@@ -101,7 +103,7 @@ def a_ledger(key: OKPKey = KEY, start: int = 1) -> list[dict[str, Any]]:
 
 
 def found(lines: list[dict[str, Any]], *heads: str, extent: str = ALL) -> list[Finding]:
-    text = [canonical(line) for line in lines]
+    text = [canonical_json(line) for line in lines]
     return verify(text, KEYS, heads, extent=extent).findings
 
 
@@ -122,21 +124,21 @@ def recounted(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("size", range(1, 9))
 def test_hashes_trees_as_certificate_transparency_does(size: int) -> None:
-    leaves = [merkle.leaf(one) for one in CT_LEAVES[:size]]
+    leaves = [merkle.hash_leaf(one) for one in CT_LEAVES[:size]]
 
-    assert merkle.root(leaves).hex() == CT_ROOTS[size - 1]
+    assert merkle.root_hash(leaves).hex() == CT_ROOTS[size - 1]
 
 
 @given(st.integers(1, 70), st.data())
 def test_a_path_leads_to_the_root_from_its_own_place_only(size: int, data: st.DataObject) -> None:
-    leaves = [merkle.leaf(bytes([n])) for n in range(size)]
+    leaves = [merkle.hash_leaf(bytes([n])) for n in range(size)]
     index, other = data.draw(st.integers(0, size - 1)), data.draw(st.integers(-1, size))
-    path = merkle.path(leaves, index)
+    path = merkle.audit_path(leaves, index)
 
-    assert merkle.root_of(leaves[index], index, size, path) == merkle.root(leaves)
+    assert merkle.root_from_path(leaves[index], index, size, path) == merkle.root_hash(leaves)
     if other != index:
-        assert merkle.root_of(leaves[index], other, size, path) != merkle.root(leaves)
-    assert merkle.root_of(leaves[index], index, size, [*path, leaves[0]]) is None
+        assert merkle.root_from_path(leaves[index], other, size, path) != merkle.root_hash(leaves)
+    assert merkle.root_from_path(leaves[index], index, size, [*path, leaves[0]]) is None
 
 
 def test_a_whole_export_is_as_it_was_sealed() -> None:
@@ -165,8 +167,8 @@ def test_names_the_event_that_was_removed() -> None:
 def test_names_the_event_that_was_inserted() -> None:
     lines = a_ledger()
     at = event_at(lines, 6)
-    lines.insert(at, {"type": "event", "sequence": None, "event": content(an_event(99))})
-    lines.insert(at, {"type": "event", "sequence": 6, "event": content(an_event(98))})
+    lines.insert(at, {"type": "event", "sequence": None, "event": event_content(an_event(99))})
+    lines.insert(at, {"type": "event", "sequence": 6, "event": event_content(an_event(98))})
 
     said = found(recounted(lines))
 
@@ -189,7 +191,7 @@ def test_a_forged_list_of_leaves_does_not_hide_a_change() -> None:
     lines = a_ledger()
     at = event_at(lines, 2)
     lines[at]["event"]["purpose"] = "forged"
-    lines[1]["leaves"][1] = leaf_of(lines[at]["event"]).hex()
+    lines[1]["leaves"][1] = leaf_hash(lines[at]["event"]).hex()
 
     assert [(one.kind, one.batch) for one in found(lines)] == [("leaves", 1)]
 
@@ -199,10 +201,10 @@ def test_only_known_keys_sign() -> None:
 
 
 def test_a_token_is_no_head() -> None:
-    token = access_token(KEY, UserId(UUID(int=1)), UUID(int=2), now=0, seconds=60)  # type: ignore[arg-type]
+    token = sign_access_token(KEY, UserId(UUID(int=1)), UUID(int=2), now=0, seconds=60)  # type: ignore[arg-type]
 
-    with pytest.raises(NotAHead):
-        opened(token, KEYS)
+    with pytest.raises(InvalidHead):
+        verify_head(token, KEYS)
 
 
 def test_a_head_kept_elsewhere_finds_a_rewritten_history() -> None:
@@ -245,7 +247,7 @@ def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [at]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(st.data())
 def test_whatever_is_edited_is_found(data: st.DataObject) -> None:
     whole = a_ledger()
@@ -279,14 +281,27 @@ def test_whatever_is_edited_is_found(data: st.DataObject) -> None:
     lines = recounted(lines)
 
     last = [line["signed"] for line in whole if line["type"] == "seal"][-1]
-    same = [canonical(line) for line in lines] == [canonical(line) for line in whole]
+    same = [canonical_json(line) for line in lines] == [canonical_json(line) for line in whole]
     assert bool(found(lines, last)) is not same
 
 
-@settings(max_examples=150, deadline=None)
+def test_a_claimed_size_costs_no_memory() -> None:
+    lines = deepcopy(a_ledger())
+    lines[1]["header"]["size"] = 10**12
+    tracemalloc.start()
+
+    findings = found(lines)
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert findings
+    assert peak < 10_000_000
+
+
+@settings(max_examples=examples(150))
 @given(st.integers(0, 10**9), st.integers(0, 255))
 def test_whatever_byte_of_the_file_is_edited_nothing_false_is_believed(at: int, byte: int) -> None:
-    text = b"\n".join(canonical(line) for line in a_ledger())
+    text = b"\n".join(canonical_json(line) for line in a_ledger())
     edited = bytearray(text)
     edited[at % len(text)] = byte
     read = [one for line in bytes(edited).splitlines() if (one := parsed(line)) is not None]
@@ -308,7 +323,7 @@ def parsed(line: bytes) -> Any:
 def test_one_event_is_proved_alone() -> None:
     lines = a_ledger()
     seal = lines[1]
-    path = merkle.path([bytes.fromhex(one) for one in seal["leaves"]], 1)
+    path = merkle.audit_path([bytes.fromhex(one) for one in seal["leaves"]], 1)
     proof = {
         "event": lines[3]["event"],
         "sequence": 2,
@@ -317,7 +332,7 @@ def test_one_event_is_proved_alone() -> None:
     }
     other = {**proof, "event": {**proof["event"], "action": "read"}}
 
-    assert verify_proof(canonical(proof), KEYS, [seal["signed"]]).findings == []
-    assert [one.kind for one in verify_proof(canonical(other), KEYS).findings] == ["changed"]
-    moved = canonical({**proof, "sequence": 3})
+    assert verify_proof(canonical_json(proof), KEYS, [seal["signed"]]).findings == []
+    assert [one.kind for one in verify_proof(canonical_json(other), KEYS).findings] == ["changed"]
+    moved = canonical_json({**proof, "sequence": 3})
     assert [one.kind for one in verify_proof(moved, KEYS).findings] == ["changed"]

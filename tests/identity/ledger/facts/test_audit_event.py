@@ -12,7 +12,7 @@ import psycopg
 import pytest
 import redis
 
-from chassis.stream import Received
+from chassis.facts.stream import Received
 from identity.ledger.facts.audit_event import audit_recorded
 from tests.identity.conftest import House
 
@@ -45,7 +45,7 @@ def arrived(house: House, **filter: Any) -> list[dict[str, Any]]:
 def fact(resource: str, **body: Any) -> Received:
     return Received(
         id=uuid4(),
-        name="audit.recorded",
+        name="audit.event.recorded",
         subject=resource,
         body={
             "actor": None,

@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from chassis.policy.guard import compile_rules
-from identity.policy.domain.rulebook import RULEBOOK
+from chassis.policy.compiling import compile_rules
+from identity.core.domain.rulebook import RULEBOOK
 from tests.identity.conftest import House
 
 EXPLAIN = """

@@ -9,10 +9,10 @@ from uuid import uuid4
 import pytest
 
 from chassis.db import SyncDatabase
-from chassis.policy.guard import compile_rules
+from chassis.policy.compiling import compile_rules
 from identity.app import create
-from identity.found import found_company
-from identity.policy.domain.rulebook import RULEBOOK
+from identity.bootstrap.services import bootstrap_company
+from identity.core.domain.rulebook import RULEBOOK
 from tests.identity.conftest import COMPANY, PASSWORD, Client, House, settings_for
 from tests.support.serve import served
 from tests.support.servers import Databases
@@ -69,7 +69,7 @@ def unchanged(house: House) -> tuple[Any, ...]:
         house.version(),
         house.snapshot().rules,
         house.one("SELECT json_agg(c ORDER BY id)::text FROM changeset AS c"),
-        house.one("SELECT count(*) FROM outbox WHERE name = 'policy.changed'"),
+        house.one("SELECT count(*) FROM outbox WHERE name = 'identity.policy.changed'"),
     )
 
 
@@ -99,7 +99,7 @@ def test_publishes_all_changes_as_one_version(house: House) -> None:
     assert {"Task", "Tag", "FollowUp"} <= said
     assert house.one("SELECT object FROM rule WHERE id = %(id)s", id=task) == "Tag"
     assert house.one(
-        "SELECT count(*) FROM outbox WHERE name = 'audit.recorded' "
+        "SELECT count(*) FROM outbox WHERE name = 'audit.event.recorded' "
         "AND body->>'object' = 'Rule' AND (body->>'policy_version')::int = %(v)s",
         v=before + 2,
     ) == len(second["changes"])
@@ -259,7 +259,7 @@ def reviewed(databases: Databases, redis_url: str) -> Iterator[House]:
     own = f"{redis_url.rpartition('/')[0]}/8"
     settings = settings_for(url, own, policy_review=True)
     db = SyncDatabase(url, application="identity-tests")
-    founded = found_company(db, COMPANY)
+    founded = bootstrap_company(db, COMPANY)
     with served(create(settings)) as base:
         house = House(base, settings, db, founded)
         house.follow()

@@ -7,12 +7,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from chassis.actor import Actor
-from chassis.policy.guard import compile_rules
+from chassis.policy.compiling import compile_rules
 from identity.core.domain.ids import AuditEventId, UserId
+from identity.core.domain.rulebook import ASKED
 from identity.ledger.domain.audit_event import AuditEvent
 from identity.ledger.store import audit_event as ledger
-from identity.policy.domain.replay import Replayed, replay
-from identity.policy.domain.rulebook import ASKED
+from identity.policy.services.replay import Replayed, replay
 from tests.identity.conftest import House
 from tests.identity.policy.api.test_changeset import CREATE, PUBLISH, done, rule
 

@@ -51,7 +51,7 @@ def unchanged(house: House) -> tuple[int, int, int]:
     return (
         house.version(),
         house.one("SELECT count(*) FROM rule"),
-        house.one("SELECT count(*) FROM outbox WHERE name = 'policy.changed'"),
+        house.one("SELECT count(*) FROM outbox WHERE name = 'identity.policy.changed'"),
     )
 
 
@@ -71,10 +71,10 @@ def test_adds_a_rule_with_its_version_fact_and_audit_event(house: House) -> None
         "redaction": "clear",
         "effect": "allow",
     }
-    fact = "SELECT body FROM outbox WHERE name = 'policy.changed' ORDER BY position DESC LIMIT 1"
+    fact = "SELECT body FROM outbox WHERE name = 'identity.policy.changed' ORDER BY position DESC LIMIT 1"
     assert house.one(fact) == {"version": before + 1, "what": "rule"}
     event = house.one(
-        "SELECT body FROM outbox WHERE name = 'audit.recorded' AND subject = %(id)s",
+        "SELECT body FROM outbox WHERE name = 'audit.event.recorded' AND subject = %(id)s",
         id=added["rule"]["id"],
     )
     assert (event["actor"], event["action"], event["policy_version"]) == (
@@ -227,7 +227,7 @@ def test_nobody_removes_the_last_way_back(house: House) -> None:
     for mutation, asked in ways_out:
         refused = house.as_("admin").data(mutation, **asked)
         assert refused["errors"][0]["code"] == "BAD_INPUT"
-        assert "nobody who can sign in" in refused["errors"][0]["message"]
+        assert "no person who can sign in" in refused["errors"][0]["message"]
 
     assert unchanged(house) == before
 

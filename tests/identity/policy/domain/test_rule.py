@@ -10,8 +10,8 @@ import pytest
 
 from chassis.errors import BadInput
 from chassis.policy.rules import Rule
+from identity.core.domain.rulebook import OBJECTS, RULEBOOK
 from identity.policy.domain.rule import drafted
-from identity.policy.domain.rulebook import OBJECTS, RULEBOOK
 from identity.policy.domain.starter import ROLES
 
 RIGHT = {"subject": "role:sales", "object": "Customer", "action": "read", "rows": "own"}

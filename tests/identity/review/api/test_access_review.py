@@ -14,10 +14,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from chassis import right_usage
-from chassis.stream import Received
+from chassis.audit import right_usage
+from chassis.facts.stream import Received
+from chassis.facts.types import RIGHTS_USED
 from identity.facts import HANDLERS
-from identity.review.commands.access_review import begin_if_due
+from identity.review.commands.access_review_begin import begin_if_due
 from tests.identity.conftest import House
 
 CREATE = """mutation($due: DateTime!, $reach: AccessReviewReach, $key: String) {
@@ -103,11 +104,11 @@ def test_what_people_do_is_counted_by_right_and_day(house: House) -> None:
 def test_a_fact_that_comes_twice_counts_by_its_inbox_and_days_add_up(house: House) -> None:
     body = {"uses": [[house.user("sync"), "Tag", "read", "2026-01-01", 2]]}
     fact = Received(
-        UUID(int=7), right_usage.FACT, "2026-01-01", body, "customers", datetime.now(UTC)
+        UUID(int=7), RIGHTS_USED.name, "2026-01-01", body, "customers", datetime.now(UTC)
     )
 
     for _ in range(2):
-        house.db.write(HANDLERS[right_usage.FACT], fact)
+        house.db.write(HANDLERS[RIGHTS_USED.name], fact)
 
     assert house.one("SELECT uses FROM right_use WHERE day = '2026-01-01'") == 4
 

@@ -42,7 +42,7 @@ NEW = "seven quiet lanterns"
 NOT_GOOD = [
     {
         "code": "BAD_INPUT",
-        "message": "The user name or the code is wrong, or the code was used or is too old.",
+        "message": "The user name or the code is wrong, or the code was used or has expired.",
         "path": ["code"],
     }
 ]
@@ -77,12 +77,12 @@ def sign_in(url: str, username: str, password: str = PASSWORD, new: str | None =
     ("password", "said"),
     [
         ("1q2w3e4r5t", "leaked often"),
-        ("Acme2026!!", "company's name"),
-        ("海州泵业2026!!!", "company's name"),
+        ("Acme2026!!", "company name"),
+        ("海州泵业2026!!!", "company name"),
         ("wang.fang.55", "user name"),
-        ("王芳王芳王芳2026", "a name"),
-        ("asdfghjkl;'", "row of keys"),
-        ("abababababab", "repeats itself"),
+        ("王芳王芳王芳2026", "a personal name"),
+        ("asdfghjkl;'", "row of adjacent keys"),
+        ("abababababab", "repeated or consecutive"),
         ("1990-01-01 1990", "a date"),
     ],
 )

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 from identity.app import create
-from identity.sign_in.domain.second_factor import STEP_SECONDS, step_of
+from identity.sign_in.domain.second_factor import STEP_SECONDS, matching_step
 from tests.identity.conftest import PASSWORD, Client, House, settings_for
 from tests.support.serve import served
 
@@ -206,6 +206,6 @@ def test_is_needed_where_a_role_asks_for_it(house: House, strict: str) -> None:
 def test_agrees_with_the_vectors_of_rfc_6238(moment: int, expected: str) -> None:
     secret = b"12345678901234567890"
 
-    assert step_of(secret, expected[-6:], moment, 0) == moment // STEP_SECONDS
-    assert step_of(secret, expected[-6:], moment + 2 * STEP_SECONDS, 0) is None
-    assert step_of(secret, expected[-6:], moment, moment // STEP_SECONDS) is None
+    assert matching_step(secret, expected[-6:], moment, 0) == moment // STEP_SECONDS
+    assert matching_step(secret, expected[-6:], moment + 2 * STEP_SECONDS, 0) is None
+    assert matching_step(secret, expected[-6:], moment, moment // STEP_SECONDS) is None

@@ -14,7 +14,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, OctKey, OKPKey
 from joserfc.jws import extract_compact
 
-from chassis.actor import ALGORITHMS
+from chassis.authentication.tokens import ALGORITHMS
 from chassis.db import SyncDatabase
 from chassis.errors import Unavailable
 from identity.app import create
@@ -38,7 +38,7 @@ def published(house: House) -> list[dict[str, Any]]:
 
 def signing_key(house: House) -> OKPKey:
     """The house's own private key, as a thief of database and secret would have it."""
-    key = house.db.read(commands.present_key, Seal(house.settings.secret))
+    key = house.db.read(commands.current_key, Seal(house.settings.secret))
     assert key is not None
     return key
 
@@ -182,12 +182,12 @@ def test_private_keys_are_sealed(databases: Databases) -> None:
     url = databases.fresh("identity")
     db = SyncDatabase(url, application="identity-tests")
     seal = Seal("the one secret of this house, long")
-    db.write(commands.first_key, seal, LIFETIME)
-    db.write(commands.first_key, seal, LIFETIME)
+    db.write(commands.create_first_key, seal, LIFETIME)
+    db.write(commands.create_first_key, seal, LIFETIME)
 
-    key = db.read(commands.present_key, seal)
+    key = db.read(commands.current_key, seal)
     with pytest.raises(Unavailable, match="HUICHI_IDENTITY_SECRET"):
-        db.read(commands.present_key, Seal("another secret of another house"))
+        db.read(commands.current_key, Seal("another secret of another house"))
 
     with psycopg.connect(url) as connection:
         rows = connection.execute("SELECT sealed_key, public_key::text FROM signing_key").fetchall()

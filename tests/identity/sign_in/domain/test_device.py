@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from identity.sign_in.domain.device import described, masked
+from identity.sign_in.domain.device import device_name, mask_address
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ from identity.sign_in.domain.device import described, masked
     ],
 )
 def test_says_what_it_is(agent: str, expected: str) -> None:
-    assert described(agent) == expected
+    assert device_name(agent) == expected
 
 
 @pytest.mark.parametrize(
@@ -44,4 +44,4 @@ def test_says_what_it_is(agent: str, expected: str) -> None:
     ],
 )
 def test_leaves_the_last_part_out(address: str, expected: str) -> None:
-    assert masked(address) == expected
+    assert mask_address(address) == expected

@@ -12,12 +12,18 @@ from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
 
 from identity.sign_in.domain.id_token import (
     LOGOUT_EVENT,
-    BadToken,
+    InvalidToken,
     UnknownKey,
-    id_token,
-    logout_token,
+    verify_id_token,
+    verify_logout_token,
 )
-from identity.sign_in.domain.provider import Claimed, Mapped, UsernameForm, claimed, username_for
+from identity.sign_in.domain.provider import (
+    ClaimMapping,
+    ExternalIdentity,
+    UsernameForm,
+    identity_from_claims,
+    username_for,
+)
 
 ISSUER, CLIENT, NONCE, NOW = "https://idp.test", "huichi", "a nonce", 1_800_000_000
 RSA = RSAKey.generate_key(2048, {"kid": "rsa"})
@@ -41,7 +47,7 @@ def token(claims: dict[str, Any], key: Any = RSA, alg: str = "RS256", **header: 
 
 
 def read(text: str, access_token: str | None = None) -> Any:
-    return id_token(
+    return verify_id_token(
         text,
         KEYS,
         issuer=ISSUER,
@@ -53,7 +59,7 @@ def read(text: str, access_token: str | None = None) -> Any:
 
 
 def told(text: str) -> Any:
-    return logout_token(text, KEYS, issuer=ISSUER, client_id=CLIENT, now=NOW + 1)
+    return verify_logout_token(text, KEYS, issuer=ISSUER, client_id=CLIENT, now=NOW + 1)
 
 
 @pytest.mark.parametrize(("key", "alg"), [(RSA, "RS256"), (RSA, "PS384"), (EC, "ES256")])
@@ -91,7 +97,7 @@ def test_takes_a_token_without_the_name_of_its_key() -> None:
 def test_refuses_wrong_claims(change: dict[str, Any]) -> None:
     claims = {name: value for name, value in (CLAIMS | change).items() if value is not None}
 
-    with pytest.raises(BadToken):
+    with pytest.raises(InvalidToken):
         read(token(claims))
 
 
@@ -111,7 +117,7 @@ def test_refuses_another_s_signature_no_signature_and_a_shared_secret() -> None:
         "not a token",
         "",
     ):
-        with pytest.raises(BadToken):
+        with pytest.raises(InvalidToken):
             read(text)
 
 
@@ -125,7 +131,7 @@ def test_binds_the_access_token_where_the_token_says_so() -> None:
     claims = CLAIMS | {"at_hash": base64.urlsafe_b64encode(half).rstrip(b"=").decode()}
 
     assert read(token(claims), "mine")["sub"] == "s"
-    with pytest.raises(BadToken):
+    with pytest.raises(InvalidToken):
         read(token(claims), "another")
 
 
@@ -154,16 +160,16 @@ def test_takes_a_logout_of_a_session_or_of_a_subject() -> None:
 def test_refuses_what_is_no_logout(change: dict[str, Any]) -> None:
     claims = {name: value for name, value in (OUT | change).items() if value is not None}
 
-    with pytest.raises(BadToken):
+    with pytest.raises(InvalidToken):
         told(token(claims))
 
 
 def test_never_takes_an_id_token_for_a_logout_token() -> None:
-    with pytest.raises(BadToken):
+    with pytest.raises(InvalidToken):
         told(token(CLAIMS | {"sid": "one", "jti": "1"}))
-    with pytest.raises(BadToken):
+    with pytest.raises(InvalidToken):
         read(token(OUT | {"sub": "s", "exp": NOW + 60}))
-    with pytest.raises(BadToken):
+    with pytest.raises(InvalidToken):
         told(token(OUT, typ="at+jwt"))
 
 
@@ -179,7 +185,7 @@ def test_never_takes_an_id_token_for_a_logout_token() -> None:
     ],
 )
 def test_knows_when_two_factors_were_shown(methods: Any, strong: bool) -> None:
-    assert claimed(CLAIMS | {"amr": methods}, Mapped()).strong is strong
+    assert identity_from_claims(CLAIMS | {"amr": methods}, ClaimMapping()).strong is strong
 
 
 @pytest.mark.parametrize(
@@ -199,6 +205,8 @@ def test_knows_when_two_factors_were_shown(methods: Any, strong: bool) -> None:
 def test_reads_a_user_name_from_a_verified_address_only(
     email: Any, verified: Any, form: UsernameForm, expected: str | None
 ) -> None:
-    who: Claimed = claimed(CLAIMS | {"email": email, "email_verified": verified}, Mapped())
+    who: ExternalIdentity = identity_from_claims(
+        CLAIMS | {"email": email, "email_verified": verified}, ClaimMapping()
+    )
 
     assert username_for(who, ("corp.test",), form) == expected

@@ -6,12 +6,12 @@ import pytest
 
 from identity.core.domain.seal import CannotUnseal, Seal
 from identity.sign_in.domain import token
-from identity.sign_in.domain.session import Shown, Verdict, decide
+from identity.sign_in.domain.session import RefreshTokenState, Verdict, decide_renewal
 
 
-def shown(**changed: bool) -> Shown:
+def shown(**changed: bool) -> RefreshTokenState:
     fresh = {"used": False, "expired": False, "session_ended": False, "user_active": True}
-    return Shown(**(fresh | changed))
+    return RefreshTokenState(**(fresh | changed))
 
 
 @pytest.mark.parametrize(
@@ -26,16 +26,16 @@ def shown(**changed: bool) -> Shown:
         (shown(used=True, expired=True, session_ended=True), Verdict.REUSED),
     ],
 )
-def test_decides(seen: Shown | None, verdict: Verdict) -> None:
-    assert decide(seen) is verdict
+def test_decides(seen: RefreshTokenState | None, verdict: Verdict) -> None:
+    assert decide_renewal(seen) is verdict
 
 
 def test_refresh_tokens_are_long_and_kept_as_hashes() -> None:
-    one, other = token.refresh_token(), token.refresh_token()
+    one, other = token.new_refresh_token(), token.new_refresh_token()
 
     assert one != other
     assert len(one) >= 43
-    assert len(token.digest(one)) == 32
+    assert len(token.token_digest(one)) == 32
 
 
 def test_a_seal_opens_what_it_closed_and_nothing_else() -> None:

@@ -20,7 +20,7 @@ import requests
 
 from chassis.db import SyncDatabase
 from identity.app import create
-from identity.found import found_company
+from identity.bootstrap.services import bootstrap_company
 from tests.identity.conftest import COMPANY, Client, House, settings_for
 from tests.support.node import installed, running, tell
 from tests.support.serve import served
@@ -178,7 +178,7 @@ def world(
         provider_check_seconds=1,
     )
     db = SyncDatabase(url, application="identity-tests")
-    founded = found_company(db, COMPANY)
+    founded = bootstrap_company(db, COMPANY)
     log = tmp_path_factory.mktemp("oidc") / "provider.log"
     with ExitStack() as process, served(create(settings), port=port) as base:
         house = House(base, settings, db, founded)

@@ -130,7 +130,7 @@ def test_finishes_only_in_the_browser_that_began(world: World, browser: Browser)
     elsewhere = Browser(world).walk("victim", begun)
 
     assert elsewhere.status_code == 400
-    assert "Signing in did not work" in elsewhere.text
+    assert "Signing in failed" in elsewhere.text
 
 
 def test_refuses_in_chinese_and_for_programs_as_json(world: World, browser: Browser) -> None:
@@ -213,7 +213,7 @@ def test_ties_nobody_by_address_who_may_change_the_policy(world: World, browser:
     refused = browser.sign_in("sub-boss")
 
     assert refused["errors"][0]["code"] == "FORBIDDEN"
-    assert "tie it yourself" in refused["errors"][0]["message"]
+    assert "link the account yourself" in refused["errors"][0]["message"]
 
 
 def test_does_not_tie_a_second_subject_to_the_same_address(world: World, browser: Browser) -> None:

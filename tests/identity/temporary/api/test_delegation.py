@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from chassis.policy.guard import compile_rules
+from chassis.policy.compiling import compile_rules
 from tests.identity.conftest import PASSWORD, House
 
 DELEGATE = """

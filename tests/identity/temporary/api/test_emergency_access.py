@@ -74,13 +74,11 @@ def test_reaches_one_customer_and_is_written_down(house: House) -> None:
     assert house.version() == before + 1
     [emergency] = house.snapshot().emergencies
     assert emergency.row == UUID(customer)
-    purpose = (
-        "SELECT body->>'purpose' FROM outbox WHERE name = 'audit.recorded' AND subject = %(id)s"
-    )
+    purpose = "SELECT body->>'purpose' FROM outbox WHERE name = 'audit.event.recorded' AND subject = %(id)s"
     assert house.one(purpose, id=one["id"]) == "The server of this customer is down"
     assert house.one(
-        "SELECT name FROM outbox WHERE subject = %(id)s AND name LIKE 'em%%'", id=one["id"]
-    ) == ("emergency_access.taken")
+        "SELECT name FROM outbox WHERE subject = %(id)s AND name LIKE 'identity.em%%'", id=one["id"]
+    ) == ("identity.emergency_access.taken")
 
 
 def test_is_ended_by_who_took_it_or_an_administrator(house: House) -> None:
@@ -114,9 +112,7 @@ def test_is_reviewed_once_afterwards_and_by_somebody_else(house: House) -> None:
     }
     assert twice["errors"][0]["code"] == "CONFLICT"
     assert id not in ids(house, "auditor", unreviewedOnly=True)
-    told = (
-        "SELECT count(*) FROM outbox WHERE subject = %(id)s AND name = 'emergency_access.objected'"
-    )
+    told = "SELECT count(*) FROM outbox WHERE subject = %(id)s AND name = 'identity.emergency_access.objected'"
     assert house.one(told, id=id) == 1
 
 

@@ -109,7 +109,7 @@ def test_a_long_wait_is_not_sat_out_and_the_run_goes_on_where_it_was(
     source.faults[3] = throttled("300")
 
     waiting = house.sync(installed)
-    house.around.redis.flushdb()
+    house.runtime.redis.flushdb()
     house.wake(waiting.id)
     source.journal.clear()
     done = house.finish(waiting.id)
@@ -314,7 +314,7 @@ def test_one_run_of_a_source_goes_on_at_a_time(house: House, installed: UUID) ->
     with pytest.raises(Conflict) as refused:
         house.start(installed)
 
-    assert "going on" in refused.value.en
+    assert "has an active run" in refused.value.en
     assert house.one("SELECT count(*) FROM sync_run") == 1
 
 
@@ -375,7 +375,7 @@ def test_a_mistake_of_ours_is_told_and_tried_again(
     def broken(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("integrations.sync.services.engine.work", broken)
+    monkeypatch.setattr("integrations.sync.services.engine.process_page", broken)
     waiting = house.sync(installed)
     monkeypatch.undo()
     house.wake(waiting.id)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -20,8 +20,8 @@ import pytest
 
 from chassis.db import SyncDatabase
 from integrations.settings import IntegrationsSettings
-from integrations.sync.commands import sync_run as runs
-from integrations.sync.commands.sync_run import Lost
+from integrations.sync.commands import lease
+from integrations.sync.commands.lease import LeaseLost
 from integrations.sync.domain import RunStatus
 from integrations.sync.services.engine import advance
 from integrations.sync.store import SyncRunRow
@@ -47,12 +47,12 @@ def test_a_killed_worker_loses_nothing_and_doubles_nothing(
 
     kills = 0
     for pages in (4, 10):
-        with a_worker(house.around.settings) as worker:
+        with a_worker(house.runtime.settings) as worker:
             until(partial(reached, house, run, pages))
             worker.send_signal(signal.SIGKILL)
             worker.wait()
             kills += 1
-    with a_worker(house.around.settings):
+    with a_worker(house.runtime.settings):
         until(lambda: house.run(run).status not in ("QUEUED", "RUNNING"))
 
     done = house.run(run)
@@ -71,7 +71,7 @@ def test_a_schedule_starts_runs_by_itself(
     source.fill(20)
     id = house.install("rest", {"spec": a_spec(source_url)}, {"token": "t0"}, interval_seconds=3600)
 
-    with a_worker(house.around.settings):
+    with a_worker(house.runtime.settings):
         until(lambda: statuses(house, id) == ["SUCCEEDED"])
 
     (run,) = house.all("SELECT requested_by, trace_id FROM sync_run")
@@ -84,9 +84,9 @@ def test_a_lost_doorbell_loses_no_run(house: House, installed: UUID, source: Fak
     source.delay = 0.05
     run = house.start(installed)
 
-    with a_worker(house.around.settings):
+    with a_worker(house.runtime.settings):
         until(lambda: house.run(run).pages >= 2)
-        house.around.redis.flushall()
+        house.runtime.redis.flushall()
         until(lambda: house.run(run).status == "SUCCEEDED")
 
     assert house.run(run).fetched == 1000
@@ -106,7 +106,7 @@ def test_a_page_that_was_delivered_and_not_committed_comes_back_unchanged(
     crash(house, crash_at, monkeypatch)
 
     with pytest.raises(Crash):
-        advance(house.around, run)
+        advance(house.runtime, run)
     monkeypatch.undo()
     expire_lease(house, run)
     done = house.finish(run)
@@ -122,26 +122,26 @@ def test_a_worker_that_was_thought_dead_changes_nothing_when_it_comes_back(
 ) -> None:
     source.fill(10)
     run = house.start(installed)
-    old = house.db.write(runs.claim, run, "old", 0.0)
-    new = house.db.write(runs.claim, run, "new", 60.0)
+    old = house.db.write(lease.claim, run, "old", 0.0)
+    new = house.db.write(lease.claim, run, "new", 60.0)
 
     assert isinstance(old, SyncRunRow)
     assert isinstance(new, SyncRunRow)
     assert new.fence == old.fence + 1
-    with pytest.raises(Lost):
-        house.db.write(runs.hold, run, old.fence)
-    with pytest.raises(Lost):
-        house.db.write(runs.finish, run, old.fence, RunStatus.SUCCEEDED)
-    with pytest.raises(Lost):
-        house.db.write(runs.keep_alive, run, old.fence, 60.0)
-    assert house.db.write(runs.keep_alive, run, new.fence, 60.0) is False
+    with pytest.raises(LeaseLost):
+        house.db.write(lease.lock_leased, run, old.fence)
+    with pytest.raises(LeaseLost):
+        house.db.write(lease.finish, run, old.fence, RunStatus.SUCCEEDED)
+    with pytest.raises(LeaseLost):
+        house.db.write(lease.keep_alive, run, old.fence, 60.0)
+    assert house.db.write(lease.keep_alive, run, new.fence, 60.0) is False
 
 
 def test_two_workers_never_take_one_run(house: House, installed: UUID) -> None:
     run = house.start(installed)
 
-    first = house.db.write(runs.claim, run, "one", 60.0)
-    second = house.db.write(runs.claim, run, "two", 60.0)
+    first = house.db.write(lease.claim, run, "one", 60.0)
+    second = house.db.write(lease.claim, run, "two", 60.0)
 
     assert first is not None
     assert second is None
@@ -159,7 +159,7 @@ def crash(house: House, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second page is the last thing this process does."""
     count = 0
     if where == "deliver":
-        real = type(house.around.delivery).absorb
+        real = type(house.runtime.delivery).absorb
 
         def absorb(self: Any, *args: Any, **kwargs: Any) -> Any:
             nonlocal count
@@ -169,7 +169,7 @@ def crash(house: House, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
                 raise Crash
             return answer
 
-        monkeypatch.setattr(type(house.around.delivery), "absorb", absorb)
+        monkeypatch.setattr(type(house.runtime.delivery), "absorb", absorb)
         return
     write = SyncDatabase.write
 
@@ -215,17 +215,19 @@ def a_worker(settings: IntegrationsSettings) -> Iterator[subprocess.Popen[bytes]
         env=os.environ | environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         yield process
     finally:
         if process.poll() is None:
             process.terminate()
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        # Its scheduler is a process too, and outlives a worker that is killed.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def until(question: Callable[[], bool], seconds: float = 180) -> None:

@@ -1,4 +1,4 @@
-"""An id arrives as text; one that is no UUID is refused by the name of its field."""
+"""Ids arrive as text and are converted here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from chassis.errors import BadInput
 
 
 def uuid(text: str, field: str) -> UUID:
-    """The UUID of an id."""
+    """Return an id as a UUID. Raise `BadInput` with the field's name for another text."""
     try:
         return UUID(text)
     except ValueError as problem:

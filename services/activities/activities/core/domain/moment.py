@@ -1,4 +1,4 @@
-"""Moments carry their zone and are kept in UTC; a moment without a zone means nothing here."""
+"""Moments must have a time zone and are stored in UTC."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
 
-def known(moment: datetime, *, field: str) -> datetime:
-    """The moment in UTC; one without a zone, or outside any calendar we serve, is refused."""
+def in_utc(moment: datetime, *, field: str) -> datetime:
+    """Return the moment in UTC. Raise `BadInput` without a zone or outside 1970 to 2200."""
     if moment.tzinfo is None:
         raise BadInput(
             f"{field} has no time zone; write it like 2026-05-04T09:30:00+08:00.",
@@ -31,13 +31,14 @@ def known(moment: datetime, *, field: str) -> datetime:
 
 
 def past(moment: datetime, now: datetime, *, field: str) -> datetime:
-    """A moment that has already come, give or take a clock that runs ahead."""
-    moment = known(moment, field=field)
+    """Return a moment in UTC. Raise `BadInput` if it lies ahead of `now` by over `CLOCK_SLACK`."""
+    moment = in_utc(moment, field=field)
     if moment > now + CLOCK_SLACK:
         raise BadInput(
-            f"{field} is {moment.isoformat()}, which lies ahead; what has not happened yet is a "
-            "task with a due time.",
-            f"{field} 为 {moment.isoformat()}，晚于当前时间；尚未发生的事请建为带到期时间的任务。",
+            f"{field} is {moment.isoformat()}, which is in the future; log an event after it took "
+            "place, and create a task with a due time for a planned one.",
+            f"{field} 为 {moment.isoformat()}，晚于当前时间；"
+            "请在事后登记，尚未发生的事请建为带到期时间的任务。",
             field=field,
         )
     return moment

@@ -1,4 +1,4 @@
-"""What people write is kept as they wrote it, trimmed, and only as long as we promise to show it."""
+"""Text written by users is stored trimmed and must not exceed a documented length."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from chassis.errors import BadInput
 
 
 def required(text: str, *, field: str, longest: int) -> str:
-    """The trimmed text; an empty or overlong one is refused by the name of its field."""
+    """Return the trimmed text. Raise `BadInput` if it is empty or too long."""
     trimmed = text.strip()
     if not trimmed:
         raise BadInput(
@@ -18,7 +18,7 @@ def required(text: str, *, field: str, longest: int) -> str:
 
 
 def optional(text: str | None, *, field: str, longest: int) -> str | None:
-    """The trimmed text, or nothing where nothing was written."""
+    """Return the trimmed text, or `None` for an empty one. Raise `BadInput` if it is too long."""
     trimmed = (text or "").strip()
     return _within(trimmed, field, longest) if trimmed else None
 
@@ -26,13 +26,13 @@ def optional(text: str | None, *, field: str, longest: int) -> str | None:
 def _within(text: str, field: str, longest: int) -> str:
     if "\x00" in text:
         raise BadInput(
-            f"{field} contains a zero byte, which no text holds; remove it.",
+            f"{field} contains a zero byte, which text must not contain; remove it.",
             f"{field} 含有无效的空字节，请删除后重试。",
             field=field,
         )
     if len(text) > longest:
         raise BadInput(
-            f"{field} has {len(text)} characters; at most {longest} are kept.",
+            f"{field} has {len(text)} characters; write at most {longest}.",
             f"{field} 有 {len(text)} 个字符，最多 {longest} 个。",
             field=field,
         )

@@ -1,4 +1,4 @@
-"""Who edits a thing must have seen its present version."""
+"""Optimistic locking: an edit must name the present version."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from chassis.errors import Conflict
 
 
 def refuse_stale(present: int, expected: int | None) -> None:
-    """Raise a conflict if somebody else was faster; no expectation is met by every version."""
+    """Raise `Conflict` if the expected version is stale; `None` accepts any version."""
     if expected is not None and expected != present:
         raise Conflict(
             f"expectedVersion is {expected}, the present version is {present}; "

@@ -1,10 +1,10 @@
-"""The one MetaData of this service: its own tables and the ones every service has."""
+"""The SQLAlchemy metadata of this service: its own tables and the chassis'."""
 
 from __future__ import annotations
 
 from sqlalchemy import MetaData
 
-from chassis import outbox
+from chassis.tables import add_chassis_tables
 
 metadata = MetaData()
-outbox.tables(metadata)
+add_chassis_tables(metadata)

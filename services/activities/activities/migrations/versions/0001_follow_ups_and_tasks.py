@@ -1,4 +1,4 @@
-"""Follow-ups, tasks, what happened to them, and who may see them."""
+"""Follow-ups, tasks and their events, and who may see a customer."""
 
 from alembic import op
 
@@ -91,12 +91,14 @@ _UP = (
 
 
 def upgrade() -> None:
+    """Create the tables."""
     for statement in _UP:
         op.execute(statement)
     chassis_tables(op)
 
 
 def downgrade() -> None:
+    """Undo the upgrade."""
     drop_chassis_tables(op)
     for table in ("task_event", "task", "follow_up", "customer_access"):
         op.execute(f"DROP TABLE {table}")

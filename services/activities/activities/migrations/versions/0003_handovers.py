@@ -1,4 +1,4 @@
-"""Handovers: the open tasks of somebody who left or changed their job go to others, batch by batch."""
+"""Handovers of the open tasks of users who leave or change their job."""
 
 from alembic import op
 
@@ -7,6 +7,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
+    """Create the tables."""
     op.execute(
         """
         CREATE TABLE handover (
@@ -24,7 +25,7 @@ def upgrade() -> None:
         )
         """
     )
-    # What there was at the beginning: the customers of these tasks change hands meanwhile.
+    # The tasks at the beginning: the customers of these tasks get other owners meanwhile.
     op.execute(
         """
         CREATE TABLE handover_task (
@@ -41,6 +42,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Undo the upgrade."""
     op.execute("DROP INDEX task_open_of_assignee")
     op.execute("DROP TABLE handover_task")
     op.execute("DROP TABLE handover")

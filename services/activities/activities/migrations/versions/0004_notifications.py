@@ -1,4 +1,4 @@
-"""Notifications, and which of them somebody has read."""
+"""Notifications, and which user has read which of them."""
 
 from alembic import op
 
@@ -7,6 +7,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
+    """Create the tables."""
     op.execute(
         """
         CREATE TABLE notification (
@@ -27,8 +28,8 @@ def upgrade() -> None:
     )
     op.execute("CREATE INDEX notification_order ON notification (occurred_at DESC, id DESC)")
     op.execute(
-        "CREATE INDEX notification_addressee ON notification (addressee_id, occurred_at DESC, id DESC) "
-        "WHERE addressee_id IS NOT NULL"
+        "CREATE INDEX notification_addressee "
+        "ON notification (addressee_id, occurred_at DESC, id DESC) WHERE addressee_id IS NOT NULL"
     )
     op.execute(
         "CREATE INDEX notification_waiting ON notification (kind) "
@@ -53,5 +54,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Undo the upgrade."""
     op.execute("DROP TABLE notification_seen")
     op.execute("DROP TABLE notification")

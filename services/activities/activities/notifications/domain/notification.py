@@ -1,7 +1,8 @@
-"""A notification tells somebody that something waits for them, or is over. It holds no personal data:
-what it is about is named by its id, and whoever opens that meets the policy there.
+"""A notification informs a user that something waits for them, or has ended.
 
-Most are for whoever may do something about it, whoever that is when they look; some are for one person.
+It holds no personal data: it names its object by id, and the policy applies when a user opens that
+object. Most kinds are for every user who has the right to deal with the object at the time of
+reading; some are addressed to a single user.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ ANSWERED_BY: Mapping[Kind, tuple[str, str]] = {
     Kind.EMERGENCY_ACCESS: ("EmergencyAccess", "review"),
     Kind.EXPORT_WAITING: ("CustomerExport", "approve"),
 }
-"""The right to do something about it: object and action. The other kinds are for one person."""
+"""The right to deal with a kind: object and action. All other kinds are for a single user."""
 
 _ALERTS = {
     "BULK_READING": ("much personal data was read", "大量读取个人信息"),
@@ -52,11 +53,11 @@ _ANSWERS = {
     "REVOKED": ("Your export was revoked.", "您的导出已被撤销。"),
 }
 ANSWERS = frozenset(_ANSWERS)
-"""The statuses of an export that its requester is told of."""
+"""The statuses of an export that its requester is notified of."""
 
 
 def text(kind: Kind, details: Mapping[str, Any], locale: str) -> str:
-    """One sentence for its reader, Chinese or English."""
+    """Return the sentence of a notification, in Chinese for the locale `zh`, else in English."""
     en, zh = _both(kind, details)
     return zh if locale == "zh" else en
 
@@ -64,8 +65,8 @@ def text(kind: Kind, details: Mapping[str, Any], locale: str) -> str:
 def _both(kind: Kind, details: Mapping[str, Any]) -> tuple[str, str]:
     match kind:
         case Kind.ACCESS_ALERT:
-            said = details["kind"]
-            en, zh = _ALERTS.get(said, (said, said))
+            alert = details["kind"]
+            en, zh = _ALERTS.get(alert, (alert, alert))
             return f"Unusual access: {en} ({details['measure']}).", (
                 f"异常访问：{zh}（{details['measure']}）。"
             )
@@ -96,7 +97,8 @@ def _both(kind: Kind, details: Mapping[str, Any]) -> tuple[str, str]:
             rows, sensitive = details["rows"], details["sensitive"]
             customers = "1 customer" if rows == 1 else f"{rows} customers"
             return (
-                f"An export of {customers}{' with sensitive fields' * sensitive} waits for approval.",
+                f"An export of {customers}{' with sensitive fields' * sensitive} waits for "
+                "approval.",
                 f"一份含 {rows} 个客户{'及敏感字段' * sensitive}的导出申请等待审批。",
             )
         case Kind.EXPORT_ANSWERED:

@@ -1,8 +1,9 @@
-"""How a notification is written for a program outside, or for a robot in a group chat.
+r"""The HTTP request that posts a notification to a program, or to a robot in a group chat.
 
-The robots' formats and signatures are those their makers document for custom robots: DingTalk signs
-`<milliseconds>\\n<secret>` with the secret and adds it to the address, Feishu signs nothing with the key
-`<seconds>\\n<secret>` and adds it to the body, WeCom has no signature. Ours is a MAC over time and body.
+The robots' formats and signatures are those their vendors document for custom robots. DingTalk
+signs `<milliseconds>\n<secret>` with the secret and adds the signature to the address. Feishu
+signs an empty message with the key `<seconds>\n<secret>` and adds the signature to the body. WeCom
+has no signature. Our own format is signed with a MAC over time and body.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from urllib.parse import urlencode
 
 
 class Format(StrEnum):
-    """Who reads it."""
+    """The format of a posted notification."""
 
     JSON = "json"
     DINGTALK = "dingtalk"
@@ -29,7 +30,7 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where notifications go, and as what. The address of a robot holds its token, so it is secret."""
+    """Where notifications are posted; the address of a robot holds its token, so it is secret."""
 
     url: str
     format: Format
@@ -38,25 +39,28 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One HTTP request."""
+    """An HTTP POST request."""
 
     url: str
     body: bytes
     headers: Mapping[str, str]
 
 
-def post(target: Target, said: Mapping[str, Any], now: float) -> Post:
-    """The request that tells of a notification; `said` is its JSON, with its sentence as `text`."""
-    url, content = target.url, said
+def post(target: Target, notification: Mapping[str, Any], now: float) -> Post:
+    """Return the request that posts a notification, given as JSON with its sentence as `text`.
+
+    `now` is in seconds since the epoch.
+    """
+    url, content = target.url, notification
     match target.format:
         case Format.JSON:
             pass
         case Format.DINGTALK:
-            url, content = _signed_address(target, now), _text(said)
+            url, content = _signed_address(target, now), _text(notification)
         case Format.WECOM:
-            content = _text(said)
+            content = _text(notification)
         case Format.FEISHU:
-            content = {"msg_type": "text", "content": {"text": said["text"]}}
+            content = {"msg_type": "text", "content": {"text": notification["text"]}}
             content |= _feishu_signature(target.secret, now)
     body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
     headers = {"content-type": "application/json; charset=utf-8"}
@@ -65,17 +69,20 @@ def post(target: Target, said: Mapping[str, Any], now: float) -> Post:
     return Post(url, body, headers)
 
 
-def taken(target: Target, status: int, answer: object) -> bool:
-    """Whether it arrived: robots answer 200 to everything and say in the body whether they took it."""
+def accepted(target: Target, status: int, body: object) -> bool:
+    """Return whether a notification was accepted.
+
+    Robots answer 200 to everything; the body says whether they accepted it.
+    """
     if not 200 <= status < 300:
         return False
     code = {Format.FEISHU: "code", Format.DINGTALK: "errcode", Format.WECOM: "errcode"}
     name = code.get(target.format)
-    return name is None or (isinstance(answer, dict) and answer.get(name) == 0)
+    return name is None or (isinstance(body, dict) and body.get(name) == 0)
 
 
-def _text(said: Mapping[str, Any]) -> dict[str, Any]:
-    return {"msgtype": "text", "text": {"content": said["text"]}}
+def _text(notification: Mapping[str, Any]) -> dict[str, Any]:
+    return {"msgtype": "text", "text": {"content": notification["text"]}}
 
 
 def _signed_address(target: Target, now: float) -> str:

@@ -1,4 +1,4 @@
-"""Asking for tasks: one, a page of those one may see, a page of one's own."""
+"""Queries for tasks: one, a page of the visible ones, a page of the caller's own."""
 
 from __future__ import annotations
 
@@ -7,32 +7,40 @@ from typing import Annotated
 
 import strawberry
 
-from activities.core.api.enums import Due, Status
+from activities.core.api.arguments import DEFAULT_TIME_ZONE, TimeZone
 from activities.core.api.ids import uuid
 from activities.core.domain.ids import CustomerId, UserId
+from activities.tasks.api.enums import Due, Status
 from activities.tasks.api.task import Task, TaskIdArgument
 from activities.tasks.domain.due import span, zone
 from activities.tasks.store import task_list as store
-from activities.timeline.api import ActivitiesInfo
+from chassis.api.context import Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.rights import right
 
 
-@strawberry.input(description="Which tasks; what is left out does not matter.")
+@strawberry.input(description="Conditions on tasks; a condition that is left out does not filter.")
 class TaskFilter:
+    """The filter of the task list."""
+
     customer_id: strawberry.ID | None = strawberry.field(
-        default=None, description="Of this customer, its merged ones included."
+        default=None,
+        description="Filter by customer; customers merged with this one are included.",
     )
     assignee_id: strawberry.ID | None = strawberry.field(
-        default=None, description="To be done by this user."
+        default=None, description="Filter by assignee."
     )
-    status: list[Status] | None = strawberry.field(default=None, description="In one of these.")
-    due: Due | None = strawberry.field(default=None, description="Due in this window of time.")
+    status: list[Status] | None = strawberry.field(
+        default=None, description="Filter by status: one of these."
+    )
+    due: Due | None = strawberry.field(default=None, description="Filter by due time.")
     time_zone: str = strawberry.field(
-        default="Asia/Shanghai", description="IANA name of the zone whose calendar `due` means."
+        default=DEFAULT_TIME_ZONE,
+        description="The IANA name of the time zone whose calendar `due` refers to.",
     )
 
     def resolved(self, now: datetime) -> store.Filter:
+        """Return the filter with ids and due times as values. Raise `BadInput` for bad ones."""
         return store.Filter(
             customer=CustomerId(uuid(self.customer_id, "filter.customerId"))
             if self.customer_id
@@ -47,54 +55,61 @@ class TaskFilter:
 
 @strawberry.type
 class TaskQuery:
-    @strawberry.field(description="One task.", metadata=right("Task"))
-    async def task(self, info: ActivitiesInfo, id: TaskIdArgument) -> Task | None:
+    """The queries of tasks."""
+
+    @strawberry.field(
+        description="The task of an id; null where you may not see it.", metadata=right("Task")
+    )
+    async def task(self, info: Info, id: TaskIdArgument) -> Task | None:
+        """Return one task."""
         return await Task.resolve_reference(info, id)
 
     @strawberry.field(
-        description="Tasks you may see, the most urgent first and those without a due time last.",
+        description="The tasks you may see, the most urgent first and those without a due time "
+        "last.",
         metadata=right("Task"),
     )
     async def tasks(
         self,
-        info: ActivitiesInfo,
+        info: Info,
         filter: Annotated[
-            TaskFilter | None, strawberry.argument(description="Which tasks; left out: all.")
+            TaskFilter | None,
+            strawberry.argument(description="Conditions on the tasks. Left out: all."),
         ] = None,
         first: First = DEFAULT_FIRST,
         after: After = None,
     ) -> Connection[Task]:
-        wanted = (filter or TaskFilter()).resolved(datetime.now(UTC))
-        return await _listed(info, wanted, Window(first, after))
+        """Return a page of the tasks the caller may see."""
+        conditions = (filter or TaskFilter()).resolved(datetime.now(UTC))
+        return await _page(info, conditions, Window(first, after))
 
     @strawberry.field(
-        description="What you are to do, the most urgent first.", metadata=right("Task")
+        description="The tasks assigned to you, the most urgent first.", metadata=right("Task")
     )
     async def my_tasks(
         self,
-        info: ActivitiesInfo,
+        info: Info,
         due: Annotated[
-            Due | None, strawberry.argument(description="Due in this window of time only.")
+            Due | None, strawberry.argument(description="Filter by due time. Left out: any.")
         ] = None,
-        time_zone: Annotated[
-            str,
-            strawberry.argument(description="IANA name of the zone whose calendar `due` means."),
-        ] = "Asia/Shanghai",
+        time_zone: TimeZone = DEFAULT_TIME_ZONE,
         status: Annotated[
-            list[Status] | None, strawberry.argument(description="Left out: what is still open.")
+            list[Status] | None,
+            strawberry.argument(description="Filter by status. Left out: open tasks."),
         ] = None,
         first: First = DEFAULT_FIRST,
         after: After = None,
     ) -> Connection[Task]:
-        mine = store.Filter(
+        """Return a page of the caller's tasks."""
+        conditions = store.Filter(
             assignee=UserId(info.context.actor.user_id),
             status=(Status.OPEN,) if status is None else tuple(status),
             due=span(due, datetime.now(UTC), zone(time_zone)) if due else None,
         )
-        return await _listed(info, mine, Window(first, after))
+        return await _page(info, conditions, Window(first, after))
 
 
-async def _listed(info: ActivitiesInfo, filter: store.Filter, window: Window) -> Connection[Task]:
-    found = await info.context.read(store.listed, info.context.scope("Task"), filter, window)
-    answer: Connection[Task] = connect(found, Task.of)
-    return answer
+async def _page(info: Info, filter: store.Filter, window: Window) -> Connection[Task]:
+    page = await info.context.read(store.matching, info.context.scope("Task"), filter, window)
+    connection: Connection[Task] = connect(page, Task.of)
+    return connection

@@ -1,4 +1,4 @@
-"""Which tasks "today" or "this week" means depends on where the person who asks lives."""
+"""Due times that "today" or "this week" means, by the calendar of the user's time zone."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from chassis.errors import BadInput
 
 
 class Due(StrEnum):
+    """The spans of due times a list can be filtered by."""
+
     OVERDUE = "overdue"
     TODAY = "today"
     THIS_WEEK = "this_week"
@@ -28,23 +30,26 @@ class Span:
 
 
 def zone(name: str) -> ZoneInfo:
-    """The time zone of this name; an unknown one is refused."""
+    """Return the time zone of an IANA name. Raise `BadInput` for an unknown one."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as problem:
         raise BadInput(
-            f'timeZone "{name[:60]}" is unknown; write an IANA name like Asia/Shanghai.',
+            f'timeZone "{name[:60]}" is not a time zone; write an IANA name like Asia/Shanghai.',
             f"未知时区“{name[:60]}”，请使用 Asia/Shanghai 这样的 IANA 名称。",
             field="timeZone",
         ) from problem
 
 
-def span(due: Due, now: datetime, where: ZoneInfo) -> Span:
-    """The due times a word means. A week begins on Monday; overdue ends now, not at midnight."""
-    today = now.astimezone(where).date()
+def span(due: Due, now: datetime, zone: ZoneInfo) -> Span:
+    """Return the span of due times.
+
+    A week begins on Monday; overdue ends now, not at midnight.
+    """
+    today = now.astimezone(zone).date()
 
     def midnight(days: int) -> datetime:
-        local = datetime.combine(today + timedelta(days=days), time(), tzinfo=where)
+        local = datetime.combine(today + timedelta(days=days), time(), tzinfo=zone)
         return local.astimezone(UTC)
 
     next_monday = 7 - today.weekday()

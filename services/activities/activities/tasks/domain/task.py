@@ -1,7 +1,7 @@
-"""A task is something to be done for a customer by somebody, mostly by a certain time.
+"""A task is something a user is to do for a customer, mostly by a due time.
 
-Its life: open, then done or cancelled; both can be taken back by reopening. Asking for the state a
-task is already in changes nothing, so a repeated click is no error.
+It is open, then done or cancelled; reopening undoes both. Requesting the status that a task already
+has changes nothing, so a repeated click is no error.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from activities.core.domain.moment import known
+from activities.core.domain.moment import in_utc
 from activities.core.domain.text import required
 from chassis.errors import Conflict
 
@@ -18,13 +18,15 @@ LONGEST_TITLE = 500
 
 
 class Status(StrEnum):
+    """The status of a task."""
+
     OPEN = "open"
     DONE = "done"
     CANCELLED = "cancelled"
 
 
 class Happening(StrEnum):
-    """What a timeline tells about a task."""
+    """The events in the life of a task, as a timeline shows them."""
 
     CREATED = "created"
     COMPLETED = "completed"
@@ -37,26 +39,26 @@ class Happening(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A task that may be written down."""
+    """The checked content of a task."""
 
     title: str
     due_at: datetime | None
 
 
 def draft(*, title: str, due_at: datetime | None) -> Draft:
-    """Check what was written. A due time in the past is allowed: it is overdue at once."""
-    due = known(due_at, field="dueAt") if due_at else None
+    """Return the checked content. A due time in the past is allowed: it is overdue at once."""
+    due = in_utc(due_at, field="dueAt") if due_at else None
     return Draft(required(title, field="title", longest=LONGEST_TITLE), due)
 
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """The task is already as asked for."""
+    """The task already has the requested status."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """The task goes from one status to another, and this is what the timeline tells."""
+    """The task changes to another status, and the event for its timeline."""
 
     to: Status
     happening: Happening
@@ -66,7 +68,7 @@ Move = Unchanged | Moved
 
 
 def complete(status: Status) -> Move:
-    """Done; a cancelled task must be reopened first."""
+    """Return the move to done. Raise `Conflict` for a cancelled task."""
     if status is Status.DONE:
         return Unchanged()
     _refuse_unless_open(status)
@@ -74,7 +76,7 @@ def complete(status: Status) -> Move:
 
 
 def cancel(status: Status) -> Move:
-    """Not to be done after all; a done task must be reopened first."""
+    """Return the move to cancelled. Raise `Conflict` for a done task."""
     if status is Status.CANCELLED:
         return Unchanged()
     _refuse_unless_open(status)
@@ -82,14 +84,14 @@ def cancel(status: Status) -> Move:
 
 
 def reopen(status: Status) -> Move:
-    """Take a completion or a cancellation back."""
+    """Return the move to open."""
     if status is Status.OPEN:
         return Unchanged()
     return Moved(Status.OPEN, Happening.REOPENED)
 
 
 def refuse_closed(status: Status) -> None:
-    """Only an open task gets another assignee or another due time."""
+    """Raise `Conflict` unless the task is open, as a change of assignee or due time requires."""
     _refuse_unless_open(status)
 
 

@@ -1,7 +1,7 @@
 """Tasks as rows.
 
-A task is seen by those whose scope reaches its customer, and always by the person who is to do it, or
-who stands in for them.
+A task is visible to a scope that reaches its customer, and always to its assignee and to a user who
+acts for the assignee by delegation.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from activities.core.store.metadata import metadata
 from activities.customers.store import columns, customer_access
 from activities.tasks.domain.task import Draft, Status
 from chassis.db import among, in_order
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 
 task = Table(
     "task",
@@ -81,38 +81,38 @@ class TaskRow:
 
 
 def by_ids(session: Session, scope: Scope, ids: Sequence[TaskId]) -> list[TaskRow | None]:
-    """The tasks of these ids that may be seen, in the order of the ids, `None` for a gap."""
+    """Return the visible tasks of these ids, in the order of the ids, `None` for a gap."""
     rows = session.execute(visible(scope).where(among(task.c.id, ids)))
-    return in_order(ids, map(row, rows), lambda found: found.id)
+    return in_order(ids, map(row, rows), lambda task_row: task_row.id)
 
 
 def by_follow_ups(
     session: Session, scope: Scope, ids: Sequence[FollowUpId]
 ) -> list[TaskRow | None]:
-    """The tasks that these follow-ups created, in the order of the follow-ups."""
+    """Return the visible tasks of these follow-ups, in their order, `None` for a gap."""
     rows = session.execute(visible(scope).where(among(task.c.follow_up_id, ids)))
-    found = {of.follow_up: of for of in map(row, rows)}
-    return [found.get(id) for id in ids]
+    tasks = {task_row.follow_up: task_row for task_row in map(row, rows)}
+    return [tasks.get(id) for id in ids]
 
 
 def locked(session: Session, scope: Scope, id: TaskId) -> TaskRow | None:
-    """One task that may be seen, held until the transaction ends."""
-    found = session.execute(
+    """Return a visible task, its row locked until the transaction ends, or `None`."""
+    locked_row = session.execute(
         visible(scope).where(task.c.id == id).with_for_update(of=task)
     ).one_or_none()
-    return row(found) if found else None
+    return row(locked_row) if locked_row else None
 
 
 def visible(scope: Scope) -> Select[Any]:
-    """All tasks that this scope may see."""
+    """Return the query of all tasks that a scope may see, with `root_id` as their customer."""
     of = customer_access.alias("of")
     root = customer_access.alias("root")
-    mine = among(task.c.assignee_id, sorted(scope.people))
+    assigned = among(task.c.assignee_id, sorted(scope.acting_users))
     return (
         select(task, root.c.customer_id.label("root_id"))
         .join_from(task, of, of.c.customer_id == task.c.customer_id)
         .join(root, root.c.customer_id == of.c.root_id)
-        .where(or_(mine, scope.where(columns(root))))
+        .where(or_(assigned, scope.where(columns(root))))
     )
 
 
@@ -125,7 +125,7 @@ def add(
     draft: Draft,
     follow_up: FollowUpId | None = None,
 ) -> TaskId:
-    """Write a new task down."""
+    """Insert a task; return its id."""
     values = {
         "customer_id": customer,
         "assignee_id": assignee,
@@ -138,7 +138,7 @@ def add(
 
 
 def change(session: Session, id: TaskId, **values: object) -> int:
-    """Set these columns of one task; answer its new version."""
+    """Set columns of a task; return its new version."""
     version: int = session.execute(
         task.update()
         .where(task.c.id == id)
@@ -150,7 +150,7 @@ def change(session: Session, id: TaskId, **values: object) -> int:
 
 @dataclass(frozen=True, slots=True)
 class DueTask:
-    """A task whose time has come."""
+    """An open task whose due time has passed."""
 
     id: TaskId
     customer: CustomerId
@@ -159,9 +159,9 @@ class DueTask:
 
 
 def claim_due(session: Session, limit: int) -> list[DueTask]:
-    """Open tasks whose time has come and of which nobody was reminded, marked as reminded now.
+    """Mark at most `limit` due open tasks as reminded, and return them.
 
-    Rows that another worker holds are left to it, so two schedulers remind once.
+    Rows that another worker has locked are skipped, so two schedulers remind once.
     """
     due = (
         select(task.c.id)
@@ -178,14 +178,16 @@ def claim_due(session: Session, limit: int) -> list[DueTask]:
         .returning(task.c.id, task.c.customer_id, task.c.assignee_id, task.c.due_at)
     )
     return [
-        DueTask(TaskId(r.id), CustomerId(r.customer_id), UserId(r.assignee_id), r.due_at)
-        for r in rows
+        DueTask(
+            TaskId(task.id), CustomerId(task.customer_id), UserId(task.assignee_id), task.due_at
+        )
+        for task in rows
     ]
 
 
-def row(found: Row[Any]) -> TaskRow:
-    """A row of `visible` as a value."""
-    values = found._mapping
+def row(visible_row: Row[Any]) -> TaskRow:
+    """Return a row of `visible` as a value."""
+    values = visible_row._mapping
     return TaskRow(
         id=TaskId(values["id"]),
         customer=CustomerId(values["root_id"]),

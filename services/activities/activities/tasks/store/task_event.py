@@ -1,4 +1,4 @@
-"""What happened to tasks, as rows: the timeline's memory of them."""
+"""The events of tasks as rows, which the timeline shows."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ task_event = Table(
 )
 
 
-def happened(
+def add(
     session: Session, ids: Sequence[TaskId], happening: Happening, *, actor: UserId | None
 ) -> None:
-    """Tell the timeline what happened to these tasks."""
-    told = select(
+    """Insert an event for each of these tasks."""
+    events = select(
         task.c.id,
         task.c.customer_id,
         task.c.assignee_id,
@@ -44,6 +44,6 @@ def happened(
     ).where(among(task.c.id, ids))
     session.execute(
         task_event.insert().from_select(
-            ["task_id", "customer_id", "assignee_id", "happening", "actor_id"], told
+            ["task_id", "customer_id", "assignee_id", "happening", "actor_id"], events
         )
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
+from typing import Annotated, Concatenate, ParamSpec, TypeVar
 
 import psycopg
 import strawberry
@@ -40,7 +40,7 @@ _RETRYABLE = frozenset({"40001", "40P01", "23505"})
 
 
 async def write_with_retry(
-    ctx: Context[Any],
+    ctx: Context,
     command: Callable[Concatenate[Session, P], T],
     /,
     *args: P.args,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import MetaData
 
-from chassis import outbox
+from chassis.tables import add_chassis_tables
 
 metadata = MetaData()
-outbox.tables(metadata)
+add_chassis_tables(metadata)

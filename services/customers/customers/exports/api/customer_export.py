@@ -11,7 +11,7 @@ import strawberry
 
 from chassis.api.context import Info
 from chassis.api.problems import UserError
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from customers.core.api.stubs import User
 from customers.exports.commands.events import OBJECT
 from customers.exports.commands.request import Estimate

@@ -12,7 +12,7 @@ import strawberry
 from chassis.api.context import Info
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from customers.core.api.arguments import ExpectedVersion, IdempotencyKey, write_with_retry
 from customers.core.api.ids import uuid
 from customers.exports.api.customer_export import (

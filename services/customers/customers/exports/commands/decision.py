@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from chassis import telemetry
 from chassis.actor import Actor
 from chassis.errors import BadInput, Conflict, Denied, HuichiError
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from customers.exports.commands.events import publish_status, record_audit
 from customers.exports.commands.visible_export import load_visible
 from customers.exports.domain.customer_export import (

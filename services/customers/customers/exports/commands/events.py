@@ -8,13 +8,13 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
 from chassis.actor import Actor
-from chassis.outbox import Fact, record
+from chassis.audit import events as audit
+from chassis.facts.outbox import record
+from customers.core.domain import facts
 from customers.exports.store import customer_export as store
 
 OBJECT = "CustomerExport"
-CHANGED = "customers.export_changed"
 
 
 def record_audit(
@@ -55,4 +55,4 @@ def publish_status(session: Session, id: UUID) -> None:
         "sensitive": row.sensitive,
         "by": str(last_user) if last_user else None,
     }
-    record(session, Fact(CHANGED, str(id), body))
+    record(session, facts.EXPORT_CHANGED.about(id, body))

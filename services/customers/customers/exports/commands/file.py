@@ -16,11 +16,12 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from chassis import audit, telemetry
+from chassis import telemetry
 from chassis.actor import Actor
+from chassis.audit import events as audit
 from chassis.errors import Conflict, Denied, Gone, LimitExceeded
-from chassis.policy.guard import Permissions, Scope
-from chassis.policy.row_scopes import Stand
+from chassis.policy.row_scopes import Principal
+from chassis.policy.scope import Permissions, Scope
 from customers.exports.commands.events import publish_status, record_audit
 from customers.exports.commands.lines import Lines, sheet
 from customers.exports.commands.request import scopes
@@ -288,7 +289,7 @@ def policy_fingerprint(permissions: Permissions, columns: Sequence[Column]) -> s
         [
             *right,
             sorted(
-                ["+".join(sorted(grant.rows)), grant.redaction, *_stand_parts(grant.stand)]
+                ["+".join(sorted(grant.rows)), grant.redaction, *_stand_parts(grant.principal)]
                 for grant in permissions.grants(*right)
             ),
         ]
@@ -297,7 +298,7 @@ def policy_fingerprint(permissions: Permissions, columns: Sequence[Column]) -> s
     return hashlib.sha256(orjson.dumps(content)).hexdigest()
 
 
-def _stand_parts(stand: Stand) -> list[str]:
+def _stand_parts(stand: Principal) -> list[str]:
     """List what row scopes know of a user: their own place, or that of a user they deputise for."""
     id_sets = (stand.departments, stand.projects, stand.emergencies, stand.only or frozenset())
     unrestricted = str(stand.only is None)

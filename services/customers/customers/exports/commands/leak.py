@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import events as audit
 from chassis.errors import BadInput
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from chassis.spreadsheet import reading as spreadsheet
+from chassis.spreadsheet.limits import MEGABYTE, Limits
 from customers.exports.commands.events import OBJECT
 from customers.exports.domain import leak
 from customers.exports.domain.leak import Suspect
@@ -18,7 +19,7 @@ from customers.exports.domain.watermark import Mark, plain
 from customers.exports.store import leak as store
 from customers.pool.domain import name as names
 
-LIMITS = spreadsheet.Limits(size=4 * spreadsheet.MEGABYTE, rows=100_000, cells=1_000_000)
+LIMITS = Limits(size=4 * MEGABYTE, rows=100_000, cells=1_000_000)
 _MOST_NAMES = 5_000
 _MOST_HOLDERS = 10
 

@@ -11,8 +11,9 @@ from uuid import UUID
 from openpyxl import Workbook
 from sqlalchemy.orm import Session
 
-from chassis.policy.guard import Permissions, Scope, Visibility
-from chassis.spreadsheet.reading import safe
+from chassis.policy.masks import Visibility
+from chassis.policy.scope import Permissions, Scope
+from chassis.spreadsheet.cells import escape_formula
 from customers.exports.domain import watermark
 from customers.exports.domain.customer_export import CSV, Column
 from customers.exports.store.customer_export import ExportRow
@@ -82,7 +83,7 @@ class Lines:
             return ""
         # A masked number has no other spelling that could carry a mark.
         kind = column.marked if clear or column.marked == "text" else None
-        return safe(watermark.marked(kind, value, self._key))
+        return escape_formula(watermark.marked(kind, value, self._key))
 
     def _value(
         self, column: Column, row: CustomerRow, contact: ContactRow | None, tag_names: str

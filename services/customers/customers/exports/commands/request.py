@@ -15,7 +15,7 @@ from chassis import telemetry
 from chassis.actor import Actor
 from chassis.errors import BadInput, LimitExceeded, Throttled
 from chassis.idempotency import run_idempotent
-from chassis.policy.guard import Permissions, Scope
+from chassis.policy.scope import Permissions, Scope
 from customers.core.domain.ids import new_id
 from customers.exports.commands.events import publish_status, record_audit
 from customers.exports.commands.stored_filter import filter_of
@@ -180,7 +180,7 @@ def _insert(
         {
             "id": id,
             "actor_id": actor.user_id,
-            "department_id": permissions.stand.department,
+            "department_id": permissions.principal.department,
             "locale": actor.locale,
             "format": export_request.format,
             "columns": [column.name for column in estimated.columns],

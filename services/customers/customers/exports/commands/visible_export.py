@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from chassis.errors import NotFound
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from customers.exports.store import customer_export as store
 from customers.exports.store.customer_export import ExportRow
 

@@ -25,7 +25,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
-from chassis.policy.guard import RowAccess, RowColumns, Scope
+from chassis.policy.row_scopes import RowAccess, RowColumns
+from chassis.policy.scope import Scope
 from customers.core.store.metadata import metadata
 
 COLUMNS = (

@@ -10,7 +10,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from chassis.db import among
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from customers.exports.store.customer_export import ACCESS, export_row, job
 
 

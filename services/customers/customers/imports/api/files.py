@@ -20,7 +20,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from chassis.errors import NotFound
-from chassis.spreadsheet.reading import Limits, safe
+from chassis.spreadsheet.cells import escape_formula
+from chassis.spreadsheet.limits import Limits
 from chassis.web import Runtime, body_of, locale_of
 from customers.imports import store
 from customers.imports.commands import upload as commands
@@ -55,7 +56,7 @@ async def errors_csv(request: Request) -> Response:
     headers, rows = await _rejected(request, ERRORS_CSV)
     target = io.StringIO()
     writer = csv.writer(target)
-    writer.writerow([safe(header) for header in headers])
+    writer.writerow([escape_formula(header) for header in headers])
     writer.writerows(_line(headers, row) for row in rows)
     return _attachment(target.getvalue().encode("utf-8-sig"), "text/csv; charset=utf-8", ERRORS_CSV)
 
@@ -71,7 +72,7 @@ async def errors_xlsx(request: Request) -> Response:
 def _workbook(headers: Sequence[str], rows: Sequence[RejectedRow]) -> bytes:
     book = Workbook(write_only=True)
     sheet = book.create_sheet("errors")
-    sheet.append([safe(header) for header in headers])
+    sheet.append([escape_formula(header) for header in headers])
     for row in rows:
         sheet.append(_line(headers, row))
     target = io.BytesIO()
@@ -80,7 +81,10 @@ def _workbook(headers: Sequence[str], rows: Sequence[RejectedRow]) -> bytes:
 
 
 def _line(headers: Sequence[str], row: RejectedRow) -> list[str]:
-    return [*(safe(row.cells.get(header, "")) for header in headers[:-1]), safe(row.problems)]
+    return [
+        *(escape_formula(row.cells.get(header, "")) for header in headers[:-1]),
+        escape_formula(row.problems),
+    ]
 
 
 def _attachment(content: bytes, kind: str, name: str) -> Response:

@@ -10,8 +10,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from chassis.errors import Denied, HuichiError
-from chassis.policy.guard import Scope
 from chassis.policy.rules import Snapshot
+from chassis.policy.scope import Scope
 from customers.core.domain.ids import new_id
 from customers.imports import store
 from customers.imports.commands.control import load_visible

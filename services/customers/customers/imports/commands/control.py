@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from chassis import telemetry
 from chassis.errors import Conflict, NotFound
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from customers.imports import store
 from customers.imports.domain.import_job import (
     AWAITING_FILE,

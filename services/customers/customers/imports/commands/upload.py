@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 
 from chassis.errors import BadInput, Conflict, Denied
 from chassis.idempotency import run_idempotent
-from chassis.policy.guard import RowAccess, Scope
+from chassis.policy.row_scopes import RowAccess
 from chassis.policy.rules import Snapshot
+from chassis.policy.scope import Scope
 from chassis.spreadsheet import reading as spreadsheet
-from chassis.spreadsheet.reading import LostDigits
+from chassis.spreadsheet.cells import LostDigits
 from customers.core.domain.ids import new_id
 from customers.imports import store
 from customers.imports.domain import sheet_mapping

@@ -15,14 +15,9 @@ from chassis.api.context import Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.rights import right
 from chassis.errors import BadInput, NotFound
-from chassis.explanation.api import (
-    AccessExplanation,
-    asked as question_of,
-    one_page,
-    person_after,
-)
+from chassis.explanation.api import AccessExplanation, page_of_explanations, question_of, user_after
 from chassis.explanation.decisions import Explanation, Question, explain, holders
-from chassis.policy.guard import RowAccess
+from chassis.policy.row_scopes import RowAccess
 from customers.core.api.arguments import CustomerId
 from customers.core.api.ids import uuid
 from customers.core.api.stubs import User
@@ -123,11 +118,11 @@ class AccessQuery:
         """Return a page of the users who have access to one customer."""
         ctx, window = info.context, Window(first, after)
         question = _question(object, action, field)
-        start = person_after(window)
+        start = user_after(window)
         row = await _row(info, customer_id)
         explanations = holders(ctx.policy, question, row, after=start)
         connection: Connection[CustomerAccessHolder] = connect(
-            await one_page(explanations, window),
+            await page_of_explanations(explanations, window),
             lambda explanation: CustomerAccessHolder.of(explanation, ctx.locale),
         )
         return connection

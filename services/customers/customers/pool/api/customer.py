@@ -10,7 +10,7 @@ import strawberry
 from chassis.api.context import Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.rights import right
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from customers.core.api.enums import CustomerKind, Lifecycle
 from customers.core.api.ids import uuid
 from customers.core.api.stubs import Department, Project, User

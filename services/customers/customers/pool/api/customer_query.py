@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import strawberry
@@ -76,7 +76,7 @@ class CustomerFilter:
         default=None, description="Filter by the customer's id: one of these."
     )
 
-    def resolved(self, ctx: Context[Any]) -> Search:
+    def resolved(self, ctx: Context) -> Search:
         """Return the search.
 
         Raises `BadInput`, and `Denied` where it compares values that the caller may not see.
@@ -107,7 +107,7 @@ class CustomerFilter:
         )
 
 
-def require_all_tags(ctx: Context[Any], field: str) -> None:
+def require_all_tags(ctx: Context, field: str) -> None:
     """Raise `Denied` where the caller may not read the tags of every customer they see.
 
     A comparison with a tag would disclose which customers have it.

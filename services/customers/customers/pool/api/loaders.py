@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Uuid, column
@@ -14,8 +13,8 @@ from strawberry.dataloader import DataLoader
 from chassis.api.context import Context
 from chassis.api.paging import Order, Page, Window, decode, encode
 from chassis.api.visibility import Visibility
-from chassis.policy.guard import RowAccess
 from chassis.policy.masks import fingerprints
+from chassis.policy.row_scopes import RowAccess
 from customers.pool.api.protected import Redactor
 from customers.pool.domain.fields import EMAIL_COORDINATE, MOBILE_COORDINATE
 from customers.pool.domain.golden import Election, elect
@@ -56,7 +55,7 @@ class CustomerElections:
 class PoolLoaders:
     """The pool's loaders and redactors for one request; every batch opens its own session."""
 
-    def __init__(self, context: Context[Any]) -> None:
+    def __init__(self, context: Context) -> None:
         self._context = context
         self._redactors: dict[str, Redactor] = {}
         self.customers: DataLoader[UUID, CustomerRow | None] = DataLoader(self._customers)

@@ -12,7 +12,7 @@ from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, 
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from chassis.errors import BadInput
-from chassis.policy.guard import RowAccess
+from chassis.policy.row_scopes import RowAccess
 from customers.core.api.arguments import ExpectedVersion, write_with_retry
 from customers.core.api.enums import Agreement, CandidateStatus, CustomerKind
 from customers.core.api.ids import uuid

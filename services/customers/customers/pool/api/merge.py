@@ -11,7 +11,8 @@ from chassis.api.context import Info
 from chassis.api.problems import UserError, answers, user_error
 from chassis.api.rights import right
 from chassis.api.visibility import Visibility
-from chassis.policy.guard import Protected, RowAccess
+from chassis.policy.masks import Protected
+from chassis.policy.row_scopes import RowAccess
 from customers.core.api.arguments import write_with_retry
 from customers.core.api.ids import uuid, uuids
 from customers.core.api.stubs import User

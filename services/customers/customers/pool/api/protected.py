@@ -9,7 +9,8 @@ import strawberry
 
 from chassis.api.sensitive import Sensitive
 from chassis.api.visibility import Visibility
-from chassis.policy.guard import Protected, RowAccess
+from chassis.policy.masks import Protected
+from chassis.policy.row_scopes import RowAccess
 from customers.pool.domain.fields import (
     CREDIT_CODE_COORDINATE,
     EMAIL_COORDINATE,

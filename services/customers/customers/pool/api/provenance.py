@@ -9,7 +9,8 @@ from uuid import UUID
 import strawberry
 
 from chassis.api.visibility import Visibility
-from chassis.policy.guard import Protected, RowAccess
+from chassis.policy.masks import Protected
+from chassis.policy.row_scopes import RowAccess
 from customers.core.api.stubs import SourceRecord
 from customers.pool.api.loaders import CustomerElections, PoolLoaders
 from customers.pool.api.protected import ANY_FIELD, WHOLE_RECORD, ProtectedText

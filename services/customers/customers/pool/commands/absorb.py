@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from chassis import telemetry
 from chassis.errors import BadInput, Denied, HuichiError
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from customers.core.domain.ids import new_id
 from customers.pool.commands.absorb_write import BatchChange, Ownership, count_outcomes, write
 from customers.pool.domain.absorption import Placement, PresentContact, absorb_placements

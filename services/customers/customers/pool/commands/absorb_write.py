@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from customers.pool.commands.access_facts import publish_changed
 from customers.pool.commands.audit_trail import record_audit
 from customers.pool.domain.absorption import Absorption, Placement, RecordChange

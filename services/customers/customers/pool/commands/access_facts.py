@@ -7,12 +7,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from chassis.outbox import Fact, record
+from chassis.facts.outbox import record
+from customers.core.domain import facts
 from customers.pool.store import customer as store
 
-CHANGED = "customers.changed"
-MERGED = "customers.merged"
-UNMERGED = "customers.unmerged"
 BATCH = 500
 
 
@@ -25,4 +23,4 @@ def publish_changed(session: Session, ids: Iterable[UUID]) -> None:
     for start in range(0, len(ordered), BATCH):
         batch = ordered[start : start + BATCH]
         body = {"access": store.access_rows(session, batch)}
-        record(session, Fact(CHANGED, str(batch[0]), body))
+        record(session, facts.CUSTOMER_CHANGED.about(batch[0], body))

@@ -8,8 +8,9 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
-from chassis.policy.guard import Scope, redact
+from chassis.audit import events as audit
+from chassis.policy.masks import redact
+from chassis.policy.scope import Scope
 from customers.pool.domain.fields import (
     EMAIL_COORDINATE,
     FIELDS,

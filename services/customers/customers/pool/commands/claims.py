@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from chassis import telemetry
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from customers.pool.commands.locked_customer import LockedCustomer
 from customers.pool.domain.belief import (
     Belief,

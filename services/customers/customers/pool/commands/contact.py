@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from chassis.errors import NotFound
 from chassis.idempotency import run_idempotent
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from customers.core.domain.ids import new_id
 from customers.pool.commands.access_facts import publish_changed
 from customers.pool.commands.audit_trail import masked_changes, record_audit, row_scope

@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 
 from chassis.errors import BadInput, Conflict, Denied
 from chassis.idempotency import run_idempotent
-from chassis.policy.guard import RowAccess, Scope
+from chassis.policy.row_scopes import RowAccess
 from chassis.policy.rules import Snapshot
+from chassis.policy.scope import Scope
 from customers.core.domain.ids import new_id
 from customers.pool.commands.access_facts import publish_changed
 from customers.pool.commands.audit_trail import masked_changes, record_audit

@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from chassis.errors import BadInput, Conflict, NotFound
-from chassis.policy.guard import Scope
 from chassis.policy.rules import Snapshot
+from chassis.policy.scope import Scope
 from customers.pool.domain.match import Key
 from customers.pool.store import customer as customer_store, locks
 from customers.pool.store.customer import CustomerRow

@@ -9,9 +9,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import events as audit
 from chassis.errors import Conflict, NotFound, Throttled
-from chassis.policy.guard import RowAccess, Scope
+from chassis.policy.row_scopes import RowAccess
+from chassis.policy.scope import Scope
 from customers.pool.commands.audit_trail import record_audit
 from customers.pool.commands.customer import normalised_values
 from customers.pool.commands.locked_customer import (

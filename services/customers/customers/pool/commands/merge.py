@@ -22,10 +22,12 @@ from sqlalchemy.orm import Session
 from chassis import telemetry
 from chassis.actor import Actor
 from chassis.errors import BadInput, Conflict, Denied, HuichiError, NotFound
-from chassis.outbox import Fact, record
-from chassis.policy.guard import Guard, RowAccess, Scope
+from chassis.facts.outbox import record
+from chassis.policy.guard import Guard
+from chassis.policy.row_scopes import RowAccess
+from chassis.policy.scope import Scope
+from customers.core.domain import facts
 from customers.core.domain.ids import new_id
-from customers.pool.commands.access_facts import MERGED, UNMERGED
 from customers.pool.commands.audit_trail import record_audit, row_scope
 from customers.pool.commands.claims import load_beliefs, save_beliefs
 from customers.pool.commands.locked_customer import (
@@ -262,7 +264,7 @@ def _write_merge(
         "merge": str(merge_row.id),
         "access": customer_store.access_rows(session, [survivor, *absorbed, *redirected]),
     }
-    record(session, Fact(MERGED, str(survivor), body))
+    record(session, facts.CUSTOMER_MERGED.about(survivor, body))
     proof = row_scope(session, scope, survivor)
     record_audit(session, proof, str(survivor), {"absorbed": [None, [str(id) for id in absorbed]]})
 
@@ -368,7 +370,7 @@ def _write_unmerge(
         "merge": str(merge_row.id),
         "access": customer_store.access_rows(session, touched),
     }
-    record(session, Fact(UNMERGED, str(holder.id), body))
+    record(session, facts.CUSTOMER_UNMERGED.about(holder.id, body))
     proof = row_scope(session, scope, holder.id)
     record_audit(
         session, proof, str(holder.id), {"restored": [None, [str(id) for id in merge_row.absorbed]]}

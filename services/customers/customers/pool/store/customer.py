@@ -27,7 +27,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from chassis.db import among, in_order
-from chassis.policy.guard import RowAccess, RowColumns, Scope
+from chassis.policy.row_scopes import RowAccess, RowColumns
+from chassis.policy.scope import Scope
 from customers.core.store import bulk
 from customers.core.store.metadata import metadata
 from customers.pool.domain import name as names

@@ -29,7 +29,7 @@ from sqlalchemy.orm import Session
 
 from chassis.api.paging import Order, Page, Window, page
 from chassis.db import among
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from customers.pool.domain import name as names
 from customers.pool.store.customer import ACCESS, SHOWN, CustomerRow, customer, row_of
 

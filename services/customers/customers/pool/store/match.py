@@ -33,7 +33,7 @@ from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
 from chassis.errors import Denied
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from customers.core.domain.ids import new_id
 from customers.core.store import bulk
 from customers.core.store.metadata import metadata

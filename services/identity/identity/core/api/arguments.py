@@ -1,4 +1,4 @@
-"""Arguments that many mutations take, described once."""
+"""Arguments that many mutations have in common."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ import strawberry
 
 ExpectedVersion = Annotated[
     int | None,
-    strawberry.argument(description="Refuse with CONFLICT if this is not the present version."),
+    strawberry.argument(
+        description="The `version` as you read it; CONFLICT if it is not the present one."
+    ),
 ]
 PolicyVersion = Annotated[
     int,
     strawberry.argument(
-        description="The `policyVersion` the change was thought out for; CONFLICT if it is another."
+        description="The `policyVersion` as you read it; CONFLICT if it is not the present one."
     ),
 ]
 IdempotencyKey = Annotated[
     str | None,
-    strawberry.argument(description="Sent again with the same key, it is not done again (7 days)."),
+    strawberry.argument(
+        description="A repeat with the same key within 7 days is not executed again."
+    ),
 ]

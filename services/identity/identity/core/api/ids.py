@@ -1,4 +1,4 @@
-"""An id arrives as text; one that is no UUID is refused by the name of its field."""
+"""Parse ids, which arrive as text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from chassis.errors import BadInput
 
 
 def uuid(text: str, field: str) -> UUID:
-    """The UUID of an id."""
+    """Return the UUID of an id. Raises `BadInput` with the name of the field."""
     try:
         return UUID(text)
     except ValueError as problem:
@@ -20,5 +20,5 @@ def uuid(text: str, field: str) -> UUID:
 
 
 def maybe_uuid(text: str | None, field: str) -> UUID | None:
-    """The UUID of an id that may be left out."""
+    """Return the UUID of an id that may be left out. Raises `BadInput`."""
     return uuid(text, field) if text is not None else None

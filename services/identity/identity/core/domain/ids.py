@@ -1,4 +1,4 @@
-"""The ids of this service: all are UUIDs, none may be taken for another."""
+"""The ids of this service: all are UUIDs, each with a type of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Moments at which something begins or ends: in the future, in a time zone, and not for ever."""
+"""Moments at which something begins or ends: with a time zone, in the future, within a limit."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from datetime import UTC, datetime, timedelta
 from chassis.errors import BadInput
 
 
-def zoned(asked: datetime) -> datetime:
-    """A moment without a time zone is meant in UTC."""
-    return asked if asked.tzinfo else asked.replace(tzinfo=UTC)
+def zoned(moment: datetime) -> datetime:
+    """Return the moment with a time zone; one without is in UTC."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def end(asked: datetime, begins: datetime, *, longest: timedelta, field: str) -> datetime:
-    """When something ends: after it begins, and no later than it may last. Raises `BadInput`."""
-    until = zoned(asked)
+def end(moment: datetime, begins: datetime, *, longest: timedelta, field: str) -> datetime:
+    """Return the end with a time zone.
+
+    Raises `BadInput` if it is before the begin or more than `longest` after it.
+    """
+    until = zoned(moment)
     if not begins < until <= begins + longest:
         raise BadInput(
             f"{field} must be a moment of the {_words(longest)} after {_text(begins)}.",

@@ -1,7 +1,7 @@
-"""Secrets that must be read back are encrypted with a key that is not in the database.
+"""Encrypt secrets that must be read back, with a key that is not in the database.
 
-AES-256-GCM; the key is derived from the secret in the settings, and the name of what is sealed is
-bound to it, so that one sealed value cannot be put in the place of another.
+AES-256-GCM with a key derived by HKDF from the secret in the settings. The name of a sealed value
+is authenticated with it, so that one sealed value cannot replace another.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ _NONCE = 12
 
 
 class CannotUnseal(Exception):
-    """The secret in the settings is not the one this was sealed with."""
+    """Raised where the secret in the settings is not the one a value was sealed with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """Seals and unseals with one secret."""
+    """Encrypts and decrypts with one secret."""
 
     secret: str
 
     @property
     def name(self) -> str:
-        """Tells secrets apart without telling them."""
+        """Return an identifier of the secret that does not reveal it."""
         return hashlib.sha256(b"huichi seal name " + self.secret.encode()).hexdigest()[:12]
 
     def close(self, text: bytes, name: str) -> bytes:
-        """Encrypt what is called `name`."""
+        """Encrypt a value under its name."""
         nonce = os.urandom(_NONCE)
         return nonce + AESGCM(self._key()).encrypt(nonce, text, name.encode())
 
     def open(self, sealed: bytes, name: str) -> bytes:
-        """Decrypt what was sealed under this name."""
+        """Decrypt a value that was sealed under this name. Raises `CannotUnseal`."""
         try:
             return AESGCM(self._key()).decrypt(sealed[:_NONCE], sealed[_NONCE:], name.encode())
         except InvalidTag as problem:

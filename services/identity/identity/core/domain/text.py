@@ -1,4 +1,4 @@
-"""What people write is kept as they wrote it, trimmed, and only as long as we promise to show it."""
+"""Text that users enter: stored as entered, trimmed, and limited in length."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from chassis.errors import BadInput
 
 
 def required(text: str, *, field: str, longest: int) -> str:
-    """The trimmed text; an empty, overlong or unprintable one is refused by the name of its field."""
+    """Return the trimmed text.
+
+    Raises `BadInput` if it is empty, too long or has control characters.
+    """
     trimmed = text.strip()
     if not trimmed:
         raise BadInput(
@@ -20,7 +23,7 @@ def required(text: str, *, field: str, longest: int) -> str:
 
 
 def optional(text: str | None, *, field: str, longest: int) -> str:
-    """The trimmed text, which may be empty."""
+    """Return the trimmed text, which may be empty. Raises `BadInput` as `required` does."""
     return _printable((text or "").strip(), field, longest)
 
 
@@ -33,7 +36,7 @@ def _printable(text: str, field: str, longest: int) -> str:
         )
     if len(text) > longest:
         raise BadInput(
-            f"{field} has {len(text)} characters; at most {longest} are kept.",
+            f"{field} has {len(text)} characters; at most {longest} are allowed.",
             f"{field} 有 {len(text)} 个字符，最多 {longest} 个。",
             field=field,
         )

@@ -1,7 +1,7 @@
-"""Keys of programs: made once, shown once, and good for certain doors until a day that is known.
+"""API keys: created once, shown once, valid for certain scopes until a fixed day.
 
-A key says who comes, through its service user, and by which doors. What may be done behind a door
-is the policy's to say, as for everybody.
+A key identifies its service user and the interfaces it may use. What may be done there is decided
+by the policy of that user, as for every user.
 """
 
 from __future__ import annotations
@@ -17,64 +17,64 @@ from chassis.errors import BadInput
 from identity.core.domain.text import required
 
 PREFIX = "hck_"
-"""Lets a scanner that finds a key in a repository know what it found."""
-LONGEST_NAME = 100
-LONGEST_DAYS = 730
+"""Lets secret scanners recognise a key that was committed to a repository."""
+MAX_NAME_LENGTH = 100
+MAX_DAYS = 730
 _KEY = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
-_HINTED = len(PREFIX) + 4
+_HINT_LENGTH = len(PREFIX) + 4
 
 
-class Door(Enum):
-    """What a key opens."""
+class ApiScope(Enum):
+    """An interface that a key may use."""
 
     GRAPHQL = "graphql"
     SCIM = "scim"
 
 
 def new_key() -> str:
-    """A new key of 256 random bits."""
+    """Return a new key of 256 random bits."""
     return PREFIX + secrets.token_urlsafe(32)
 
 
 def looks_like_key(text: str) -> bool:
-    """Whether a credential is a key and no access token."""
+    """Return whether a credential has the form of a key, and not of an access token."""
     return _KEY.fullmatch(text) is not None
 
 
-def digest(key: str) -> bytes:
-    """How a key is kept; its 256 random bits need no slow hash."""
+def key_digest(key: str) -> bytes:
+    """Return the stored digest of a key; 256 random bits need no slow hash."""
     return hashlib.sha256(key.encode()).digest()
 
 
-def hint(key: str) -> str:
-    """The beginning of a key, by which its owner tells it from others."""
-    return key[:_HINTED]
+def key_hint(key: str) -> str:
+    """Return the beginning of a key, by which its owner tells it from others."""
+    return key[:_HINT_LENGTH]
 
 
-def name(text: str, *, field: str = "name") -> str:
-    """What a key is for, in words."""
-    return required(text, field=field, longest=LONGEST_NAME)
+def check_name(text: str, *, field: str = "name") -> str:
+    """Return the trimmed purpose of a key. Raises `BadInput`."""
+    return required(text, field=field, longest=MAX_NAME_LENGTH)
 
 
-def doors(asked: Sequence[Door], *, field: str = "scopes") -> tuple[Door, ...]:
-    """The doors of a key: at least one, each once."""
-    found = tuple(sorted(set(asked), key=lambda door: door.value))
-    if not found:
+def check_scopes(requested: Sequence[ApiScope], *, field: str = "scopes") -> tuple[ApiScope, ...]:
+    """Return the distinct scopes of a key; at least one is required. Raises `BadInput`."""
+    scopes = tuple(sorted(set(requested), key=lambda scope: scope.value))
+    if not scopes:
         raise BadInput(
-            f"{field} is empty; a key that opens nothing is of no use. Name GRAPHQL, SCIM or both.",
-            f"{field} 为空，密钥将毫无用处。请指定 GRAPHQL、SCIM 或两者。",
+            f"{field} is empty; name GRAPHQL, SCIM or both.",
+            f"{field} 为空，请指定 GRAPHQL、SCIM 或两者。",
             field=field,
         )
-    return found
+    return scopes
 
 
-def expiry(asked: datetime, now: datetime, *, field: str = "expiresAt") -> datetime:
-    """When a key ends: later than now, and no later than two years from now."""
-    until = asked if asked.tzinfo else asked.replace(tzinfo=UTC)
-    if not now < until <= now + timedelta(days=LONGEST_DAYS):
+def check_expiry(requested: datetime, now: datetime, *, field: str = "expiresAt") -> datetime:
+    """Return when a key expires: within the next two years. Raises `BadInput`."""
+    expires_at = requested if requested.tzinfo else requested.replace(tzinfo=UTC)
+    if not now < expires_at <= now + timedelta(days=MAX_DAYS):
         raise BadInput(
-            f"{field} must be a moment of the next {LONGEST_DAYS} days.",
-            f"{field} 须在今后 {LONGEST_DAYS} 天之内。",
+            f"{field} must be within the next {MAX_DAYS} days.",
+            f"{field} 须在未来 {MAX_DAYS} 天之内。",
             field=field,
         )
-    return until
+    return expires_at

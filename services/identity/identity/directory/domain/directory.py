@@ -1,7 +1,7 @@
-"""What a directory says of people and groups, and what of it becomes ours.
+"""What a directory states about people and groups, and what of it is taken over here.
 
-The directory is believed about who works here, what they are called and in which groups they are.
-What a group may do is the policy's to say: somebody here ties roles to it.
+The directory is authoritative for who works here, their names and their groups. What a group may do
+is decided by the policy: an administrator ties roles to it.
 """
 
 from __future__ import annotations
@@ -14,21 +14,24 @@ from identity.core.domain.ids import DepartmentId, UserId
 from identity.core.domain.text import optional, required
 from identity.people.domain.user import LONGEST_NAME
 
-LONGEST_GROUP_NAME = 200
-LONGEST_EXTERNAL_ID = 500
+MAX_GROUP_NAME_LENGTH = 200
+MAX_EXTERNAL_ID_LENGTH = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """Stands where the directory says nothing of a password."""
+    """The type of the marker for a password that a request leaves as it is."""
 
 
 UNCHANGED = Unchanged()
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """A person as their directory wants them. `document` is all it said, for it to read back."""
+class PersonRequest:
+    """The requested state of a person.
+
+    `document` is all that the directory sent, for it to read back.
+    """
 
     username: str
     display_name: str
@@ -41,63 +44,72 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Somebody in a group, and what the directory calls them there."""
+    """A user in a group, and the name that the directory uses for them there."""
 
     user: UserId
     display: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """A group as its directory wants it."""
+class GroupRequest:
+    """The requested state of a group."""
 
     display_name: str
     external_id: str | None
     members: tuple[Member, ...]
 
 
-def shown_name(*candidates: str | None) -> str:
-    """The first name that says something, cut to what we keep."""
+def first_nonempty_name(*candidates: str | None) -> str:
+    """Return the first name that is not empty, shortened to the permitted length."""
     return next(
-        (text[:LONGEST_NAME] for text in (" ".join((c or "").split()) for c in candidates) if text),
+        (
+            text[:LONGEST_NAME]
+            for text in (" ".join((candidate or "").split()) for candidate in candidates)
+            if text
+        ),
         "",
     )
 
 
-def external_id(text: str | None) -> str | None:
-    """What the directory itself calls a person or group."""
-    return optional(text, field="externalId", longest=LONGEST_EXTERNAL_ID) or None
+def check_external_id(text: str | None) -> str | None:
+    """Return the id that the directory itself uses, or None. Raises `BadInput`."""
+    return optional(text, field="externalId", longest=MAX_EXTERNAL_ID_LENGTH) or None
 
 
-def member_name(text: str | None) -> str | None:
-    """What the directory calls somebody in a group."""
-    return optional(text, field="members.display", longest=LONGEST_GROUP_NAME) or None
+def check_member_name(text: str | None) -> str | None:
+    """Return the name that the directory uses for a member, or None. Raises `BadInput`."""
+    return optional(text, field="members.display", longest=MAX_GROUP_NAME_LENGTH) or None
 
 
-def group_name(text: str) -> str:
-    """What a group is called."""
-    return required(text, field="displayName", longest=LONGEST_GROUP_NAME)
+def check_group_name(text: str) -> str:
+    """Return the trimmed name of a group. Raises `BadInput`."""
+    return required(text, field="displayName", longest=MAX_GROUP_NAME_LENGTH)
 
 
 def former_username(id: UUID) -> str:
-    """The user name of somebody who left: the old one is free, and whoever gets it is a new person."""
+    """Return the user name of a person who left.
+
+    The old one is free again, and a later user with it is a new person.
+    """
     return f"former-{id}"
 
 
-def place(said: str | None, paths: Mapping[DepartmentId, Sequence[str]]) -> DepartmentId | None:
-    """The one department a text names, by its path ("Sales/East") or by a name only it has.
+def match_department(
+    text: str | None, paths: Mapping[DepartmentId, Sequence[str]]
+) -> DepartmentId | None:
+    """Return the one department that a text names, by path ("Sales/East") or by a unique name.
 
-    None where it names none or several: then people stay where they are.
+    None where it names no department or several: then people keep their department.
     """
-    wanted = tuple(part.strip().casefold() for part in (said or "").split("/") if part.strip())
-    if not wanted:
+    names = tuple(part.strip().casefold() for part in (text or "").split("/") if part.strip())
+    if not names:
         return None
-    found = [
+    matches = [
         id
         for id, path in paths.items()
-        if tuple(name.casefold() for name in path)[-len(wanted) :] == wanted
+        if tuple(name.casefold() for name in path)[-len(names) :] == names
     ]
-    whole = [id for id in found if len(paths[id]) == len(wanted)]
-    if len(whole) == 1:
-        return whole[0]
-    return found[0] if len(found) == 1 else None
+    complete_matches = [id for id in matches if len(paths[id]) == len(names)]
+    if len(complete_matches) == 1:
+        return complete_matches[0]
+    return matches[0] if len(matches) == 1 else None

@@ -1,4 +1,4 @@
-"""Keys of programs as rows; the key itself is nowhere, only its hash."""
+"""Store API clients; of a key only the digest is stored."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import ApiClientId, UserId
 from identity.core.store.metadata import metadata
-from identity.directory.domain.api_client import Door
+from identity.directory.domain.api_client import ApiScope
 from identity.people.store.user import WORKS_HERE, user
 
-_NOTED_EVERY = timedelta(minutes=1)
+_USE_PRECISION = timedelta(minutes=1)
 
 api_client = Table(
     "api_client",
@@ -53,13 +53,13 @@ api_client = Table(
 
 @dataclass(frozen=True, slots=True)
 class ApiClientRow:
-    """A key without the key."""
+    """An API client without its key."""
 
     id: ApiClientId
     user: UserId
     name: str
     hint: str
-    doors: tuple[Door, ...]
+    scopes: tuple[ApiScope, ...]
     created_by: UserId | None
     created_at: datetime
     expires_at: datetime
@@ -67,50 +67,50 @@ class ApiClientRow:
     revoked_at: datetime | None
 
 
-def _selected() -> Select[Any]:
+def _select_clients() -> Select[Any]:
     return select(*(column for column in api_client.c if column.name != "digest"))
 
 
-def listed(
-    session: Session, scope: Scope, window: Window, *, whose: UserId | None, open_only: bool
+def list_clients(
+    session: Session, scope: Scope, window: Window, *, user_id: UserId | None, open_only: bool
 ) -> Page[ApiClientRow]:
-    """A page of keys, the newest first."""
+    """Return a page of API clients, the newest first."""
     assert scope.object == "ApiClient"
-    statement = _selected()
-    if whose is not None:
-        statement = statement.where(api_client.c.user_id == whose)
+    statement = _select_clients()
+    if user_id is not None:
+        statement = statement.where(api_client.c.user_id == user_id)
     if open_only:
         statement = statement.where(
             api_client.c.revoked_at.is_(None), api_client.c.expires_at > func.now()
         )
-    found = page(
+    page_of_records = page(
         session,
         statement,
         order=[(api_client.c.created_at, "desc"), (api_client.c.id, "desc")],
         window=window,
     )
-    return found.map(row)
+    return page_of_records.map(_client_row)
 
 
 def by_id(session: Session, scope: Scope, id: ApiClientId) -> ApiClientRow | None:
-    """One key."""
+    """Return an API client, or None."""
     assert scope.object == "ApiClient"
-    found = session.execute(_selected().where(api_client.c.id == id)).one_or_none()
-    return row(found) if found else None
+    record = session.execute(_select_clients().where(api_client.c.id == id)).one_or_none()
+    return _client_row(record) if record else None
 
 
-def locked(session: Session, scope: Scope, id: ApiClientId) -> ApiClientRow | None:
-    """One key, held until the transaction ends."""
+def lock(session: Session, scope: Scope, id: ApiClientId) -> ApiClientRow | None:
+    """Return an API client and lock its row until the transaction ends."""
     assert scope.object == "ApiClient"
-    statement = _selected().where(api_client.c.id == id).with_for_update()
-    found = session.execute(statement).one_or_none()
-    return row(found) if found else None
+    statement = _select_clients().where(api_client.c.id == id).with_for_update()
+    record = session.execute(statement).one_or_none()
+    return _client_row(record) if record else None
 
 
-def good(session: Session, digest: bytes) -> ApiClientRow | None:
-    """The key of this hash, if it is still good and its user may work here."""
-    found = session.execute(
-        _selected()
+def by_valid_key(session: Session, digest: bytes) -> ApiClientRow | None:
+    """Return the client of a key digest if the key is valid and its user is active, else None."""
+    record = session.execute(
+        _select_clients()
         .join(user, user.c.id == api_client.c.user_id)
         .where(
             api_client.c.digest == digest,
@@ -119,82 +119,82 @@ def good(session: Session, digest: bytes) -> ApiClientRow | None:
             WORKS_HERE,
         )
     ).one_or_none()
-    return row(found) if found else None
+    return _client_row(record) if record else None
 
 
 def add(
     session: Session,
     *,
-    whose: UserId,
+    user_id: UserId,
     name: str,
     digest: bytes,
     hint: str,
-    doors: tuple[Door, ...],
+    scopes: tuple[ApiScope, ...],
     expires_at: datetime,
-    by: UserId,
+    created_by: UserId,
 ) -> ApiClientId:
-    """Write a new key down."""
+    """Store a new API client and return its id."""
     id: UUID = session.execute(
         insert(api_client)
         .values(
-            user_id=whose,
+            user_id=user_id,
             name=name,
             digest=digest,
             hint=hint,
-            doors=[door.value for door in doors],
+            doors=[scope.value for scope in scopes],
             expires_at=expires_at,
-            created_by=by,
+            created_by=created_by,
         )
         .returning(api_client.c.id)
     ).scalar_one()
     return ApiClientId(id)
 
 
-def note_use(session: Session, id: ApiClientId) -> None:
-    """Remember that a key was used, to the minute: not every request is a write."""
+def record_use(session: Session, id: ApiClientId) -> None:
+    """Record that a key was used, to the minute, so that not every request is a write."""
     session.execute(
         update(api_client)
         .where(
             api_client.c.id == id,
-            or_(api_client.c.used_at.is_(None), api_client.c.used_at < func.now() - _NOTED_EVERY),
+            or_(api_client.c.used_at.is_(None), api_client.c.used_at < func.now() - _USE_PRECISION),
         )
         .values(used_at=func.now())
     )
 
 
 def revoke(session: Session, id: ApiClientId) -> bool:
-    """End a key; False if it was ended before."""
-    done = session.execute(
+    """Revoke a key; return False if it was revoked before."""
+    updated = session.execute(
         update(api_client)
         .where(api_client.c.id == id, api_client.c.revoked_at.is_(None))
         .values(revoked_at=func.now())
         .returning(api_client.c.id)
     )
-    return done.first() is not None
+    return updated.first() is not None
 
 
-def revoke_all(session: Session, whose: UserId) -> int:
-    """End all keys of a user; answer how many."""
-    done = session.execute(
+def revoke_all(session: Session, user_id: UserId) -> int:
+    """Revoke all keys of a user and return how many."""
+    updated = session.execute(
         update(api_client)
-        .where(api_client.c.user_id == whose, api_client.c.revoked_at.is_(None))
+        .where(api_client.c.user_id == user_id, api_client.c.revoked_at.is_(None))
         .values(revoked_at=func.now())
         .returning(api_client.c.id)
     )
-    return len(done.all())
+    return len(updated.all())
 
 
-def row(found: Row[Any]) -> ApiClientRow:
-    """A selected row as a value."""
+def _client_row(record: Row[Any]) -> ApiClientRow:
+    """Build an API client from a selected row."""
     return ApiClientRow(
-        id=ApiClientId(found.id),
-        user=UserId(found.user_id),
-        name=found.name,
-        hint=found.hint,
-        doors=tuple(Door(door) for door in found.doors),
-        created_by=UserId(found.created_by) if found.created_by else None,
-        created_at=found.created_at,
-        expires_at=found.expires_at,
-        used_at=found.used_at,
-        revoked_at=found.revoked_at,
+        id=ApiClientId(record.id),
+        user=UserId(record.user_id),
+        name=record.name,
+        hint=record.hint,
+        scopes=tuple(ApiScope(scope) for scope in record.doors),
+        created_by=UserId(record.created_by) if record.created_by else None,
+        created_at=record.created_at,
+        expires_at=record.expires_at,
+        used_at=record.used_at,
+        revoked_at=record.revoked_at,
     )

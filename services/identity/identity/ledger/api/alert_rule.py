@@ -1,4 +1,4 @@
-"""The rules of unusual access, and how administrators change them."""
+"""GraphQL API of the rules of unusual access."""
 
 from __future__ import annotations
 
@@ -8,38 +8,45 @@ from typing import Annotated, Any
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from chassis.errors import BadInput
 from identity.core.api.arguments import ExpectedVersion
-from identity.core.api.loaders import IdentityInfo
 from identity.ledger.commands import alert_rule as commands
 from identity.ledger.domain.alert_rule import AlertKind as AlertKind, AlertRule as Rule, Hours
 from identity.ledger.store import alert_rule as store
 
 strawberry.enum(
     AlertKind,
-    description="What a rule counts of one user within its minutes. BULK_READING: people and "
-    "companies whose personal data came out in clear. ODD_HOURS: the same and exported rows, while "
-    "nobody works. EXPORT_BURST: exports taken. EXPORT_ROWS: rows in them. REFUSALS: things the policy "
-    "refused. REFUSED_SIGN_INS: refused attempts to sign in as them. SIGN_IN_ADDRESSES: network "
-    "addresses they signed in from.",
+    description="What a rule counts of one user within its minutes. BULK_READING: customers whose "
+    "personal data was shown in clear. ODD_HOURS: the same plus exported rows, outside working "
+    "hours. EXPORT_BURST: downloaded exports. EXPORT_ROWS: rows in them. REFUSALS: actions that "
+    "the policy denied. REFUSED_SIGN_INS: refused attempts to sign in as the user. "
+    "SIGN_IN_ADDRESSES: network addresses the user signed in from.",
 )
 
 
-@strawberry.type(description="When people work; the rest is odd hours.")
+@strawberry.type(description="The working hours; all other time is outside working hours.")
 class WorkingHours:
-    begins: str = strawberry.field(description="When work begins, `07:00`.")
-    ends: str = strawberry.field(description="When it ends; before it begins means the next day.")
-    weekdays: list[int] = strawberry.field(description="1 (Monday) to 7 (Sunday).")
-    time_zone: str = strawberry.field(description="Where that is, `Asia/Shanghai`.")
-    holidays: list[date] = strawberry.field(description="Days on which nobody works.")
+    """The working hours of a rule."""
+
+    begins: str = strawberry.field(description="When work begins, such as `07:00`.")
+    ends: str = strawberry.field(
+        description="When work ends, such as `18:00`; a time before `begins` is on the next day."
+    )
+    weekdays: list[int] = strawberry.field(
+        description="The working weekdays, 1 (Monday) to 7 (Sunday)."
+    )
+    time_zone: str = strawberry.field(description="The time zone, such as `Asia/Shanghai`.")
+    holidays: list[date] = strawberry.field(description="The days off, such as public holidays.")
     workdays: list[date] = strawberry.field(
-        description="Days on which people work although they would not (调休)."
+        description="The additional working days, such as make-up workdays (调休)."
     )
 
     @classmethod
     def of(cls, hours: Hours) -> WorkingHours:
+        """Build the GraphQL type from working hours."""
         return cls(
             begins=hours.begins.isoformat("minutes"),
             ends=hours.ends.isoformat("minutes"),
@@ -50,24 +57,34 @@ class WorkingHours:
         )
 
 
-@strawberry.type(description="From when on something in the ledger raises an alert.")
+@strawberry.type(description="A rule that raises an alert about unusual access.")
 class AlertRule:
-    kind: AlertKind = strawberry.field(description="What it counts.")
-    version: int = strawberry.field(description="Grows with every change; give it back on writes.")
-    enabled: bool = strawberry.field(description="Whether it is looked at.")
-    threshold: int = strawberry.field(description="So much, or more, is too much …")
-    minutes: int = strawberry.field(description="… within so many minutes,")
+    """A rule of unusual access."""
+
+    kind: AlertKind = strawberry.field(description="What the rule counts.")
+    version: int = strawberry.field(
+        description="The version of the rule, which grows with every change; pass it as "
+        "`expectedVersion`."
+    )
+    enabled: bool = strawberry.field(description="Whether the rule is active.")
+    threshold: int = strawberry.field(
+        description="The number from which on the rule raises an alert, within `minutes`."
+    )
+    minutes: int = strawberry.field(description="The length of the window in minutes.")
     times: float | None = strawberry.field(
-        description="if it is also so many times what is usual for the user on a day of the last 30; "
-        "null: whatever is usual."
+        description="The factor above the usual number of the user, from the last 30 days, that "
+        "is also required for an alert; null: not required."
     )
     ceiling: int | None = strawberry.field(
-        description="So much raises an alert even if it is usual; null: no such limit."
+        description="The number that raises an alert even if it is usual; null: no such limit."
     )
-    hours: WorkingHours | None = strawberry.field(description="ODD_HOURS: when people work.")
+    hours: WorkingHours | None = strawberry.field(
+        description="The working hours, for ODD_HOURS only."
+    )
 
     @classmethod
     def of(cls, rule: Rule) -> AlertRule:
+        """Build the GraphQL type from a rule."""
         return cls(
             kind=rule.kind,
             version=rule.version,
@@ -80,23 +97,30 @@ class AlertRule:
         )
 
 
-@strawberry.input(description="When people work.")
+@strawberry.input(description="The working hours.")
 class WorkingHoursInput:
-    begins: str = strawberry.field(description="When work begins, `07:00`.")
-    ends: str = strawberry.field(description="When it ends; before it begins means the next day.")
-    weekdays: list[int] = strawberry.field(description="1 (Monday) to 7 (Sunday).")
-    time_zone: str = strawberry.field(description="Where that is, `Asia/Shanghai`.")
+    """Working hours as input."""
+
+    begins: str = strawberry.field(description="When work begins, such as `07:00`.")
+    ends: str = strawberry.field(
+        description="When work ends, such as `18:00`; a time before `begins` is on the next day."
+    )
+    weekdays: list[int] = strawberry.field(
+        description="The working weekdays, 1 (Monday) to 7 (Sunday)."
+    )
+    time_zone: str = strawberry.field(description="The time zone, such as `Asia/Shanghai`.")
     holidays: list[date] = strawberry.field(
-        default_factory=list, description="Days on which nobody works; at most 400."
+        default_factory=list, description="The days off, such as public holidays; at most 400."
     )
     workdays: list[date] = strawberry.field(
-        default_factory=list, description="Days on which people work although they would not."
+        default_factory=list, description="The additional working days, such as make-up workdays."
     )
 
     def hours(self) -> Hours:
+        """Return the input as working hours. Raises `BadInput`."""
         return Hours(
-            begins=_time(self.begins, "hours.begins"),
-            ends=_time(self.ends, "hours.ends"),
+            begins=_parse_time(self.begins, "hours.begins"),
+            ends=_parse_time(self.ends, "hours.ends"),
             weekdays=tuple(sorted(set(self.weekdays))),
             time_zone=self.time_zone[:100],
             holidays=tuple(sorted(set(self.holidays))),
@@ -104,86 +128,108 @@ class WorkingHoursInput:
         )
 
 
-@strawberry.input(description="What a rule should say; what is left out stays.")
+@strawberry.input(description="The changes of a rule; fields left out stay unchanged.")
 class AlertRuleSet:
+    """Changes of a rule as input."""
+
     enabled: bool | None = strawberry.field(
-        default=strawberry.UNSET, description="Whether it is looked at."
+        default=strawberry.UNSET, description="Whether the rule is active."
     )
     threshold: int | None = strawberry.field(
-        default=strawberry.UNSET, description="1 to 1,000,000."
+        default=strawberry.UNSET,
+        description="The number from which on the rule raises an alert, 1 to 1,000,000.",
     )
-    minutes: int | None = strawberry.field(default=strawberry.UNSET, description="1 to 1440.")
+    minutes: int | None = strawberry.field(
+        default=strawberry.UNSET, description="The length of the window in minutes, 1 to 1440."
+    )
     times: float | None = strawberry.field(
-        default=strawberry.UNSET, description="1 to 1000; null: whatever is usual."
+        default=strawberry.UNSET,
+        description="The factor above the usual number of the user that is also required, 1 to "
+        "1000; null: not required.",
     )
     ceiling: int | None = strawberry.field(
-        default=strawberry.UNSET, description="Not below the threshold; null: none."
+        default=strawberry.UNSET,
+        description="The number that raises an alert even if it is usual, not below the "
+        "threshold; null: no such limit.",
     )
     hours: WorkingHoursInput | None = strawberry.field(
-        default=strawberry.UNSET, description="ODD_HOURS: when people work."
+        default=strawberry.UNSET, description="The working hours, for ODD_HOURS only."
     )
 
-    def given(self) -> dict[str, Any]:
-        said = {one.name: getattr(self, one.name) for one in fields(self)}
-        said = {name: value for name, value in said.items() if value is not strawberry.UNSET}
+    def changes(self) -> dict[str, Any]:
+        """Return the values that the input names. Raises `BadInput`."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {name: value for name, value in values.items() if value is not strawberry.UNSET}
         for name in ("enabled", "threshold", "minutes"):
-            if name in said and said[name] is None:
+            if name in values and values[name] is None:
                 raise BadInput(
-                    f"{name} cannot be null; leave it out to keep it.",
-                    f"{name} 不能为 null，保持不变请省略。",
+                    f"{name} must not be null; leave it out to keep its value.",
+                    f"{name} 不能为 null，如需保持不变请省略该字段。",
                     field=f"set.{name}",
                 )
-        if isinstance(said.get("hours"), WorkingHoursInput):
-            said["hours"] = said["hours"].hours()
-        return said
+        if isinstance(values.get("hours"), WorkingHoursInput):
+            values["hours"] = values["hours"].hours()
+        return values
 
 
-@strawberry.type(description="The rule after a change, or why it was refused.")
+@strawberry.type(description="The rule after the change, or the errors.")
 class AlertRulePayload:
-    alert_rule: AlertRule | None = strawberry.field(default=None, description="As it is now.")
+    """The result of `updateAlertRule`."""
+
+    alert_rule: AlertRule | None = strawberry.field(
+        default=None, description="The rule after the change."
+    )
     errors: list[UserError] = strawberry.field(
-        default_factory=list, description="Why nothing was done; empty: it was done."
+        default_factory=list, description="Why nothing was done; empty on success."
     )
 
 
 @strawberry.type
 class AlertRuleQuery:
+    """Queries of alert rules."""
+
     @strawberry.field(
         description="The rules of unusual access.", metadata=right("AlertRule", "read")
     )
-    async def alert_rules(self, info: IdentityInfo) -> list[AlertRule]:
-        found = await info.context.read(store.listed, info.context.scope("AlertRule"))
-        return [AlertRule.of(one) for one in found]
+    async def alert_rules(self, info: Info) -> list[AlertRule]:
+        """Return all rules."""
+        rules = await info.context.read(store.list_rules, info.context.scope("AlertRule"))
+        return [AlertRule.of(rule) for rule in rules]
 
 
 @strawberry.type
 class AlertRuleMutation:
+    """Mutations of alert rules."""
+
     @strawberry.mutation(
-        description="Change from when on something is unusual; holds for what happens next.",
+        description="Change a rule of unusual access. It applies to events from now on.",
         metadata=right("AlertRule", "update"),
     )
     @answers(AlertRulePayload)
     async def update_alert_rule(
         self,
-        info: IdentityInfo,
-        kind: Annotated[AlertKind, strawberry.argument(description="Which rule.")],
-        set: Annotated[AlertRuleSet, strawberry.argument(description="What it should say.")],
+        info: Info,
+        kind: Annotated[AlertKind, strawberry.argument(description="The rule to change.")],
+        set: Annotated[AlertRuleSet, strawberry.argument(description="The changes of the rule.")],
         expected_version: ExpectedVersion = None,
     ) -> AlertRulePayload:
+        """Change a rule."""
         scope = info.context.scope("AlertRule", "update")
-        said = await info.context.write(commands.change, scope, kind, set.given(), expected_version)
-        return AlertRulePayload(alert_rule=AlertRule.of(said))
+        rule = await info.context.write(
+            commands.change_rule, scope, kind, set.changes(), expected_version
+        )
+        return AlertRulePayload(alert_rule=AlertRule.of(rule))
 
 
-def _time(text: str, field: str) -> time:
+def _parse_time(text: str, field: str) -> time:
     try:
-        found: time | None = time.fromisoformat(text)
+        parsed: time | None = time.fromisoformat(text)
     except ValueError:
-        found = None
-    if found is None or found.tzinfo is not None or found.second or found.microsecond:
+        parsed = None
+    if parsed is None or parsed.tzinfo is not None or parsed.second or parsed.microsecond:
         raise BadInput(
             f'{field} "{text[:20]}" is not a time; write it as 07:00.',
             f"{field} “{text[:20]}”不是有效时间，请写成 07:00。",
             field=field,
         )
-    return found
+    return parsed

@@ -1,6 +1,6 @@
-"""The ledger as files: the export with its seals, the proof of one event, the head, the public keys.
+"""HTTP routes of the ledger as files: export, proof of an event, head, public keys.
 
-They are made to be kept elsewhere and verified without us: `python -m identity.verify`.
+They are made to be kept elsewhere and verified without this service: `python -m identity.verify`.
 """
 
 from __future__ import annotations
@@ -18,211 +18,232 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from chassis import audit, telemetry
+from chassis import telemetry
 from chassis.actor import Actor
 from chassis.api.endpoint import circumstances_of
+from chassis.audit import events as audit
 from chassis.errors import BadInput, Denied, NotFound, Unauthenticated
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from chassis.web import Runtime
 from identity.core.api.ids import maybe_uuid
 from identity.core.domain.ids import UserId
 from identity.core.domain.text import optional
 from identity.ledger.domain import merkle
-from identity.ledger.domain.audit_event import Filter, asked
-from identity.ledger.domain.ledger import canonical, content
+from identity.ledger.domain.audit_event import Filter, filter_details
+from identity.ledger.domain.ledger import canonical_json, event_content
 from identity.ledger.domain.verification import FORMAT
 from identity.ledger.store import ledger as store
-from identity.ledger.store.ledger import Sealed
+from identity.ledger.store.ledger import SealedBatch
 from identity.sign_in.store import signing_key as keys
 
-EVENTS_AT_ONCE, BATCHES_AT_ONCE = 1_000, 50
+MAX_GROUP_EVENTS, MAX_GROUP_BATCHES = 1_000, 50
 _SAFE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 
 async def export(request: Request) -> Response:
-    """The ledger as JSON lines, or a period or a filter of it; as long as it takes, never in memory."""
+    """Stream the ledger as JSON lines, or a period or filter of it.
+
+    It is never in memory as a whole.
+    """
     runtime: Runtime = request.app.state.runtime
-    wanted = filter_of(request)
-    with _visit(request):
-        scope = await _allowed(request, "export")
-        first, last = await runtime.db.read(store.batches_between, wanted.since, wanted.until)
-        told = {"filter": asked(wanted), "batches": [first, last]}
-        event = audit.event(audit.Entry(scope.actor, "export", "AuditEvent", "", details=told))
+    event_filter = parse_filter(request)
+    with _request_context(request):
+        scope = await _require_right(request, "export")
+        first, last = await runtime.db.read(
+            store.batch_range, event_filter.since, event_filter.until
+        )
+        details = {"filter": filter_details(event_filter), "batches": [first, last]}
+        event = audit.event(audit.Entry(scope.actor, "export", "AuditEvent", "", details=details))
         await runtime.audit_writer.write([event])
     name = f"ledger-{first}-{last}.jsonl"
     headers = _SAFE | {"content-disposition": f'attachment; filename="{name}"'}
-    lines = _lines(runtime, wanted, first, last)
+    lines = _export_lines(runtime, event_filter, first, last)
     return StreamingResponse(lines, media_type="application/x-ndjson", headers=headers)
 
 
-async def _lines(runtime: Runtime, wanted: Filter, first: int, last: int) -> AsyncIterator[bytes]:
+async def _export_lines(
+    runtime: Runtime, event_filter: Filter, first: int, last: int
+) -> AsyncIterator[bytes]:
     batches = events = 0
     yield _line(
-        "ledger", version=FORMAT, exported_at=datetime.now(UTC).isoformat(), filter=asked(wanted)
+        "ledger",
+        version=FORMAT,
+        exported_at=datetime.now(UTC).isoformat(),
+        filter=filter_details(event_filter),
     )
-    # Of a period every batch is given whole, so that a missing event can be told from one left out.
-    rest = replace(wanted, since=None, until=None)
-    inner = rest if rest == Filter() else wanted
+    # Every batch of a period is exported whole, so that a missing event is told from one left out.
+    without_period = replace(event_filter, since=None, until=None)
+    batch_filter = without_period if without_period == Filter() else event_filter
     after = first - 1
     while after < last:
-        some = await runtime.db.read(store.batches, after, last, BATCHES_AT_ONCE)
-        if not some:
+        next_batches = await runtime.db.read(store.list_batches, after, last, MAX_GROUP_BATCHES)
+        if not next_batches:
             break
-        for group in _groups(some):
-            lines, found = await runtime.db.read(of_batches, group, inner)
-            batches, events = batches + len(group), events + found
+        for group in _batch_groups(next_batches):
+            lines, count = await runtime.db.read(batch_lines, group, batch_filter)
+            batches, events = batches + len(group), events + count
             yield lines
-        after = some[-1].header.batch
-    if wanted == Filter():
-        lines, found = await runtime.db.read(_numberless)
-        events += found
+        after = next_batches[-1].header.batch
+    if event_filter == Filter():
+        lines, count = await runtime.db.read(_unnumbered_lines)
+        events += count
         yield lines
     yield _line("end", batches=batches, events=events)
 
 
-def _groups(batches: list[Sealed]) -> list[list[Sealed]]:
-    """Batches whose events are few enough to be read together."""
-    found: list[list[Sealed]] = [[]]
+def _batch_groups(batches: list[SealedBatch]) -> list[list[SealedBatch]]:
+    """Group batches so that the events of a group are few enough to be read together."""
+    groups: list[list[SealedBatch]] = [[]]
     size = 0
-    for one in batches:
-        if found[-1] and size + one.header.size > EVENTS_AT_ONCE:
-            found.append([])
+    for batch in batches:
+        if groups[-1] and size + batch.header.size > MAX_GROUP_EVENTS:
+            groups.append([])
             size = 0
-        found[-1].append(one)
-        size += one.header.size
-    return found
+        groups[-1].append(batch)
+        size += batch.header.size
+    return groups
 
 
-def of_batches(session: Session, batches: list[Sealed], wanted: Filter) -> tuple[bytes, int]:
-    """Some batches as lines, and how many events are among them."""
+def batch_lines(
+    session: Session, batches: list[SealedBatch], event_filter: Filter
+) -> tuple[bytes, int]:
+    """Return some batches as lines, and how many events they hold."""
     first, last = batches[0].header, batches[-1].header
-    rows = dict(store.numbered(session, first.first, last.last, wanted))
+    rows = dict(store.numbered_events(session, first.first, last.last, event_filter))
     lines, count = [], 0
-    for one in batches:
+    for batch in batches:
         lines.append(
             _line(
                 "seal",
-                header=asdict(one.header),
-                signed=one.signed,
-                leaves=[leaf.hex() for leaf in one.leaves],
+                header=asdict(batch.header),
+                signed=batch.signed,
+                leaves=[leaf.hex() for leaf in batch.leaves],
             )
         )
-        for sequence in range(one.header.first, one.header.last + 1):
+        for sequence in range(batch.header.first, batch.header.last + 1):
             if sequence in rows:
-                lines.append(_line("event", sequence=sequence, event=content(rows[sequence])))
+                lines.append(_line("event", sequence=sequence, event=event_content(rows[sequence])))
                 count += 1
     return b"".join(lines), count
 
 
-def _numberless(session: Session) -> tuple[bytes, int]:
+def _unnumbered_lines(session: Session) -> tuple[bytes, int]:
     lines = [
-        _line("event", sequence=None, event=content(event)) for event in store.numberless(session)
+        _line("event", sequence=None, event=event_content(event))
+        for event in store.unnumbered_events(session)
     ]
     return b"".join(lines), len(lines)
 
 
-def _line(type: str, **said: Any) -> bytes:
-    return canonical({"type": type, **said}) + b"\n"
+def _line(type: str, **content: Any) -> bytes:
+    return canonical_json({"type": type, **content}) + b"\n"
 
 
 async def proof(request: Request) -> Response:
-    """That one event is in the ledger: the event, its path to the root, and the signed head."""
+    """Return the proof that one event is in the ledger: event, audit path and signed head."""
     runtime: Runtime = request.app.state.runtime
     id = maybe_uuid(request.path_params["id"], "id")
-    with _visit(request):
-        scope = await _allowed(request, "export")
+    with _request_context(request):
+        scope = await _require_right(request, "export")
 
         def query(session: Session) -> dict[str, Any] | None:
-            number = store.number_of(session, id) if id else None
-            sealed = store.of_batch(session, number[1]) if number else None
+            number = store.number_and_batch(session, id) if id else None
+            sealed = store.by_number(session, number[1]) if number else None
             if number is None or sealed is None:
                 return None
-            event = dict(store.numbered(session, number[0], number[0])).get(number[0])
+            event = dict(store.numbered_events(session, number[0], number[0])).get(number[0])
             if event is None:
                 return None
-            steps = merkle.path(sealed.leaves, number[0] - sealed.header.first)
+            steps = merkle.audit_path(sealed.leaves, number[0] - sealed.header.first)
             return {
-                "event": content(event),
+                "event": event_content(event),
                 "sequence": number[0],
                 "path": [step.hex() for step in steps],
                 "header": asdict(sealed.header),
                 "signed": sealed.signed,
             }
 
-        found = await runtime.db.read(query)
-        if found is None:
+        document = await runtime.db.read(query)
+        if document is None:
             raise NotFound(
-                "There is no such event, or it is not sealed yet; that takes about a second.",
-                "没有该审计记录，或尚未封存（约需一秒）。",
+                f"No sealed event with id {id} exists; a new event is sealed after about a second.",
+                f"未找到 id 为 {id} 的已封存审计记录；新记录约一秒后封存。",
             )
         event = audit.event(audit.Entry(scope.actor, "export", "AuditEvent", str(id)))
         await runtime.audit_writer.write([event])
-    return _json(found)
+    return _json(document)
 
 
 async def head(request: Request) -> Response:
-    """The signed head of the last batch; kept elsewhere, it proves later tampering."""
+    """Return the signed head of the last batch; kept elsewhere, it proves later tampering."""
     runtime: Runtime = request.app.state.runtime
-    with _visit(request):
-        await _allowed(request, "read")
+    with _request_context(request):
+        await _require_right(request, "read")
         latest = await runtime.db.read(store.latest)
     if latest is None:
-        raise NotFound("Nothing is sealed yet.", "尚无已封存的记录。")
-    said = {"header": asdict(latest.header), "hash": latest.header.hash, "signed": latest.signed}
-    return _json(said)
+        raise NotFound(
+            "No event has been sealed yet; try again in a second.", "尚无已封存的记录，请稍后再试。"
+        )
+    document = {
+        "header": asdict(latest.header),
+        "hash": latest.header.hash,
+        "signed": latest.signed,
+    }
+    return _json(document)
 
 
 async def public_keys(request: Request) -> Response:
-    """The public halves of every key that ever signed, as a JWK set."""
+    """Return the public keys of every key that ever signed, as a JWK set."""
     runtime: Runtime = request.app.state.runtime
-    return _json({"keys": await runtime.db.read(keys.ever)})
+    return _json({"keys": await runtime.db.read(keys.all_public_keys)})
 
 
-def filter_of(request: Request) -> Filter:
-    """The filter of the query string. Raises `BadInput`."""
-    said = dict(request.query_params)
+def parse_filter(request: Request) -> Filter:
+    """Return the filter of the query string. Raises `BadInput`."""
+    parameters = dict(request.query_params)
 
-    def taken(name: str) -> str | None:
-        return optional(said.pop(name, None), field=name, longest=200) or None
+    def take_parameter(name: str) -> str | None:
+        return optional(parameters.pop(name, None), field=name, longest=200) or None
 
-    actor = maybe_uuid(taken("actor"), "actor")
-    action = taken("action")
-    found = Filter(
+    actor = maybe_uuid(take_parameter("actor"), "actor")
+    action = take_parameter("action")
+    event_filter = Filter(
         actor=UserId(actor) if actor else None,
-        service=taken("service"),
+        service=take_parameter("service"),
         actions=tuple(action.split(",")) if action else (),
-        object=taken("object"),
-        resource=taken("resource"),
-        coordinate=taken("coordinate"),
-        purpose=taken("purpose"),
-        decision=taken("decision"),
-        trace_id=taken("trace"),
-        since=_moment(taken("since"), "since"),
-        until=_moment(taken("until"), "until"),
+        object=take_parameter("object"),
+        resource=take_parameter("resource"),
+        coordinate=take_parameter("coordinate"),
+        purpose=take_parameter("purpose"),
+        decision=take_parameter("decision"),
+        trace_id=take_parameter("trace"),
+        since=_parse_time(take_parameter("since"), "since"),
+        until=_parse_time(take_parameter("until"), "until"),
     )
-    for name in said:
+    for name in parameters:
         raise BadInput(
-            f"There is no filter {name[:60]!r}; there are actor, service, action, object, resource, "
-            "coordinate, purpose, decision, trace, since and until.",
-            f"没有名为 {name[:60]!r} 的筛选条件。",
+            f"{name[:60]!r} is not a filter; use actor, service, action, object, resource, "
+            "coordinate, purpose, decision, trace, since or until.",
+            f"{name[:60]!r} 不是有效的筛选条件，可用 actor、service、action、object、resource、"
+            "coordinate、purpose、decision、trace、since 和 until。",
             field=name[:60],
         )
-    return found
+    return event_filter
 
 
-def _moment(text: str | None, field: str) -> datetime | None:
+def _parse_time(text: str | None, field: str) -> datetime | None:
     try:
         return datetime.fromisoformat(text) if text else None
     except ValueError as problem:
         raise BadInput(
-            f"{field} is not a time; write 2026-01-31T08:00:00Z or …+08:00.",
+            f"{field} is not a time; write it as 2026-01-31T08:00:00Z or …+08:00.",
             f"{field} 不是有效时间，请写成 2026-01-31T08:00:00Z 或 …+08:00。",
             field=field,
         ) from problem
 
 
-async def _allowed(request: Request, action: str) -> Scope:
-    """The right to it; a refusal is in the ledger too."""
+async def _require_right(request: Request, action: str) -> Scope:
+    """Return the scope of an action on the ledger; a refusal is recorded too."""
     runtime: Runtime = request.app.state.runtime
     actor: Actor | None = await runtime.actor_of(request)
     if actor is None:
@@ -231,7 +252,7 @@ async def _allowed(request: Request, action: str) -> Scope:
             "请在请求头 Authorization 中携带访问令牌。",
         )
     permissions = runtime.guard.permissions(actor)
-    audit.decided_by(permissions.version)
+    audit.set_policy(permissions.version)
     try:
         return permissions.allow(actor, "AuditEvent", action)
     except Denied:
@@ -242,12 +263,12 @@ async def _allowed(request: Request, action: str) -> Scope:
 
 
 @contextlib.contextmanager
-def _visit(request: Request) -> Iterator[None]:
-    """One span and one set of circumstances around a request for a file."""
+def _request_context(request: Request) -> Iterator[None]:
+    """Open the span and the audit circumstances of a request."""
     parent = request.headers.get("traceparent")
     with (
         telemetry.span("identity ledger", kind=SpanKind.SERVER, parent=parent),
-        audit.under(circumstances_of(request)),
+        audit.in_circumstances(circumstances_of(request)),
     ):
         yield
 

@@ -1,4 +1,4 @@
-"""The ledger is sealed once a second, by whichever process comes first."""
+"""Seal the ledger once a second; one process at a time does it."""
 
 from __future__ import annotations
 
@@ -12,53 +12,53 @@ from sqlalchemy.exc import SQLAlchemyError
 from chassis.db import Database
 from chassis.errors import Unavailable
 from chassis.web import Runtime
-from identity.ledger.commands.ledger import seal
-from identity.ledger.domain.ledger import MOST_EVENTS, Header
+from identity.ledger.commands.ledger import seal_next_batch
+from identity.ledger.domain.ledger import MAX_BATCH_EVENTS, Header
 from identity.ledger.store import ledger as store
-from identity.sign_in.services.office import Office
+from identity.sign_in.services.sign_in_service import SignInService
 
 log = logging.getLogger("huichi.identity.ledger")
 
 EVERY_SECONDS = 1.0
-SAID_EVERY_SECONDS = 60.0
+LOG_EVERY_SECONDS = 60.0
 
 
 class Sealer:
-    """Seals what waits, and says now and then how far the ledger is, where logs are collected."""
+    """Seals waiting events, and logs the head of the ledger once a minute."""
 
-    def __init__(self, office: Office) -> None:
-        self._office = office
-        self._said = float("-inf")
+    def __init__(self, sign_in_service: SignInService) -> None:
+        self._sign_in_service = sign_in_service
+        self._logged_at = float("-inf")
         self._lag = metrics.get_meter("huichi").create_gauge(
             "huichi.ledger.lag", unit="s", description="Age of the oldest event without a seal."
         )
 
     async def seal_ledger(self, runtime: Runtime) -> None:
-        """Until cancelled."""
+        """Seal the ledger every second, until cancelled."""
         while True:
             try:
                 head = await self.seal_waiting(runtime.db)
                 self._lag.set(await runtime.db.read(store.seconds_waiting))
                 if head is not None:
-                    self._say(head)
+                    self._log_head(head)
             except (SQLAlchemyError, Unavailable, OSError) as problem:
-                log.warning("the ledger is not sealed now: %s", type(problem).__name__)
+                log.warning("the ledger is not sealed at the moment: %s", type(problem).__name__)
             await asyncio.sleep(EVERY_SECONDS)
 
     async def seal_waiting(self, db: Database) -> Header | None:
-        """Seal all that waits now; the head after it, None if nothing waited."""
-        last = None
+        """Seal all waiting events and return the last head; None if no event waited."""
+        latest = None
         while True:
-            key = await self._office.signing_key(db)
-            head = await db.write(seal, key)
+            key = await self._sign_in_service.signing_key(db)
+            head = await db.write(seal_next_batch, key)
             if head is None:
-                return last
-            last = head
-            if head.size < MOST_EVENTS:
-                return last
+                return latest
+            latest = head
+            if head.size < MAX_BATCH_EVENTS:
+                return latest
 
-    def _say(self, head: Header) -> None:
-        # Logs leave the machine: a head found in them later is one kept elsewhere.
-        if time.monotonic() - self._said >= SAID_EVERY_SECONDS:
-            self._said = time.monotonic()
+    def _log_head(self, head: Header) -> None:
+        # Logs leave the machine: a head in them serves later as one that was kept elsewhere.
+        if time.monotonic() - self._logged_at >= LOG_EVERY_SECONDS:
+            self._logged_at = time.monotonic()
             log.info("ledger head: batch %d, %d events, %s", head.batch, head.last, head.hash)

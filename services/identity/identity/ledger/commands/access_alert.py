@@ -1,4 +1,4 @@
-"""The ledger is watched event by event; what is unusual raises an alert, and somebody decides it."""
+"""Watch the ledger event by event, raise alerts about unusual access, and decide them."""
 
 from __future__ import annotations
 
@@ -9,85 +9,86 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import events as audit
 from chassis.errors import Conflict, Denied, NotFound
-from chassis.outbox import Fact, record
-from chassis.policy.guard import Scope
-from identity.core.domain import text
+from chassis.facts.outbox import record
+from chassis.policy.scope import Scope
+from identity.core.domain import facts, text
 from identity.core.domain.ids import AccessAlertId
 from identity.core.domain.version import refuse_stale
 from identity.ledger.domain.access_alert import AccessAlert, AlertStatus
-from identity.ledger.domain.alert_rule import AlertKind, AlertRule, moments, subject
+from identity.ledger.domain.alert_rule import AlertKind, AlertRule, subject_of, window_ends
 from identity.ledger.domain.audit_event import AuditEvent
 from identity.ledger.store import access_alert as store, alert_rule as rules, ledger
 from identity.people.store import user
 
-RAISED = "identity.alert_raised"
-RESOLVED = "identity.alert_resolved"
-AT_ONCE = 1_000
-LONGEST_NOTE = 1_000
+BATCH_EVENTS = 1_000
+MAX_NOTE_LENGTH = 1_000
 
 
-def watch(session: Session, most: int = AT_ONCE) -> int:
-    """Look at the next sealed events; how many there were. Alerts and the place where to go on are
-    one transaction, so no event is passed over and none counts twice."""
-    reached = store.hold_watch(session)
-    if reached is None:
+def watch_next_events(session: Session, limit: int = BATCH_EVENTS) -> int:
+    """Check the next sealed events against the rules and return how many there were.
+
+    Alerts and the number of the last watched event are one transaction, so that no event is skipped
+    and none counts twice.
+    """
+    last_number = store.lock_watch(session)
+    if last_number is None:
         return 0
-    events = list(ledger.numbered(session, reached + 1, reached + most))
+    events = list(ledger.numbered_events(session, last_number + 1, last_number + limit))
     if not events:
         return 0
-    for rule in rules.every(session):
+    for rule in rules.all_rules(session):
         if rule.enabled:
-            _apply(session, rule, (event for _, event in events))
-    store.watched(session, events[-1][0])
+            _apply_rule(session, rule, (event for _, event in events))
+    store.record_watched(session, events[-1][0])
     return len(events)
 
 
-def _apply(session: Session, rule: AlertRule, events: Iterable[AuditEvent]) -> None:
+def _apply_rule(session: Session, rule: AlertRule, events: Iterable[AuditEvent]) -> None:
     times: dict[UUID, list[datetime]] = {}
     for event in events:
-        whose = subject(rule.kind, event)
-        if whose is None or (rule.hours is not None and not rule.hours.odd(event.at)):
+        subject_id = subject_of(rule.kind, event)
+        if subject_id is None or (rule.hours is not None and not rule.hours.is_outside(event.at)):
             continue
-        times.setdefault(whose, []).append(event.at)
-    if rule.kind is AlertKind.ODD_HOURS:  # programs keep no hours
+        times.setdefault(subject_id, []).append(event.at)
+    if rule.kind is AlertKind.ODD_HOURS:  # programs have no working hours
         services = user.services_among(session, list(times))
-        times = {whose: at for whose, at in times.items() if whose not in services}
-    for whose, at in times.items():
-        for moment in moments(at, rule.window):
-            _look(session, rule, whose, moment)
+        times = {subject_id: at for subject_id, at in times.items() if subject_id not in services}
+    for subject_id, at in times.items():
+        for moment in window_ends(at, rule.window):
+            _check_window(session, rule, subject_id, moment)
 
 
-def _look(session: Session, rule: AlertRule, whose: UUID, at: datetime) -> None:
-    """Count one window that ends with an event of somebody, and raise an alert if it is too much."""
+def _check_window(session: Session, rule: AlertRule, subject_id: UUID, at: datetime) -> None:
+    """Measure a window that ends with an event of a user, and raise an alert if it is exceeded."""
     begins = at - rule.window
     if rule.hours is not None:
-        begins = rule.hours.odd_since(at, rule.window)
-    measure = rules.measure(session, rule.kind, whose, begins, at)
+        begins = rule.hours.outside_since(at, rule.window)
+    measure = rules.measure(session, rule.kind, subject_id, begins, at)
     day = at.date()
-    usual = rules.usual(session, rule.kind, whose, day)
-    rules.learn(session, rule.kind, whose, day, measure)
-    if not rule.exceeded(measure, usual):
+    usual = rules.usual_measure(session, rule.kind, subject_id, day)
+    rules.record_day_maximum(session, rule.kind, subject_id, day, measure)
+    if not rule.is_exceeded(measure, usual):
         return
-    held = store.standing(session, rule.kind, whose)
-    if held is not None:
-        _grow(session, held, measure, at)
+    alert = store.undecided(session, rule.kind, subject_id)
+    if alert is not None:
+        _extend(session, alert, measure, at)
         return
-    done = store.resolved_until(session, rule.kind, whose)
-    if done is not None and done >= begins:
-        # Somebody looked at the beginning of this already: only what came after counts.
-        begins = done + timedelta(microseconds=1)
-        measure = rules.measure(session, rule.kind, whose, begins, at)
-        if not rule.exceeded(measure, usual):
+    resolved_until = store.resolved_until(session, rule.kind, subject_id)
+    if resolved_until is not None and resolved_until >= begins:
+        # A resolved alert covers the beginning of this window: only what came after counts.
+        begins = resolved_until + timedelta(microseconds=1)
+        measure = rules.measure(session, rule.kind, subject_id, begins, at)
+        if not rule.is_exceeded(measure, usual):
             return
-    _raise(session, rule, whose, measure, usual, begins, at)
+    _raise_alert(session, rule, subject_id, measure, usual, begins, at)
 
 
-def _raise(
+def _raise_alert(
     session: Session,
     rule: AlertRule,
-    whose: UUID,
+    subject_id: UUID,
     measure: int,
     usual: float | None,
     begins: datetime,
@@ -97,7 +98,7 @@ def _raise(
         session,
         {
             "kind": rule.kind.value,
-            "subject_id": whose,
+            "subject_id": subject_id,
             "measure": measure,
             "threshold": rule.threshold,
             "usual": usual,
@@ -105,13 +106,18 @@ def _raise(
             "ends": at,
         },
     )
-    body = {"id": str(id), "kind": rule.kind.value, "measure": measure, **user.told(session, whose)}
-    record(session, Fact(RAISED, str(id), body))
+    body = {
+        "id": str(id),
+        "kind": rule.kind.value,
+        "measure": measure,
+        **user.identified(session, subject_id),
+    }
+    record(session, facts.ACCESS_ALERT_RAISED.about(id, body))
 
 
-def _grow(session: Session, held: AccessAlert, measure: int, at: datetime) -> None:
-    if at > held.ends:
-        store.change(session, held.id, ends=at, measure=max(held.measure, measure))
+def _extend(session: Session, alert: AccessAlert, measure: int, at: datetime) -> None:
+    if at > alert.ends:
+        store.change(session, alert.id, ends=at, measure=max(alert.measure, measure))
 
 
 def decide(
@@ -120,38 +126,38 @@ def decide(
     id: AccessAlertId,
     status: AlertStatus,
     note: str,
-    expected: int | None,
+    expected_version: int | None,
 ) -> None:
-    """Acknowledge or resolve an alert; nobody decides about themselves."""
-    held = store.hold(session, id)
-    if held is None:
-        raise NotFound("There is no such alert.", "没有该告警。", field="id")
-    if held.subject == scope.actor.user_id:
+    """Acknowledge or resolve an alert; users may not decide alerts about themselves."""
+    alert = store.lock(session, id)
+    if alert is None:
+        raise NotFound(f"No alert with id {id} exists.", f"未找到 id 为 {id} 的告警。", field="id")
+    if alert.subject == scope.actor.user_id:
         raise Denied(
-            "This alert is about you; somebody else has to decide it.",
-            "该告警与您本人有关，须由他人处理。",
+            "The alert is about you; another user has to decide it.",
+            "该告警与您本人有关，须由其他用户处理。",
             object="AccessAlert",
             action="update",
         )
-    refuse_stale(held.version, expected, what="the alert")
-    if held.status is AlertStatus.RESOLVED:
+    refuse_stale(alert.version, expected_version, what="the alert")
+    if alert.status is AlertStatus.RESOLVED:
         raise Conflict(
-            "This alert is resolved already.",
-            "该告警已处理完毕。",
+            "The alert is resolved already and cannot be changed.",
+            "该告警已处理完毕，不能再更改。",
             field="id",
-            version=held.version,
+            version=alert.version,
         )
-    said = text.required(note, field="note", longest=LONGEST_NOTE)
+    checked_note = text.required(note, field="note", longest=MAX_NOTE_LENGTH)
     store.change(
         session,
         id,
         status=status.value,
-        note=said,
+        note=checked_note,
         decided_by=scope.actor.user_id,
         decided_at=func.now(),
     )
     if status is AlertStatus.RESOLVED:
-        record(session, Fact(RESOLVED, str(id), {"id": str(id)}))
+        record(session, facts.ACCESS_ALERT_RESOLVED.about(id, {"id": str(id)}))
     audit.record(
         session,
         audit.Entry(
@@ -160,8 +166,8 @@ def decide(
             "AccessAlert",
             str(id),
             changes={
-                "status": [held.status.value, status.value],
-                "note": [held.note or None, said],
+                "status": [alert.status.value, status.value],
+                "note": [alert.note or None, checked_note],
             },
             policy_version=scope.version,
         ),

@@ -1,4 +1,4 @@
-"""What counts as unusual is for the administrators to say; that they said so is in the ledger."""
+"""Change the rules of unusual access; every change is in the ledger."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
-from chassis.policy.guard import Scope
+from chassis.audit import events as audit
+from chassis.policy.scope import Scope
 from identity.core.domain.version import refuse_stale
-from identity.ledger.domain.alert_rule import AlertKind, AlertRule, checked
+from identity.ledger.domain.alert_rule import AlertKind, AlertRule, check_rule
 from identity.ledger.store import alert_rule as store
 
 
-def change(
+def change_rule(
     session: Session,
     scope: Scope,
     kind: AlertKind,
-    wanted: Mapping[str, Any],
-    expected: int | None,
+    changes: Mapping[str, Any],
+    expected_version: int | None,
 ) -> AlertRule:
-    """Let a rule say something else; what is not named stays."""
-    held = store.hold(session, kind)
-    refuse_stale(held.version, expected, what="the rule")
-    said = checked(replace(held, **wanted))
-    if said == held:
-        return held
-    said = replace(said, version=held.version + 1)
-    store.change(session, said)
-    before, after = _told(held), _told(said)
+    """Change the named values of a rule and return it."""
+    current = store.lock(session, kind)
+    refuse_stale(current.version, expected_version, what="the rule")
+    changed = check_rule(replace(current, **changes))
+    if changed == current:
+        return current
+    changed = replace(changed, version=current.version + 1)
+    store.update_rule(session, changed)
+    before, after = _audit_values(current), _audit_values(changed)
     audit.record(
         session,
         audit.Entry(
@@ -44,10 +44,10 @@ def change(
             policy_version=scope.version,
         ),
     )
-    return said
+    return changed
 
 
-def _told(rule: AlertRule) -> dict[str, str | None]:
+def _audit_values(rule: AlertRule) -> dict[str, str | None]:
     values = asdict(rule) | {"kind": rule.kind.value, "hours": store.hours_json(rule.hours)}
     del values["version"]
     return {name: None if value is None else str(value) for name, value in values.items()}

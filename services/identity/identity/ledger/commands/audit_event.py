@@ -1,4 +1,4 @@
-"""The ledger only grows."""
+"""Append to the audit ledger, which only grows."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from identity.ledger.domain.audit_event import AuditEvent
 from identity.ledger.store import audit_event as store
 
 
-def keep(session: Session, events: Sequence[AuditEvent]) -> None:
-    """Write events of any service down; a repeat changes nothing."""
+def append_events(session: Session, events: Sequence[AuditEvent]) -> None:
+    """Append events of any service; a repeated event changes nothing."""
     store.append(session, events)

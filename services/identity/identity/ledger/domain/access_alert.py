@@ -1,4 +1,4 @@
-"""An alert: somebody did more of something than is usual, and somebody else has to look at it."""
+"""An alert about unusual access, which another user than its subject has to decide."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from identity.ledger.domain.alert_rule import AlertKind
 
 
 class AlertStatus(Enum):
-    """How far somebody has looked at it."""
+    """How far an alert has been handled."""
 
     OPEN = "OPEN"
     ACKNOWLEDGED = "ACKNOWLEDGED"
@@ -21,7 +21,7 @@ class AlertStatus(Enum):
 
 @dataclass(frozen=True, slots=True)
 class AccessAlert:
-    """One alert. It grows while what raised it goes on."""
+    """An alert; it is extended while what raised it goes on."""
 
     id: AccessAlertId
     kind: AlertKind
@@ -41,7 +41,7 @@ class AccessAlert:
 
 @dataclass(frozen=True, slots=True)
 class AlertFilter:
-    """Which alerts a list is about; what is left out does not matter."""
+    """Filter of a list of alerts; fields left out do not restrict it."""
 
     statuses: tuple[AlertStatus, ...] = ()
     kind: AlertKind | None = None

@@ -1,4 +1,4 @@
-"""When something in the ledger is unusual enough for somebody to look at it."""
+"""Rules that decide when something in the ledger is unusual enough to raise an alert."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from chassis.errors import BadInput
 from identity.ledger.domain.audit_event import AuditEvent
 
-DAYS_LEARNT, FEWEST_DAYS = 30, 3
-MOST_DATES = 400
+LEARNING_DAYS, MIN_LEARNING_DAYS = 30, 3
+MAX_DATES = 400
 
 
 class AlertKind(Enum):
@@ -30,7 +30,7 @@ class AlertKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """When people of this company work."""
+    """The working hours of the company."""
 
     begins: time
     ends: time
@@ -39,23 +39,31 @@ class Hours:
     holidays: tuple[date, ...] = ()
     workdays: tuple[date, ...] = ()
 
-    def odd(self, at: datetime) -> bool:
-        """Whether nobody works at this moment. Work may begin in the evening and end in the morning."""
-        here = at.astimezone(ZoneInfo(self.time_zone))
+    def is_outside(self, at: datetime) -> bool:
+        """Return whether a moment is outside of working hours, which may span midnight."""
+        local_time = at.astimezone(ZoneInfo(self.time_zone))
         if self.begins <= self.ends:
-            return not (self._works(here.date()) and self.begins <= here.time() < self.ends)
-        if here.time() >= self.begins:
-            return not self._works(here.date())
-        return not (here.time() < self.ends and self._works(here.date() - timedelta(days=1)))
+            return not (
+                self._is_workday(local_time.date()) and self.begins <= local_time.time() < self.ends
+            )
+        if local_time.time() >= self.begins:
+            return not self._is_workday(local_time.date())
+        return not (
+            local_time.time() < self.ends
+            and self._is_workday(local_time.date() - timedelta(days=1))
+        )
 
-    def odd_since(self, at: datetime, longest: timedelta) -> datetime:
-        """Since when it has been so, to the minute, and no longer ago than this."""
+    def outside_since(self, at: datetime, longest: timedelta) -> datetime:
+        """Return since when it has been outside of working hours.
+
+        To the minute, and no longer ago than `longest`.
+        """
         since, earliest = at, at - longest
-        while since > earliest and self.odd(since - timedelta(minutes=1)):
+        while since > earliest and self.is_outside(since - timedelta(minutes=1)):
             since -= timedelta(minutes=1)
         return max(since, earliest)
 
-    def _works(self, day: date) -> bool:
+    def _is_workday(self, day: date) -> bool:
         if day in self.workdays:
             return True
         return day.isoweekday() in self.weekdays and day not in self.holidays
@@ -63,7 +71,7 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class AlertRule:
-    """One rule: what it counts, within how long, and from when on that is too much."""
+    """A rule: what it counts, within how many minutes, and how much raises an alert."""
 
     kind: AlertKind
     enabled: bool
@@ -76,12 +84,15 @@ class AlertRule:
 
     @property
     def window(self) -> timedelta:
-        """How far back it looks from an event."""
+        """How far back the rule counts from an event."""
         return timedelta(minutes=self.minutes)
 
-    def exceeded(self, measure: int, usual: float | None) -> bool:
-        """Whether so much is too much for somebody with whom so much is usual. Who is new has
-        nothing usual yet, so the threshold alone counts; above the ceiling nothing is usual."""
+    def is_exceeded(self, measure: int, usual: float | None) -> bool:
+        """Return whether a measure is too much for a user with this usual measure.
+
+        A new user has no usual measure yet, so the threshold alone counts; the ceiling holds
+        whatever is usual.
+        """
         if self.ceiling is not None and measure >= self.ceiling:
             return True
         if measure < self.threshold:
@@ -89,8 +100,8 @@ class AlertRule:
         return self.times is None or usual is None or measure >= self.times * usual
 
 
-def subject(kind: AlertKind, event: AuditEvent) -> UUID | None:
-    """Whom an event counts for under a rule of this kind; None: it does not count."""
+def subject_of(kind: AlertKind, event: AuditEvent) -> UUID | None:
+    """Return the user for whom a rule of this kind counts an event; None: it does not count."""
     allowed = event.decision == "allow"
     match kind:
         case AlertKind.BULK_READING:
@@ -102,48 +113,52 @@ def subject(kind: AlertKind, event: AuditEvent) -> UUID | None:
         case AlertKind.REFUSALS:
             return event.actor if not allowed else None
         case AlertKind.REFUSED_SIGN_INS:
-            return _maybe(event.resource) if not allowed and event.action == "sign_in" else None
+            return (
+                _uuid_or_none(event.resource) if not allowed and event.action == "sign_in" else None
+            )
         case AlertKind.SIGN_IN_ADDRESSES:
             return event.actor if allowed and event.action == "sign_in" else None
 
 
 def reads_clear(event: AuditEvent) -> bool:
-    """Whether personal data came out in clear."""
+    """Return whether an event showed personal data in clear."""
     return event.action == "read" and bool(event.details.get("clear"))
 
 
 def exports(event: AuditEvent) -> bool:
-    """Whether data left as a file. Who takes the ledger away takes no customers."""
+    """Return whether an event exported data; an export of the ledger holds no customers."""
     return event.action == "export" and event.object != "AuditEvent"
 
 
-def moments(times: Sequence[datetime], window: timedelta) -> list[datetime]:
-    """The moments at which a window over these events is looked at: the last of each half window, so
-    that what happened while nobody watched is not missed between two looks."""
-    found: dict[int, datetime] = {}
-    half = max(window.total_seconds() / 2, 1)
+def window_ends(times: Sequence[datetime], window: timedelta) -> list[datetime]:
+    """Return the moments at which a window over these events is evaluated, in order.
+
+    They are the last of each half window, so that nothing is missed between two evaluations.
+    """
+    latest: dict[int, datetime] = {}
+    half_seconds = max(window.total_seconds() / 2, 1)
     for at in times:
-        slot = int(at.timestamp() // half)
-        found[slot] = max(at, found.get(slot, at))
-    return [found[slot] for slot in sorted(found)]
+        slot = int(at.timestamp() // half_seconds)
+        latest[slot] = max(at, latest.get(slot, at))
+    return [latest[slot] for slot in sorted(latest)]
 
 
-def checked(rule: AlertRule) -> AlertRule:
-    """The rule, if it can be kept to. Raises `BadInput`."""
+def check_rule(rule: AlertRule) -> AlertRule:
+    """Return the rule if its values are permitted. Raises `BadInput`."""
     if not 1 <= rule.threshold <= 1_000_000:
-        raise _wrong("threshold", "must be 1 to 1,000,000", "应在 1 到 1000000 之间")
+        raise _invalid("threshold", "must be 1 to 1,000,000", "应在 1 到 1000000 之间")
     if not 1 <= rule.minutes <= 1440:
-        raise _wrong("minutes", "must be 1 to 1440, a day", "应在 1 到 1440（一天）之间")
+        raise _invalid("minutes", "must be 1 to 1440 (a day)", "应在 1 到 1440（一天）之间")
     if rule.times is not None and not 1 <= rule.times <= 1000:
-        raise _wrong("times", "must be 1 to 1000, or null", "应在 1 到 1000 之间，或为 null")
+        raise _invalid("times", "must be 1 to 1000, or null", "应在 1 到 1000 之间，或为 null")
     if rule.ceiling is not None and rule.ceiling < rule.threshold:
-        raise _wrong("ceiling", "must not be below the threshold", "不得低于 threshold")
+        raise _invalid("ceiling", "must not be below the threshold", "不得低于 threshold")
     if rule.kind is AlertKind.ODD_HOURS:
         if rule.hours is None:
-            raise _wrong("hours", "must be given for this rule", "此规则必须提供")
+            raise _invalid("hours", "is required for ODD_HOURS", "对 ODD_HOURS 规则为必填")
         _check_hours(rule.hours)
     elif rule.hours is not None:
-        raise _wrong("hours", "are for ODD_HOURS only", "仅用于 ODD_HOURS")
+        raise _invalid("hours", "is permitted for ODD_HOURS only", "仅用于 ODD_HOURS")
     return rule
 
 
@@ -151,22 +166,32 @@ def _check_hours(hours: Hours) -> None:
     try:
         ZoneInfo(hours.time_zone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as problem:
-        raise _wrong(
-            "hours.timeZone", "must be like Asia/Shanghai", "应为 Asia/Shanghai 这样的时区名"
+        raise _invalid(
+            "hours.timeZone",
+            "must be a time zone name such as Asia/Shanghai",
+            "应为时区名，例如 Asia/Shanghai",
         ) from problem
     if hours.begins == hours.ends:
-        raise _wrong("hours.ends", "must differ from begins", "不得与 begins 相同")
+        raise _invalid("hours.ends", "must differ from begins", "不得与 begins 相同")
     if not hours.weekdays or not set(hours.weekdays) <= set(range(1, 8)):
-        raise _wrong("hours.weekdays", "are 1 (Monday) to 7 (Sunday)", "应为 1（周一）到 7（周日）")
-    if len(hours.holidays) + len(hours.workdays) > MOST_DATES:
-        raise _wrong("hours.holidays", f"are at most {MOST_DATES}", f"最多 {MOST_DATES} 个")
+        raise _invalid(
+            "hours.weekdays",
+            "must be numbers from 1 (Monday) to 7 (Sunday)",
+            "应为 1（周一）到 7（周日）",
+        )
+    if len(hours.holidays) + len(hours.workdays) > MAX_DATES:
+        raise _invalid(
+            "hours.holidays",
+            f"and workdays must hold at most {MAX_DATES} dates together",
+            f"与 workdays 合计最多 {MAX_DATES} 个日期",
+        )
 
 
-def _wrong(field: str, en: str, zh: str) -> BadInput:
+def _invalid(field: str, en: str, zh: str) -> BadInput:
     return BadInput(f"{field} {en}.", f"{field} {zh}。", field=field)
 
 
-def _maybe(text: str) -> UUID | None:
+def _uuid_or_none(text: str) -> UUID | None:
     try:
         return UUID(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What an audit event says, and which of them somebody asks for."""
+"""Audit events, and the filter of a list of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from identity.core.domain.ids import AuditEventId, UserId
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """Who did what to which thing, when, and what the policy said to it."""
+    """Which user did what to which object, when, and how the policy decided."""
 
     id: AuditEventId
     at: datetime
@@ -33,7 +33,7 @@ class AuditEvent:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which events a list is about; what is left out does not matter."""
+    """Filter of a list of events; fields left out do not restrict it."""
 
     actor: UserId | None = None
     service: str | None = None
@@ -51,7 +51,7 @@ class Filter:
     def __post_init__(self) -> None:
         if self.since and self.until and self.since >= self.until:
             raise BadInput(
-                "since is not before until; exchange them or leave one out.",
+                "since must be before until; exchange them or leave one out.",
                 "since 必须早于 until，请调换或省略其一。",
                 field="filter.since",
             )
@@ -65,18 +65,20 @@ class Filter:
                 )
 
 
-def asked(filter: Filter) -> dict[str, Any]:
-    """What was looked for, as the ledger itself remembers it."""
-    given = {one.name: getattr(filter, one.name) for one in fields(filter)}
+def filter_details(filter: Filter) -> dict[str, Any]:
+    """Return the values of a filter, as the ledger records them for a read of itself."""
+    values = {
+        filter_field.name: getattr(filter, filter_field.name) for filter_field in fields(filter)
+    }
     return {
         name: list(value) if isinstance(value, tuple) else str(value)
-        for name, value in given.items()
+        for name, value in values.items()
         if value
     }
 
 
 def changes_of(value: Any) -> list[tuple[str, str | None, str | None]]:
-    """The changed fields with their texts before and after, as the writer masked them."""
+    """Return the changed fields with their texts before and after, as the writer masked them."""
     if not isinstance(value, dict):
         return []
     return [(field, *_pair(pair)) for field, pair in sorted(value.items())]

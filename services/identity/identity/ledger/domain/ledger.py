@@ -1,7 +1,7 @@
-"""How the ledger is sealed: events become leaves, leaves a batch, and every batch names the one before.
+"""Seal the ledger: events become leaves, leaves a batch, and every batch names the one before.
 
-The head of a batch (its header, signed) stands for the whole ledger up to there. Whoever keeps one
-elsewhere can prove later that nothing before it was edited, removed, inserted or put in another order.
+The head of a batch (its header, signed) stands for the whole ledger up to it. A head that is kept
+elsewhere proves later that nothing before it was edited, removed, inserted or reordered.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from identity.ledger.domain.audit_event import AuditEvent
 
 warnings.filterwarnings("ignore", message="EdDSA is deprecated")
 
-# Not "JWT": a head never passes for a token, nor a token for a head.
+# Not "JWT": a head must not be accepted as a token, nor a token as a head.
 TYPE = "huichi-ledger-head"
 ALGORITHM = "EdDSA"
 GENESIS = "0" * 64
-MOST_EVENTS = 1_000
+MAX_BATCH_EVENTS = 1_000
 
 
-class NotAHead(ValueError):
+class InvalidHead(ValueError):
     """A signed head that cannot be read, or was not signed by a known key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What is signed of a batch."""
+    """The signed part of a batch."""
 
     ledger: str
     batch: int
@@ -52,18 +52,18 @@ class Header:
 
     @property
     def hash(self) -> str:
-        """What the next batch calls `previous`."""
-        return hashlib.sha256(b"\x02" + canonical(asdict(self))).hexdigest()
+        """The hash that the next batch holds as `previous`."""
+        return hashlib.sha256(b"\x02" + canonical_json(asdict(self))).hexdigest()
 
 
-def canonical(value: Any) -> bytes:
-    """The one way to write a value: keys sorted by code point, no spaces, UTF-8."""
+def canonical_json(value: Any) -> bytes:
+    """Return the canonical JSON of a value: keys sorted by code point, no spaces, UTF-8."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return text.encode("utf-8", "surrogatepass")
 
 
-def content(event: AuditEvent) -> dict[str, Any]:
-    """An event as it is hashed and exported; all of it."""
+def event_content(event: AuditEvent) -> dict[str, Any]:
+    """Return an event as it is hashed and exported, complete."""
     return {
         "id": str(event.id),
         "at": event.at.isoformat(),
@@ -82,52 +82,54 @@ def content(event: AuditEvent) -> dict[str, Any]:
     }
 
 
-def leaf_of(content: Mapping[str, Any]) -> bytes:
-    """The leaf hash of an event."""
-    return merkle.leaf(canonical(dict(content)))
+def leaf_hash(content: Mapping[str, Any]) -> bytes:
+    """Return the leaf hash of the content of an event."""
+    return merkle.hash_leaf(canonical_json(dict(content)))
 
 
 def next_header(
     previous: Header | None, ledger: str, leaves: Sequence[bytes], sealed_at: str
 ) -> Header:
-    """The header of the batch that follows."""
+    """Return the header of the next batch."""
     return Header(
         ledger=previous.ledger if previous else ledger,
         batch=previous.batch + 1 if previous else 1,
         first=previous.last + 1 if previous else 1,
         size=len(leaves),
-        root=merkle.root(leaves).hex(),
+        root=merkle.root_hash(leaves).hex(),
         previous=previous.hash if previous else GENESIS,
         sealed_at=sealed_at,
     )
 
 
-def sign(header: Header, key: OKPKey) -> str:
-    """The signed head: a compact JWS, which any JOSE library verifies."""
+def sign_head(header: Header, key: OKPKey) -> str:
+    """Return the signed head: a compact JWS, which any JOSE library verifies."""
     protected = {"alg": ALGORITHM, "kid": key.kid, "typ": TYPE}
-    return jws.serialize_compact(protected, canonical(asdict(header)), key, algorithms=[ALGORITHM])
+    return jws.serialize_compact(
+        protected, canonical_json(asdict(header)), key, algorithms=[ALGORITHM]
+    )
 
 
-def opened(signed: str, keys: KeySet) -> Header:
-    """The header of a signed head. Raises `NotAHead`."""
+def verify_head(signed: str, keys: KeySet) -> Header:
+    """Verify a signed head and return its header. Raises `InvalidHead`."""
     try:
-        found = jws.deserialize_compact(signed.strip(), keys, algorithms=[ALGORITHM])
-        if found.headers().get("typ") != TYPE:
-            raise NotAHead("it is signed, but it is not the head of a ledger")
-        return header_of(json.loads(found.payload or b""))
+        signature = jws.deserialize_compact(signed.strip(), keys, algorithms=[ALGORITHM])
+        if signature.headers().get("typ") != TYPE:
+            raise InvalidHead("it is signed, but it is not the head of a ledger")
+        return parse_header(json.loads(signature.payload or b""))
     except (JoseError, ValueError, KeyError, TypeError) as problem:
-        raise NotAHead(str(problem) or type(problem).__name__) from problem
+        raise InvalidHead(str(problem) or type(problem).__name__) from problem
 
 
-def header_of(said: Mapping[str, Any]) -> Header:
-    """A header from JSON. Raises `ValueError`, `KeyError` or `TypeError`."""
-    header = Header(**said)
+def parse_header(document: Mapping[str, Any]) -> Header:
+    """Return a header from JSON. Raises `ValueError`, `KeyError` or `TypeError`."""
+    header = Header(**document)
     for name, kind in Header.__annotations__.items():
         if type(getattr(header, name)).__name__ != kind:
             raise ValueError(f"{name} of the header is not a {kind}")
     return header
 
 
-def split(leaves: bytes) -> list[bytes]:
-    """The leaf hashes of a batch as they are kept, one after the other."""
-    return [leaves[at : at + merkle.HASH] for at in range(0, len(leaves), merkle.HASH)]
+def split_leaves(leaves: bytes) -> list[bytes]:
+    """Split the stored leaf hashes of a batch."""
+    return [leaves[at : at + merkle.HASH_BYTES] for at in range(0, len(leaves), merkle.HASH_BYTES)]

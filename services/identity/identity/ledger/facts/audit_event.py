@@ -1,6 +1,6 @@
-"""Every service tells of its audit events; the ledger keeps them under the id of the fact.
+"""Store the audit events that every service publishes, under the id of the fact.
 
-A fact tells of one event, or of the many reads that were answered together.
+A fact holds one event, or many reads that were answered together.
 """
 
 from __future__ import annotations
@@ -11,21 +11,24 @@ from uuid import UUID, uuid5
 
 from sqlalchemy.orm import Session
 
-from chassis.stream import Received
+from chassis.facts.stream import Received
 from identity.core.domain.ids import AuditEventId, UserId
-from identity.ledger.commands.audit_event import keep
+from identity.ledger.commands.audit_event import append_events
 from identity.ledger.domain.audit_event import AuditEvent
 
 
 def audit_recorded(session: Session, fact: Received) -> None:
-    """Keep what one fact tells. The stream names the service, so none writes in another's name."""
-    several = fact.body.get("events")
-    if several is None:
-        keep(session, [_event(fact, fact.id, fact.body)])
+    """Store the events of a fact.
+
+    The stream names the service, so that none can write in the name of another.
+    """
+    bodies = fact.body.get("events")
+    if bodies is None:
+        append_events(session, [_event(fact, fact.id, fact.body)])
     else:
-        keep(
+        append_events(
             session,
-            [_event(fact, uuid5(fact.id, str(i)), body) for i, body in enumerate(several)],
+            [_event(fact, uuid5(fact.id, str(i)), body) for i, body in enumerate(bodies)],
         )
 
 

@@ -1,13 +1,13 @@
-"""Every service tells which rights were used; identity, which gives them, keeps count."""
+"""Count the uses of rights that every service reports."""
 
 from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from chassis.stream import Received
+from chassis.facts.stream import Received
 from identity.ledger.store import right_use as store
 
 
 def rights_used(session: Session, fact: Received) -> None:
-    """Count on. The inbox sees to it that no fact counts twice."""
+    """Add the uses of a fact. The inbox makes sure that no fact counts twice."""
     store.add(session, fact.body["uses"])

@@ -1,4 +1,4 @@
-"""Alerts as rows, and how far the ledger has been watched."""
+"""Store alerts, and how far the ledger has been watched."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import AccessAlertId
 from identity.core.store.metadata import metadata
 from identity.ledger.domain.access_alert import AccessAlert, AlertFilter, AlertStatus
@@ -49,61 +49,64 @@ access_alert = Table(
     Column("decided_at", DateTime(timezone=True)),
     Column("version", Integer, nullable=False, server_default=text("1")),
 )
-watch = Table("alert_watch", metadata, Column("sequence", BigInteger, nullable=False))
+alert_watch = Table("alert_watch", metadata, Column("sequence", BigInteger, nullable=False))
 _TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtext('access alerts'))")
 
 
-def hold_watch(session: Session) -> int | None:
-    """Up to which event the ledger was watched, for one process at a time; None: another has it."""
+def lock_watch(session: Session) -> int | None:
+    """Return the number of the last watched event, for one process at a time.
+
+    None if another process holds the lock.
+    """
     if not session.execute(_TRY_LOCK).scalar_one():
         return None
-    return int(session.execute(select(watch.c.sequence)).scalar_one())
+    return int(session.execute(select(alert_watch.c.sequence)).scalar_one())
 
 
-def watched(session: Session, sequence: int) -> None:
-    """The ledger was watched up to here."""
-    session.execute(update(watch).values(sequence=sequence))
+def record_watched(session: Session, sequence: int) -> None:
+    """Record up to which event the ledger has been watched."""
+    session.execute(update(alert_watch).values(sequence=sequence))
 
 
-def standing(session: Session, kind: AlertKind, subject: UUID) -> AccessAlert | None:
-    """The alert that somebody still has to decide, if there is one."""
-    found = session.execute(
+def undecided(session: Session, kind: AlertKind, subject: UUID) -> AccessAlert | None:
+    """Return the alert of a user that is not resolved yet, or None."""
+    record = session.execute(
         select(access_alert).where(
             access_alert.c.kind == kind.value,
             access_alert.c.subject_id == subject,
             access_alert.c.status != AlertStatus.RESOLVED.value,
         )
     ).one_or_none()
-    return _alert(found) if found else None
+    return _alert_row(record) if record else None
 
 
 def resolved_until(session: Session, kind: AlertKind, subject: UUID) -> datetime | None:
-    """Until when what somebody did has been looked at and done with."""
-    found: datetime | None = session.execute(
+    """Return until when the behaviour of a user is covered by resolved alerts, or None."""
+    ends: datetime | None = session.execute(
         select(func.max(access_alert.c.ends)).where(
             access_alert.c.kind == kind.value,
             access_alert.c.subject_id == subject,
             access_alert.c.status == AlertStatus.RESOLVED.value,
         )
     ).scalar_one()
-    return found
+    return ends
 
 
 def add(session: Session, values: dict[str, Any]) -> AccessAlertId:
-    """Raise one."""
-    made = session.execute(insert(access_alert).values(**values).returning(access_alert.c.id))
-    return AccessAlertId(made.scalar_one())
+    """Store a new alert and return its id."""
+    inserted = session.execute(insert(access_alert).values(**values).returning(access_alert.c.id))
+    return AccessAlertId(inserted.scalar_one())
 
 
-def hold(session: Session, id: AccessAlertId) -> AccessAlert | None:
-    """One alert, locked until the change is committed."""
-    asked = select(access_alert).where(access_alert.c.id == id).with_for_update()
-    found = session.execute(asked).one_or_none()
-    return _alert(found) if found else None
+def lock(session: Session, id: AccessAlertId) -> AccessAlert | None:
+    """Return an alert and lock its row until the transaction ends."""
+    statement = select(access_alert).where(access_alert.c.id == id).with_for_update()
+    record = session.execute(statement).one_or_none()
+    return _alert_row(record) if record else None
 
 
 def change(session: Session, id: AccessAlertId, **values: Any) -> None:
-    """Change one; its version grows."""
+    """Set columns of an alert and raise its version."""
     session.execute(
         update(access_alert)
         .where(access_alert.c.id == id)
@@ -112,43 +115,46 @@ def change(session: Session, id: AccessAlertId, **values: Any) -> None:
 
 
 def by_id(session: Session, scope: Scope, id: AccessAlertId) -> AccessAlert | None:
-    """One alert."""
+    """Return an alert, or None."""
     assert scope.object == "AccessAlert"
-    found = session.execute(select(access_alert).where(access_alert.c.id == id)).one_or_none()
-    return _alert(found) if found else None
+    record = session.execute(select(access_alert).where(access_alert.c.id == id)).one_or_none()
+    return _alert_row(record) if record else None
 
 
-def listed(
+def list_alerts(
     session: Session, scope: Scope, filter: AlertFilter, window: Window
 ) -> Page[AccessAlert]:
-    """A page of alerts, the newest first."""
+    """Return a page of alerts, the newest first."""
     assert scope.object == "AccessAlert"
     statement = select(access_alert)
     if filter.statuses:
-        statement = statement.where(access_alert.c.status.in_([s.value for s in filter.statuses]))
+        statement = statement.where(
+            access_alert.c.status.in_([status.value for status in filter.statuses])
+        )
     if filter.kind is not None:
         statement = statement.where(access_alert.c.kind == filter.kind.value)
     if filter.subject is not None:
         statement = statement.where(access_alert.c.subject_id == filter.subject)
     order: Any = [(access_alert.c.raised_at, "desc"), (access_alert.c.id, "desc")]
-    found = page(session, statement, order=order, window=window)
-    return found.map(_alert)
+    page_of_records = page(session, statement, order=order, window=window)
+    return page_of_records.map(_alert_row)
 
 
-def _alert(found: Row[Any]) -> AccessAlert:
+def _alert_row(record: Row[Any]) -> AccessAlert:
+    """Build an alert from a selected row."""
     return AccessAlert(
-        id=AccessAlertId(found.id),
-        kind=AlertKind(found.kind),
-        subject=found.subject_id,
-        status=AlertStatus(found.status),
-        measure=found.measure,
-        threshold=found.threshold,
-        usual=found.usual,
-        begins=found.begins,
-        ends=found.ends,
-        raised_at=found.raised_at,
-        note=found.note,
-        decided_by=found.decided_by,
-        decided_at=found.decided_at,
-        version=found.version,
+        id=AccessAlertId(record.id),
+        kind=AlertKind(record.kind),
+        subject=record.subject_id,
+        status=AlertStatus(record.status),
+        measure=record.measure,
+        threshold=record.threshold,
+        usual=record.usual,
+        begins=record.begins,
+        ends=record.ends,
+        raised_at=record.raised_at,
+        note=record.note,
+        decided_by=record.decided_by,
+        decided_at=record.decided_at,
+        version=record.version,
     )

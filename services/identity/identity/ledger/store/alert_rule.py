@@ -1,4 +1,4 @@
-"""The rules of unusual access as rows, and how much each of them counts of somebody."""
+"""Store the rules of unusual access, and measure what each of them counts of a user."""
 
 from __future__ import annotations
 
@@ -27,9 +27,15 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Session
 
 from chassis.policy.disclosures import MOST_IDS
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from identity.core.store.metadata import metadata
-from identity.ledger.domain.alert_rule import DAYS_LEARNT, FEWEST_DAYS, AlertKind, AlertRule, Hours
+from identity.ledger.domain.alert_rule import (
+    LEARNING_DAYS,
+    MIN_LEARNING_DAYS,
+    AlertKind,
+    AlertRule,
+    Hours,
+)
 
 alert_rule = Table(
     "alert_rule",
@@ -53,7 +59,7 @@ alert_day = Table(
     Column("most", Integer, nullable=False),
 )
 
-# Persons whose data came out in clear: each once, and those beyond the ids that an event can hold.
+# Persons whose data was shown in clear: each once, plus those beyond the ids an event can hold.
 _PERSONS = f"""
 WITH seen AS MATERIALIZED (
   SELECT details FROM audit_event
@@ -62,9 +68,9 @@ WITH seen AS MATERIALIZED (
     AND jsonb_typeof(details -> 'ids') = 'array'
     AND jsonb_typeof(details -> 'clear_rows') = 'number'
 )
-SELECT (SELECT count(DISTINCT one.id)
-        FROM seen, jsonb_array_elements_text(details -> 'ids') WITH ORDINALITY AS one (id, place)
-        WHERE one.place <= (details -> 'clear_rows')::int)
+SELECT (SELECT count(DISTINCT person.id)
+        FROM seen, jsonb_array_elements_text(details -> 'ids') WITH ORDINALITY AS person (id, place)
+        WHERE person.place <= (details -> 'clear_rows')::int)
      + (SELECT coalesce(sum(greatest((details -> 'clear_rows')::int - {MOST_IDS}, 0)), 0) FROM seen)
 """  # noqa: S608 — a number of ours
 _OWN = "FROM audit_event WHERE actor_id = :subject AND at >= :begins AND at <= :ends"
@@ -93,32 +99,35 @@ _MEASURES = {
 def measure(
     session: Session, kind: AlertKind, subject: UUID, begins: datetime, ends: datetime
 ) -> int:
-    """How much somebody did of what a kind of rule counts."""
-    # The name of somebody whose sign-in was refused stands as text.
-    who = str(subject) if kind is AlertKind.REFUSED_SIGN_INS else subject
-    given = {"subject": who, "begins": begins, "ends": ends}
-    return int(session.execute(text(_MEASURES[kind]), given).scalar_one())
+    """Return how much a user did of what a kind of rule counts."""
+    # A refused sign-in names its user as text, in `resource`.
+    subject_value = str(subject) if kind is AlertKind.REFUSED_SIGN_INS else subject
+    arguments = {"subject": subject_value, "begins": begins, "ends": ends}
+    return int(session.execute(text(_MEASURES[kind]), arguments).scalar_one())
 
 
-def every(session: Session) -> list[AlertRule]:
-    """All rules."""
-    return [_rule(one) for one in session.execute(select(alert_rule).order_by(alert_rule.c.kind))]
+def all_rules(session: Session) -> list[AlertRule]:
+    """Return all rules."""
+    return [
+        _rule_row(record)
+        for record in session.execute(select(alert_rule).order_by(alert_rule.c.kind))
+    ]
 
 
-def listed(session: Session, scope: Scope) -> list[AlertRule]:
-    """All rules, for a reader."""
+def list_rules(session: Session, scope: Scope) -> list[AlertRule]:
+    """Return all rules, for a reader."""
     assert scope.object == "AlertRule"
-    return every(session)
+    return all_rules(session)
 
 
-def hold(session: Session, kind: AlertKind) -> AlertRule:
-    """The rule, locked until the change is committed."""
-    asked = select(alert_rule).where(alert_rule.c.kind == kind.value).with_for_update()
-    return _rule(session.execute(asked).one())
+def lock(session: Session, kind: AlertKind) -> AlertRule:
+    """Return a rule and lock its row until the transaction ends."""
+    statement = select(alert_rule).where(alert_rule.c.kind == kind.value).with_for_update()
+    return _rule_row(session.execute(statement).one())
 
 
-def change(session: Session, rule: AlertRule) -> None:
-    """Write what a rule says now."""
+def update_rule(session: Session, rule: AlertRule) -> None:
+    """Store the changed values of a rule."""
     values = asdict(rule)
     del values["kind"]
     values["hours"] = hours_json(rule.hours)
@@ -129,35 +138,40 @@ def change(session: Session, rule: AlertRule) -> None:
     )
 
 
-def usual(session: Session, kind: AlertKind, subject: UUID, day: date) -> float | None:
-    """The most of a window on an ordinary day of theirs; None: they are not known long enough."""
+def usual_measure(session: Session, kind: AlertKind, subject: UUID, day: date) -> float | None:
+    """Return the average of the daily maxima of a user over the last 30 days.
+
+    None before enough days are known.
+    """
     days = (
         select(alert_day.c.most)
         .where(
             alert_day.c.kind == kind.value,
             alert_day.c.subject_id == subject,
             alert_day.c.day < day,
-            alert_day.c.day >= day - timedelta(days=DAYS_LEARNT),
+            alert_day.c.day >= day - timedelta(days=LEARNING_DAYS),
         )
         .subquery()
     )
-    count, average = session.execute(select(func.count(), func.avg(days.c.most))).one()
-    return float(average) if count >= FEWEST_DAYS else None
+    day_count, average = session.execute(select(func.count(), func.avg(days.c.most))).one()
+    return float(average) if day_count >= MIN_LEARNING_DAYS else None
 
 
-def learn(session: Session, kind: AlertKind, subject: UUID, day: date, measure: int) -> None:
-    """Remember the most of a day."""
-    said = insert(alert_day).values(kind=kind.value, subject_id=subject, day=day, most=measure)
+def record_day_maximum(
+    session: Session, kind: AlertKind, subject: UUID, day: date, measure: int
+) -> None:
+    """Record a measure if it is the largest of its day."""
+    statement = insert(alert_day).values(kind=kind.value, subject_id=subject, day=day, most=measure)
     session.execute(
-        said.on_conflict_do_update(
+        statement.on_conflict_do_update(
             index_elements=["kind", "subject_id", "day"],
-            set_={"most": func.greatest(alert_day.c.most, said.excluded.most)},
+            set_={"most": func.greatest(alert_day.c.most, statement.excluded.most)},
         )
     )
 
 
 def hours_json(hours: Hours | None) -> dict[str, Any] | None:
-    """Working hours as they are kept."""
+    """Return working hours as stored JSON."""
     if hours is None:
         return None
     return {
@@ -170,27 +184,27 @@ def hours_json(hours: Hours | None) -> dict[str, Any] | None:
     }
 
 
-def _rule(found: Row[Any]) -> AlertRule:
+def _rule_row(record: Row[Any]) -> AlertRule:
     return AlertRule(
-        kind=AlertKind(found.kind),
-        enabled=found.enabled,
-        threshold=found.threshold,
-        minutes=found.minutes,
-        times=found.times,
-        ceiling=found.ceiling,
-        hours=_hours(found.hours),
-        version=found.version,
+        kind=AlertKind(record.kind),
+        enabled=record.enabled,
+        threshold=record.threshold,
+        minutes=record.minutes,
+        times=record.times,
+        ceiling=record.ceiling,
+        hours=_parse_hours(record.hours),
+        version=record.version,
     )
 
 
-def _hours(said: dict[str, Any] | None) -> Hours | None:
-    if said is None:
+def _parse_hours(document: dict[str, Any] | None) -> Hours | None:
+    if document is None:
         return None
     return Hours(
-        begins=time.fromisoformat(said["begins"]),
-        ends=time.fromisoformat(said["ends"]),
-        weekdays=tuple(said["weekdays"]),
-        time_zone=said["time_zone"],
-        holidays=tuple(date.fromisoformat(day) for day in said["holidays"]),
-        workdays=tuple(date.fromisoformat(day) for day in said["workdays"]),
+        begins=time.fromisoformat(document["begins"]),
+        ends=time.fromisoformat(document["ends"]),
+        weekdays=tuple(document["weekdays"]),
+        time_zone=document["time_zone"],
+        holidays=tuple(date.fromisoformat(day) for day in document["holidays"]),
+        workdays=tuple(date.fromisoformat(day) for day in document["workdays"]),
     )

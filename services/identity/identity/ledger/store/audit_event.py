@@ -1,4 +1,4 @@
-"""The audit ledger as rows; the database itself refuses to change or delete one."""
+"""Store the audit ledger; the database itself refuses to change or delete a row."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import AuditEventId, UserId
 from identity.core.store.metadata import metadata
 from identity.ledger.domain.audit_event import AuditEvent, Filter
-from identity.policy.domain.replay import Recorded
+from identity.ledger.domain.decision import RecordedDecision
 
 audit_event = Table(
     "audit_event",
@@ -54,7 +54,7 @@ audit_event = Table(
 
 
 def append(session: Session, events: Sequence[AuditEvent]) -> None:
-    """Write events down; one that is there already stays as it is."""
+    """Store events; one that is stored already stays as it is."""
     if events:
         values = [_values(event) for event in events]
         session.execute(insert(audit_event).on_conflict_do_nothing(), values)
@@ -66,20 +66,20 @@ def _values(event: AuditEvent) -> dict[str, Any]:
     return values
 
 
-def listed(session: Session, scope: Scope, filter: Filter, window: Window) -> Page[AuditEvent]:
-    """A page of events, the newest first."""
+def list_events(session: Session, scope: Scope, filter: Filter, window: Window) -> Page[AuditEvent]:
+    """Return a page of events, the newest first."""
     assert scope.object == "AuditEvent"
-    found = page(
+    page_of_records = page(
         session,
         select(audit_event).where(*conditions(filter)),
         order=[(audit_event.c.at, "desc"), (audit_event.c.id, "desc")],
         window=window,
     )
-    return found.map(row)
+    return page_of_records.map(event_row)
 
 
 def conditions(filter: Filter) -> Iterator[ColumnElement[bool]]:
-    """What a row must be to be one of those asked for."""
+    """Yield the conditions of a filter."""
     equal = {
         audit_event.c.actor_id: filter.actor,
         audit_event.c.service: filter.service,
@@ -91,10 +91,10 @@ def conditions(filter: Filter) -> Iterator[ColumnElement[bool]]:
         if value is not None:
             yield column == value
     if filter.resource is not None:
-        # What was done to it, and every read that showed something of it.
-        yield or_(audit_event.c.resource == filter.resource, _shown("ids", filter.resource))
+        # What was done to the object, and every read that showed something of it.
+        yield or_(audit_event.c.resource == filter.resource, _details_hold("ids", filter.resource))
     if filter.coordinate is not None:
-        yield _shown("clear", filter.coordinate)
+        yield _details_hold("clear", filter.coordinate)
     if filter.purpose is not None:
         yield audit_event.c.purpose.icontains(filter.purpose, autoescape=True)
     if filter.actions:
@@ -107,29 +107,29 @@ def conditions(filter: Filter) -> Iterator[ColumnElement[bool]]:
         yield audit_event.c.at <= filter.through
 
 
-def _shown(what: str, value: str) -> ColumnElement[bool]:
-    return audit_event.c.details[what].op("@>", is_comparison=True)(
+def _details_hold(key: str, value: str) -> ColumnElement[bool]:
+    return audit_event.c.details[key].op("@>", is_comparison=True)(
         bindparam(None, [value], type_=JSONB)
     )
 
 
-def row(found: Row[Any]) -> AuditEvent:
-    """A selected row as a value."""
+def event_row(record: Row[Any]) -> AuditEvent:
+    """Build an event from a selected row."""
     return AuditEvent(
-        id=AuditEventId(found.id),
-        at=found.at,
-        service=found.service,
-        actor=UserId(found.actor_id) if found.actor_id else None,
-        session=found.session_id,
-        action=found.action,
-        object=found.object,
-        resource=found.resource,
-        changes=dict(found.changes),
-        details=dict(found.details),
-        purpose=found.purpose,
-        decision=found.decision,
-        policy_version=found.policy_version,
-        trace_id=found.trace_id,
+        id=AuditEventId(record.id),
+        at=record.at,
+        service=record.service,
+        actor=UserId(record.actor_id) if record.actor_id else None,
+        session=record.session_id,
+        action=record.action,
+        object=record.object,
+        resource=record.resource,
+        changes=dict(record.changes),
+        details=dict(record.details),
+        purpose=record.purpose,
+        decision=record.decision,
+        policy_version=record.policy_version,
+        trace_id=record.trace_id,
     )
 
 
@@ -139,21 +139,23 @@ _DECISIONS = text(
            count(*), max(at)
     FROM audit_event
     WHERE at >= :since AND actor_id IS NOT NULL
-      AND (object || ' ' || action) = ANY(:asked) AND decision IN ('allow', 'deny')
+      AND (object || ' ' || action) = ANY(:rights) AND decision IN ('allow', 'deny')
     GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY max(at) DESC LIMIT :most
     """
 )
 
 
 def decisions(
-    session: Session, scope: Scope, since: datetime, asked: Iterable[tuple[str, str]], most: int
-) -> list[Recorded]:
-    """What was decided about these objects and actions since then, equal decisions as one, those
-    of late first."""
+    session: Session, scope: Scope, since: datetime, rights: Iterable[tuple[str, str]], most: int
+) -> list[RecordedDecision]:
+    """Return the decisions about these objects and actions since a moment.
+
+    Equal decisions are one; the latest come first.
+    """
     assert scope.object == "AuditEvent"
-    arguments = {"since": since, "asked": [" ".join(one) for one in asked], "most": most}
+    arguments = {"since": since, "rights": [" ".join(right) for right in rights], "most": most}
     return [
-        Recorded(
+        RecordedDecision(
             user_id=user,
             object=object,
             action=action,

@@ -1,4 +1,4 @@
-"""The seals of the ledger as rows, and which event has which number."""
+"""Store the seals of the ledger, and the number of each event."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from sqlalchemy.orm import Session
 
 from identity.core.store.metadata import metadata
 from identity.ledger.domain.audit_event import AuditEvent, Filter
-from identity.ledger.domain.ledger import Header, header_of, split
-from identity.ledger.store.audit_event import audit_event, conditions, row as event_of
+from identity.ledger.domain.ledger import Header, parse_header, split_leaves
+from identity.ledger.store.audit_event import audit_event, conditions, event_row
 
 waiting = Table(
     "audit_waiting",
@@ -62,46 +62,49 @@ _TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtext('audit ledger'))")
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
-    """One batch: its header, the header signed, and the hashes of its events."""
+class SealedBatch:
+    """A batch: its header, the signed head, and the leaf hashes of its events."""
 
     header: Header
     signed: str
     leaves: list[bytes]
 
 
-def hold(session: Session) -> bool:
-    """Whether this transaction may seal; one at a time does, the others need not wait."""
+def try_lock(session: Session) -> bool:
+    """Return whether this transaction may seal; one at a time may, and the others need not wait."""
     return bool(session.execute(_TRY_LOCK).scalar_one())
 
 
-def take_waiting(session: Session, most: int) -> list[AuditEvent]:
-    """The next events that have no number yet, in the order in which they became known."""
-    first = select(waiting.c.position).order_by(waiting.c.position).limit(most)
-    taken = session.execute(
+def take_waiting(session: Session, limit: int) -> list[AuditEvent]:
+    """Return the next events without a number, in the order in which they arrived."""
+    first = select(waiting.c.position).order_by(waiting.c.position).limit(limit)
+    waiting_records = session.execute(
         delete(waiting)
         .where(waiting.c.position.in_(first.scalar_subquery()))
         .returning(waiting.c.position, waiting.c.event_id)
     ).all()
-    order = {one.event_id: one.position for one in sorted(taken, key=lambda one: -one.position)}
+    order = {
+        record.event_id: record.position
+        for record in sorted(waiting_records, key=lambda record: -record.position)
+    }
     rows = session.execute(select(audit_event).where(audit_event.c.id.in_(order)))
-    return [event_of(one) for one in sorted(rows, key=lambda one: order[one.id])]
+    return [event_row(record) for record in sorted(rows, key=lambda record: order[record.id])]
 
 
 def seconds_waiting(session: Session) -> float:
-    """How long the oldest event has waited for its seal."""
+    """Return how long the oldest event has waited for its seal."""
     age = func.extract("epoch", func.now() - func.min(waiting.c.at))
     return float(session.execute(select(func.coalesce(age, 0))).scalar_one())
 
 
-def now(session: Session) -> datetime:
-    """The database's clock, which is the only one."""
-    found: datetime = session.execute(select(func.now())).scalar_one()
-    return found
+def database_time(session: Session) -> datetime:
+    """Return the time of the database's clock, which alone counts."""
+    database_time: datetime = session.execute(select(func.now())).scalar_one()
+    return database_time
 
 
-def add(session: Session, sealed: Sealed, events: Sequence[UUID], at: datetime) -> None:
-    """Write a batch down."""
+def add(session: Session, sealed: SealedBatch, events: Sequence[UUID], at: datetime) -> None:
+    """Store a batch and number its events."""
     header = sealed.header
     session.execute(
         insert(seal).values(
@@ -123,62 +126,67 @@ def add(session: Session, sealed: Sealed, events: Sequence[UUID], at: datetime) 
     )
 
 
-def latest(session: Session) -> Sealed | None:
-    """The last batch."""
-    found = session.execute(select(seal).order_by(seal.c.batch.desc()).limit(1)).one_or_none()
-    return _sealed(found) if found else None
+def latest(session: Session) -> SealedBatch | None:
+    """Return the last batch, or None."""
+    record = session.execute(select(seal).order_by(seal.c.batch.desc()).limit(1)).one_or_none()
+    return _sealed_row(record) if record else None
 
 
-def of_batch(session: Session, batch: int) -> Sealed | None:
-    """One batch by its number."""
-    found = session.execute(select(seal).where(seal.c.batch == batch)).one_or_none()
-    return _sealed(found) if found else None
+def by_number(session: Session, batch: int) -> SealedBatch | None:
+    """Return a batch by its number, or None."""
+    record = session.execute(select(seal).where(seal.c.batch == batch)).one_or_none()
+    return _sealed_row(record) if record else None
 
 
-def batches(session: Session, after: int, until: int, most: int) -> list[Sealed]:
-    """Some batches in their order."""
-    found = session.execute(
+def list_batches(session: Session, after: int, until: int, limit: int) -> list[SealedBatch]:
+    """Return the next batches after a number, in order."""
+    records = session.execute(
         select(seal)
         .where(seal.c.batch > after, seal.c.batch <= until)
         .order_by(seal.c.batch)
-        .limit(most)
+        .limit(limit)
     )
-    return [_sealed(one) for one in found]
+    return [_sealed_row(record) for record in records]
 
 
-def batches_between(
+def batch_range(
     session: Session, since: datetime | None, until: datetime | None
 ) -> tuple[int, int]:
-    """The first and the last batch sealed in a period, one more at the end: an event is sealed a
-    moment after it happened."""
-    wanted = select(func.min(seal.c.batch), func.max(seal.c.batch))
+    """Return the numbers of the first and last batch sealed in a period; (0, -1) if there is none.
+
+    One more batch is included at the end, since an event is sealed a moment after it happened.
+    """
+    statement = select(func.min(seal.c.batch), func.max(seal.c.batch))
     if since is not None:
-        wanted = wanted.where(seal.c.sealed_at >= since)
+        statement = statement.where(seal.c.sealed_at >= since)
     if until is not None:
-        later = select(func.min(seal.c.sealed_at)).where(seal.c.sealed_at >= until)
-        wanted = wanted.where(
-            seal.c.sealed_at <= func.coalesce(later.scalar_subquery(), func.now())
+        first_later = select(func.min(seal.c.sealed_at)).where(seal.c.sealed_at >= until)
+        statement = statement.where(
+            seal.c.sealed_at <= func.coalesce(first_later.scalar_subquery(), func.now())
         )
-    first, last = session.execute(wanted).one()
+    first, last = session.execute(statement).one()
     return (first or 0), (last or -1)
 
 
-def numbered(
-    session: Session, first: int, last: int, wanted: Filter | None = None
+def numbered_events(
+    session: Session, first: int, last: int, filter: Filter | None = None
 ) -> Iterator[tuple[int, AuditEvent]]:
-    """The events with these numbers, or those of them that somebody asks for."""
-    found = session.execute(
+    """Yield the events with these numbers that match a filter, with their numbers."""
+    records = session.execute(
         select(leaf.c.sequence, audit_event)
         .join(audit_event, audit_event.c.id == leaf.c.event_id)
-        .where(leaf.c.sequence.between(first, last), *conditions(wanted or Filter()))
+        .where(leaf.c.sequence.between(first, last), *conditions(filter or Filter()))
         .order_by(leaf.c.sequence)
     )
-    return ((one.sequence, event_of(one)) for one in found)
+    return ((record.sequence, event_row(record)) for record in records)
 
 
-def numberless(session: Session) -> Iterator[AuditEvent]:
-    """Events that have no number and wait for none: nobody but an intruder writes such."""
-    found = session.execute(
+def unnumbered_events(session: Session) -> Iterator[AuditEvent]:
+    """Yield events that have no number and wait for none.
+
+    Only an intruder with access to the database writes such events.
+    """
+    records = session.execute(
         select(audit_event)
         .where(
             ~select(leaf.c.event_id).where(leaf.c.event_id == audit_event.c.id).exists(),
@@ -186,16 +194,18 @@ def numberless(session: Session) -> Iterator[AuditEvent]:
         )
         .execution_options(yield_per=500)
     )
-    return (event_of(one) for one in found)
+    return (event_row(record) for record in records)
 
 
-def number_of(session: Session, event: UUID) -> tuple[int, int] | None:
-    """The number of an event, and its batch; None: it is not sealed yet, or there is none."""
-    found = session.execute(
-        select(leaf.c.sequence, leaf.c.batch).where(leaf.c.event_id == event)
+def number_and_batch(session: Session, event_id: UUID) -> tuple[int, int] | None:
+    """Return the number of an event and of its batch; None if it is unknown or not sealed yet."""
+    record = session.execute(
+        select(leaf.c.sequence, leaf.c.batch).where(leaf.c.event_id == event_id)
     ).one_or_none()
-    return (found.sequence, found.batch) if found else None
+    return (record.sequence, record.batch) if record else None
 
 
-def _sealed(found: Row[Any]) -> Sealed:
-    return Sealed(header_of(found.header), found.signed, split(bytes(found.leaves)))
+def _sealed_row(record: Row[Any]) -> SealedBatch:
+    return SealedBatch(
+        parse_header(record.header), record.signed, split_leaves(bytes(record.leaves))
+    )

@@ -1,4 +1,4 @@
-"""How often rights were used, as rows: one a person, right and day."""
+"""Store how often rights were used: one row a user, right and day."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from identity.review.domain import Right, Use
+from identity.ledger.domain.right_use import Right, Use
 
 _ADD = text(
     "INSERT INTO right_use (user_id, object, action, day, uses) "
@@ -27,18 +27,18 @@ _FORGET = text("DELETE FROM right_use WHERE day < current_date - :days")
 
 
 def add(session: Session, uses: Sequence[Any]) -> None:
-    """Counts on: lists of user, object, action, day, count."""
+    """Add uses: lists of user, object, action, day and count."""
     session.execute(_ADD, {"uses": orjson.dumps(list(uses)).decode()})
 
 
 def since(session: Session, users: Sequence[UUID], days: int) -> dict[UUID, dict[Right, Use]]:
-    """What each of these people did in the last days."""
-    found: dict[UUID, dict[Right, Use]] = defaultdict(dict)
+    """Return the rights that each user used in the last days."""
+    uses_by_user: dict[UUID, dict[Right, Use]] = defaultdict(dict)
     for row in session.execute(_SINCE, {"users": list(users), "days": days}):
-        found[row.user_id][row.object, row.action] = Use(int(row.uses), row.last)
-    return found
+        uses_by_user[row.user_id][row.object, row.action] = Use(int(row.uses), row.last)
+    return uses_by_user
 
 
 def forget(session: Session, days: int) -> None:
-    """Old days go."""
+    """Delete the uses of days that are long past."""
     session.execute(_FORGET, {"days": days})

@@ -71,7 +71,7 @@ _UP = (
     )
     """,
     "CREATE INDEX user_role_of_role ON user_role (role_id)",
-    # One row: whoever changes anything the policy depends on holds it until they commit.
+    # One row: a transaction that changes anything the policy depends on locks it until it commits.
     """
     CREATE TABLE policy (
       single boolean PRIMARY KEY DEFAULT true CHECK (single),
@@ -181,12 +181,14 @@ _TABLES = (
 
 
 def upgrade() -> None:
+    """Apply this migration."""
     for statement in _UP:
         op.execute(statement)
     chassis_tables(op)
 
 
 def downgrade() -> None:
+    """Undo this migration."""
     drop_chassis_tables(op)
     for table in _TABLES:
         op.execute(f"DROP TABLE {table}")

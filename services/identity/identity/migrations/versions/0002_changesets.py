@@ -7,6 +7,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
+    """Apply this migration."""
     op.execute(
         """
         CREATE TABLE changeset (
@@ -37,4 +38,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Undo this migration."""
     op.execute("DROP TABLE changeset")

@@ -1,4 +1,4 @@
-"""Keys of programs, and the sessions that come of them."""
+"""API keys of programs, and the sessions that they open."""
 
 from alembic import op
 
@@ -29,10 +29,12 @@ _UP = (
 
 
 def upgrade() -> None:
+    """Apply this migration."""
     for statement in _UP:
         op.execute(statement)
 
 
 def downgrade() -> None:
+    """Undo this migration."""
     op.execute("ALTER TABLE session DROP COLUMN api_client_id")
     op.execute("DROP TABLE api_client")

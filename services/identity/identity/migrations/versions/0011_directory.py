@@ -1,4 +1,4 @@
-"""What a directory tells of people by SCIM, and the groups it keeps."""
+"""What a directory provides about users by SCIM, and the groups it manages."""
 
 from alembic import op
 
@@ -50,10 +50,12 @@ _UP = (
 
 
 def upgrade() -> None:
+    """Apply this migration."""
     for statement in _UP:
         op.execute(statement)
 
 
 def downgrade() -> None:
+    """Undo this migration."""
     for table in ("directory_group_role", "directory_member", "directory_group", "directory_user"):
         op.execute(f"DROP TABLE {table}")

@@ -1,4 +1,4 @@
-"""Sessions that ended are told at once, and found quickly."""
+"""A notification for ended sessions, and an index to find them."""
 
 from alembic import op
 
@@ -7,6 +7,7 @@ down_revision = "0011"
 
 
 def upgrade() -> None:
+    """Apply this migration."""
     op.execute("CREATE INDEX session_ended ON session (ended_at) WHERE ended_at IS NOT NULL")
     op.execute(
         """
@@ -26,6 +27,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Undo this migration."""
     op.execute("DROP TRIGGER session_ends ON session")
     op.execute("DROP FUNCTION tell_of_ended_sessions")
     op.execute("DROP INDEX session_ended")

@@ -1,4 +1,4 @@
-"""Second factors: a sealed secret that makes codes, and codes for when the telephone is lost."""
+"""Second factors: a sealed TOTP secret, and recovery codes."""
 
 from alembic import op
 
@@ -28,10 +28,12 @@ _UP = (
 
 
 def upgrade() -> None:
+    """Apply this migration."""
     for statement in _UP:
         op.execute(statement)
 
 
 def downgrade() -> None:
+    """Undo this migration."""
     op.execute("DROP TABLE recovery_code")
     op.execute("DROP TABLE second_factor")

@@ -1,4 +1,4 @@
-"""Sign-in providers, whom they vouch for, and the sessions that came of it."""
+"""Sign-in providers, the accounts linked to users, and the sessions of providers."""
 
 from alembic import op
 
@@ -30,7 +30,7 @@ _UP = (
       CHECK (admission = 'linked' OR cardinality(domains) > 0)
     )
     """,
-    # The issuer is part of the key: a provider that is pointed elsewhere vouches for nobody at first.
+    # The issuer is part of the key: a provider with a changed issuer has no linked users at first.
     """
     CREATE TABLE sign_in_link (
       id uuid PRIMARY KEY DEFAULT uuidv7(),
@@ -86,11 +86,13 @@ _UP = (
 
 
 def upgrade() -> None:
+    """Apply this migration."""
     for statement in _UP:
         op.execute(statement)
 
 
 def downgrade() -> None:
+    """Undo this migration."""
     for table in (
         "provider_logout",
         "provider_session",

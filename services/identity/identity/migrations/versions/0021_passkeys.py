@@ -1,4 +1,4 @@
-"""Passkeys, and recovery codes that belong to the person, whichever second factor they have."""
+"""Passkeys; recovery codes belong to the user, whichever second factor they have."""
 
 from alembic import op
 
@@ -39,11 +39,13 @@ _UP = (
 
 
 def upgrade() -> None:
+    """Apply this migration."""
     for statement in _UP:
         op.execute(statement)
 
 
 def downgrade() -> None:
+    """Undo this migration."""
     op.execute("DELETE FROM recovery_code WHERE user_id NOT IN (SELECT user_id FROM second_factor)")
     op.execute("ALTER TABLE recovery_code DROP CONSTRAINT recovery_code_user_id_fkey")
     op.execute(

@@ -1,4 +1,4 @@
-"""Passwords that somebody else set are changed at the first sign-in; codes to set a new one."""
+"""Passwords set by another user must be changed at the first sign-in; password reset codes."""
 
 from alembic import op
 
@@ -7,6 +7,7 @@ down_revision = "0050"
 
 
 def upgrade() -> None:
+    """Apply this migration."""
     op.execute(
         "ALTER TABLE user_account ADD COLUMN must_change_password boolean NOT NULL DEFAULT false"
     )
@@ -22,5 +23,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Undo this migration."""
     op.execute("DROP TABLE password_reset")
     op.execute("ALTER TABLE user_account DROP COLUMN must_change_password")

@@ -1,4 +1,4 @@
-"""Access that ends on a day that is known, and who was told of it beforehand."""
+"""Access of users that ends by itself, and the reminders sent before."""
 
 from alembic import op
 
@@ -11,7 +11,7 @@ _UP = (
     "ALTER TABLE user_account DROP CONSTRAINT user_account_kind_check",
     "ALTER TABLE user_account ADD CONSTRAINT user_account_kind_check "
     "CHECK (kind IN ('person', 'service', 'external'))",
-    # Nobody from outside works here for ever.
+    # The access of external users always has an end.
     "ALTER TABLE user_account ADD CONSTRAINT user_account_external_ends "
     "CHECK (kind <> 'external' OR access_until IS NOT NULL)",
     "CREATE INDEX user_account_ends ON user_account (access_until) WHERE access_until IS NOT NULL",
@@ -38,10 +38,12 @@ _DOWN = (
 
 
 def upgrade() -> None:
+    """Apply this migration."""
     for statement in _UP:
         op.execute(statement)
 
 
 def downgrade() -> None:
+    """Undo this migration."""
     for statement in _DOWN:
         op.execute(statement)

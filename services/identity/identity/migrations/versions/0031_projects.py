@@ -1,4 +1,4 @@
-"""Projects and who is on them; which customers belong to one is known to the service of customers."""
+"""Projects and their members; the customers of a project are stored by the customers service."""
 
 from alembic import op
 
@@ -34,10 +34,12 @@ _DOWN = ("DROP TABLE project_member", "DROP TABLE project")
 
 
 def upgrade() -> None:
+    """Apply this migration."""
     for statement in _UP:
         op.execute(statement)
 
 
 def downgrade() -> None:
+    """Undo this migration."""
     for statement in _DOWN:
         op.execute(statement)

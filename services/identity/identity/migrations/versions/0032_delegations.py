@@ -1,4 +1,4 @@
-"""Delegations: somebody does the work of somebody else for a while."""
+"""Delegations: a user does the work of another user for a while."""
 
 from alembic import op
 
@@ -30,10 +30,12 @@ _DOWN = ("DROP TABLE delegation",)
 
 
 def upgrade() -> None:
+    """Apply this migration."""
     for statement in _UP:
         op.execute(statement)
 
 
 def downgrade() -> None:
+    """Undo this migration."""
     for statement in _DOWN:
         op.execute(statement)

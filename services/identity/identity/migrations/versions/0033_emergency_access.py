@@ -1,4 +1,4 @@
-"""Emergency access: taken with a reason, for a short time, and looked at afterwards by somebody else."""
+"""Emergency access: taken with a reason, for a short time, and reviewed by another user."""
 
 from alembic import op
 
@@ -20,7 +20,8 @@ _UP = (
       note text NOT NULL DEFAULT '',
       reviewed_by uuid REFERENCES user_account CHECK (reviewed_by <> user_id),
       reviewed_at timestamptz,
-      CHECK ((verdict IS NULL) = (reviewed_by IS NULL) AND (verdict IS NULL) = (reviewed_at IS NULL))
+      CHECK ((verdict IS NULL) = (reviewed_by IS NULL)
+        AND (verdict IS NULL) = (reviewed_at IS NULL))
     )
     """,
     "CREATE INDEX emergency_access_at ON emergency_access (taken_at DESC, id DESC)",
@@ -33,10 +34,12 @@ _DOWN = ("DROP TABLE emergency_access",)
 
 
 def upgrade() -> None:
+    """Apply this migration."""
     for statement in _UP:
         op.execute(statement)
 
 
 def downgrade() -> None:
+    """Undo this migration."""
     for statement in _DOWN:
         op.execute(statement)

@@ -1,4 +1,4 @@
-"""Heads of departments, and people who left or changed their job: what became of what they had."""
+"""Heads of departments, and records of users who left or changed their job."""
 
 from alembic import op
 
@@ -30,10 +30,12 @@ _DOWN = (
 
 
 def upgrade() -> None:
+    """Apply this migration."""
     for statement in _UP:
         op.execute(statement)
 
 
 def downgrade() -> None:
+    """Undo this migration."""
     for statement in _DOWN:
         op.execute(statement)

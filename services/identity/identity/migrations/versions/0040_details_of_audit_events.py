@@ -1,4 +1,4 @@
-"""An audit event tells what came out and to whom it belongs, not only what was done."""
+"""Details of audit events: what was shown, and of which rows."""
 
 from alembic import op
 
@@ -15,11 +15,13 @@ _UP = (
 
 
 def upgrade() -> None:
+    """Apply this migration."""
     for statement in _UP:
         op.execute(statement)
 
 
 def downgrade() -> None:
+    """Undo this migration."""
     op.execute("DROP INDEX audit_event_denied")
     op.execute("DROP INDEX audit_event_action")
     op.execute("ALTER TABLE audit_event DROP COLUMN details")

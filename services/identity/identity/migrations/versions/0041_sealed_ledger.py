@@ -1,4 +1,4 @@
-"""The ledger is numbered and sealed in batches; what seals it only grows either."""
+"""The ledger is numbered and sealed in batches; its seals are append-only, too."""
 
 from alembic import op
 
@@ -7,8 +7,8 @@ down_revision = "0021"
 
 _TABLES = ("audit_event", "audit_leaf", "audit_seal")
 _UP = (
-    # Written by the trigger below with every event, in its transaction: what is committed late has
-    # its turn late, which no number or clock of an event could promise.
+    # Written by the trigger below with every event, in its transaction: an event that is committed
+    # late is sealed late, which no number or clock of an event could guarantee.
     """
     CREATE TABLE audit_waiting (
       position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -51,6 +51,7 @@ _UP = (
 
 
 def upgrade() -> None:
+    """Apply this migration."""
     for statement in _UP:
         op.execute(statement)
     for table in ("audit_leaf", "audit_seal"):
@@ -59,13 +60,14 @@ def upgrade() -> None:
             "FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_rewrite()"
         )
     for table in _TABLES:
-        # Also in a session that says it is a replica, which skips ordinary triggers.
+        # Also in a session of a replica role, which skips ordinary triggers.
         op.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_append_only")
-        # The owner, as who the service works, gives up what it will never need.
+        # The service works as the owner, which revokes the rights that it never needs.
         op.execute(f"REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM PUBLIC, CURRENT_USER")
 
 
 def downgrade() -> None:
+    """Undo this migration."""
     op.execute("GRANT UPDATE, DELETE, TRUNCATE ON audit_event TO CURRENT_USER")
     op.execute("ALTER TABLE audit_event ENABLE TRIGGER audit_event_append_only")
     op.execute("DROP TRIGGER audit_event_waits ON audit_event")

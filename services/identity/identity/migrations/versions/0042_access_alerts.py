@@ -1,4 +1,4 @@
-"""What is unusual in the ledger raises an alert: rules, what is usual for whom, and alerts."""
+"""Alerts about unusual access: alert rules, usual values of users, and alerts."""
 
 from alembic import op
 
@@ -19,7 +19,7 @@ _UP = (
       updated_at timestamptz NOT NULL DEFAULT now()
     )
     """,
-    # Begins to watch at the next event: a ledger of years is not gone through again.
+    # Starts at the next event, so that a ledger of years is not scanned again.
     "CREATE TABLE alert_watch (sequence bigint NOT NULL)",
     "INSERT INTO alert_watch SELECT coalesce(max(sequence), 0) FROM audit_leaf",
     """
@@ -51,7 +51,7 @@ _UP = (
     """,
     "CREATE INDEX access_alert_at ON access_alert (raised_at DESC, id DESC)",
     "CREATE INDEX access_alert_subject ON access_alert (subject_id, kind, ends DESC)",
-    # One alert at a time for one person and rule: what goes on makes it grow.
+    # One open alert for one user and rule; further events are added to it.
     """
     CREATE UNIQUE INDEX access_alert_standing ON access_alert (kind, subject_id)
       WHERE status <> 'RESOLVED'
@@ -72,10 +72,12 @@ _UP = (
 
 
 def upgrade() -> None:
+    """Apply this migration."""
     for statement in _UP:
         op.execute(statement)
 
 
 def downgrade() -> None:
+    """Undo this migration."""
     for table in ("access_alert", "alert_day", "alert_watch", "alert_rule"):
         op.execute(f"DROP TABLE {table}")

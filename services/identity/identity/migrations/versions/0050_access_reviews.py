@@ -1,4 +1,4 @@
-"""How often rights are used, and the reviews of who still needs theirs."""
+"""Counts of used rights, and access reviews."""
 
 from alembic import op
 
@@ -55,7 +55,8 @@ _UP = (
     )
     """,
     "CREATE INDEX access_review_item_of_review ON access_review_item (review_id, id)",
-    "CREATE INDEX access_review_item_of_reviewer ON access_review_item (reviewer_id, review_id, id)",
+    "CREATE INDEX access_review_item_of_reviewer ON access_review_item (reviewer_id, review_id, "
+    "id)",
     """
     CREATE TABLE access_review_sign_off (
       review_id uuid NOT NULL REFERENCES access_review,
@@ -68,10 +69,12 @@ _UP = (
 
 
 def upgrade() -> None:
+    """Apply this migration."""
     for statement in _UP:
         op.execute(statement)
 
 
 def downgrade() -> None:
+    """Undo this migration."""
     for name in ("access_review_sign_off", "access_review_item", "access_review", "right_use"):
         op.execute(f"DROP TABLE {name}")

@@ -1,144 +1,97 @@
-"""Departments and their tree."""
+"""Queries and mutations of departments."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from identity.core.api.arguments import ExpectedVersion, IdempotencyKey
 from identity.core.api.ids import maybe_uuid, uuid
-from identity.core.api.loaders import IdentityInfo
 from identity.core.domain.ids import DepartmentId, UserId
+from identity.people.api.loaders import PeopleLoaders
+from identity.people.api.types import Department, department_of
 from identity.people.commands import department as commands
 from identity.people.store import department as store
-from identity.people.store.department import DepartmentRow
 
-if TYPE_CHECKING:
-    from identity.people.api.user import User
-
-LazyUser = Annotated["User", strawberry.lazy("identity.people.api.user")]
 DepartmentIdArgument = Annotated[
     strawberry.ID, strawberry.argument(description="The department's id.")
 ]
-Name = Annotated[str, strawberry.argument(description="Its name, 1 to 100 characters.")]
+Name = Annotated[
+    str, strawberry.argument(description="The department's name, 1 to 100 characters.")
+]
 Parent = Annotated[
     strawberry.ID | None,
-    strawberry.argument(description="The department it lies below; null: at the top."),
+    strawberry.argument(description="The department above it; null: at the top."),
 ]
 
 
-@strawberry.federation.type(keys=["id"], description="A part of the enterprise.")
-class Department:
-    id: strawberry.ID = strawberry.field(description="The department's id.")
-    name: str = strawberry.field(description="Its name.", metadata=right("Department"))
-    version: int = strawberry.field(
-        description="Grows with every change; give it back on writes.",
-        metadata=right("Department"),
-    )
-    parent_id: strawberry.Private[DepartmentId | None] = None
-    headed_by: strawberry.Private[UserId | None] = None
-
-    @strawberry.field(
-        description="The department it lies below; null at the top.", metadata=right("Department")
-    )
-    async def parent(self, info: IdentityInfo) -> Department | None:
-        return await department_of(info, self.parent_id)
-
-    @strawberry.field(
-        description="The way from the top down to this department, itself included.",
-        metadata=right("Department"),
-    )
-    async def path(self, info: IdentityInfo) -> list[Department]:
-        found = await info.context.loaders.path.load(DepartmentId(uuid(self.id, "id")))
-        return [Department.of(one) for one in found]
-
-    @strawberry.field(
-        description="Who heads it: customers and tasks of people who leave can be handed to them.",
-        metadata=right("User"),
-    )
-    async def head(self, info: IdentityInfo) -> LazyUser | None:
-        from identity.people.api.user import user_of
-
-        return await user_of(info, self.headed_by)
-
-    @classmethod
-    async def resolve_reference(cls, info: IdentityInfo, id: strawberry.ID) -> Department | None:
-        return await department_of(info, DepartmentId(uuid(id, "id")))
-
-    @classmethod
-    def of(cls, row: DepartmentRow) -> Department:
-        return cls(
-            id=strawberry.ID(str(row.id)),
-            name=row.name,
-            version=row.version,
-            parent_id=row.parent,
-            headed_by=row.head,
-        )
-
-
-async def department_of(info: IdentityInfo, id: DepartmentId | None) -> Department | None:
-    """The department of this id as its reader may see it."""
-    found = await info.context.loaders.department.load(id) if id else None
-    return Department.of(found) if found else None
-
-
-@strawberry.type(description="The department after the change, or why there was none.")
+@strawberry.type(description="The department after the change, or the errors that prevented it.")
 class DepartmentPayload:
+    """The department after the change, or the errors that prevented it."""
+
     department: Department | None = strawberry.field(
         default=None, description="The department as it is now."
     )
     errors: list[UserError] = strawberry.field(
-        default_factory=list, description="Why nothing was done; empty if it was."
+        default_factory=list, description="Why nothing was changed; empty after success."
     )
 
 
 @strawberry.type
 class DepartmentQuery:
+    """Queries of departments."""
+
     @strawberry.field(description="One department.", metadata=right("Department"))
-    async def department(self, info: IdentityInfo, id: DepartmentIdArgument) -> Department | None:
+    async def department(self, info: Info, id: DepartmentIdArgument) -> Department | None:
+        """Return one department."""
         return await department_of(info, DepartmentId(uuid(id, "id")))
 
-    @strawberry.field(description="Departments by name.", metadata=right("Department"))
+    @strawberry.field(description="Departments, sorted by name.", metadata=right("Department"))
     async def departments(
         self,
-        info: IdentityInfo,
+        info: Info,
         within: Annotated[
             strawberry.ID | None,
-            strawberry.argument(description="Only this department and all below it."),
+            strawberry.argument(description="Filter by a department and all below it."),
         ] = None,
         parent: Annotated[
             strawberry.ID | None,
-            strawberry.argument(description="Only those directly below this department."),
+            strawberry.argument(description="Filter by the department directly above."),
         ] = None,
         first: First = DEFAULT_FIRST,
         after: After = None,
     ) -> Connection[Department]:
+        """Return departments, sorted by name."""
         within_id, parent_id = maybe_uuid(within, "within"), maybe_uuid(parent, "parent")
-        found = await info.context.read(
+        rows = await info.context.read(
             store.listed,
             info.context.scope("Department"),
             Window(first, after),
             within=DepartmentId(within_id) if within_id else None,
             parent=DepartmentId(parent_id) if parent_id else None,
         )
-        return connect(found, Department.of)  # type: ignore[no-any-return]  # the one asked for
+        return connect(rows, Department.of)  # type: ignore[no-any-return]  # connect returns Any
 
 
 @strawberry.type
 class DepartmentMutation:
-    @strawberry.mutation(description="Add a department.", metadata=right("Department", "update"))
+    """Mutations of departments."""
+
+    @strawberry.mutation(description="Create a department.", metadata=right("Department", "update"))
     @answers(DepartmentPayload)
     async def create_department(
         self,
-        info: IdentityInfo,
+        info: Info,
         name: Name,
         parent_id: Parent = None,
         idempotency_key: IdempotencyKey = None,
     ) -> DepartmentPayload:
+        """Create a department."""
         id = await info.context.write(
             commands.create_department,
             info.context.scope("Department", "update"),
@@ -148,80 +101,82 @@ class DepartmentMutation:
         )
         return await _answer(info, id)
 
-    @strawberry.mutation(
-        description="Give a department another name.", metadata=right("Department", "update")
-    )
+    @strawberry.mutation(description="Rename a department.", metadata=right("Department", "update"))
     @answers(DepartmentPayload)
     async def rename_department(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: DepartmentIdArgument,
         name: Name,
         expected_version: ExpectedVersion = None,
     ) -> DepartmentPayload:
-        found = await info.context.write(
+        """Rename a department."""
+        changed_id = await info.context.write(
             commands.rename_department,
             info.context.scope("Department", "update"),
             DepartmentId(uuid(id, "id")),
             name,
             expected_version,
         )
-        return await _answer(info, found)
+        return await _answer(info, changed_id)
 
     @strawberry.mutation(
-        description="Hang a department with all below it under another one. "
-        "Who sees which customer changes with it, within one second.",
+        description="Move a department with all below it under another one. Which user sees which "
+        "customer changes with it, within one second.",
         metadata=right("Department", "update"),
     )
     @answers(DepartmentPayload)
     async def move_department(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: DepartmentIdArgument,
         parent_id: Parent = None,
         expected_version: ExpectedVersion = None,
     ) -> DepartmentPayload:
-        found = await info.context.write(
+        """Move a department with all below it under another one."""
+        changed_id = await info.context.write(
             commands.move_department,
             info.context.scope("Department", "update"),
             DepartmentId(uuid(id, "id")),
             _id(parent_id),
             expected_version,
         )
-        return await _answer(info, found)
+        return await _answer(info, changed_id)
 
     @strawberry.mutation(
-        description="Let somebody head a department, or nobody. It gives no right.",
+        description="Set or remove the head of a department. It gives no right.",
         metadata=right("Department", "update"),
     )
     @answers(DepartmentPayload)
     async def set_department_head(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: DepartmentIdArgument,
         user_id: Annotated[
-            strawberry.ID | None, strawberry.argument(description="Who; null: nobody.")
+            strawberry.ID | None, strawberry.argument(description="The head; null: none.")
         ] = None,
         expected_version: ExpectedVersion = None,
     ) -> DepartmentPayload:
+        """Set or remove the head of a department."""
         head = maybe_uuid(user_id, "userId")
-        found = await info.context.write(
+        changed_id = await info.context.write(
             commands.set_head,
             info.context.scope("Department", "update"),
             DepartmentId(uuid(id, "id")),
             UserId(head) if head else None,
             expected_version,
         )
-        return await _answer(info, found)
+        return await _answer(info, changed_id)
 
 
 def _id(text: strawberry.ID | None) -> DepartmentId | None:
-    found = maybe_uuid(text, "parentId")
-    return DepartmentId(found) if found else None
+    id = maybe_uuid(text, "parentId")
+    return DepartmentId(id) if id else None
 
 
-async def _answer(info: IdentityInfo, id: DepartmentId) -> DepartmentPayload:
-    loaders = info.context.loaders
-    loaders.department.clear_all()  # a mutation before this one may have looked already
+async def _answer(info: Info, id: DepartmentId) -> DepartmentPayload:
+    loaders = info.context.loaders_of(PeopleLoaders)
+    # A mutation before this one in the same request may have loaded it.
+    loaders.department.clear_all()
     loaders.path.clear_all()
     return DepartmentPayload(department=await department_of(info, id))

@@ -1,4 +1,4 @@
-"""Projects: a row scope of their own, with members who come and go."""
+"""Projects, which are row scopes of their own, and their members: types, queries, mutations."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from identity.core.api.arguments import ExpectedVersion, IdempotencyKey
 from identity.core.api.ids import maybe_uuid, uuid
-from identity.core.api.loaders import IdentityInfo
 from identity.core.domain.ids import ProjectId, UserId
 from identity.core.domain.moment import zoned
 from identity.core.domain.text import optional
-from identity.people.api.user import User, user_of
+from identity.people.api.loaders import PeopleLoaders
+from identity.people.api.types import User, user_of
 from identity.people.commands import project as commands
 from identity.people.commands.project import Draft
 from identity.people.domain.project import MOST_AT_ONCE
@@ -27,62 +28,77 @@ from identity.people.store.project import MemberRow, ProjectRow
 Id = Annotated[strawberry.ID, strawberry.argument(description="The project's id.")]
 People = Annotated[
     list[strawberry.ID],
-    strawberry.argument(description=f"Users by their ids, 1 to {MOST_AT_ONCE}."),
+    strawberry.argument(description=f"The ids of users, 1 to {MOST_AT_ONCE}."),
 ]
 
 
-@strawberry.type(description="Somebody who is or was on a project.")
+@strawberry.type(description="A present or past member of a project.")
 class ProjectMember:
+    """A present or past member of a project."""
+
     until: datetime | None = strawberry.field(
-        description="Until when; null: as long as the project lasts."
+        description="When the membership ends; null: with the project."
     )
     user_id: strawberry.Private[UserId]
 
-    @strawberry.field(description="Who.", metadata=right("User"))
-    async def user(self, info: IdentityInfo) -> User | None:
+    @strawberry.field(description="The member.", metadata=right("User"))
+    async def user(self, info: Info) -> User | None:
+        """Return the member."""
         return await user_of(info, self.user_id)
 
     @classmethod
     def of(cls, row: MemberRow) -> ProjectMember:
+        """Convert a row to the GraphQL type."""
         return cls(until=row.until, user_id=row.user)
 
 
 @strawberry.federation.type(
     keys=["id"],
     description="A piece of work that people of several departments share, with its customers. "
-    "Rules with the rows `project` reach the customers of projects that one is on.",
+    "Rules with the rows `project` reach the customers of the projects a user is a member of.",
 )
 class Project:
+    """A piece of work that people of several departments share, with its customers."""
+
     id: strawberry.ID = strawberry.field(description="The project's id.")
-    name: str = strawberry.field(description="Its name.", metadata=right("Project"))
-    description: str = strawberry.field(description="What it is about.", metadata=right("Project"))
+    name: str = strawberry.field(description="The project's name.", metadata=right("Project"))
+    description: str = strawberry.field(
+        description="What the project is about.", metadata=right("Project")
+    )
     ends_at: datetime | None = strawberry.field(
-        description="When it ends: nobody reaches anything by it from then on. null: it has no end.",
+        description="When it ends; from then on it gives no access. null: it has no end.",
         metadata=right("Project"),
     )
     version: int = strawberry.field(
-        description="Grows with every change; give it back on writes.", metadata=right("Project")
+        description="The version, which grows with every change; send it as `expectedVersion`.",
+        metadata=right("Project"),
     )
     lead_id: strawberry.Private[UserId | None] = None
 
-    @strawberry.field(description="Who leads it.", metadata=right("User"))
-    async def lead(self, info: IdentityInfo) -> User | None:
+    @strawberry.field(description="The lead of the project.", metadata=right("User"))
+    async def lead(self, info: Info) -> User | None:
+        """Return the lead of the project."""
         return await user_of(info, self.lead_id)
 
-    @strawberry.field(description="Who is or was on it, by name.", metadata=right("Project"))
+    @strawberry.field(
+        description="Present and past members, sorted by name.", metadata=right("Project")
+    )
     async def members(
-        self, info: IdentityInfo, first: First = DEFAULT_FIRST, after: After = None
+        self, info: Info, first: First = DEFAULT_FIRST, after: After = None
     ) -> Connection[ProjectMember]:
+        """Return present and past members, sorted by name."""
         ctx, id = info.context, ProjectId(uuid(self.id, "id"))
-        found = await ctx.read(store.members, ctx.scope("Project"), id, Window(first, after))
-        return connect(found, ProjectMember.of)  # type: ignore[no-any-return]  # as asked
+        rows = await ctx.read(store.members, ctx.scope("Project"), id, Window(first, after))
+        return connect(rows, ProjectMember.of)  # type: ignore[no-any-return]  # connect returns Any
 
     @classmethod
-    async def resolve_reference(cls, info: IdentityInfo, id: strawberry.ID) -> Project | None:
+    async def resolve_reference(cls, info: Info, id: strawberry.ID) -> Project | None:
+        """Resolve a federation reference by its key."""
         return await project_of(info, ProjectId(uuid(id, "id")))
 
     @classmethod
     def of(cls, row: ProjectRow) -> Project:
+        """Convert a row to the GraphQL type."""
         return cls(
             id=strawberry.ID(str(row.id)),
             name=row.name,
@@ -93,21 +109,26 @@ class Project:
         )
 
 
-async def project_of(info: IdentityInfo, id: ProjectId) -> Project | None:
-    """The project of this id as its reader may see it."""
-    found = await info.context.loaders.project.load(id)
-    return Project.of(found) if found else None
+async def project_of(info: Info, id: ProjectId) -> Project | None:
+    """Return the project of this id as far as the caller may see it."""
+    row = await info.context.loaders_of(PeopleLoaders).project.load(id)
+    return Project.of(row) if row else None
 
 
-@strawberry.input(description="Which projects a list is about; what is left out does not matter.")
+@strawberry.input(description="Filter of projects; a field that is left out sets no condition.")
 class ProjectFilter:
-    member_id: strawberry.ID | None = strawberry.field(
-        default=None, description="Only those that this user is or was on."
-    )
-    open_only: bool = strawberry.field(default=False, description="Only those that did not end.")
-    search: str | None = strawberry.field(default=None, description="Part of the name.")
+    """Conditions that all must hold."""
 
-    def wanted(self) -> store.Filter:
+    member_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Filter by a present or past member."
+    )
+    open_only: bool = strawberry.field(
+        default=False, description="true: only projects that have not ended."
+    )
+    search: str | None = strawberry.field(default=None, description="Filter by a part of the name.")
+
+    def conditions(self) -> store.Filter:
+        """Return the filter with checked values. Raises `BadInput`."""
         member = maybe_uuid(self.member_id, "filter.memberId")
         return store.Filter(
             member=UserId(member) if member else None,
@@ -116,23 +137,37 @@ class ProjectFilter:
         )
 
 
-@strawberry.input(description="A project to be.")
+@strawberry.input(description="A project to create.")
 class CreateProjectInput:
-    name: str = strawberry.field(description="Its name, 1 to 100 characters.")
-    description: str = strawberry.field(default="", description="At most 500 characters.")
-    lead_id: strawberry.ID | None = strawberry.field(
-        default=None, description="Who leads it; left out: you."
+    """A project to create."""
+
+    name: str = strawberry.field(description="The project's name, 1 to 100 characters.")
+    description: str = strawberry.field(
+        default="", description="What the project is about, at most 500 characters."
     )
-    ends_at: datetime | None = strawberry.field(default=None, description="When it ends.")
-
-
-@strawberry.input(description="What is to become of a project; what is left out stays.")
-class UpdateProjectInput:
-    name: str | None = strawberry.field(default=None, description="1 to 100 characters.")
-    description: str | None = strawberry.field(default=None, description="At most 500 characters.")
-    lead_id: strawberry.ID | None = strawberry.field(default=None, description="Who leads it.")
+    lead_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The lead of the project; left out: you."
+    )
     ends_at: datetime | None = strawberry.field(
-        default=None, description="When it ends; a moment of the future. `endProject` ends it now."
+        default=None, description="When it ends; left out: it has no end."
+    )
+
+
+@strawberry.input(description="Changes of a project; a field that is left out stays.")
+class UpdateProjectInput:
+    """Changes of a project; a field that is left out stays."""
+
+    name: str | None = strawberry.field(
+        default=None, description="The project's name, 1 to 100 characters."
+    )
+    description: str | None = strawberry.field(
+        default=None, description="What the project is about, at most 500 characters."
+    )
+    lead_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The lead of the project."
+    )
+    ends_at: datetime | None = strawberry.field(
+        default=None, description="When it ends, in the future. `endProject` ends it now."
     )
 
 
@@ -146,117 +181,131 @@ def _draft(input: CreateProjectInput | UpdateProjectInput) -> Draft:
     )
 
 
-@strawberry.type(description="The project after the change, or why there was none.")
+@strawberry.type(description="The project after the change, or the errors that prevented it.")
 class ProjectPayload:
-    project: Project | None = strawberry.field(default=None, description="As it is now.")
+    """The project after the change, or the errors that prevented it."""
+
+    project: Project | None = strawberry.field(
+        default=None, description="The project as it is now."
+    )
     errors: list[UserError] = strawberry.field(
-        default_factory=list, description="Why nothing was done; empty if it was."
+        default_factory=list, description="Why nothing was changed; empty after success."
     )
 
 
 @strawberry.type
 class ProjectQuery:
+    """Queries of projects."""
+
     @strawberry.field(description="One project.", metadata=right("Project"))
-    async def project(self, info: IdentityInfo, id: Id) -> Project | None:
+    async def project(self, info: Info, id: Id) -> Project | None:
+        """Return one project."""
         return await project_of(info, ProjectId(uuid(id, "id")))
 
-    @strawberry.field(description="Projects by name.", metadata=right("Project"))
+    @strawberry.field(description="Projects, sorted by name.", metadata=right("Project"))
     async def projects(
         self,
-        info: IdentityInfo,
+        info: Info,
         filter: Annotated[
-            ProjectFilter | None, strawberry.argument(description="Which projects; null: all.")
+            ProjectFilter | None, strawberry.argument(description="Filter; null: all.")
         ] = None,
         first: First = DEFAULT_FIRST,
         after: After = None,
     ) -> Connection[Project]:
-        ctx, wanted = info.context, filter.wanted() if filter else store.Filter()
-        found = await ctx.read(store.listed, ctx.scope("Project"), wanted, Window(first, after))
-        return connect(found, Project.of)  # type: ignore[no-any-return]  # the connection asked for
+        """Return projects, sorted by name."""
+        ctx, conditions = info.context, filter.conditions() if filter else store.Filter()
+        rows = await ctx.read(store.listed, ctx.scope("Project"), conditions, Window(first, after))
+        return connect(rows, Project.of)  # type: ignore[no-any-return]  # connect returns Any
 
 
 @strawberry.type
 class ProjectMutation:
+    """Mutations of projects."""
+
     @strawberry.mutation(
-        description="Begin a project; whoever leads it is on it.",
+        description="Create a project; its lead is a member.",
         metadata=right("Project", "create"),
     )
     @answers(ProjectPayload)
     async def create_project(
         self,
-        info: IdentityInfo,
-        input: Annotated[CreateProjectInput, strawberry.argument(description="The project.")],
+        info: Info,
+        input: Annotated[
+            CreateProjectInput, strawberry.argument(description="The project to create.")
+        ],
         idempotency_key: IdempotencyKey = None,
     ) -> ProjectPayload:
+        """Create a project; its lead is a member."""
         scope = info.context.scope("Project", "create")
-        return await _done(info, commands.create_project, scope, _draft(input), idempotency_key)
+        return await _run(info, commands.create_project, scope, _draft(input), idempotency_key)
 
     @strawberry.mutation(
-        description="Give a project another name, lead or end.",
+        description="Change name, description, lead or end of a project.",
         metadata=right("Project", "update"),
     )
     @answers(ProjectPayload)
     async def update_project(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: Id,
-        input: Annotated[UpdateProjectInput, strawberry.argument(description="What changes.")],
+        input: Annotated[UpdateProjectInput, strawberry.argument(description="The changes.")],
         expected_version: ExpectedVersion = None,
     ) -> ProjectPayload:
-        scope, wanted = info.context.scope("Project", "update"), _draft(input)
+        """Change name, description, lead or end of a project."""
+        scope, draft = info.context.scope("Project", "update"), _draft(input)
         project = ProjectId(uuid(id, "id"))
-        return await _done(info, commands.update_project, scope, project, wanted, expected_version)
+        return await _run(info, commands.update_project, scope, project, draft, expected_version)
 
     @strawberry.mutation(
-        description="End a project now: nobody reaches anything by it any more.",
+        description="End a project now; it gives no access any more.",
         metadata=right("Project", "update"),
     )
     @answers(ProjectPayload)
     async def end_project(
-        self, info: IdentityInfo, id: Id, expected_version: ExpectedVersion = None
+        self, info: Info, id: Id, expected_version: ExpectedVersion = None
     ) -> ProjectPayload:
+        """End a project now; it gives no access any more."""
         scope, project = info.context.scope("Project", "update"), ProjectId(uuid(id, "id"))
-        return await _done(info, commands.end_project, scope, project, expected_version)
+        return await _run(info, commands.end_project, scope, project, expected_version)
 
     @strawberry.mutation(
-        description="Let people be on a project, or change until when. They reach its customers "
-        "within one second, as far as rules with the rows `project` go.",
+        description="Add members to a project, or change when their membership ends. They reach "
+        "its customers within one second, as far as rules with the rows `project` allow.",
         metadata=right("Project", "update"),
     )
     @answers(ProjectPayload)
     async def add_project_members(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: Id,
         user_ids: People,
         until: Annotated[
             datetime | None,
-            strawberry.argument(description="Until when; null: as long as the project lasts."),
+            strawberry.argument(description="When the membership ends; null: with the project."),
         ] = None,
     ) -> ProjectPayload:
+        """Add members to a project, or change when their membership ends."""
         scope, project = info.context.scope("Project", "update"), ProjectId(uuid(id, "id"))
-        people = [UserId(uuid(one, "userIds")) for one in user_ids]
+        members = [UserId(uuid(id, "userIds")) for id in user_ids]
         ends = zoned(until) if until else None
-        return await _done(info, commands.add_members, scope, project, people, ends)
+        return await _run(info, commands.add_members, scope, project, members, ends)
 
     @strawberry.mutation(
-        description="Take people off a project; within one second they reach nothing by it.",
+        description="Remove members from a project; within one second it gives them no access.",
         metadata=right("Project", "update"),
     )
     @answers(ProjectPayload)
-    async def remove_project_members(
-        self, info: IdentityInfo, id: Id, user_ids: People
-    ) -> ProjectPayload:
+    async def remove_project_members(self, info: Info, id: Id, user_ids: People) -> ProjectPayload:
+        """Remove members from a project; within one second it gives them no access."""
         scope, project = info.context.scope("Project", "update"), ProjectId(uuid(id, "id"))
-        people = [UserId(uuid(one, "userIds")) for one in user_ids]
-        return await _done(info, commands.remove_members, scope, project, people)
+        members = [UserId(uuid(id, "userIds")) for id in user_ids]
+        return await _run(info, commands.remove_members, scope, project, members)
 
 
-async def _done(
-    info: IdentityInfo, command: Callable[..., ProjectId], *args: object
-) -> ProjectPayload:
+async def _run(info: Info, command: Callable[..., ProjectId], *args: object) -> ProjectPayload:
     id = await info.context.write(command, *args)
-    info.context.loaders.project.clear_all()  # a mutation before this one may have looked already
+    # A mutation before this one in the same request may have loaded the project.
+    info.context.loaders_of(PeopleLoaders).project.clear_all()
     if not info.context.may("Project"):
         return ProjectPayload()
     return ProjectPayload(project=await project_of(info, id))

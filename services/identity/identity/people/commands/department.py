@@ -1,4 +1,4 @@
-"""Everything that is done to a department."""
+"""Create, rename and move departments, and set their heads."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import events as audit
+from chassis.audit.events import Entry
 from chassis.errors import BadInput, Conflict, Denied, NotFound
 from chassis.idempotency import run_idempotent
-from chassis.policy.guard import RowAccess, Scope
+from chassis.policy.row_scopes import RowAccess
+from chassis.policy.scope import Scope
+from identity.core.commands import policy_version
 from identity.core.domain.ids import DepartmentId, UserId
 from identity.core.domain.version import refuse_stale
 from identity.people.domain import department as domain
 from identity.people.store import department as store, user as users
 from identity.people.store.department import DepartmentRow
-from identity.policy.commands import policy
 
 
 def create_department(
@@ -26,17 +28,18 @@ def create_department(
     parent: DepartmentId | None,
     key: str | None = None,
 ) -> DepartmentId:
-    """Add a department below another one, or at the top."""
+    """Create a department below the parent, or at the top, and return its id."""
 
     def run() -> dict[str, Any]:
         accepted = domain.name(name)
-        policy.hold(session)
-        _place(session, scope, parent)
+        policy_version.hold(session)
+        _refuse_place(session, scope, parent)
         domain.refuse_too_deep(store.depth(session, parent) + 1)
-        _refuse_twin(session, accepted, parent)
+        _refuse_name_in_use(session, accepted, parent)
         id = store.add(session, accepted, parent)
         changes = {"name": [None, accepted], "parent": [None, _text(parent)]}
-        _tell(session, scope, id, "create", changes)
+        entry = Entry(scope.actor, "create", "Department", str(id), changes)
+        policy_version.record_change(session, "department", entry)
         return {"id": str(id)}
 
     request = [name, str(parent)]
@@ -49,17 +52,15 @@ def create_department(
 def rename_department(
     session: Session, scope: Scope, id: DepartmentId, name: str, expected: int | None
 ) -> DepartmentId:
-    """Give a department another name."""
+    """Rename a department. Raises `NotFound` and `Conflict`."""
     accepted = domain.name(name)
     present = held(session, scope, id)
     refuse_stale(present.version, expected)
     if present.name != accepted:
-        _refuse_twin(session, accepted, present.parent)
+        _refuse_name_in_use(session, accepted, present.parent)
         store.rename(session, id, accepted)
         changes = {"name": [present.name, accepted]}
-        audit.record(
-            session, audit.Entry(scope.actor, "update", "Department", str(id), changes=changes)
-        )
+        audit.record(session, Entry(scope.actor, "update", "Department", str(id), changes=changes))
     return id
 
 
@@ -70,55 +71,58 @@ def move_department(
     parent: DepartmentId | None,
     expected: int | None,
 ) -> DepartmentId:
-    """Hang a department with all below it under another one, or at the top."""
-    policy.hold(session)
+    """Move a department with all below it under another parent, or to the top."""
+    policy_version.hold(session)
     present = held(session, scope, id)
     refuse_stale(present.version, expected)
     if present.parent != parent:
         domain.refuse_circle(id, parent, store.below(session, id))
-        _place(session, scope, parent)
+        _refuse_place(session, scope, parent)
         domain.refuse_too_deep(store.depth(session, parent) + store.height(session, id))
-        _refuse_twin(session, present.name, parent)
+        _refuse_name_in_use(session, present.name, parent)
         store.move(session, id, parent)
-        _tell(session, scope, id, "move", {"parent": [_text(present.parent), _text(parent)]})
+        changes = {"parent": [_text(present.parent), _text(parent)]}
+        entry = Entry(scope.actor, "move", "Department", str(id), changes)
+        policy_version.record_change(session, "department", entry)
     return id
 
 
 def set_head(
     session: Session, scope: Scope, id: DepartmentId, head: UserId | None, expected: int | None
 ) -> DepartmentId:
-    """Let somebody head a department: to them goes what is handed to the head. It gives no right."""
+    """Set the head of a department, to whom work can be handed over; it gives no right."""
     present = held(session, scope, id)
     refuse_stale(present.version, expected)
     if present.head != head:
         about = users.about(session, head) if head else None
         if head is not None and (about is None or not about.works_here):
             raise BadInput(
-                "userId is nobody who works here now.", "userId 不是在职人员。", field="userId"
+                "userId is no user who works here now; choose an active user.",
+                "userId 不是在职人员，请选择在职人员。",
+                field="userId",
             )
         store.set_head(session, id, head)
         before = str(present.head) if present.head else None
         changes = {"head": [before, str(head) if head else None]}
-        audit.record(
-            session, audit.Entry(scope.actor, "update", "Department", str(id), changes=changes)
-        )
+        audit.record(session, Entry(scope.actor, "update", "Department", str(id), changes=changes))
     return id
 
 
 def held(session: Session, scope: Scope, id: DepartmentId) -> DepartmentRow:
-    """The department, kept until the transaction ends. Raises `NotFound`."""
-    found = store.locked(session, scope, id)
-    if found is None:
+    """Return the department, locked until the transaction ends. Raises `NotFound`."""
+    row = store.locked(session, scope, id)
+    if row is None:
         raise NotFound(f"No department {id} exists.", f"未找到部门 {id}。", field="id")
-    return found
+    return row
 
 
-def _place(session: Session, scope: Scope, parent: DepartmentId | None) -> None:
-    """The place must exist and lie within the scope; only "all" reaches the top."""
+def _refuse_place(session: Session, scope: Scope, parent: DepartmentId | None) -> None:
+    """Raise for a parent outside the scope; only a scope of all rows reaches the top."""
     if parent is None:
         if not scope.everything:
             raise Denied(
-                "You may change departments below your own only, not at the top.",
+                "parentId is null, and you may change departments below your own only, not at the "
+                "top.",
                 "您只能调整本部门以下的部门，不能调整顶级部门。",
             )
         return
@@ -130,34 +134,13 @@ def _place(session: Session, scope: Scope, parent: DepartmentId | None) -> None:
         )
 
 
-def _refuse_twin(session: Session, name: str, parent: DepartmentId | None) -> None:
+def _refuse_name_in_use(session: Session, name: str, parent: DepartmentId | None) -> None:
     if store.child(session, parent, name) is not None:
         raise Conflict(
             f"There is a department {name!r} at this place already; choose another name.",
             f"该位置已存在部门“{name}”，请使用其他名称。",
             field="name",
         )
-
-
-def _tell(
-    session: Session,
-    scope: Scope,
-    id: DepartmentId,
-    action: str,
-    changes: dict[str, list[str | None]],
-) -> None:
-    version = policy.changed(session, "department")
-    audit.record(
-        session,
-        audit.Entry(
-            scope.actor,
-            action,
-            "Department",
-            str(id),
-            changes=changes,
-            policy_version=version,
-        ),
-    )
 
 
 def _text(id: DepartmentId | None) -> str | None:

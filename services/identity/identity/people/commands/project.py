@@ -1,4 +1,7 @@
-"""Everything that is done to a project. Who is on it is policy: it counts the version up."""
+"""Create, change and end projects and their memberships.
+
+Membership is part of the policy, so every change counts the policy version up.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +14,22 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit.events import Entry
 from chassis.errors import BadInput, Conflict, Denied, NotFound
 from chassis.idempotency import run_idempotent
-from chassis.policy.guard import RowAccess, Scope
+from chassis.policy.row_scopes import RowAccess
+from chassis.policy.scope import Scope
+from identity.core.commands import policy_version
 from identity.core.domain.ids import ProjectId, UserId
 from identity.core.domain.version import refuse_stale
 from identity.people.domain import project as domain
 from identity.people.store import project as store, user as users
 from identity.people.store.project import ProjectRow
-from identity.policy.commands import policy
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A project to be, or what is to become of one: there null leaves as it is."""
+    """The values of a new project, or the changes of one, where `None` leaves a value as it is."""
 
     name: str | None = None
     description: str | None = None
@@ -34,12 +38,12 @@ class Draft:
 
 
 def create_project(session: Session, scope: Scope, draft: Draft, key: str | None) -> ProjectId:
-    """Begin a project; whoever leads it is on it."""
+    """Create a project, of which its lead is a member, and return its id."""
 
     def run() -> dict[str, Any]:
         name = domain.name(draft.name or "")
-        policy.hold(session)
-        _refuse_twin(session, name)
+        policy_version.hold(session)
+        _refuse_name_in_use(session, name)
         lead = draft.lead or UserId(scope.actor.user_id)
         _refuse_lead(session, scope, lead)
         ends_at = domain.ends_at(draft.ends_at, datetime.now(UTC))
@@ -56,7 +60,8 @@ def create_project(session: Session, scope: Scope, draft: Draft, key: str | None
             "lead": [None, str(lead)],
             "ends_at": [None, _text(ends_at)],
         }
-        _tell(session, scope, id, "create", changes)
+        entry = Entry(scope.actor, "create", "Project", str(id), changes)
+        policy_version.record_change(session, "project", entry)
         return {"id": str(id)}
 
     request = [draft.name, draft.description, str(draft.lead), _text(draft.ends_at)]
@@ -69,18 +74,18 @@ def create_project(session: Session, scope: Scope, draft: Draft, key: str | None
 def update_project(
     session: Session, scope: Scope, id: ProjectId, draft: Draft, expected: int | None
 ) -> ProjectId:
-    """Give a project another name, lead or end."""
-    policy.hold(session)
+    """Change name, description, lead or end of a project. Raises `NotFound` and `Conflict`."""
+    policy_version.hold(session)
     present = held(session, scope, id, expected)
     values: dict[str, object] = {}
     changes: dict[str, list[str | None]] = {}
     if draft.name is not None and (name := domain.name(draft.name)) != present.name:
-        _refuse_twin(session, name)
+        _refuse_name_in_use(session, name)
         values["name"], changes["name"] = name, [present.name, name]
     if draft.description is not None:
-        words = domain.description(draft.description)
-        if words != present.description:
-            values["description"], changes["description"] = words, ["***", "***"]
+        description = domain.description(draft.description)
+        if description != present.description:
+            values["description"], changes["description"] = description, ["***", "***"]
     if draft.lead is not None and draft.lead != present.lead:
         _refuse_lead(session, scope, draft.lead)
         values["lead_id"] = draft.lead
@@ -93,18 +98,21 @@ def update_project(
             changes["ends_at"] = [_text(present.ends_at), _text(ends_at)]
     if changes:
         store.change(session, id, **values)
-        _tell(session, scope, id, "update", changes)
+        entry = Entry(scope.actor, "update", "Project", str(id), changes)
+        policy_version.record_change(session, "project", entry)
     return id
 
 
 def end_project(session: Session, scope: Scope, id: ProjectId, expected: int | None) -> ProjectId:
-    """End a project now: nobody reaches anything by it any more. Twice is as once."""
-    policy.hold(session)
+    """End a project now, so that it gives no access any more; nothing happens if it has ended."""
+    policy_version.hold(session)
     present = held(session, scope, id, expected)
     now = datetime.now(UTC)
     if present.ends_at is None or present.ends_at > now:
         store.change(session, id, ends_at=func.now())
-        _tell(session, scope, id, "end", {"ends_at": [_text(present.ends_at), _text(now)]})
+        changes = {"ends_at": [_text(present.ends_at), _text(now)]}
+        entry = Entry(scope.actor, "end", "Project", str(id), changes)
+        policy_version.record_change(session, "project", entry)
     return id
 
 
@@ -112,68 +120,77 @@ def add_members(
     session: Session,
     scope: Scope,
     id: ProjectId,
-    people: Sequence[UserId],
+    members: Sequence[UserId],
     until: datetime | None,
 ) -> ProjectId:
-    """Let people be on a project, until a day or as long as it lasts; also to change that day."""
-    domain.refuse_many(len(people))
+    """Add members until a moment or as long as the project lasts, or change that moment."""
+    domain.refuse_many(len(members))
     until = domain.until(until, datetime.now(UTC))
-    policy.hold(session)
+    policy_version.hold(session)
     held(session, scope, id, None)
-    for one in people:
-        if not users.exists(session, one):
+    for member in members:
+        if not users.exists(session, member):
             raise BadInput(
-                f"userIds has {one}, which is no user.",
-                f"userIds 中的 {one} 不是用户。",
+                f"userIds has {member}, which is no user; remove it.",
+                f"userIds 中的 {member} 不是用户，请移除。",
                 field="userIds",
             )
-    joined = store.join(session, id, sorted(set(people)), until)
+    joined = store.join(session, id, sorted(set(members)), until)
     if joined:
-        _tell(
-            session, scope, id, "add_members", _members(joined, 1) | {"until": [None, _text(until)]}
-        )
+        changes = _member_changes(joined, after=True) | {"until": [None, _text(until)]}
+        entry = Entry(scope.actor, "add_members", "Project", str(id), changes)
+        policy_version.record_change(session, "project", entry)
     return id
 
 
 def remove_members(
-    session: Session, scope: Scope, id: ProjectId, people: Sequence[UserId]
+    session: Session, scope: Scope, id: ProjectId, members: Sequence[UserId]
 ) -> ProjectId:
-    """Take people off a project. Who is not on it is not missed."""
-    domain.refuse_many(len(people))
-    policy.hold(session)
+    """Remove members from a project; ids that are no members are ignored."""
+    domain.refuse_many(len(members))
+    policy_version.hold(session)
     held(session, scope, id, None)
-    left = store.leave(session, id, people)
-    if left:
-        _tell(session, scope, id, "remove_members", _members(left, 0))
+    removed = store.leave(session, id, members)
+    if removed:
+        changes = _member_changes(removed, after=False)
+        entry = Entry(scope.actor, "remove_members", "Project", str(id), changes)
+        policy_version.record_change(session, "project", entry)
     return id
 
 
 def held(session: Session, scope: Scope, id: ProjectId, expected: int | None) -> ProjectRow:
-    """The project, kept until the transaction ends. Raises `NotFound` or `Conflict`."""
-    found = store.locked(session, scope, id)
-    if found is None:
+    """Return the project, locked until the transaction ends. Raises `NotFound` or `Conflict`."""
+    row = store.locked(session, scope, id)
+    if row is None:
         raise NotFound(
             f"No project {id} exists that you may change.",
             f"未找到您可管理的项目 {id}。",
             field="id",
         )
-    refuse_stale(found.version, expected)
-    return found
+    refuse_stale(row.version, expected)
+    return row
 
 
 def _refuse_lead(session: Session, scope: Scope, lead: UserId) -> None:
-    """Who may only begin projects that they lead begins none for others."""
+    """Raise for a lead who does not exist, or whom the caller may not set.
+
+    A caller who may only create projects that they lead creates none for others.
+    """
     if scope.action == "create" and not scope.sees(RowAccess(lead, None)):
         raise Denied(
-            "You may begin projects that you lead yourself; leave leadId out.",
+            "leadId is another user, and you may create only projects that you lead; leave it out.",
             "您只能创建由自己负责的项目，请省略 leadId。",
             field="leadId",
         )
     if not users.exists(session, lead):
-        raise BadInput("leadId is no user.", "leadId 不是用户。", field="leadId")
+        raise BadInput(
+            "leadId is no user; choose an existing user.",
+            "leadId 不是用户，请选择现有用户。",
+            field="leadId",
+        )
 
 
-def _refuse_twin(session: Session, name: str) -> None:
+def _refuse_name_in_use(session: Session, name: str) -> None:
     if store.named(session, name):
         raise Conflict(
             f"There is a project {name!r} already; choose another name.",
@@ -182,26 +199,9 @@ def _refuse_twin(session: Session, name: str) -> None:
         )
 
 
-def _members(people: Sequence[UserId], at: int) -> dict[str, list[str | None]]:
-    change: list[str | None] = [None, None]
-    change[at] = ", ".join(sorted(map(str, people)))
-    return {"members": change}
-
-
-def _tell(
-    session: Session,
-    scope: Scope,
-    id: ProjectId,
-    action: str,
-    changes: dict[str, list[str | None]],
-) -> None:
-    version = policy.changed(session, "project")
-    audit.record(
-        session,
-        audit.Entry(
-            scope.actor, action, "Project", str(id), changes=changes, policy_version=version
-        ),
-    )
+def _member_changes(members: Sequence[UserId], *, after: bool) -> dict[str, list[str | None]]:
+    ids = ", ".join(sorted(map(str, members)))
+    return {"members": [None, ids] if after else [ids, None]}
 
 
 def _text(moment: datetime | None) -> str | None:

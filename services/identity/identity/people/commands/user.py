@@ -1,4 +1,4 @@
-"""Everything that is done to a user. Names stay out of facts and audit events; ids say enough."""
+"""Create and change users. Names stay out of facts and audit events, which carry ids."""
 
 from __future__ import annotations
 
@@ -10,26 +10,28 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import events as audit
+from chassis.audit.events import Entry
 from chassis.errors import BadInput, Conflict, Denied, NotFound
 from chassis.idempotency import run_idempotent
-from chassis.policy.guard import RowAccess, Scope
+from chassis.policy.row_scopes import RowAccess
+from chassis.policy.scope import Scope
+from identity.core.commands import policy_version
 from identity.core.domain.ids import DepartmentId, UserId
 from identity.core.domain.version import refuse_stale
-from identity.people.domain import user as domain
-from identity.people.domain.user import Kind, Status
-from identity.people.store import department as departments, user as store
+from identity.people.commands import lockout
+from identity.people.domain import role as role_domain, user as domain
+from identity.people.domain.user import Kind
+from identity.people.store import department as departments, role as roles, user as store
 from identity.people.store.user import UserRow
-from identity.policy.commands import policy
-from identity.policy.domain import role as role_domain
-from identity.policy.store import role as roles
-from identity.sign_in.domain.session import Ending
-from identity.sign_in.store import session as sessions
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A user to be; the password comes hashed, since hashing takes too long for a transaction."""
+    """The values of a new user.
+
+    The password comes hashed, since hashing takes too long for a transaction.
+    """
 
     username: str
     display_name: str
@@ -43,7 +45,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Unset:
-    """Stands where a change says nothing of a field that may be null."""
+    """The value of a field that a change leaves as it is, where `None` is a value of its own."""
 
 
 UNSET = Unset()
@@ -51,7 +53,7 @@ UNSET = Unset()
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is to become of a user; what is left out stays."""
+    """The changes of a user; a field that is left out stays."""
 
     display_name: str | None = None
     department: DepartmentId | Unset | None = UNSET
@@ -60,23 +62,24 @@ class Change:
 
 
 def create_user(session: Session, scope: Scope, draft: Draft, key: str | None = None) -> UserId:
-    """Add somebody who may sign in."""
+    """Create a user who may sign in and return their id. Raises `BadInput` and `Conflict`."""
 
     def run() -> dict[str, Any]:
-        username, shown = domain.username(draft.username), domain.display_name(draft.display_name)
+        username = domain.username(draft.username)
+        display_name = domain.display_name(draft.display_name)
         until = domain.access_until(draft.access_until, draft.kind, datetime.now(UTC))
-        policy.hold(session)
+        policy_version.hold(session)
         _refuse_place(session, scope, draft.department)
         if store.credentials(session, username) is not None:
             raise Conflict(
-                "There is a user of this name already; choose another one.",
+                "username is in use by another user; choose another one.",
                 "该用户名已被使用，请换一个。",
                 field="username",
             )
         id = store.add(
             session,
             username=username,
-            display_name=shown,
+            display_name=display_name,
             kind=draft.kind,
             department=draft.department,
             password_hash=draft.password_hash,
@@ -84,13 +87,14 @@ def create_user(session: Session, scope: Scope, draft: Draft, key: str | None = 
             must_change_password=draft.must_change_password,
         )
         if draft.roles:
-            _give(session, scope, id, draft.roles)
+            _give_roles(session, scope, id, draft.roles)
         changes = {
             "department": [None, str(draft.department) if draft.department else None],
             "roles": [None, ", ".join(sorted(draft.roles))],
             "access_until": [None, _moment(until)],
         }
-        _tell(session, scope, id, "create", changes)
+        entry = Entry(scope.actor, "create", "User", str(id), changes)
+        policy_version.record_change(session, "user", entry)
         return {"id": str(id)}
 
     request = [
@@ -108,15 +112,15 @@ def create_user(session: Session, scope: Scope, draft: Draft, key: str | None = 
 def update_user(
     session: Session, scope: Scope, id: UserId, change: Change, expected: int | None
 ) -> UserId:
-    """Give a user another name, department or other roles."""
-    policy.hold(session)
+    """Change name, department, roles or end of access of a user."""
+    policy_version.hold(session)
     present = held(session, scope, id, expected)
     values: dict[str, object] = {}
     changes: dict[str, list[str | None]] = {}
     if change.display_name is not None:
-        shown = domain.display_name(change.display_name)
-        if shown != present.display_name:
-            values["display_name"] = shown
+        display_name = domain.display_name(change.display_name)
+        if display_name != present.display_name:
+            values["display_name"] = display_name
             changes["display_name"] = ["***", "***"]
     if not isinstance(change.department, Unset) and change.department != present.department:
         _refuse_place(session, scope, change.department)
@@ -129,22 +133,23 @@ def update_user(
         if ends:
             values |= {"access_until": until, "access_ended_at": None}
             changes["access_until"] = [_moment(present.access_until), _moment(until)]
-    given = change.roles is not None and set(change.roles) != set(present.roles)
-    if change.roles is not None and given:
-        _give(session, scope, id, change.roles)
+    new_roles = change.roles is not None and set(change.roles) != set(present.roles)
+    if change.roles is not None and new_roles:
+        _give_roles(session, scope, id, change.roles)
         changes["roles"] = [", ".join(present.roles), ", ".join(sorted(set(change.roles)))]
     if not changes:
         return id
     store.change(session, id, **values)
-    if given or ends:
-        field = "roles" if given else "accessUntil"
-        policy.keep_a_way_back(session, scope.actor, field=field)
-    if given or ends or "department_id" in values:
-        _tell(session, scope, id, "update", changes)
+    if new_roles or ends:
+        field = "roles" if new_roles else "accessUntil"
+        lockout.refuse_lockout(session, scope.actor, field=field)
+    if new_roles or ends or "department_id" in values:
+        entry = Entry(scope.actor, "update", "User", str(id), changes)
+        policy_version.record_change(session, "user", entry)
     else:
         audit.record(
             session,
-            audit.Entry(
+            Entry(
                 scope.actor,
                 "update",
                 "User",
@@ -156,54 +161,21 @@ def update_user(
     return id
 
 
-def suspend_user(session: Session, scope: Scope, id: UserId, expected: int | None) -> UserId:
-    """Shut somebody out at once: no right from the next policy version on, and no session."""
-    policy.hold(session)
-    present = held(session, scope, id, expected)
-    if present.status is Status.ACTIVE:
-        store.change(session, id, status=Status.SUSPENDED.value)
-        sessions.end_all(session, id, Ending.SUSPENDED)
-        policy.keep_a_way_back(session, scope.actor, field="id")
-        _tell(session, scope, id, "suspend", {"status": ["active", "suspended"]})
-    return id
-
-
-def activate_user(session: Session, scope: Scope, id: UserId, expected: int | None) -> UserId:
-    """Let somebody in again who was suspended."""
-    policy.hold(session)
-    present = held(session, scope, id, expected)
-    if present.status is Status.SUSPENDED:
-        store.change(session, id, status=Status.ACTIVE.value)
-        _tell(session, scope, id, "activate", {"status": ["suspended", "active"]})
-    return id
-
-
-def set_password(
-    session: Session, scope: Scope, id: UserId, hashed: str, *, must_change: bool
-) -> UserId:
-    """Give somebody a new password in their stead; all their sessions end."""
-    held(session, scope, id, None)
-    store.change(session, id, password_hash=hashed, must_change_password=must_change)
-    sessions.end_all(session, id, Ending.PASSWORD_CHANGED)
-    audit.record(
-        session,
-        audit.Entry(scope.actor, "set_password", "User", str(id), policy_version=scope.version),
-    )
-    return id
-
-
 def held(session: Session, scope: Scope, id: UserId, expected: int | None) -> UserRow:
-    """The user, kept until the transaction ends. Raises `NotFound`, `Conflict` or `Denied`."""
-    found = store.locked(session, scope, id)
-    if found is None:
+    """Return the user, locked until the transaction ends.
+
+    Raises `NotFound`, `Conflict` for another version, and `Denied` for a user with more rights.
+    """
+    row = store.locked(session, scope, id)
+    if row is None:
         raise NotFound(f"No user {id} exists for you.", f"未找到您可管理的用户 {id}。", field="id")
-    refuse_stale(found.version, expected)
-    policy.refuse_taking_over(session, scope.permissions, id)
-    return found
+    refuse_stale(row.version, expected)
+    lockout.refuse_taking_over(session, scope.permissions, id)
+    return row
 
 
-def _give(session: Session, scope: Scope, id: UserId, asked: Sequence[str]) -> None:
-    """Who has which role is policy, so giving one needs more than the right to change users."""
+def _give_roles(session: Session, scope: Scope, id: UserId, names: Sequence[str]) -> None:
+    """Give a user roles. That is policy, so it needs more than the right to change users."""
     if not scope.may("Role", "update"):
         raise Denied(
             "Giving roles needs the right to update Role, which the policy does not give you.",
@@ -211,31 +183,23 @@ def _give(session: Session, scope: Scope, id: UserId, asked: Sequence[str]) -> N
             coordinate="Role",
             action="update",
         )
-    known = roles.names(session)
-    role_domain.refuse_unknown(asked, list(known), field="roles")
-    store.give_roles(session, id, asked, known)
+    role_ids = roles.names(session)
+    role_domain.refuse_unknown(names, list(role_ids), field="roles")
+    store.give_roles(session, id, names, role_ids)
 
 
 def _refuse_place(session: Session, scope: Scope, department: DepartmentId | None) -> None:
-    """A user is put only where the one who does it may reach them."""
+    """Raise `BadInput` for a department in which the caller could not reach the user."""
     if scope.everything:
-        known = department is None or departments.depth(session, department) > 0
+        allowed = department is None or departments.depth(session, department) > 0
     else:
-        known = scope.sees(RowAccess(None, department))
-    if not known:
+        allowed = scope.sees(RowAccess(None, department))
+    if not allowed:
         raise BadInput(
-            f"departmentId {department} is no department where you may put users.",
-            f"departmentId {department} 不是您可以安排用户的部门。",
+            f"departmentId {department} is no department in which you may manage users.",
+            f"departmentId {department} 不是您可以管理用户的部门。",
             field="departmentId",
         )
-
-
-def _tell(session: Session, scope: Scope, id: UserId, action: str, changes: dict[str, Any]) -> None:
-    version = policy.changed(session, "user")
-    audit.record(
-        session,
-        audit.Entry(scope.actor, action, "User", str(id), changes=changes, policy_version=version),
-    )
 
 
 def _moment(moment: datetime | None) -> str | None:

@@ -1,4 +1,4 @@
-"""What may be done to the tree of departments."""
+"""Rules of the tree of departments."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ DEEPEST = 20
 
 
 def name(text: str, *, field: str = "name") -> str:
-    """The name a department may have."""
+    """Return the trimmed name of a department. Raises `BadInput`."""
     return required(text, field=field, longest=LONGEST_NAME)
 
 
 def refuse_circle(
     id: DepartmentId, parent: DepartmentId | None, below: Collection[DepartmentId]
 ) -> None:
-    """A department never lies below itself; `below` are the department and all under it."""
+    """Raise `BadInput` if a department would lie below itself.
+
+    `below` are the department and all departments under it.
+    """
     if parent is not None and (parent == id or parent in below):
         raise BadInput(
             "parentId is this department or lies below it; choose one outside of it.",
@@ -30,7 +33,7 @@ def refuse_circle(
 
 
 def refuse_too_deep(depth: int) -> None:
-    """The tree stays one that a person can walk."""
+    """Raise `BadInput` if the tree would have more levels than a person can follow."""
     if depth > DEEPEST:
         raise BadInput(
             f"The tree of departments would be {depth} levels deep; {DEEPEST} are allowed.",

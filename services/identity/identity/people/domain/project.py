@@ -1,4 +1,4 @@
-"""What a project is called, and how long it and somebody's part in it last."""
+"""Names of projects, and how long projects and memberships last."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ MOST_AT_ONCE = 200
 
 
 def name(text: str) -> str:
-    """The name a project may have."""
+    """Return the trimmed name of a project. Raises `BadInput`."""
     return required(text, field="name", longest=LONGEST_NAME)
 
 
 def description(text: str | None) -> str:
-    """What it is about, in words."""
+    """Return the trimmed description, which may be empty. Raises `BadInput`."""
     return optional(text, field="description", longest=LONGEST_DESCRIPTION)
 
 
-def ends_at(asked: datetime | None, now: datetime) -> datetime | None:
-    """When the project ends; nobody reaches anything by it from then on."""
-    return moment.end(asked, now, longest=LONGEST, field="endsAt") if asked else None
+def ends_at(end: datetime | None, now: datetime) -> datetime | None:
+    """Return the end of a project; it gives no access from then on. Raises `BadInput`."""
+    return moment.end(end, now, longest=LONGEST, field="endsAt") if end else None
 
 
-def until(asked: datetime | None, now: datetime) -> datetime | None:
-    """When somebody's part in it ends; null: with the project."""
-    return moment.end(asked, now, longest=LONGEST, field="until") if asked else None
+def until(end: datetime | None, now: datetime) -> datetime | None:
+    """Return the end of a membership; `None`: it ends with the project. Raises `BadInput`."""
+    return moment.end(end, now, longest=LONGEST, field="until") if end else None
 
 
 def refuse_many(count: int) -> None:
-    """Members come and go some at a time."""
+    """Raise `BadInput` unless a call names an allowed number of members."""
     if not 1 <= count <= MOST_AT_ONCE:
         raise BadInput(
-            f"userIds has {count} ids; 1 to {MOST_AT_ONCE} are taken at once.",
+            f"userIds has {count} ids; give 1 to {MOST_AT_ONCE} at once.",
             f"userIds 含 {count} 个编号，每次可提交 1 到 {MOST_AT_ONCE} 个。",
             field="userIds",
         )

@@ -1,4 +1,4 @@
-"""What a user is called, and what state and kind they are of."""
+"""Names, status and kind of users, and when their access ends."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _USERNAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,63}")
 
 
 class Status(Enum):
-    """Whether somebody may work here now."""
+    """Whether a user may work here now."""
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
 
 
 class Kind(Enum):
-    """A person, a part of the system that signs in like one, or somebody from outside."""
+    """An employee, a part of the system that signs in like one, or an external person."""
 
     PERSON = "person"
     SERVICE = "service"
@@ -32,41 +32,48 @@ class Kind(Enum):
 
 
 def username(text: str, *, field: str = "username") -> str:
-    """The name somebody signs in with: lower case, and nothing that looks like another name."""
-    found = text.strip().lower()
-    if not _USERNAME.fullmatch(found):
+    """Return the name a user signs in with, in lower case.
+
+    Raises `BadInput` for characters by which a name could look like another one.
+    """
+    name = text.strip().lower()
+    if not _USERNAME.fullmatch(name):
         raise BadInput(
-            f"{field} must be 2 to 64 characters of a-z, 0-9 and . _ @ -, "
-            "beginning with a letter or digit.",
+            f"{field} must be 2 to 64 characters of a-z, 0-9 and . _ @ -, beginning with a letter "
+            "or digit.",
             f"{field} 须为 2 至 64 个字符，只能含小写字母、数字和 . _ @ -，并以字母或数字开头。",
             field=field,
         )
-    return found
+    return name
 
 
 def asked_username(text: str) -> str:
-    """The user name somebody tries to sign in with; one that nobody can have becomes empty."""
-    found = text.strip().lower()
-    return found if _USERNAME.fullmatch(found) else ""
+    """Return the user name of an attempt to sign in; one that no user can have becomes empty."""
+    name = text.strip().lower()
+    return name if _USERNAME.fullmatch(name) else ""
 
 
 def display_name(text: str, *, field: str = "displayName") -> str:
-    """The name that colleagues read."""
+    """Return the trimmed name that colleagues read. Raises `BadInput`."""
     return required(text, field=field, longest=LONGEST_NAME)
 
 
 def access_until(
-    asked: datetime | None, kind: Kind, now: datetime, *, field: str = "accessUntil"
+    end: datetime | None, kind: Kind, now: datetime, *, field: str = "accessUntil"
 ) -> datetime | None:
-    """When somebody's access ends; somebody from outside never has one without an end."""
-    if asked is not None:
+    """Return when the access of a user ends; `None`: never.
+
+    Raises `BadInput`, also for an external user whose access would have no end.
+    """
+    if end is not None:
         longest = LONGEST_FROM_OUTSIDE if kind is Kind.EXTERNAL else LONGEST_ACCESS
-        return moment.end(asked, now, longest=longest, field=field)
+        return moment.end(end, now, longest=longest, field=field)
     if kind is Kind.EXTERNAL:
         raise BadInput(
-            f"{field} is missing: the access of somebody from outside has an end, at most "
+            f"{field} is missing: the access of an external user must have an end, at most "
             f"{LONGEST_FROM_OUTSIDE.days} days away. It can be extended then.",
-            f"缺少 {field}：外部人员的访问必须有截止时间，最长 {LONGEST_FROM_OUTSIDE.days} 天，到期可延长。",
+            f"缺少 {field}：外部人员的访问必须有截止时间，最长 {LONGEST_FROM_OUTSIDE.days} 天，"
+            "到期可延长。",
             field=field,
         )
     return None

@@ -1,7 +1,7 @@
 """Departments as rows, and the closure of their tree.
 
 `department_path` holds every department with each one above it, so that "all below" is one index
-scan, and moving a department touches only its own subtree, never a customer.
+scan, and moving a department changes only rows of its own subtree, never a customer.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
 from chassis.db import among, in_order
-from chassis.policy.guard import RowColumns, Scope
+from chassis.policy.row_scopes import RowColumns
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import DepartmentId, UserId
 from identity.core.store.metadata import metadata
 
@@ -74,20 +75,20 @@ _COLUMNS = RowColumns(owner=null(), department=department.c.id)
 
 
 def visible(scope: Scope) -> Select[Any]:
-    """All departments that this scope may see."""
+    """Select all departments that the scope may see."""
     return select(department).where(scope.where(_COLUMNS))
 
 
 def by_ids(
     session: Session, scope: Scope, ids: Sequence[DepartmentId]
 ) -> list[DepartmentRow | None]:
-    """The departments of these ids, in their order, `None` for a gap."""
+    """Return the departments of these ids in their order, `None` for a gap."""
     rows = session.execute(visible(scope).where(among(department.c.id, ids)))
-    return in_order(ids, map(row, rows), lambda found: found.id)
+    return in_order(ids, map(read_row, rows), lambda row: row.id)
 
 
 def paths(session: Session, scope: Scope, ids: Sequence[DepartmentId]) -> list[list[DepartmentRow]]:
-    """For each of these departments the way from the root down to itself."""
+    """Return for each department the path from the root down to itself."""
     statement = (
         visible(scope)
         .add_columns(department_path.c.descendant_id.label("of"))
@@ -95,10 +96,10 @@ def paths(session: Session, scope: Scope, ids: Sequence[DepartmentId]) -> list[l
         .where(among(department_path.c.descendant_id, ids))
         .order_by(department_path.c.depth.desc())
     )
-    found: dict[UUID, list[DepartmentRow]] = {}
-    for one in session.execute(statement):
-        found.setdefault(one.of, []).append(row(one))
-    return [found.get(id, []) for id in ids]
+    path_by_id: dict[UUID, list[DepartmentRow]] = {}
+    for row in session.execute(statement):
+        path_by_id.setdefault(row.of, []).append(read_row(row))
+    return [path_by_id.get(id, []) for id in ids]
 
 
 def listed(
@@ -109,7 +110,10 @@ def listed(
     within: DepartmentId | None = None,
     parent: DepartmentId | None = None,
 ) -> Page[DepartmentRow]:
-    """A page of departments by name; `within` one and all below it, or the children of `parent`."""
+    """Return one page of departments by name.
+
+    `within` limits it to a department and all below it, `parent` to the children of a department.
+    """
     statement = visible(scope)
     if within is not None:
         below = select(department_path.c.descendant_id).where(
@@ -118,42 +122,42 @@ def listed(
         statement = statement.where(department.c.id.in_(below))
     if parent is not None:
         statement = statement.where(department.c.parent_id == parent)
-    found = page(
+    rows = page(
         session,
         statement,
         order=[(department.c.name, "asc"), (department.c.id, "asc")],
         window=window,
     )
-    return found.map(row)
+    return rows.map(read_row)
 
 
 def locked(session: Session, scope: Scope, id: DepartmentId) -> DepartmentRow | None:
-    """One department, held until the transaction ends."""
-    found = session.execute(visible(scope).where(department.c.id == id).with_for_update())
-    one = found.one_or_none()
-    return row(one) if one else None
+    """Return one department, locked until the transaction ends."""
+    rows = session.execute(visible(scope).where(department.c.id == id).with_for_update())
+    row = rows.one_or_none()
+    return read_row(row) if row else None
 
 
 def child(session: Session, parent: DepartmentId | None, name: str) -> DepartmentId | None:
-    """The department of this name directly below another, or at the top."""
-    found: UUID | None = session.execute(
+    """Return the department of this name directly below the parent, or at the top."""
+    id: UUID | None = session.execute(
         select(department.c.id).where(
             department.c.parent_id.is_not_distinct_from(parent), department.c.name == name
         )
     ).scalar_one_or_none()
-    return DepartmentId(found) if found else None
+    return DepartmentId(id) if id else None
 
 
 def below(session: Session, id: DepartmentId) -> frozenset[DepartmentId]:
-    """The department and all below it."""
-    found = session.execute(
+    """Return the ids of the department and all below it."""
+    ids = session.execute(
         select(department_path.c.descendant_id).where(department_path.c.ancestor_id == id)
     )
-    return frozenset(DepartmentId(one) for one in found.scalars())
+    return frozenset(DepartmentId(id) for id in ids.scalars())
 
 
 def depth(session: Session, id: DepartmentId | None) -> int:
-    """How many levels lie from the top down to this department, itself included."""
+    """Count the levels from the top down to this department, itself included; 0 for `None`."""
     if id is None:
         return 0
     statement = select(func.count()).where(department_path.c.descendant_id == id)
@@ -161,34 +165,34 @@ def depth(session: Session, id: DepartmentId | None) -> int:
 
 
 def height(session: Session, id: DepartmentId) -> int:
-    """How many levels lie from this department down to its lowest, itself included."""
+    """Count the levels from this department down to the lowest below it, itself included."""
     deepest = select(func.max(department_path.c.depth)).where(department_path.c.ancestor_id == id)
     return int(session.execute(deepest).scalar_one() or 0) + 1
 
 
 def add(session: Session, name: str, parent: DepartmentId | None) -> DepartmentId:
-    """Write a new department down below another, or at the top."""
+    """Insert a department below the parent, or at the top, and return its id."""
     id: UUID = session.execute(
         insert(department).values(name=name, parent_id=parent).returning(department.c.id)
     ).scalar_one()
     session.execute(insert(department_path).values(ancestor_id=id, descendant_id=id, depth=0))
     if parent is not None:
-        _hang(session, DepartmentId(id), parent)
+        _attach(session, DepartmentId(id), parent)
     return DepartmentId(id)
 
 
 def rename(session: Session, id: DepartmentId, name: str) -> None:
-    """Give a department another name."""
+    """Set the name of a department."""
     _touch(session, id, name=name)
 
 
 def set_head(session: Session, id: DepartmentId, head: UserId | None) -> None:
-    """Let somebody head a department, or nobody."""
+    """Set or remove the head of a department."""
     _touch(session, id, head_id=head)
 
 
 def move(session: Session, id: DepartmentId, parent: DepartmentId | None) -> None:
-    """Hang a department with all below it under another one, or at the top."""
+    """Move a department with all below it under another parent, or to the top."""
     down = select(department_path.c.descendant_id).where(department_path.c.ancestor_id == id)
     session.execute(
         delete(department_path).where(
@@ -196,11 +200,11 @@ def move(session: Session, id: DepartmentId, parent: DepartmentId | None) -> Non
         )
     )
     if parent is not None:
-        _hang(session, id, parent)
+        _attach(session, id, parent)
     _touch(session, id, parent_id=parent)
 
 
-def _hang(session: Session, id: DepartmentId, parent: DepartmentId) -> None:
+def _attach(session: Session, id: DepartmentId, parent: DepartmentId) -> None:
     up, down = department_path.alias("up"), department_path.alias("down")
     session.execute(
         insert(department_path).from_select(
@@ -220,12 +224,12 @@ def _touch(session: Session, id: DepartmentId, **values: object) -> None:
     )
 
 
-def row(found: Row[Any]) -> DepartmentRow:
-    """A row of `visible` as a value."""
+def read_row(selected: Row[Any]) -> DepartmentRow:
+    """Convert a selected row to a value."""
     return DepartmentRow(
-        id=DepartmentId(found.id),
-        name=found.name,
-        parent=DepartmentId(found.parent_id) if found.parent_id else None,
-        version=found.version,
-        head=UserId(found.head_id) if found.head_id else None,
+        id=DepartmentId(selected.id),
+        name=selected.name,
+        parent=DepartmentId(selected.parent_id) if selected.parent_id else None,
+        version=selected.version,
+        head=UserId(selected.head_id) if selected.head_id else None,
     )

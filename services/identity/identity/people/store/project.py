@@ -1,4 +1,4 @@
-"""Projects and their members as rows. The one who leads a project is its owner to row scopes."""
+"""Projects and their members as rows. To row scopes the lead of a project is its owner."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
 from chassis.db import among, in_order
-from chassis.policy.guard import RowAccess, RowColumns, Scope
+from chassis.policy.row_scopes import RowColumns
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import ProjectId, UserId
 from identity.core.store.metadata import metadata
 from identity.people.store.user import user
@@ -70,14 +71,10 @@ class ProjectRow:
     ends_at: datetime | None
     version: int
 
-    @property
-    def access(self) -> RowAccess:
-        return RowAccess(self.lead, None)
-
 
 @dataclass(frozen=True, slots=True)
 class MemberRow:
-    """Somebody on a project, and until when; null: as long as it lasts."""
+    """A member of a project, and until when; `None`: as long as the project lasts."""
 
     user: UserId
     until: datetime | None
@@ -85,7 +82,7 @@ class MemberRow:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which projects a list is about; what is left out does not matter."""
+    """The conditions of a list of projects; `None` and `False` set no condition."""
 
     member: UserId | None = None
     open_only: bool = False
@@ -93,26 +90,26 @@ class Filter:
 
 
 def visible(scope: Scope) -> Select[Any]:
-    """All projects that this scope may see."""
+    """Select all projects that the scope may see."""
     return select(project).where(scope.where(_COLUMNS))
 
 
 def by_ids(session: Session, scope: Scope, ids: Sequence[ProjectId]) -> list[ProjectRow | None]:
-    """The projects of these ids, in their order, `None` for a gap."""
+    """Return the projects of these ids in their order, `None` for a gap."""
     selected = among(project.c.id, ids)
     rows = session.execute(visible(scope).where(selected))
-    return in_order(ids, map(row, rows), lambda found: found.id)
+    return in_order(ids, map(read_row, rows), lambda row: row.id)
 
 
 def listed(session: Session, scope: Scope, filter: Filter, window: Window) -> Page[ProjectRow]:
-    """A page of projects by name."""
-    found = page(
+    """Return one page of projects by name."""
+    rows = page(
         session,
         visible(scope).where(*_conditions(filter)),
         order=[(project.c.name, "asc"), (project.c.id, "asc")],
         window=window,
     )
-    return found.map(row)
+    return rows.map(read_row)
 
 
 def _conditions(filter: Filter) -> Iterator[ColumnElement[bool]]:
@@ -127,10 +124,10 @@ def _conditions(filter: Filter) -> Iterator[ColumnElement[bool]]:
 
 
 def locked(session: Session, scope: Scope, id: ProjectId) -> ProjectRow | None:
-    """One project, held until the transaction ends."""
-    found = session.execute(visible(scope).where(project.c.id == id).with_for_update())
-    one = found.one_or_none()
-    return row(one) if one else None
+    """Return one project, locked until the transaction ends."""
+    rows = session.execute(visible(scope).where(project.c.id == id).with_for_update())
+    row = rows.one_or_none()
+    return read_row(row) if row else None
 
 
 def named(session: Session, name: str) -> bool:
@@ -154,8 +151,8 @@ def change(session: Session, id: ProjectId, **values: object) -> None:
 
 
 def members(session: Session, scope: Scope, id: ProjectId, window: Window) -> Page[MemberRow]:
-    """A page of those who are or were on a project that may be seen, by the names colleagues read."""
-    found = page(
+    """Return one page of present and past members of a visible project, by display name."""
+    rows = page(
         session,
         select(user.c.id, project_member.c.until, user.c.display_name)
         .select_from(project_member.join(user, user.c.id == project_member.c.user_id))
@@ -164,32 +161,31 @@ def members(session: Session, scope: Scope, id: ProjectId, window: Window) -> Pa
         order=[(user.c.display_name, "asc"), (user.c.id, "asc")],
         window=window,
     )
-    rows = [MemberRow(UserId(r.id), r.until) for r in found.rows]
-    return Page(rows, found.cursors, found.has_next, found.has_previous)
+    return rows.map(lambda row: MemberRow(UserId(row.id), row.until))
 
 
 def join(
     session: Session, id: ProjectId, users: Sequence[UserId], until: datetime | None
 ) -> list[UserId]:
-    """Let these be on a project until then; answer for whom that is new or another end."""
+    """Add members or change their end; return the ids of those for whom that changed anything."""
     if not users:
         return []
-    given = upsert(project_member).values(
-        [{"project_id": id, "user_id": one, "until": until} for one in users]
+    rows = upsert(project_member).values(
+        [{"project_id": id, "user_id": user_id, "until": until} for user_id in users]
     )
-    done = session.execute(
-        given.on_conflict_do_update(
+    changed = session.execute(
+        rows.on_conflict_do_update(
             index_elements=[project_member.c.project_id, project_member.c.user_id],
-            set_={"until": given.excluded.until},
-            where=project_member.c.until.is_distinct_from(given.excluded.until),
+            set_={"until": rows.excluded.until},
+            where=project_member.c.until.is_distinct_from(rows.excluded.until),
         ).returning(project_member.c.user_id)
     )
-    return [UserId(one) for one in done.scalars()]
+    return [UserId(user_id) for user_id in changed.scalars()]
 
 
 def leave(session: Session, id: ProjectId, users: Sequence[UserId]) -> list[UserId]:
-    """Let these be on it no longer; answer who was."""
-    done = session.execute(
+    """Remove members; return the ids of those who were members."""
+    removed = session.execute(
         delete(project_member)
         .where(
             project_member.c.project_id == id,
@@ -197,32 +193,26 @@ def leave(session: Session, id: ProjectId, users: Sequence[UserId]) -> list[User
         )
         .returning(project_member.c.user_id)
     )
-    return [UserId(one) for one in done.scalars()]
+    return [UserId(user_id) for user_id in removed.scalars()]
 
 
 def leave_all(session: Session, user_id: UserId) -> int:
-    """Take somebody off every project; answer how many there were."""
-    done = session.execute(
+    """Remove a user from every project; return how many there were."""
+    removed = session.execute(
         delete(project_member)
         .where(project_member.c.user_id == user_id)
         .returning(project_member.c.project_id)
     )
-    return len(done.all())
+    return len(removed.all())
 
 
-def count_of(session: Session, user_id: UserId) -> int:
-    """How many projects somebody is on."""
-    statement = select(func.count()).where(project_member.c.user_id == user_id)
-    return int(session.execute(statement).scalar_one())
-
-
-def row(found: Row[Any]) -> ProjectRow:
-    """A selected row as a value."""
+def read_row(selected: Row[Any]) -> ProjectRow:
+    """Convert a selected row to a value."""
     return ProjectRow(
-        id=ProjectId(found.id),
-        name=found.name,
-        description=found.description,
-        lead=UserId(found.lead_id) if found.lead_id else None,
-        ends_at=found.ends_at,
-        version=found.version,
+        id=ProjectId(selected.id),
+        name=selected.name,
+        description=selected.description,
+        lead=UserId(selected.lead_id) if selected.lead_id else None,
+        ends_at=selected.ends_at,
+        version=selected.version,
     )

@@ -32,12 +32,13 @@ from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
 from chassis.db import among, in_order
-from chassis.policy.guard import RowAccess, RowColumns, Scope
+from chassis.policy.row_scopes import RowColumns
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import DepartmentId, RoleId, UserId
 from identity.core.store.metadata import metadata
 from identity.people.domain.user import Kind, Status
 from identity.people.store.department import department_path
-from identity.policy.store.role import role
+from identity.people.store.role import role
 
 user = Table(
     "user_account",
@@ -68,7 +69,7 @@ user_role = Table(
 
 @dataclass(frozen=True, slots=True)
 class UserRow:
-    """A user with the names of their roles; nothing they could be signed in with."""
+    """A user with the names of their roles, without credentials."""
 
     id: UserId
     username: str
@@ -80,15 +81,10 @@ class UserRow:
     access_until: datetime | None
     version: int
 
-    @property
-    def access(self) -> RowAccess:
-        """How row scopes see this user: everybody is their own owner."""
-        return RowAccess(self.id, self.department)
-
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What signing in is checked against."""
+    """What a sign-in is checked against."""
 
     id: UserId
     username: str
@@ -102,7 +98,7 @@ WORKS_HERE: ColumnElement[bool] = and_(
     user.c.status == Status.ACTIVE.value,
     or_(user.c.access_until.is_(None), user.c.access_until > func.now()),
 )
-"""Whether somebody has any access now, by the database's clock."""
+"""The condition that a user has any access now, by the database's clock."""
 _COLUMNS = RowColumns(owner=user.c.id, department=user.c.department_id)
 _ROLES = (
     select(func.array_agg(aggregate_order_by(role.c.name, role.c.name), type_=ARRAY(Text)))
@@ -115,7 +111,7 @@ _ROLES = (
 
 
 def visible(scope: Scope) -> Select[Any]:
-    """All users that this scope may see."""
+    """Select all users that the scope may see."""
     return _selected().where(scope.where(_COLUMNS))
 
 
@@ -134,15 +130,15 @@ def _selected() -> Select[Any]:
 
 
 def by_ids(session: Session, scope: Scope, ids: Sequence[UserId]) -> list[UserRow | None]:
-    """The users of these ids that may be seen, in their order, `None` for a gap."""
+    """Return the visible users of these ids in their order, `None` for a gap."""
     selected = among(user.c.id, ids)
     rows = session.execute(visible(scope).where(selected))
-    return in_order(ids, map(row, rows), lambda found: found.id)
+    return in_order(ids, map(read_row, rows), lambda row: row.id)
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which users a list is about; what is left out does not matter."""
+    """The conditions of a list of users; `None` and `False` set no condition."""
 
     department: DepartmentId | None = None
     below: bool = False
@@ -154,14 +150,14 @@ class Filter:
 
 
 def listed(session: Session, scope: Scope, filter: Filter, window: Window) -> Page[UserRow]:
-    """A page of users by the name that colleagues read."""
-    found = page(
+    """Return one page of users by display name."""
+    rows = page(
         session,
         visible(scope).where(*_conditions(filter)),
         order=[(user.c.display_name, "asc"), (user.c.id, "asc")],
         window=window,
     )
-    return found.map(row)
+    return rows.map(read_row)
 
 
 def _conditions(filter: Filter) -> Iterator[ColumnElement[bool]]:
@@ -193,19 +189,19 @@ def _conditions(filter: Filter) -> Iterator[ColumnElement[bool]]:
 
 
 def locked(session: Session, scope: Scope, id: UserId) -> UserRow | None:
-    """One user that may be seen, held until the transaction ends."""
-    found = session.execute(visible(scope).where(user.c.id == id).with_for_update(of=user))
-    one = found.one_or_none()
-    return row(one) if one else None
+    """Return one user that may be seen, locked until the transaction ends."""
+    rows = session.execute(visible(scope).where(user.c.id == id).with_for_update(of=user))
+    row = rows.one_or_none()
+    return read_row(row) if row else None
 
 
 def credentials(session: Session, username: str) -> Credentials | None:
-    """What somebody of this name signs in with."""
+    """Return the credentials of the user of this name."""
     return _credentials(session, user.c.username == username)
 
 
 def credentials_of(session: Session, id: UserId) -> Credentials | None:
-    """What this user signs in with."""
+    """Return the credentials of this user."""
     return _credentials(session, user.c.id == id)
 
 
@@ -218,33 +214,33 @@ def _credentials(session: Session, condition: ColumnElement[bool]) -> Credential
         user.c.display_name,
         user.c.must_change_password,
     )
-    one = session.execute(select(*columns).where(condition)).one_or_none()
-    if one is None:
+    row = session.execute(select(*columns).where(condition)).one_or_none()
+    if row is None:
         return None
     return Credentials(
-        UserId(one.id),
-        one.username,
-        one.password_hash,
-        one.active,
-        one.display_name,
-        one.must_change_password,
+        UserId(row.id),
+        row.username,
+        row.password_hash,
+        row.active,
+        row.display_name,
+        row.must_change_password,
     )
 
 
 def hold(session: Session, id: UserId) -> None:
-    """Keep a user as they are until the transaction ends; others wait."""
+    """Lock a user until the transaction ends."""
     session.execute(select(user.c.id).where(user.c.id == id).with_for_update())
 
 
 def kind_of(session: Session, id: UserId) -> Kind | None:
-    """Whether this is a person or a service; None: there is nobody of this id."""
-    found = session.execute(select(user.c.kind).where(user.c.id == id)).scalar_one_or_none()
-    return Kind(found) if found else None
+    """Return the kind of a user; `None`: there is no user of this id."""
+    kind = session.execute(select(user.c.kind).where(user.c.id == id)).scalar_one_or_none()
+    return Kind(kind) if kind else None
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What must be known of somebody whom a command names, whoever sends it."""
+    """What a command needs to know of a user that it names, whatever its caller may see."""
 
     kind: Kind
     department: DepartmentId | None
@@ -252,38 +248,45 @@ class About:
 
 
 def about(session: Session, id: UserId) -> About | None:
-    """Whether there is such a user, and of what kind. Nothing personal leaves here, so it takes no
-    scope."""
+    """Return what a command needs to know of a user, or `None` if there is no such user.
+
+    Nothing of it is personal, so it takes no scope.
+    """
     columns = (user.c.kind, user.c.department_id, WORKS_HERE.label("works_here"))
-    one = session.execute(select(*columns).where(user.c.id == id)).one_or_none()
-    if one is None:
+    row = session.execute(select(*columns).where(user.c.id == id)).one_or_none()
+    if row is None:
         return None
-    department = DepartmentId(one.department_id) if one.department_id else None
-    return About(Kind(one.kind), department, one.works_here)
+    department = DepartmentId(row.department_id) if row.department_id else None
+    return About(Kind(row.kind), department, row.works_here)
 
 
-def told(session: Session, id: UUID) -> dict[str, str | None]:
-    """Whom a fact concerns: the user and their department, by id. No scope, as with `about`."""
-    found = about(session, UserId(id))
-    department = str(found.department) if found and found.department else None
+def identified(session: Session, id: UUID) -> dict[str, str | None]:
+    """Return the ids of a user and their department, as facts carry them.
+
+    Nothing of it is personal, so it takes no scope.
+    """
+    row = about(session, UserId(id))
+    department = str(row.department) if row and row.department else None
     return {"user": str(id), "department": department}
 
 
 def services_among(session: Session, ids: Sequence[UUID]) -> set[UUID]:
-    """Those of them who are no people."""
-    asked = select(user.c.id).where(user.c.id.in_(ids), user.c.kind == Kind.SERVICE.value)
-    return set(session.execute(asked).scalars())
+    """Return the ids of the service users among these."""
+    statement = select(user.c.id).where(user.c.id.in_(ids), user.c.kind == Kind.SERVICE.value)
+    return set(session.execute(statement).scalars())
 
 
 def exists(session: Session, id: UUID) -> bool:
-    """Whether there is a user of this id."""
+    """Return whether there is a user of this id."""
     return session.execute(select(user.c.id).where(user.c.id == id)).first() is not None
 
 
 def people_who_can_sign_in(session: Session) -> list[UserId]:
-    """Active people with a password, whose access does not end by itself: those who could repair a
-    policy, today and on any day to come."""
-    found = session.execute(
+    """Return the active people with a password whose access does not end by itself.
+
+    They could repair a policy, today and on any day to come.
+    """
+    ids = session.execute(
         select(user.c.id).where(
             user.c.status == Status.ACTIVE.value,
             user.c.access_until.is_(None),
@@ -291,7 +294,7 @@ def people_who_can_sign_in(session: Session) -> list[UserId]:
             user.c.password_hash.is_not(None),
         )
     )
-    return [UserId(id) for id in found.scalars()]
+    return [UserId(id) for id in ids.scalars()]
 
 
 def add(
@@ -305,7 +308,7 @@ def add(
     access_until: datetime | None = None,
     must_change_password: bool = False,
 ) -> UserId:
-    """Write a new user down."""
+    """Insert a user and return the id."""
     id: UUID = session.execute(
         insert(user)
         .values(
@@ -323,7 +326,7 @@ def add(
 
 
 def change(session: Session, id: UserId, **values: object) -> None:
-    """Set these columns of one user."""
+    """Set columns of one user and count their version up."""
     session.execute(
         update(user)
         .where(user.c.id == id)
@@ -332,39 +335,39 @@ def change(session: Session, id: UserId, **values: object) -> None:
 
 
 def give_roles(
-    session: Session, id: UserId, roles: Sequence[str], known: Mapping[str, RoleId]
+    session: Session, id: UserId, roles: Sequence[str], role_ids: Mapping[str, RoleId]
 ) -> None:
-    """Let a user have exactly these roles."""
+    """Give a user exactly these roles; `role_ids` has the id of every role by name."""
     session.execute(delete(user_role).where(user_role.c.user_id == id))
-    rows = [{"user_id": id, "role_id": known[name]} for name in sorted(set(roles))]
+    rows = [{"user_id": id, "role_id": role_ids[name]} for name in sorted(set(roles))]
     if rows:
         session.execute(insert(user_role), rows)
 
 
 def roles_by_hand(session: Session, ids: Sequence[UUID]) -> dict[UUID, tuple[str, ...]]:
-    """The roles these users were given themselves, not those that a directory confers."""
-    found = session.execute(
+    """Return the roles given to these users directly, not those that a directory confers."""
+    rows = session.execute(
         select(user_role.c.user_id, role.c.name)
         .join(role, role.c.id == user_role.c.role_id)
         .where(among(user_role.c.user_id, ids))
         .order_by(role.c.name)
     )
     names: dict[UUID, tuple[str, ...]] = {}
-    for one in found:
-        names[one.user_id] = (*names.get(one.user_id, ()), one.name)
+    for row in rows:
+        names[row.user_id] = (*names.get(row.user_id, ()), row.name)
     return names
 
 
-def row(found: Row[Any]) -> UserRow:
-    """A selected row as a value."""
+def read_row(selected: Row[Any]) -> UserRow:
+    """Convert a selected row to a value."""
     return UserRow(
-        id=UserId(found.id),
-        username=found.username,
-        display_name=found.display_name,
-        kind=Kind(found.kind),
-        status=Status(found.status),
-        department=DepartmentId(found.department_id) if found.department_id else None,
-        roles=tuple(found.roles or ()),
-        access_until=found.access_until,
-        version=found.version,
+        id=UserId(selected.id),
+        username=selected.username,
+        display_name=selected.display_name,
+        kind=Kind(selected.kind),
+        status=Status(selected.status),
+        department=DepartmentId(selected.department_id) if selected.department_id else None,
+        roles=tuple(selected.roles or ()),
+        access_until=selected.access_until,
+        version=selected.version,
     )

@@ -1,4 +1,4 @@
-"""Recorded decisions made again under a draft: what people really did is the best test of a policy."""
+"""Recorded decisions, decided again under a draft: past use is the best test of a policy."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Annotated
 
 import strawberry
 
-from chassis.api.context import Context
+from chassis.api.context import Context, Info
 from chassis.api.rights import right
 from chassis.errors import BadInput
-from identity.core.api.loaders import IdentityInfo, Loaders
 from identity.core.domain.ids import UserId
+from identity.core.domain.rulebook import ASKED
+from identity.ledger.domain.decision import RecordedDecision
 from identity.ledger.store import audit_event as ledger
-from identity.people.api.user import User, user_of
+from identity.people.api.types import User, user_of
 from identity.policy.commands.simulation import Simulated
-from identity.policy.domain.replay import Recorded, Replayed, replay
-from identity.policy.domain.rulebook import ASKED
+from identity.policy.services.replay import Replayed, replay
 
 MOST_DAYS, MOST_KINDS, MOST_EXAMPLES = 365, 20_000, 100
 Days = Annotated[int, strawberry.argument(description=f"How many days back, 1 to {MOST_DAYS}.")]
@@ -27,48 +27,58 @@ Days = Annotated[int, strawberry.argument(description=f"How many days back, 1 to
 strawberry.enum(
     Replayed,
     name="ReplayedOutcome",
-    description="SAME. DENIED: was allowed and would not be. ALLOWED: was refused and would not be. "
-    "LESS_OPEN: a field that was shown would be masked or hidden. MORE_OPEN: one that was masked "
-    "could be clear. DEPENDS_ON_ROW: still allowed, but to other rows, or openly on other rows.",
+    description="SAME: no difference. DENIED: was allowed and would be refused. ALLOWED: was "
+    "refused and would be allowed. LESS_OPEN: a field that was shown would be masked or hidden. "
+    "MORE_OPEN: a field that was masked could be clear. DEPENDS_ON_ROW: still allowed, but on "
+    "other rows, or with other fields clear.",
 )
 
 
-@strawberry.type(description="Equal decisions of the ledger, and what would become of them.")
+@strawberry.type(description="Equal decisions of the ledger, and their outcome under the draft.")
 class ReplayedDecision:
-    object: str = strawberry.field(description="What it was about.")
-    action: str = strawberry.field(description="What was done, or would have been.")
-    allowed: bool = strawberry.field(description="Whether it was allowed then.")
-    clear: list[str] = strawberry.field(description="Sensitive fields it showed in clear.")
-    masked: list[str] = strawberry.field(description="Sensitive fields it showed masked.")
-    times: int = strawberry.field(description="How often it was decided so.")
-    last_at: datetime = strawberry.field(description="When it was last.")
-    outcome: Replayed = strawberry.field(description="What would become of it.")
+    """Equal decisions of the ledger, and their outcome under the draft."""
+
+    object: str = strawberry.field(description="The object.")
+    action: str = strawberry.field(description="The action that was allowed or refused.")
+    allowed: bool = strawberry.field(description="Whether it was allowed.")
+    clear: list[str] = strawberry.field(description="Sensitive fields that were shown in clear.")
+    masked: list[str] = strawberry.field(description="Sensitive fields that were shown masked.")
+    times: int = strawberry.field(description="How often this was decided.")
+    last_at: datetime = strawberry.field(description="When it was decided last.")
+    outcome: Replayed = strawberry.field(description="The outcome under the draft.")
     user_id: strawberry.Private[UserId]
 
-    @strawberry.field(description="Who asked.", metadata=right("User"))
-    async def user(self, info: IdentityInfo) -> User | None:
+    @strawberry.field(description="The user of the request.", metadata=right("User"))
+    async def user(self, info: Info) -> User | None:
+        """Return the user of the request."""
         return await user_of(info, self.user_id)
 
     @classmethod
-    def of(cls, one: Recorded, outcome: Replayed) -> ReplayedDecision:
+    def of(cls, decision: RecordedDecision, outcome: Replayed) -> ReplayedDecision:
+        """Convert a recorded decision to the GraphQL type."""
         return cls(
-            object=one.object,
-            action=one.action,
-            allowed=one.allowed,
-            clear=sorted(one.clear),
-            masked=sorted(one.masked),
-            times=one.times,
-            last_at=one.last,
+            object=decision.object,
+            action=decision.action,
+            allowed=decision.allowed,
+            clear=sorted(decision.clear),
+            masked=sorted(decision.masked),
+            times=decision.times,
+            last_at=decision.last,
             outcome=outcome,
-            user_id=UserId(one.user_id),
+            user_id=UserId(decision.user_id),
         )
 
 
-@strawberry.type(description="The decisions of the last days made again; counted one by one.")
+@strawberry.type(
+    description="The decisions of the last days, decided again under the draft, with "
+    "counts by outcome."
+)
 class Replay:
-    since: datetime = strawberry.field(description="From when on.")
-    decisions: int = strawberry.field(description="How many were made again.")
-    same: int = strawberry.field(description="How many would be what they were.")
+    """The decisions of the last days, decided again under the draft, with counts by outcome."""
+
+    since: datetime = strawberry.field(description="The begin of the period.")
+    decisions: int = strawberry.field(description="How many were decided again.")
+    same: int = strawberry.field(description="How many would be SAME.")
     denied: int = strawberry.field(description="How many would be DENIED.")
     allowed: int = strawberry.field(description="How many would be ALLOWED.")
     less_open: int = strawberry.field(description="How many would be LESS_OPEN.")
@@ -76,41 +86,47 @@ class Replay:
     depends_on_row: int = strawberry.field(description="How many would be DEPENDS_ON_ROW.")
     whole: bool = strawberry.field(
         description=f"false: there are more than {MOST_KINDS} different decisions, and only the "
-        "latest were made again."
+        "latest were decided again."
     )
-    found: strawberry.Private[Sequence[tuple[Recorded, Replayed]]]
+    replayed: strawberry.Private[Sequence[tuple[RecordedDecision, Replayed]]]
 
-    @strawberry.field(description="Those that would not be the same, the most frequent first.")
+    @strawberry.field(
+        description="Decisions with another outcome than SAME, the most frequent first."
+    )
     def examples(
         self,
         first: Annotated[
             int, strawberry.argument(description=f"How many, 1 to {MOST_EXAMPLES}.")
         ] = 20,
         outcome: Annotated[
-            Replayed | None, strawberry.argument(description="Left out: all but SAME.")
+            Replayed | None,
+            strawberry.argument(description="Filter by outcome; left out: all but SAME."),
         ] = None,
     ) -> list[ReplayedDecision]:
+        """Return decisions with another outcome than SAME, the most frequent first."""
         _within(first, MOST_EXAMPLES, "first")
         chosen = [
-            (one, found)
-            for one, found in self.found
-            if (found is outcome if outcome else found is not Replayed.SAME)
+            (decision, result)
+            for decision, result in self.replayed
+            if (result is outcome if outcome else result is not Replayed.SAME)
         ]
         chosen.sort(key=lambda pair: (-pair[0].times, str(pair[0].user_id)))
         return [ReplayedDecision.of(*pair) for pair in chosen[:first]]
 
 
-async def replay_of(ctx: Context[Loaders], done: Simulated, days: int) -> Replay:
-    """The replay of a simulated changeset; tables are compared in a thread, others are served on."""
+async def replay_of(ctx: Context, simulated: Simulated, days: int) -> Replay:
+    """Return the replay of a simulated changeset, computed in a thread beside the event loop."""
     _within(days, MOST_DAYS, "days")
     since = datetime.now(UTC) - timedelta(days=days)
     scope = ctx.scope("AuditEvent")
     log = await ctx.read(ledger.decisions, scope, since, ASKED, MOST_KINDS + 1)
-    some = log[:MOST_KINDS]
-    found = await asyncio.to_thread(lambda: list(replay(done.before, done.after, some)))
+    latest = log[:MOST_KINDS]
+    replayed = await asyncio.to_thread(
+        lambda: list(replay(simulated.before, simulated.after, latest))
+    )
     counted = Counter[Replayed]()
-    for one, outcome in found:
-        counted[outcome] += one.times
+    for decision, outcome in replayed:
+        counted[outcome] += decision.times
     return Replay(
         since=since,
         decisions=counted.total(),
@@ -121,7 +137,7 @@ async def replay_of(ctx: Context[Loaders], done: Simulated, days: int) -> Replay
         more_open=counted[Replayed.MORE_OPEN],
         depends_on_row=counted[Replayed.DEPENDS_ON_ROW],
         whole=len(log) <= MOST_KINDS,
-        found=found,
+        replayed=replayed,
     )
 
 

@@ -1,4 +1,4 @@
-"""The access policy: its rules, what they may say, and editing them."""
+"""Rules of the access policy and the rulebook: types, queries and mutations."""
 
 from __future__ import annotations
 
@@ -6,41 +6,46 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from chassis.policy.rules import Rule as PolicyRule
 from identity.core.api.arguments import IdempotencyKey, PolicyVersion
 from identity.core.api.ids import uuid
-from identity.core.api.loaders import IdentityInfo
 from identity.core.domain.ids import RuleId
+from identity.core.domain.rulebook import RULEBOOK, Entry
 from identity.core.domain.text import optional
+from identity.core.store import policy
 from identity.policy.commands import rule as commands
 from identity.policy.commands.rule import Edited
 from identity.policy.domain import rule as domain
-from identity.policy.domain.rulebook import RULEBOOK, Entry
-from identity.policy.store import policy, rule as store
+from identity.policy.store import rule as store
 from identity.policy.store.rule import RuleRow
+from identity.settings import IdentitySettings
 
 RuleIdArgument = Annotated[strawberry.ID, strawberry.argument(description="The rule's id.")]
 
 
 @strawberry.type(
-    description="One line of the policy. Deny wins over allow, and what no rule allows is denied."
+    description="A rule of the policy. Deny wins over allow, and what no rule allows is denied."
 )
 class Rule:
+    """A rule of the policy."""
+
     id: strawberry.ID = strawberry.field(description="The rule's id.")
     subject: str = strawberry.field(description="`role:<name>` or `user:<id>`.")
     object: str = strawberry.field(
-        description="What it is about: `Customer`, a sensitive field as `Contact.mobile`, or `*`."
+        description="The object: `Customer`, a sensitive field as `Contact.mobile`, or `*`."
     )
-    action: str = strawberry.field(description="What may be done to it, or `*`.")
-    rows: str = strawberry.field(description="To which rows; several are joined by `+`.")
-    redaction: str = strawberry.field(description="How open a sensitive field is shown.")
+    action: str = strawberry.field(description="The action on the object, or `*`.")
+    rows: str = strawberry.field(description="The row scopes, joined by `+`.")
+    redaction: str = strawberry.field(description="How a sensitive field is shown.")
     effect: str = strawberry.field(description="`allow` or `deny`.")
 
     @classmethod
     def of(cls, row: RuleRow) -> Rule:
+        """Convert a row to the GraphQL type."""
         line = row.rule
         return cls(
             id=strawberry.ID(str(row.id)),
@@ -53,16 +58,19 @@ class Rule:
         )
 
 
-@strawberry.type(description="What rules may say of one object; anything else is refused.")
+@strawberry.type(description="The values that rules may have for one object; others are refused.")
 class RulebookEntry:
+    """The values that rules may have for one object; others are refused."""
+
     object: str = strawberry.field(description="The schema coordinate.")
-    description: str = strawberry.field(description="What it is.")
-    actions: list[str] = strawberry.field(description="What may be permitted to be done to it.")
-    rows: list[str] = strawberry.field(description="Row scopes a rule may narrow it to.")
-    redactions: list[str] = strawberry.field(description="How a rule may have it shown.")
+    description: str = strawberry.field(description="What the object is.")
+    actions: list[str] = strawberry.field(description="The actions that rules may name.")
+    rows: list[str] = strawberry.field(description="The row scopes that rules may name.")
+    redactions: list[str] = strawberry.field(description="The redactions that rules may name.")
 
     @classmethod
     def of(cls, entry: Entry) -> RulebookEntry:
+        """Convert a value to the GraphQL type."""
         return cls(
             object=entry.object,
             description=entry.description,
@@ -72,8 +80,10 @@ class RulebookEntry:
         )
 
 
-@strawberry.input(description="A rule as it is to be. `rulebook` lists what each field may say.")
+@strawberry.input(description="The content of a rule. `rulebook` lists the allowed values.")
 class RuleInput:
+    """The content of a rule."""
+
     subject: str = strawberry.field(description="`role:<name>` or `user:<id>`.")
     object: str = strawberry.field(description="An object of the rulebook, or `*`.")
     action: str = strawberry.field(description="An action of that object, or `*`.")
@@ -81,11 +91,13 @@ class RuleInput:
         default="all", description="Row scopes of that object, joined by `+`."
     )
     redaction: str = strawberry.field(
-        default="clear", description="Another than `clear` for sensitive fields only."
+        default="clear",
+        description="A redaction of that object; other than `clear` for sensitive fields only.",
     )
     effect: str = strawberry.field(default="allow", description="`allow` or `deny`.")
 
-    def wanted(self) -> PolicyRule:
+    def rule(self) -> PolicyRule:
+        """Return the rule, checked against the rulebook. Raises `BadInput`."""
         return domain.drafted(
             subject=self.subject,
             object=self.object,
@@ -96,128 +108,145 @@ class RuleInput:
         )
 
 
-@strawberry.input(description="Which rules a list is about; what is left out does not matter.")
+@strawberry.input(description="Filter of rules; a field that is left out sets no condition.")
 class RuleFilter:
-    subject: str | None = strawberry.field(default=None, description="Only those of this subject.")
-    object: str | None = strawberry.field(default=None, description="Only those about this object.")
+    """Conditions that all must hold."""
 
-    def wanted(self) -> store.Filter:
+    subject: str | None = strawberry.field(default=None, description="Filter by subject.")
+    object: str | None = strawberry.field(default=None, description="Filter by object.")
+
+    def conditions(self) -> store.Filter:
+        """Return the filter with checked values. Raises `BadInput`."""
         return store.Filter(
             subject=optional(self.subject, field="filter.subject", longest=100) or None,
             object=optional(self.object, field="filter.object", longest=100) or None,
         )
 
 
-@strawberry.type(description="The rule after the change, or why there was none.")
+@strawberry.type(description="The rule after the change, or the errors that prevented it.")
 class RulePayload:
+    """The rule after the change, or the errors that prevented it."""
+
     rule: Rule | None = strawberry.field(
         default=None, description="The rule as it is now; null if it was removed."
     )
     policy_version: int | None = strawberry.field(
         default=None,
-        description="The version the change is part of; every service follows within one second.",
+        description="The policy version with the change; every service follows within one second.",
     )
     errors: list[UserError] = strawberry.field(
-        default_factory=list, description="Why nothing was done; empty if it was."
+        default_factory=list, description="Why nothing was changed; empty after success."
     )
 
 
 @strawberry.type
 class RuleQuery:
+    """Queries of rules."""
+
     @strawberry.field(
-        description="The policy's version; give it back when changing rules.",
+        description="The version of the policy; send it as `expectedVersion` when changing rules.",
         metadata=right("Rule"),
     )
-    async def policy_version(self, info: IdentityInfo) -> int:
+    async def policy_version(self, info: Info) -> int:
+        """Return the version of the policy; send it as `expectedVersion` when changing rules."""
         return await info.context.read(policy.version)
 
     @strawberry.field(description="The policy's rules, the oldest first.", metadata=right("Rule"))
     async def rules(
         self,
-        info: IdentityInfo,
+        info: Info,
         filter: Annotated[
-            RuleFilter | None, strawberry.argument(description="Which rules; null: all.")
+            RuleFilter | None, strawberry.argument(description="Filter; null: all.")
         ] = None,
         first: First = DEFAULT_FIRST,
         after: After = None,
     ) -> Connection[Rule]:
-        wanted = filter.wanted() if filter else store.Filter()
+        """Return the policy's rules, the oldest first."""
+        conditions = filter.conditions() if filter else store.Filter()
         scope = info.context.scope("Rule")
-        found = await info.context.read(store.listed, scope, wanted, Window(first, after))
-        return connect(found, Rule.of)  # type: ignore[no-any-return]  # the connection asked for
+        rows = await info.context.read(store.listed, scope, conditions, Window(first, after))
+        return connect(rows, Rule.of)  # type: ignore[no-any-return]  # connect returns Any
 
-    @strawberry.field(description="Everything that may be permitted.", metadata=right("Rule"))
+    @strawberry.field(
+        description="The rulebook: everything that rules may permit.", metadata=right("Rule")
+    )
     async def rulebook(self) -> list[RulebookEntry]:
+        """Return the rulebook: everything that rules may permit."""
         return [RulebookEntry.of(entry) for entry in RULEBOOK]
 
 
 @strawberry.type
 class RuleMutation:
+    """Mutations of rules."""
+
     @strawberry.mutation(
-        description="Add a rule: a changeset of one change, published at once. It is enforced in "
-        "every service within one second. FORBIDDEN where changes are reviewed.",
+        description="Add a rule by a changeset of one change that is published at once. It is "
+        "enforced in every service within one second. FORBIDDEN where changes are reviewed.",
         metadata=right("Rule", "update"),
     )
     @answers(RulePayload)
     async def add_rule(
         self,
-        info: IdentityInfo,
-        input: Annotated[RuleInput, strawberry.argument(description="The rule to be.")],
+        info: Info,
+        input: Annotated[RuleInput, strawberry.argument(description="The rule to add.")],
         expected_version: PolicyVersion,
         idempotency_key: IdempotencyKey = None,
     ) -> RulePayload:
+        """Add a rule by a changeset of one change that is published at once."""
         edited = await info.context.write(
             commands.add_rule,
             info.context.scope("Rule", "update"),
-            input.wanted(),
+            input.rule(),
             expected_version,
             idempotency_key,
-            review=info.context.loaders.office.settings.policy_review,
+            review=info.context.resource(IdentitySettings).policy_review,
         )
         return await _answer(info, edited)
 
     @strawberry.mutation(
-        description="Let a rule say something else: a changeset of one change, published at once. "
+        description="Replace a rule by a changeset of one change that is published at once. "
         "FORBIDDEN where changes are reviewed.",
         metadata=right("Rule", "update"),
     )
     @answers(RulePayload)
     async def update_rule(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: RuleIdArgument,
-        input: Annotated[RuleInput, strawberry.argument(description="What it is to say.")],
+        input: Annotated[RuleInput, strawberry.argument(description="The replacement.")],
         expected_version: PolicyVersion,
     ) -> RulePayload:
+        """Replace a rule by a changeset of one change that is published at once."""
         edited = await info.context.write(
             commands.update_rule,
             info.context.scope("Rule", "update"),
             RuleId(uuid(id, "id")),
-            input.wanted(),
+            input.rule(),
             expected_version,
-            review=info.context.loaders.office.settings.policy_review,
+            review=info.context.resource(IdentitySettings).policy_review,
         )
         return await _answer(info, edited)
 
     @strawberry.mutation(
-        description="Strike a rule out: a changeset of one change, published at once. FORBIDDEN "
-        "where changes are reviewed.",
+        description="Remove a rule by a changeset of one change that is published at once. "
+        "FORBIDDEN where changes are reviewed.",
         metadata=right("Rule", "update"),
     )
     @answers(RulePayload)
     async def remove_rule(
-        self, info: IdentityInfo, id: RuleIdArgument, expected_version: PolicyVersion
+        self, info: Info, id: RuleIdArgument, expected_version: PolicyVersion
     ) -> RulePayload:
+        """Remove a rule by a changeset of one change that is published at once."""
         edited = await info.context.write(
             commands.remove_rule,
             info.context.scope("Rule", "update"),
             RuleId(uuid(id, "id")),
             expected_version,
-            review=info.context.loaders.office.settings.policy_review,
+            review=info.context.resource(IdentitySettings).policy_review,
         )
         return await _answer(info, edited)
 
 
-async def _answer(info: IdentityInfo, edited: Edited) -> RulePayload:
-    found = await info.context.read(store.by_id, edited.id)
-    return RulePayload(rule=Rule.of(found) if found else None, policy_version=edited.version)
+async def _answer(info: Info, edited: Edited) -> RulePayload:
+    row = await info.context.read(store.by_id, edited.id)
+    return RulePayload(rule=Rule.of(row) if row else None, policy_version=edited.version)

@@ -1,4 +1,4 @@
-"""A changeset tried without publishing it: the policy as it is and as it would be."""
+"""Simulate a changeset: the policy as it is and as it would be, without publishing."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from sqlalchemy.orm import Session
 
 from chassis.errors import HuichiError
 from chassis.explanation.difference import with_rules
-from chassis.policy.guard import Scope
 from chassis.policy.rules import Snapshot
-from identity.policy.commands import policy
-from identity.policy.commands.changeset import refuse_unknown_subject
+from chassis.policy.scope import Scope
+from identity.core.store import policy as store
+from identity.people.commands import lockout
+from identity.policy.commands.subject import refuse_unknown_subject
 from identity.policy.domain.changeset import applied
-from identity.policy.store import policy as store, rule as rules
+from identity.policy.store import rule as rules
 from identity.policy.store.changeset import ChangesetRow
 
 
 @dataclass(frozen=True, slots=True)
 class Simulated:
-    """Both policies, and what publishing would be refused with now."""
+    """Both policies, and the error that publishing would be refused with now."""
 
     before: Snapshot
     after: Snapshot
@@ -27,18 +28,18 @@ class Simulated:
 
 
 def simulate(session: Session, scope: Scope, changeset: ChangesetRow) -> Simulated:
-    """What publishing this changeset now would lead to; nothing is written."""
+    """Return what publishing this changeset now would lead to; nothing is written."""
     before = store.snapshot(session)
     try:
-        kept, added = applied(rules.everything(session), changeset.changes)
+        numbered, added = applied(rules.everything(session), changeset.changes)
     except HuichiError as problem:
         return Simulated(before, before, problem)
-    after = with_rules(before, [*kept.values(), *added])
+    after = with_rules(before, [*numbered.values(), *added])
     try:
         for change in changeset.changes:
             if change.after is not None:
                 refuse_unknown_subject(session, change.after)
-        policy.refuse_lockout(session, after, scope.actor, field="changes")
+        lockout.refuse_lockout_under(session, after, scope.actor, field="changes")
     except HuichiError as problem:
         return Simulated(before, after, problem)
     return Simulated(before, after, None)

@@ -1,4 +1,4 @@
-"""The policy as the CSV that Casbin reads and writes, and a CSV as changes of the policy."""
+"""Write the policy as the CSV of Casbin, and read such a CSV as changes of the policy."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ LONGEST = 1_000_000
 _PARTS = ("p", "subject", "object", "action", "rows", "redaction", "effect")
 
 
-def written(snapshot: Snapshot) -> str:
-    """Rules, roles that inherit and who has which role, one a line."""
+def to_csv(snapshot: Snapshot) -> str:
+    """Return rules, inheritance of roles and roles of users as CSV, one a line."""
     return "".join(", ".join(line) + "\n" for line in casbin_lines(snapshot))
 
 
 def read(text: str, roles: Mapping[str, Sequence[str]]) -> list[Rule]:
-    """The rules of a CSV, each held against the rulebook.
+    """Return the rules of a CSV, each checked against the rulebook. Raises `BadInput`.
 
-    What roles inherit is not changed by an import, so a file that says otherwise is refused: its
-    rules would mean something else here. Who has which role is another company's business.
+    An import does not change the inheritance of roles, so a file with another one is refused: its
+    rules would mean something else here. Which user has which role is ignored, since the file may
+    come from another company.
     """
     if len(text) > LONGEST:
         raise BadInput(
-            f"csv has {len(text)} characters; at most {LONGEST} are read.",
+            f"csv has {len(text)} characters; at most {LONGEST} are allowed.",
             f"csv 有 {len(text)} 个字符，最多 {LONGEST} 个。",
             field="csv",
         )
@@ -46,9 +47,9 @@ def read(text: str, roles: Mapping[str, Sequence[str]]) -> list[Rule]:
             rules[_rule(line, number)] = None
     except csv.Error as problem:
         raise BadInput(
-            f"csv cannot be read: {problem}.", "csv 无法解析。", field="csv"
+            f"csv cannot be parsed: {problem}; correct it.", "csv 无法解析，请更正。", field="csv"
         ) from problem
-    _refuse_other_roles(inherits, roles)
+    _refuse_other_inheritance(inherits, roles)
     return list(rules)
 
 
@@ -69,28 +70,34 @@ def _rule(line: Sequence[str], number: int) -> Rule:
         ) from problem
 
 
-def _refuse_other_roles(said: set[tuple[str, str]], roles: Mapping[str, Sequence[str]]) -> None:
+def _refuse_other_inheritance(
+    inherits: set[tuple[str, str]], roles: Mapping[str, Sequence[str]]
+) -> None:
     present = {(f"role:{role}", f"role:{above}") for role, all in roles.items() for above in all}
-    other = sorted(said - present)
+    other = sorted(inherits - present)
     if other:
         lines = "; ".join(f"g, {role}, {above}" for role, above in other[:5])
         raise BadInput(
-            f"Roles inherit otherwise here; make them agree with updateRole first: {lines}.",
-            f"角色的继承关系与此处不同，请先用 updateRole 调整：{lines}。",
+            "csv has other inheritance of roles than this policy; change it with updateRole "
+            f"first: {lines}.",
+            f"csv 中角色的继承关系与现有策略不同，请先用 updateRole 调整：{lines}。",
             field="csv",
         )
 
 
 def changes(
-    present: Mapping[RuleId, Rule], wanted: Sequence[Rule], *, replace: bool
+    present: Mapping[RuleId, Rule], imported: Sequence[Rule], *, replace: bool
 ) -> list[tuple[RuleId | None, Rule | None]]:
-    """What turns the present rules into the wanted ones: those that are missing are added and,
-    where the file is to replace all, those that it does not have are removed."""
-    known = set(present.values())
+    """Return the edits that turn the present rules into the imported ones, as pairs of id and rule.
+
+    Missing rules are added, without an id; with `replace`, rules that the file does not have are
+    removed, without a rule.
+    """
+    existing = set(present.values())
     added: list[tuple[RuleId | None, Rule | None]] = [
-        (None, rule) for rule in wanted if rule not in known
+        (None, rule) for rule in imported if rule not in existing
     ]
     if not replace:
         return added
-    kept = set(wanted)
-    return [*added, *((id, None) for id, rule in present.items() if rule not in kept)]
+    target = set(imported)
+    return [*added, *((id, None) for id, rule in present.items() if rule not in target)]

@@ -1,4 +1,4 @@
-"""A rule as somebody wants it, held against the rulebook."""
+"""Rules and questions, checked against the rulebook."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from chassis.errors import BadInput
 from chassis.policy.rules import ALLOW, ANY, DENY, ROWS, Rule
-from identity.policy.domain.rulebook import EVERYTHING, OBJECTS, Entry
+from identity.core.domain.rulebook import EVERYTHING, OBJECTS, Entry
 
 EFFECTS = (ALLOW, DENY)
 SUBJECTS = ("role", "user")
@@ -15,7 +15,7 @@ SUBJECTS = ("role", "user")
 def drafted(
     *, subject: str, object: str, action: str, rows: str, redaction: str, effect: str
 ) -> Rule:
-    """The rule in its one spelling. Raises `BadInput` that names what would be right."""
+    """Return a checked rule in its normal form. Raises `BadInput` that names the allowed values."""
     entry = _entry(object.strip())
     rule = Rule(
         subject=_subject(subject.strip()),
@@ -27,22 +27,25 @@ def drafted(
     )
     if rule.effect == DENY and (rule.rows, rule.redaction) != ("all", "clear"):
         raise BadInput(
-            "A deny rule forbids the whole action, whatever the rows: use rows all and "
-            "redaction clear, or narrow the allow rules instead.",
-            "禁止规则作用于整个操作：rows 应为 all、redaction 应为 clear；如需限定范围，请收窄允许规则。",
+            "effect is deny, which forbids the whole action: use rows all and redaction clear, or "
+            "narrow the allow rules instead.",
+            "禁止规则作用于整个操作：rows 应为 all、redaction 应为 clear；如需限定范围，"
+            "请收窄允许规则。",
             field="effect",
         )
     return rule
 
 
-def askable(object: str, action: str, field: str | None) -> None:
-    """Refuse a question that no service asks: an object, an action or a field the rulebook does
-    not have. Raises `BadInput` that names what would be right."""
+def refuse_unknown_question(object: str, action: str, field: str | None) -> None:
+    """Raise `BadInput` for an object, an action or a field that the rulebook does not have.
+
+    The error names the allowed values.
+    """
     names = [name for name, entry in OBJECTS.items() if not entry.sensitive]
     entry = OBJECTS[_one_of(object, names, "object")]
     _one_of(action, entry.actions, "action", f"of {entry.object}")
     if field is not None:
-        _one_of(field, [name for name, one in OBJECTS.items() if one.sensitive], "field")
+        _one_of(field, [name for name, entry in OBJECTS.items() if entry.sensitive], "field")
 
 
 def _subject(subject: str) -> str:
@@ -67,23 +70,23 @@ def _actions(entry: Entry) -> tuple[str, ...]:
     return entry.actions if entry is EVERYTHING else (*entry.actions, ANY)
 
 
-def _rows(asked: str, entry: Entry) -> str:
-    """Row scopes in their one order, each once; `all` makes the others needless."""
-    parts = {part.strip() for part in asked.split("+")}
+def _rows(text: str, entry: Entry) -> str:
+    """Return row scopes in their normal order, each once; `all` includes the others."""
+    parts = {part.strip() for part in text.split("+")}
     for part in sorted(parts):
         _one_of(part, entry.rows, "rows", f"of {entry.object}")
     return "all" if "all" in parts else "+".join(row for row in ROWS if row in parts)
 
 
-def _one_of(value: str, allowed: Iterable[str], field: str, what: str = "") -> str:
-    found = value.strip()
+def _one_of(value: str, allowed: Iterable[str], field: str, context: str = "") -> str:
+    trimmed = value.strip()
     names = list(allowed)
-    if found not in names:
-        of = f" {what}" if what else ""
+    if trimmed not in names:
+        of = f" {context}" if context else ""
         raise BadInput(
             f"{field} is {value!r}; allowed{of} are: {', '.join(names)}.",
             f"{field} 为 {value!r}，可选值：{'、'.join(names)}。",
             field=field,
             allowed=names,
         )
-    return found
+    return trimmed

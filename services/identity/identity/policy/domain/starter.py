@@ -1,4 +1,4 @@
-"""The policy a new company begins with: its roles and what each may do.
+"""The policy that a new company starts with: its roles and what each may do.
 
 A role that exists already is left alone, so what an administrator changed is never changed back.
 """
@@ -12,10 +12,10 @@ from chassis.policy.rules import ANY, Rule
 
 _MOBILE, _EMAIL, _NAME = "Contact.mobile", "Contact.email", "Contact.name"
 _CODE, _PAYLOAD = "Customer.unified_social_credit_code", "SourceRecord.payload"
-# Customers one helps with, by oneself or in a project; and those of one's department.
+# Customers a user collaborates on, directly or in a project; and those of the department.
 _SHARED = "collaborating+project"
 _AROUND = "collaborating+department+project"
-# One's own customers, those one helps with, and those nobody has yet.
+# Own customers, those a user collaborates on, and those without an owner.
 _NEAR = "own+collaborating+pool"
 
 
@@ -39,13 +39,14 @@ class StarterRole:
     inherits: tuple[str, ...] = ()
 
     def rules(self) -> Iterator[Rule]:
-        """The role's lines of the policy."""
-        for one in self.allowed:
-            yield Rule(f"role:{self.name}", one.object, one.action, one.rows, one.redaction)
+        """Yield the rules of the role."""
+        subject = f"role:{self.name}"
+        for right in self.allowed:
+            yield Rule(subject, right.object, right.action, right.rows, right.redaction)
 
 
 def _may(rows: str, **actions: str) -> tuple[Allowed, ...]:
-    """`_may("own", Customer="read update")`: several objects and actions on the same rows."""
+    """Return rights on the same rows, as in `_may("own", Customer="read update")`."""
     return tuple(
         Allowed(object, action, rows) for object, all in actions.items() for action in all.split()
     )
@@ -58,7 +59,7 @@ def _shown(rows: str, redaction: str, *coordinates: str) -> tuple[Allowed, ...]:
 ROLES: tuple[StarterRole, ...] = (
     StarterRole(
         "colleague",
-        "Everybody who works here: knows names, departments and roles of the others",
+        "All users: sees names, departments and roles of the others",
         _may("all", User="read", Department="read", Role="read", Project="read")
         + _may("own+collaborating", Delegation="read update")
         + _may("own", Delegation="create"),
@@ -130,7 +131,7 @@ ROLES: tuple[StarterRole, ...] = (
     ),
     StarterRole(
         "service",
-        "All customers to look after them; contact channels clear where one helps",
+        "All customers, for support; contact channels clear as a collaborator",
         _may(
             "all",
             Customer="read total",
@@ -163,7 +164,7 @@ ROLES: tuple[StarterRole, ...] = (
     ),
     StarterRole(
         "project_member",
-        "Customers of the projects one is on, of the own department, and those one helps with",
+        "Customers of own projects, of the own department, and as a collaborator",
         _may(
             _AROUND,
             Customer="read",
@@ -181,7 +182,7 @@ ROLES: tuple[StarterRole, ...] = (
     ),
     StarterRole(
         "external_collaborator",
-        "Somebody from outside: only the customers they help with and of their projects, people "
+        "External users: only customers they collaborate on and those of their projects, people "
         "masked",
         _may(
             _SHARED,
@@ -198,8 +199,8 @@ ROLES: tuple[StarterRole, ...] = (
     ),
     StarterRole(
         "auditor",
-        "Reads the audit ledger, the policy and who exported what; names the source of a leak, reviews "
-        "emergency access",
+        "Reads the audit ledger, the policy and the exports; identifies the source of a leak, "
+        "reviews emergency access",
         _may(
             "all",
             AuditEvent="read export",
@@ -230,7 +231,7 @@ ROLES: tuple[StarterRole, ...] = (
     ),
     StarterRole(
         "integration_engineer",
-        "Sets connectors up and keeps them running; sees records, not what they say of people",
+        "Sets connectors up and keeps them running; sees records, but no data about people in them",
         _may(
             "all",
             Installation="read create update",
@@ -249,13 +250,13 @@ ROLES: tuple[StarterRole, ...] = (
     ),
     StarterRole(
         "provisioner",
-        "The service user of a directory: people, and who is in its groups; no customers",
+        "The service user of a directory: users and groups, no customers",
         _may("all", User="read create update", DirectoryGroup="read update"),
         ("colleague",),
     ),
     StarterRole(
         "sync",
-        "The service users: bring in what outside systems know",
+        "The service users of integrations: write the records of outside systems",
         _may(
             "all",
             Customer="read absorb",

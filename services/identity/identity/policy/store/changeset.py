@@ -1,4 +1,4 @@
-"""Changesets as rows; their changes are one JSON value, for they are only ever read whole."""
+"""Changesets as rows; their changes are one JSON value, since they are only read as a whole."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
 from chassis.db import among, in_order
-from chassis.policy.guard import Scope
 from chassis.policy.rules import Rule
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import ChangesetId, RuleId, UserId
 from identity.core.store.metadata import metadata
 from identity.policy.domain.changeset import Change, ChangesetStatus
@@ -77,28 +77,28 @@ class ChangesetRow:
 def listed(
     session: Session, scope: Scope, status: ChangesetStatus | None, window: Window
 ) -> Page[ChangesetRow]:
-    """A page of changesets, the newest first."""
+    """Return one page of changesets, the newest first."""
     assert scope.object == "Rule"
     statement = select(changeset)
     if status is not None:
         statement = statement.where(changeset.c.status == status.value)
-    found = page(session, statement, order=[(changeset.c.id, "desc")], window=window)
-    return found.map(row)
+    rows = page(session, statement, order=[(changeset.c.id, "desc")], window=window)
+    return rows.map(read_row)
 
 
 def by_ids(session: Session, scope: Scope, ids: Sequence[ChangesetId]) -> list[ChangesetRow | None]:
-    """The changesets of these ids in their order, `None` for a gap."""
+    """Return the changesets of these ids in their order, `None` for a gap."""
     assert scope.object == "Rule"
     selected = among(changeset.c.id, ids)
     rows = session.execute(select(changeset).where(selected))
-    return in_order(ids, map(row, rows), lambda found: found.id)
+    return in_order(ids, map(read_row, rows), lambda row: row.id)
 
 
 def locked(session: Session, id: ChangesetId) -> ChangesetRow | None:
-    """One changeset, held until the transaction ends."""
+    """Return one changeset, locked until the transaction ends."""
     statement = select(changeset).where(changeset.c.id == id).with_for_update()
-    found = session.execute(statement).one_or_none()
-    return row(found) if found else None
+    row = session.execute(statement).one_or_none()
+    return read_row(row) if row else None
 
 
 def add(
@@ -110,13 +110,13 @@ def add(
     author: UserId,
     restores: ChangesetId | None = None,
 ) -> ChangesetId:
-    """Write a new draft down."""
+    """Insert a draft and return its id."""
     id: UUID = session.execute(
         insert(changeset)
         .values(
             title=title,
             reason=reason,
-            changes=written(changes),
+            changes=to_json(changes),
             author_id=author,
             restores_id=restores,
         )
@@ -126,7 +126,7 @@ def add(
 
 
 def change(session: Session, id: ChangesetId, **values: object) -> None:
-    """Set these columns of one changeset."""
+    """Set columns of one changeset and count its version up."""
     session.execute(
         update(changeset)
         .where(changeset.c.id == id)
@@ -134,41 +134,41 @@ def change(session: Session, id: ChangesetId, **values: object) -> None:
     )
 
 
-def written(changes: Sequence[Change]) -> list[dict[str, Any]]:
-    """Changes as the JSON that is stored."""
+def to_json(changes: Sequence[Change]) -> list[dict[str, Any]]:
+    """Return changes as the JSON that is stored."""
     return [
         {
-            "rule": str(one.rule) if one.rule else None,
-            "before": list(astuple(one.before)) if one.before else None,
-            "after": list(astuple(one.after)) if one.after else None,
+            "rule": str(change.rule) if change.rule else None,
+            "before": list(astuple(change.before)) if change.before else None,
+            "after": list(astuple(change.after)) if change.after else None,
         }
-        for one in changes
+        for change in changes
     ]
 
 
-def _read(one: dict[str, Any]) -> Change:
+def _from_json(change: dict[str, Any]) -> Change:
     return Change(
-        rule=RuleId(UUID(one["rule"])) if one["rule"] else None,
-        before=Rule(*one["before"]) if one["before"] else None,
-        after=Rule(*one["after"]) if one["after"] else None,
+        rule=RuleId(UUID(change["rule"])) if change["rule"] else None,
+        before=Rule(*change["before"]) if change["before"] else None,
+        after=Rule(*change["after"]) if change["after"] else None,
     )
 
 
-def row(found: Row[Any]) -> ChangesetRow:
-    """A selected row as a value."""
+def read_row(selected: Row[Any]) -> ChangesetRow:
+    """Convert a selected row to a value."""
     return ChangesetRow(
-        id=ChangesetId(found.id),
-        title=found.title,
-        reason=found.reason,
-        status=ChangesetStatus(found.status),
-        changes=tuple(map(_read, found.changes)),
-        author=UserId(found.author_id),
-        reviewer=UserId(found.reviewer_id) if found.reviewer_id else None,
-        review_note=found.review_note,
-        restores=ChangesetId(found.restores_id) if found.restores_id else None,
-        policy_version=found.policy_version,
-        published_at=found.published_at,
-        published_by=UserId(found.published_by) if found.published_by else None,
-        version=found.version,
-        created_at=found.created_at,
+        id=ChangesetId(selected.id),
+        title=selected.title,
+        reason=selected.reason,
+        status=ChangesetStatus(selected.status),
+        changes=tuple(map(_from_json, selected.changes)),
+        author=UserId(selected.author_id),
+        reviewer=UserId(selected.reviewer_id) if selected.reviewer_id else None,
+        review_note=selected.review_note,
+        restores=ChangesetId(selected.restores_id) if selected.restores_id else None,
+        policy_version=selected.policy_version,
+        published_at=selected.published_at,
+        published_by=UserId(selected.published_by) if selected.published_by else None,
+        version=selected.version,
+        created_at=selected.created_at,
     )

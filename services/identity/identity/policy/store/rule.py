@@ -24,8 +24,8 @@ from sqlalchemy.orm import Session
 
 from chassis.api.paging import Page, Window, page
 from chassis.db import among
-from chassis.policy.guard import Scope
 from chassis.policy.rules import Rule
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import RuleId
 from identity.core.store.metadata import metadata
 
@@ -48,7 +48,7 @@ rule = Table(
 
 @dataclass(frozen=True, slots=True)
 class RuleRow:
-    """A rule and the id it is changed by."""
+    """A rule and its id."""
 
     id: RuleId
     rule: Rule
@@ -56,65 +56,65 @@ class RuleRow:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which rules a list is about; what is left out does not matter."""
+    """The conditions of a list of rules; `None` and `False` set no condition."""
 
     subject: str | None = None
     object: str | None = None
 
 
 def listed(session: Session, scope: Scope, filter: Filter, window: Window) -> Page[RuleRow]:
-    """A page of rules, the oldest first."""
+    """Return one page of rules, the oldest first."""
     assert scope.object == "Rule"
     statement = select(rule)
     if filter.subject is not None:
         statement = statement.where(rule.c.subject == filter.subject)
     if filter.object is not None:
         statement = statement.where(rule.c.object == filter.object)
-    found = page(session, statement, order=[(rule.c.id, "asc")], window=window)
-    return found.map(row)
+    rows = page(session, statement, order=[(rule.c.id, "asc")], window=window)
+    return rows.map(read_row)
 
 
 def by_id(session: Session, id: RuleId) -> RuleRow | None:
-    """One rule."""
-    found = session.execute(select(rule).where(rule.c.id == id)).one_or_none()
-    return row(found) if found else None
+    """Return one rule."""
+    row = session.execute(select(rule).where(rule.c.id == id)).one_or_none()
+    return read_row(row) if row else None
 
 
 def everything(session: Session) -> dict[RuleId, Rule]:
-    """All rules by their ids, the oldest first."""
-    found = map(row, session.execute(select(rule).order_by(rule.c.id)))
-    return {one.id: one.rule for one in found}
+    """Return all rules by their ids, the oldest first."""
+    rows = map(read_row, session.execute(select(rule).order_by(rule.c.id)))
+    return {row.id: row.rule for row in rows}
 
 
-def add(session: Session, wanted: Rule, id: RuleId | None = None) -> RuleId:
-    """Write a new rule down; one that comes back takes the id it had."""
-    values: dict[str, Any] = asdict(wanted) | ({"id": id} if id else {})
-    made: UUID = session.execute(insert(rule).values(**values).returning(rule.c.id)).scalar_one()
-    return RuleId(made)
+def add(session: Session, new: Rule, id: RuleId | None = None) -> RuleId:
+    """Insert a rule and return its id; a restored rule takes the id it had."""
+    values: dict[str, Any] = asdict(new) | ({"id": id} if id else {})
+    new_id: UUID = session.execute(insert(rule).values(**values).returning(rule.c.id)).scalar_one()
+    return RuleId(new_id)
 
 
-def add_all(session: Session, wanted: Sequence[Rule]) -> None:
-    """Write several new rules down at once."""
-    if wanted:
-        session.execute(insert(rule), [asdict(one) for one in wanted])
+def add_all(session: Session, new: Sequence[Rule]) -> None:
+    """Insert several rules at once."""
+    if new:
+        session.execute(insert(rule), [asdict(line) for line in new])
 
 
 def remove_all(session: Session, ids: Sequence[RuleId]) -> None:
-    """Strike rules out."""
+    """Delete rules."""
     selected = among(rule.c.id, ids)
     session.execute(delete(rule).where(selected))
 
 
-def row(found: Row[Any]) -> RuleRow:
-    """A selected row as a value."""
+def read_row(selected: Row[Any]) -> RuleRow:
+    """Convert a selected row to a value."""
     return RuleRow(
-        RuleId(found.id),
+        RuleId(selected.id),
         Rule(
-            found.subject,
-            found.object,
-            found.action,
-            found.rows,
-            found.redaction,
-            found.effect,
+            selected.subject,
+            selected.object,
+            selected.action,
+            selected.rows,
+            selected.redaction,
+            selected.effect,
         ),
     )

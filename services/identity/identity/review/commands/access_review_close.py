@@ -1,4 +1,4 @@
-"""The end of an access review: what was revoked is taken away, and all of it goes on record."""
+"""Close an access review: revoked grants are removed, and everything goes on record."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import events as audit
 from chassis.errors import Conflict, Denied
-from chassis.outbox import Fact, record
-from chassis.policy.guard import Scope
+from chassis.facts.outbox import record
+from chassis.policy.scope import Scope
+from identity.core.commands import policy_version
+from identity.core.domain import facts
 from identity.core.domain.ids import AccessReviewId, ChangesetId, RuleId, UserId
-from identity.people.store import user as users
-from identity.policy.commands import changeset as changesets, policy
-from identity.policy.commands.changeset import Wanted
-from identity.policy.store import role as roles, rule as rules
+from identity.people.commands import lockout
+from identity.people.store import role as roles, user as users
+from identity.policy.commands.changeset_draft import RuleEdit, create_changeset
+from identity.policy.commands.publication import publish_changeset
+from identity.policy.store import rule as rules
 from identity.review import store
-from identity.review.commands.access_review import ENDED, OBJECT, digest, opened, report
+from identity.review.commands.access_review import OBJECT, digest, opened, report
 from identity.review.domain import ReviewDecision, ReviewKind, ReviewStatus
 from identity.review.store import ItemRow, ReviewRow
 
@@ -30,12 +33,12 @@ REMOVED = "REMOVED"
 IN_CHANGESET = "IN_CHANGESET"
 IN_DIRECTORY = "IN_DIRECTORY"
 GONE = "GONE"
-"""Somebody else took it away meanwhile."""
+"""The grant was removed by another user meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """What closing did, or would do."""
+    """What closing did, or in a dry run would do."""
 
     outcomes: Mapping[str, int]
     users: tuple[UserId, ...]
@@ -53,34 +56,38 @@ def close(
     review: bool,
     dry_run: bool,
 ) -> Closing:
-    """Takes the revoked roles away and drafts a changeset of the revoked rules, which is published
-    at once unless changes are reviewed here. All or nothing."""
+    """Remove the revoked roles and draft a changeset of the revoked rules, all or nothing.
+
+    The changeset is published at once unless `review` of changes is required. `undecided` settles
+    items without a decision after the due date. Raises `NotFound`, `Conflict`, `Denied`, and
+    `BadInput` if no user could change the policy afterwards.
+    """
     _refuse_powerless(scope)
     present = opened(session, id, expected)
     items = _decided(session, present, undecided)
-    revoked = [one for one in items if one.decision is ReviewDecision.REVOKE]
-    fate = _fate(session, items, review=review)
-    losers = tuple(sorted({one.user for one in revoked if fate[one.id] == REMOVED}))
-    counted = Counter(fate.values())
+    revoked = [row for row in items if row.decision is ReviewDecision.REVOKE]
+    outcomes = _outcomes(session, items, review=review)
+    losers = tuple(sorted({row.user for row in revoked if outcomes[row.id] == REMOVED}))
+    counted = Counter(outcomes.values())
     if dry_run:
         return Closing(counted, losers, None, None)
-    policy.hold(session)
+    policy_version.hold(session)
     if undecided is not None:
         store.settle(session, id, undecided)
-    made = _changeset(session, scope, present, revoked, fate, review=review)
-    version = _take_roles(session, scope, revoked, fate)
-    done = [replace(one, outcome=fate[one.id]) for one in items]
+    changeset_id = _draft_changeset(session, scope, present, revoked, outcomes, review=review)
+    version = _remove_roles(session, scope, revoked, outcomes)
+    closed = [replace(row, outcome=outcomes[row.id]) for row in items]
     for outcome in counted:
-        among = [one.id for one in done if one.outcome == outcome]
-        store.change_items(session, among, {"outcome": outcome})
-    text = report(done)
+        ids = [row.id for row in closed if row.outcome == outcome]
+        store.change_items(session, ids, {"outcome": outcome})
+    text = report(closed)
     store.change(
         session,
         id,
         status=ReviewStatus.CLOSED.value,
         closed_by=scope.actor.user_id,
         closed_at=func.now(),
-        changeset_id=made,
+        changeset_id=changeset_id,
         report=text,
     )
     changes = {"status": ["open", "closed"], "report_sha256": [None, digest(text)]}
@@ -96,16 +103,16 @@ def close(
             policy_version=version or scope.version,
         ),
     )
-    record(session, Fact(ENDED, str(id), {}))
-    return Closing(counted, losers, made, version)
+    record(session, facts.ACCESS_REVIEW_CLOSED.about(id, {}))
+    return Closing(counted, losers, changeset_id, version)
 
 
 def _refuse_powerless(scope: Scope) -> None:
-    """Closing changes users and rules, so it takes what changing them takes."""
+    """Raise `Denied` without the rights to change users, roles and rules, which closing does."""
     for object in ("User", "Role", "Rule"):
         if not scope.may(object, "update"):
             raise Denied(
-                f"Closing takes rights away, which needs the right to update {object}.",
+                f"Closing a review removes rights, which needs the right to update {object}.",
                 f"结束审查会收回权限，需要 {object} 的 update 权限。",
                 coordinate=object,
                 action="update",
@@ -115,63 +122,70 @@ def _refuse_powerless(scope: Scope) -> None:
 def _decided(
     session: Session, present: ReviewRow, undecided: ReviewDecision | None
 ) -> list[ItemRow]:
-    """All items with a decision. Before the due date everybody must have decided and signed; after
-    it the rest may be settled by one word."""
+    """Return all items with a decision.
+
+    Before the due date all reviewers must have decided and signed off; after it `undecided` settles
+    the rest. Raises `Conflict`.
+    """
     items = store.all_items(session, present.id)
-    waiting = [one for one in items if one.decision is None]
+    waiting = [row for row in items if row.decision is None]
     unsigned = store.unsigned(session, present.id)
     if not waiting and not unsigned:
         return items
     now: datetime = session.execute(select(func.now())).scalar_one()
     if undecided is None or now < present.due_at:
         raise Conflict(
-            f"{len(waiting)} items are undecided and {len(unsigned)} reviewers have not signed off. "
-            "After the due date they may be settled with `undecided`.",
-            f"还有 {len(waiting)} 项未决定、{len(unsigned)} 位审查人未签核；到期后可用 undecided 统一处理。",
+            f"{len(waiting)} items are undecided and {len(unsigned)} reviewers have not signed "
+            "off. After the due date set `undecided` to settle them.",
+            f"还有 {len(waiting)} 项未决定、{len(unsigned)} 位审查人未签核；到期后可用 undecided "
+            "统一处理。",
             field="undecided",
             version=present.version,
         )
-    return [replace(one, decision=one.decision or undecided) for one in items]
+    return [replace(row, decision=row.decision or undecided) for row in items]
 
 
-def _fate(session: Session, items: Sequence[ItemRow], *, review: bool) -> dict[UUID, str]:
-    """What becomes of each item, as things stand now."""
-    by_hand = users.roles_by_hand(session, [one.user for one in items])
+def _outcomes(session: Session, items: Sequence[ItemRow], *, review: bool) -> dict[UUID, str]:
+    """Return the outcome of each item by its id, under the present roles and rules."""
+    direct_roles = users.roles_by_hand(session, [row.user for row in items])
     present = rules.everything(session)
-    found: dict[UUID, str] = {}
-    for one in items:
-        if one.decision is not ReviewDecision.REVOKE:
-            found[one.id] = KEPT
-        elif one.kind is ReviewKind.DIRECTORY_ROLE:
-            found[one.id] = IN_DIRECTORY
-        elif one.kind is ReviewKind.ROLE:
-            found[one.id] = REMOVED if one.what in by_hand.get(one.user, ()) else GONE
-        elif one.rule is None or RuleId(one.rule) not in present:
-            found[one.id] = GONE
+    outcomes: dict[UUID, str] = {}
+    for row in items:
+        if row.decision is not ReviewDecision.REVOKE:
+            outcomes[row.id] = KEPT
+        elif row.kind is ReviewKind.DIRECTORY_ROLE:
+            outcomes[row.id] = IN_DIRECTORY
+        elif row.kind is ReviewKind.ROLE:
+            outcomes[row.id] = REMOVED if row.name in direct_roles.get(row.user, ()) else GONE
+        elif row.rule is None or RuleId(row.rule) not in present:
+            outcomes[row.id] = GONE
         else:
-            found[one.id] = IN_CHANGESET if review else REMOVED
-    return found
+            outcomes[row.id] = IN_CHANGESET if review else REMOVED
+    return outcomes
 
 
-def _take_roles(
-    session: Session, scope: Scope, revoked: Sequence[ItemRow], fate: Mapping[UUID, str]
+def _remove_roles(
+    session: Session, scope: Scope, revoked: Sequence[ItemRow], outcomes: Mapping[UUID, str]
 ) -> int | None:
-    """One policy version for all of them. Raises `BadInput` if nobody could change it any more."""
+    """Remove the revoked roles under one policy version and return it; `None`: there are none.
+
+    Raises `BadInput` if no user could change the policy afterwards.
+    """
     lost: dict[UserId, set[str]] = defaultdict(set)
-    for one in revoked:
-        if one.kind is ReviewKind.ROLE and fate[one.id] == REMOVED:
-            lost[one.user].add(one.what)
+    for row in revoked:
+        if row.kind is ReviewKind.ROLE and outcomes[row.id] == REMOVED:
+            lost[row.user].add(row.name)
     if not lost:
         return None
-    known = roles.names(session)
-    by_hand = users.roles_by_hand(session, list(lost))
+    role_ids = roles.names(session)
+    direct_roles = users.roles_by_hand(session, list(lost))
     for user, names in lost.items():
-        users.give_roles(session, user, sorted(set(by_hand[user]) - names), known)
+        users.give_roles(session, user, sorted(set(direct_roles[user]) - names), role_ids)
         users.change(session, user)
-    policy.keep_a_way_back(session, scope.actor, field="id")
-    version = policy.changed(session, "user")
+    lockout.refuse_lockout(session, scope.actor, field="id")
+    version = policy_version.count_up(session, "user")
     for user, names in lost.items():
-        before = sorted(by_hand[user])
+        before = sorted(direct_roles[user])
         after = sorted(set(before) - names)
         audit.record(
             session,
@@ -187,24 +201,24 @@ def _take_roles(
     return version
 
 
-def _changeset(
+def _draft_changeset(
     session: Session,
     scope: Scope,
     present: ReviewRow,
     revoked: Sequence[ItemRow],
-    fate: Mapping[UUID, str],
+    outcomes: Mapping[UUID, str],
     *,
     review: bool,
 ) -> ChangesetId | None:
-    wanted = [
-        Wanted(RuleId(one.rule), None)
-        for one in revoked
-        if one.rule is not None and fate[one.id] in (REMOVED, IN_CHANGESET)
+    edits = [
+        RuleEdit(RuleId(row.rule), None)
+        for row in revoked
+        if row.rule is not None and outcomes[row.id] in (REMOVED, IN_CHANGESET)
     ]
-    if not wanted:
+    if not edits:
         return None
     reason = f"Access review {present.id}"
-    made = changesets.create_changeset(session, scope, present.title, reason, wanted)
+    id = create_changeset(session, scope, present.title, reason, edits)
     if not review:
-        changesets.publish_changeset(session, scope, made, 1, review=False)
-    return made
+        publish_changeset(session, scope, id, 1, review=False)
+    return id

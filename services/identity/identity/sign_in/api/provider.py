@@ -1,4 +1,4 @@
-"""Sign-in providers: which there are for everybody, and what they are for administrators."""
+"""GraphQL API of sign-in providers: the list for sign-in pages, and their administration."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from urllib.parse import quote
 
 import strawberry
 
+from chassis.api.context import Context, Info
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import open_to_all, right
 from identity.core.api.arguments import ExpectedVersion
 from identity.core.api.ids import maybe_uuid, uuid
-from identity.core.api.loaders import IdentityContext, IdentityInfo
 from identity.core.domain.ids import DepartmentId, ProviderId
-from identity.people.api.department import Department, department_of
+from identity.people.api.types import Department, department_of
+from identity.settings import IdentitySettings
 from identity.sign_in.api.oidc.routes import PATH
 from identity.sign_in.commands import provider as commands
-from identity.sign_in.commands.provider import KEPT, Kept, Wanted
-from identity.sign_in.domain.provider import Admission, Mapped, UsernameForm
+from identity.sign_in.commands.provider import UNCHANGED, ProviderValues, Unchanged
+from identity.sign_in.domain.provider import Admission, ClaimMapping, UsernameForm
+from identity.sign_in.services.sign_in_service import SignInService
 from identity.sign_in.store import provider as store
 from identity.sign_in.store.provider import ProviderRow
 
@@ -27,84 +29,107 @@ T = TypeVar("T")
 strawberry.enum(
     Admission,
     name="ProviderAdmission",
-    description="LINKED: who tied their account themselves. KNOWN: also who has a verified address "
-    "in `domains` that means a user name here; it is tied at the first sign-in, except for those "
-    "who may change the policy. EVERYBODY: who has such an address and is nobody here yet becomes "
-    "a user.",
+    description="LINKED: users who linked their account themselves. KNOWN: also users whose "
+    "verified address in `domains` corresponds to a user name here; the account is linked at the "
+    "first sign-in, except for users who may change the policy. EVERYBODY: a verified address in "
+    "`domains` without a user here also creates a user.",
 )
 strawberry.enum(
     UsernameForm,
     name="ProviderUsernameForm",
-    description="ADDRESS: the whole address is the user name. LOCAL_PART: what stands before the @.",
+    description="ADDRESS: the whole e-mail address is the user name. LOCAL_PART: the part before "
+    "the @ is the user name.",
 )
 
 
-@strawberry.type(description="A way to sign in beside a password.")
+@strawberry.type(description="A way to sign in other than with a password.")
 class SignInWay:
-    name: str = strawberry.field(description="Its name in addresses.")
-    title: str = strawberry.field(description="What stands on the button.")
+    """A sign-in provider as the sign-in page shows it."""
+
+    name: str = strawberry.field(description="The name of the provider in URLs.")
+    title: str = strawberry.field(description="The label of the sign-in button.")
     address: str = strawberry.field(
-        description="Send the browser here with `?challenge=…&returnTo=…`: challenge is the "
-        "base64url SHA-256 of a random text that you keep, returnTo a page of yours. It comes back "
-        "there with `#ticket=…` for `finishSignIn`."
+        description="Send the browser to this URL with `?challenge=…&returnTo=…`: challenge is "
+        "the base64url SHA-256 of a random verifier that the frontend keeps, returnTo is a page "
+        "of the frontend. The browser returns to that page with `#ticket=…` for `finishSignIn`."
     )
 
 
-@strawberry.type(description="In which claims a provider says what.")
+@strawberry.type(
+    description="The claims of a provider that hold name, e-mail address and its verification."
+)
 class ProviderClaims:
-    display_name: str = strawberry.field(description="The claim that is the name people read.")
-    email: str = strawberry.field(description="The claim that is the e-mail address.")
+    """The claim mapping of a provider."""
+
+    display_name: str = strawberry.field(description="The claim that holds the display name.")
+    email: str = strawberry.field(description="The claim that holds the e-mail address.")
     email_verified: str = strawberry.field(
-        description="The claim that is `true` where the provider verified the address."
+        description="The claim that is `true` if the provider verified the address."
     )
 
 
-@strawberry.type(description="Somebody else who may say who people are, by OpenID Connect.")
+@strawberry.type(description="An OpenID Connect provider through which users sign in.")
 class SignInProvider:
+    """A sign-in provider as administrators see it."""
+
     id: strawberry.ID = strawberry.field(description="The provider's id.")
-    name: str = strawberry.field(description="Its name in addresses.")
-    title: str = strawberry.field(description="What stands on the button.")
-    issuer: str = strawberry.field(description="Its issuer, as its tokens say it.")
-    client_id: str = strawberry.field(description="By what name it knows us.")
+    name: str = strawberry.field(description="The name of the provider in URLs.")
+    title: str = strawberry.field(description="The label of the sign-in button.")
+    issuer: str = strawberry.field(description="The issuer identifier, exactly as in its tokens.")
+    client_id: str = strawberry.field(
+        description="The client id of this installation at the provider."
+    )
     has_secret: bool = strawberry.field(
-        description="Whether we have a client secret; it is never shown."
+        description="Whether a client secret is stored; it is never shown."
     )
     scopes: list[str] = strawberry.field(
-        description="What is asked of it; with offline_access it is asked now and then whether a "
-        "session goes on."
+        description="The scopes requested from the provider. With offline_access, the provider is "
+        "asked from time to time whether a session is still valid."
     )
-    claims: ProviderClaims = strawberry.field(description="In which claims it says what.")
-    admission: Admission = strawberry.field(description="Who may come in by it.")
+    claims: ProviderClaims = strawberry.field(
+        description="The claims that hold name, e-mail address and its verification."
+    )
+    admission: Admission = strawberry.field(
+        description="Which users may sign in through the provider."
+    )
     domains: list[str] = strawberry.field(
-        description="The e-mail domains whose verified addresses mean user names here."
+        description="The e-mail domains whose verified addresses correspond to user names here."
     )
     username_form: UsernameForm = strawberry.field(
-        description="Which part of an address is the user name."
+        description="Which part of the e-mail address is the user name."
     )
-    roles: list[str] = strawberry.field(description="The roles of users that it makes.")
+    roles: list[str] = strawberry.field(description="The roles of users that the provider creates.")
     trusts_second_factor: bool = strawberry.field(
-        description="Whether its word is enough that two factors were shown (`amr`)."
+        description="Whether a second factor at the provider is accepted here (`amr` claim)."
     )
-    enabled: bool = strawberry.field(description="Whether people may sign in by it.")
-    version: int = strawberry.field(description="Grows with every change; give it back on writes.")
-    created_at: datetime = strawberry.field(description="When it was set up.")
+    enabled: bool = strawberry.field(description="Whether users may sign in through the provider.")
+    version: int = strawberry.field(
+        description="The version of the provider, which grows with every change; pass it as "
+        "`expectedVersion`."
+    )
+    created_at: datetime = strawberry.field(description="When the provider was created.")
     redirect_address: str = strawberry.field(
-        description="To be registered there as the redirect URI."
+        description="The redirect URI to register at the provider."
     )
     sign_out_redirect_address: str = strawberry.field(
-        description="To be registered there as the post-logout redirect URI."
+        description="The post-logout redirect URI to register at the provider."
     )
     backchannel_logout_address: str = strawberry.field(
-        description="To be registered there as the back-channel logout URI."
+        description="The back-channel logout URI to register at the provider."
     )
     department_id: strawberry.Private[DepartmentId | None] = None
 
-    @strawberry.field(description="Where users that it makes work.", metadata=right("Department"))
-    async def department(self, info: IdentityInfo) -> Department | None:
+    @strawberry.field(
+        description="The department of users that the provider creates.",
+        metadata=right("Department"),
+    )
+    async def department(self, info: Info) -> Department | None:
+        """Return the department of users that the provider creates."""
         return await department_of(info, self.department_id)
 
     @classmethod
-    def of(cls, row: ProviderRow, context: IdentityContext) -> SignInProvider:
+    def of(cls, row: ProviderRow, context: Context) -> SignInProvider:
+        """Build the GraphQL type from a row."""
         base = _address(context, row.name)
         claims = row.claims
         return cls(
@@ -135,86 +160,117 @@ class SignInProvider:
         )
 
 
-@strawberry.input(description="In which claims a provider says what.")
+@strawberry.input(
+    description="The claims of a provider that hold name, e-mail address and its verification."
+)
 class ProviderClaimsInput:
-    display_name: str = strawberry.field(default="name", description="The name people read.")
-    email: str = strawberry.field(default="email", description="The e-mail address.")
+    """The claim mapping of a provider as input."""
+
+    display_name: str = strawberry.field(
+        default="name", description="The claim that holds the display name."
+    )
+    email: str = strawberry.field(
+        default="email", description="The claim that holds the e-mail address."
+    )
     email_verified: str = strawberry.field(
-        default="email_verified", description="`true` where the provider verified the address."
+        default="email_verified",
+        description="The claim that is `true` if the provider verified the address.",
     )
 
 
-@strawberry.input(description="What a provider is to be; what is left out stays, or is a default.")
+@strawberry.input(
+    description="The values of a sign-in provider. Fields left out stay unchanged, or take their "
+    "defaults."
+)
 class SignInProviderInput:
+    """The values of a provider as input."""
+
     title: str | None = strawberry.field(
-        default=None, description="What stands on the button, at most 100 characters."
+        default=None, description="The label of the sign-in button, at most 100 characters."
     )
     issuer: str | None = strawberry.field(
-        default=None, description="Its issuer, an https address, letter by letter as it says it."
+        default=None, description="The issuer identifier, an https URL, exactly as in its tokens."
     )
-    client_id: str | None = strawberry.field(default=None, description="By what name it knows us.")
+    client_id: str | None = strawberry.field(
+        default=None, description="The client id of this installation at the provider."
+    )
     client_secret: str | None = strawberry.field(
         default=strawberry.UNSET,
-        description="The secret it gave us; kept sealed. Null: a public client, by PKCE alone.",
+        description="The client secret issued by the provider, stored sealed. Null: a public "
+        "client that uses PKCE only.",
     )
     scopes: list[str] | None = strawberry.field(
-        default=None, description="At most 20; openid is always asked. Default: profile, email."
+        default=None,
+        description="The scopes to request, at most 20; openid is always requested. Default: "
+        "profile, email.",
     )
     claims: ProviderClaimsInput | None = strawberry.field(
-        default=None, description="In which claims it says what."
+        default=None, description="The claims that hold name, e-mail address and its verification."
     )
     admission: Admission | None = strawberry.field(
-        default=None, description="Who may come in. Default: LINKED."
+        default=None, description="Which users may sign in through the provider. Default: LINKED."
     )
     domains: list[str] | None = strawberry.field(
-        default=None, description="E-mail domains, at most 20; needed unless LINKED."
+        default=None,
+        description="The e-mail domains whose verified addresses correspond to user names here, "
+        "at most 20; required unless LINKED.",
     )
     username_form: UsernameForm | None = strawberry.field(
-        default=None, description="Default: ADDRESS. LOCAL_PART needs exactly one domain."
+        default=None,
+        description="Which part of the e-mail address is the user name. Default: ADDRESS. "
+        "LOCAL_PART requires exactly one domain.",
     )
     department_id: strawberry.ID | None = strawberry.field(
-        default=strawberry.UNSET, description="Where users that it makes work; null: nowhere."
+        default=strawberry.UNSET,
+        description="The department of users that the provider creates; null: no department.",
     )
     roles: list[str] | None = strawberry.field(
         default=None,
-        description="Roles of users that it makes; needs the right to update Role.",
+        description="The roles of users that the provider creates; requires the right to update "
+        "Role.",
     )
     trusts_second_factor: bool | None = strawberry.field(
         default=None,
-        description="Whether its word is enough that two factors were shown. Default: no.",
+        description="Whether a second factor at the provider is accepted here. Default: false.",
     )
     enabled: bool | None = strawberry.field(
         default=None,
-        description="Whether people may sign in by it. Switched off, it ends its sessions.",
+        description="Whether users may sign in through the provider. Disabling it ends its "
+        "sessions. Default: true.",
     )
 
-    def wanted(self) -> Wanted:
-        department: DepartmentId | Kept | None = KEPT
+    def values(self) -> ProviderValues:
+        """Return the input as values of the command, UNCHANGED where left out."""
+        department: DepartmentId | Unchanged | None = UNCHANGED
         if self.department_id is not strawberry.UNSET:
-            found = maybe_uuid(self.department_id, "input.departmentId")
-            department = DepartmentId(found) if found else None
+            department_uuid = maybe_uuid(self.department_id, "input.departmentId")
+            department = DepartmentId(department_uuid) if department_uuid else None
         claims = self.claims
-        return Wanted(
-            title=_said(self.title),
-            issuer=_said(self.issuer),
-            client_id=_said(self.client_id),
-            client_secret=KEPT if self.client_secret is strawberry.UNSET else self.client_secret,
-            scopes=KEPT if self.scopes is None else tuple(self.scopes),
-            claims=KEPT
+        return ProviderValues(
+            title=_or_unchanged(self.title),
+            issuer=_or_unchanged(self.issuer),
+            client_id=_or_unchanged(self.client_id),
+            client_secret=UNCHANGED
+            if self.client_secret is strawberry.UNSET
+            else self.client_secret,
+            scopes=UNCHANGED if self.scopes is None else tuple(self.scopes),
+            claims=UNCHANGED
             if claims is None
-            else Mapped(claims.display_name, claims.email, claims.email_verified),
-            admission=_said(self.admission),
-            domains=KEPT if self.domains is None else tuple(self.domains),
-            username_form=_said(self.username_form),
+            else ClaimMapping(claims.display_name, claims.email, claims.email_verified),
+            admission=_or_unchanged(self.admission),
+            domains=UNCHANGED if self.domains is None else tuple(self.domains),
+            username_form=_or_unchanged(self.username_form),
             department=department,
-            roles=KEPT if self.roles is None else tuple(self.roles),
-            trusts_second_factor=_said(self.trusts_second_factor),
-            enabled=_said(self.enabled),
+            roles=UNCHANGED if self.roles is None else tuple(self.roles),
+            trusts_second_factor=_or_unchanged(self.trusts_second_factor),
+            enabled=_or_unchanged(self.enabled),
         )
 
 
-@strawberry.type(description="The provider as it is now, or why nothing changed.")
+@strawberry.type(description="The provider after the change, or the errors.")
 class SignInProviderPayload:
+    """The result of a change of a provider."""
+
     provider: SignInProvider | None = strawberry.field(default=None, description="The provider.")
     errors: list[UserError] = strawberry.field(
         default_factory=list, description="BAD_INPUT, CONFLICT, NOT_FOUND, FORBIDDEN."
@@ -223,92 +279,106 @@ class SignInProviderPayload:
 
 @strawberry.type
 class ProviderQuery:
+    """Queries of sign-in providers."""
+
     @strawberry.field(
-        description="The ways to sign in beside a password, for a sign-in page.",
+        description="The enabled sign-in providers, for a sign-in page.",
         metadata=open_to_all(),
     )
-    async def sign_in_ways(self, info: IdentityInfo) -> list[SignInWay]:
-        found = await info.context.read(store.open_ones)
+    async def sign_in_ways(self, info: Info) -> list[SignInWay]:
+        """Return the enabled providers."""
+        rows = await info.context.read(store.list_enabled)
         return [
-            SignInWay(name=one.name, title=one.title, address=_address(info.context, one.name))
-            for one in found
+            SignInWay(name=row.name, title=row.title, address=_address(info.context, row.name))
+            for row in rows
         ]
 
     @strawberry.field(
         description="All sign-in providers, by name.", metadata=right("SignInProvider")
     )
-    async def sign_in_providers(self, info: IdentityInfo) -> list[SignInProvider]:
+    async def sign_in_providers(self, info: Info) -> list[SignInProvider]:
+        """Return all providers."""
         ctx = info.context
-        found = await ctx.read(store.everyone, ctx.scope("SignInProvider"))
-        return [SignInProvider.of(one, ctx) for one in found]
+        rows = await ctx.read(store.list_all, ctx.scope("SignInProvider"))
+        return [SignInProvider.of(row, ctx) for row in rows]
 
 
 @strawberry.type
 class ProviderMutation:
+    """Mutations of sign-in providers."""
+
     @strawberry.mutation(
-        description="Let a provider say who somebody is.",
+        description="Create a sign-in provider.",
         metadata=right("SignInProvider", "create"),
     )
     @answers(SignInProviderPayload)
     async def create_sign_in_provider(
         self,
-        info: IdentityInfo,
+        info: Info,
         name: Annotated[
             str,
             strawberry.argument(
-                description="Its name in addresses, for ever: 2 to 31 of a-z, 0-9 and -."
+                description="The name of the provider in URLs, which cannot change: 2 to 31 "
+                "characters of a-z, 0-9 and -."
             ),
         ],
         input: Annotated[
             SignInProviderInput,
-            strawberry.argument(description="What it is to be: at least title, issuer, clientId."),
+            strawberry.argument(
+                description="The values of the provider; title, issuer and clientId are required."
+            ),
         ],
     ) -> SignInProviderPayload:
-        ctx, office = info.context, info.context.loaders.office
+        """Create a provider."""
+        ctx, sign_in_service = info.context, info.context.resource(SignInService)
         id = await ctx.write(
             commands.create_provider,
             ctx.scope("SignInProvider", "create"),
-            office.seal,
+            sign_in_service.seal,
             name,
-            input.wanted(),
-            insecure=office.settings.allow_insecure_providers,
+            input.values(),
+            insecure=sign_in_service.settings.allow_insecure_providers,
         )
-        return await _answer(ctx, id)
+        return await _payload(ctx, id)
 
     @strawberry.mutation(
-        description="Change a provider. Switched off or pointed elsewhere, it ends its sessions.",
+        description="Change a sign-in provider. Disabling it, or changing its issuer or client "
+        "id, ends its sessions.",
         metadata=right("SignInProvider", "update"),
     )
     @answers(SignInProviderPayload)
     async def update_sign_in_provider(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="The provider's id.")],
-        input: Annotated[SignInProviderInput, strawberry.argument(description="What changes.")],
+        input: Annotated[
+            SignInProviderInput, strawberry.argument(description="The values to change.")
+        ],
         expected_version: ExpectedVersion = None,
     ) -> SignInProviderPayload:
-        ctx, office = info.context, info.context.loaders.office
-        found = await ctx.write(
+        """Change a provider."""
+        ctx, sign_in_service = info.context, info.context.resource(SignInService)
+        provider_id = await ctx.write(
             commands.update_provider,
             ctx.scope("SignInProvider", "update"),
-            office.seal,
+            sign_in_service.seal,
             ProviderId(uuid(id, "id")),
-            input.wanted(),
+            input.values(),
             expected_version,
-            insecure=office.settings.allow_insecure_providers,
+            insecure=sign_in_service.settings.allow_insecure_providers,
         )
-        return await _answer(ctx, found)
+        return await _payload(ctx, provider_id)
 
 
-async def _answer(ctx: IdentityContext, id: ProviderId) -> SignInProviderPayload:
-    found = await ctx.read(store.by_id, id)
-    assert found is not None
-    return SignInProviderPayload(provider=SignInProvider.of(found, ctx))
+async def _payload(ctx: Context, id: ProviderId) -> SignInProviderPayload:
+    row = await ctx.read(store.by_id, id)
+    assert row is not None
+    return SignInProviderPayload(provider=SignInProvider.of(row, ctx))
 
 
-def _address(ctx: IdentityContext, name: str) -> str:
-    return f"{ctx.loaders.office.settings.public_address}{PATH}/{quote(name, safe='')}"
+def _address(ctx: Context, name: str) -> str:
+    return f"{ctx.resource(IdentitySettings).public_address}{PATH}/{quote(name, safe='')}"
 
 
-def _said(value: T | None) -> T | Kept:
-    return KEPT if value is None else value
+def _or_unchanged(value: T | None) -> T | Unchanged:
+    return UNCHANGED if value is None else value

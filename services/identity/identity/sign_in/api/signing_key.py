@@ -1,4 +1,4 @@
-"""The public token keys, where every verifier looks for them (RFC 7517)."""
+"""The public token keys as a JWK set, where every verifier looks for them (RFC 7517)."""
 
 from __future__ import annotations
 
@@ -8,18 +8,21 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chassis.web import Runtime
-from identity.sign_in.services.office import Office
+from identity.sign_in.services.sign_in_service import SignInService
 
 PATH = "/.well-known/jwks.json"
 
 
-def route(office: Office) -> Route:
-    """Serve the keys; they may be kept for a few seconds, since a new one is published ahead."""
+def route(sign_in_service: SignInService) -> Route:
+    """Return the route of the JWK set.
+
+    It may be cached for some seconds, since new keys are published ahead.
+    """
 
     async def show(request: Request) -> Response:
         runtime: Runtime = request.app.state.runtime
         return Response(
-            orjson.dumps(await office.published(runtime.db)),
+            orjson.dumps(await sign_in_service.published_keys(runtime.db)),
             media_type="application/jwk-set+json",
             headers={"cache-control": "public, max-age=5"},
         )

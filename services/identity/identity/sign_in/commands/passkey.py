@@ -1,4 +1,4 @@
-"""Taking on a passkey, showing it, and being rid of it."""
+"""Register, use, rename and remove passkeys."""
 
 from __future__ import annotations
 
@@ -7,160 +7,188 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
 from chassis.actor import Actor
+from chassis.audit import events as audit
 from chassis.errors import BadInput, Conflict, Denied, NotFound, Unauthenticated
 from identity.core.domain.ids import PasskeyId, UserId
 from identity.core.domain.seal import Seal
 from identity.people.store import user as users
-from identity.sign_in.commands.signed_in import refuse_not_fresh
+from identity.sign_in.commands.session_guard import require_recent_sign_in
 from identity.sign_in.domain import passkey as domain
-from identity.sign_in.domain.passkey import BadPasskey, Relying
+from identity.sign_in.domain.passkey import InvalidPasskey, RelyingParty
 from identity.sign_in.store import passkey as store, second_factor as factors
 from identity.sign_in.store.passkey import Purpose
 
-LASTS = timedelta(minutes=5)
+CHALLENGE_LIFETIME = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """A new passkey of somebody; with their first second factor come recovery codes."""
+class AddedPasskey:
+    """A new passkey, with recovery codes if it is the first second factor of its user."""
 
     id: PasskeyId
     user: UserId
     recovery_codes: tuple[str, ...]
 
 
-def begin_first(
-    session: Session, seal: Seal, relying: Relying, whose: UserId, checked_hash: str
+def begin_first_registration(
+    session: Session, seal: Seal, relying_party: RelyingParty, user_id: UserId, checked_hash: str
 ) -> str:
-    """Ask for the first second factor of somebody whose password was right."""
-    users.hold(session, whose)
-    present = users.credentials_of(session, whose)
-    if present is None or not present.active or present.password_hash != checked_hash:
+    """Return creation options for the first second factor of a user who proved the password."""
+    users.hold(session, user_id)
+    credentials = users.credentials_of(session, user_id)
+    if credentials is None or not credentials.active or credentials.password_hash != checked_hash:
         raise Unauthenticated("The user name or the password is wrong.", "用户名或密码错误。")
-    if _has_factor(session, seal, whose):
-        # Else whoever learns a password could add a passkey of their own to pass the other factor.
+    if _has_factor(session, seal, user_id):
+        # Otherwise a stolen password would be enough to add a passkey and bypass the other factor.
         raise BadInput(
-            "There is a second factor already; sign in with it and add a passkey then.",
-            "已启用第二因素，请先登录再添加通行密钥。",
+            "A second factor is active already; sign in with it first, then add a passkey.",
+            "已启用第二因素，请先使用第二因素登录，再添加通行密钥。",
             field="username",
         )
-    return _ask(session, relying, whose, present.username, Purpose.REGISTER_FIRST)
+    return _creation_options(
+        session, relying_party, user_id, credentials.username, Purpose.REGISTER_FIRST
+    )
 
 
-def begin(session: Session, relying: Relying, actor: Actor, fresh: timedelta) -> str:
-    """Ask for a passkey of somebody who signed in just now."""
-    whose = refuse_not_fresh(session, actor, fresh)
-    known = users.credentials_of(session, whose)
-    assert known is not None
-    return _ask(session, relying, whose, known.username, Purpose.REGISTER)
+def begin_registration(
+    session: Session, relying_party: RelyingParty, actor: Actor, max_age: timedelta
+) -> str:
+    """Return creation options for a passkey of a user who signed in just now."""
+    user_id = require_recent_sign_in(session, actor, max_age)
+    credentials = users.credentials_of(session, user_id)
+    assert credentials is not None
+    return _creation_options(
+        session, relying_party, user_id, credentials.username, Purpose.REGISTER
+    )
 
 
-def finish(session: Session, seal: Seal, relying: Relying, answer: str, name: str) -> Taken:
-    """Keep the passkey that a browser made for the one who was asked."""
-    called = domain.name(name)
-    _, challenge = domain.said(answer, field="credential")
-    asked = store.answered(session, challenge)
-    if asked is None or asked[1] is Purpose.SIGN_IN:
-        raise _stale()
-    whose, purpose = asked
-    users.hold(session, whose)
-    had = _has_factor(session, seal, whose)
-    if purpose is Purpose.REGISTER_FIRST and had:
-        raise _stale()
+def finish_registration(
+    session: Session, seal: Seal, relying_party: RelyingParty, answer: str, name: str
+) -> AddedPasskey:
+    """Store the passkey of a browser's answer to creation options."""
+    checked_name = domain.check_name(name)
+    _, challenge = domain.parse_credential(answer, field="credential")
+    open_challenge = store.take_challenge(session, challenge)
+    if open_challenge is None or open_challenge[1] is Purpose.SIGN_IN:
+        raise _invalid_credential()
+    user_id, purpose = open_challenge
+    users.hold(session, user_id)
+    had_factor = _has_factor(session, seal, user_id)
+    if purpose is Purpose.REGISTER_FIRST and had_factor:
+        raise _invalid_credential()
     try:
-        made = domain.registered(relying, answer, challenge)
-    except BadPasskey as problem:
-        raise _stale() from problem
-    if store.is_taken(session, made.credential_id):
-        raise Conflict("This passkey is there already.", "该通行密钥已存在。", field="credential")
-    # An authenticator that waits for its first code may be another's who knew the password.
-    factors.drop_waiting(session, whose)
-    id = store.add(session, whose, made, called)
-    codes = () if had else factors.new_codes(session, whose)
-    audit.record(session, audit.Entry(Actor(whose), "add_passkey", "User", str(whose)))
-    return Taken(id, whose, codes)
+        registered = domain.verify_registration(relying_party, answer, challenge)
+    except InvalidPasskey as problem:
+        raise _invalid_credential() from problem
+    if store.is_registered(session, registered.credential_id):
+        raise Conflict(
+            "This passkey is registered already; use another one.",
+            "该通行密钥已注册，请使用其他通行密钥。",
+            field="credential",
+        )
+    # A pending authenticator may have been set up by an attacker who knew the password.
+    factors.delete_pending(session, user_id)
+    id = store.add(session, user_id, registered, checked_name)
+    codes = () if had_factor else factors.replace_codes(session, user_id)
+    audit.record(session, audit.Entry(Actor(user_id), "add_passkey", "User", str(user_id)))
+    return AddedPasskey(id, user_id, codes)
 
 
-def begin_sign_in(session: Session, relying: Relying, whose: UserId) -> str | None:
-    """Ask somebody for one of their passkeys; None: they have none."""
-    present = store.of_user(session, whose)
-    if not present:
+def begin_sign_in(session: Session, relying_party: RelyingParty, user_id: UserId) -> str | None:
+    """Return request options for the passkeys of a user; None if there are none."""
+    passkeys = store.of_user(session, user_id)
+    if not passkeys:
         return None
     challenge = domain.new_challenge()
-    store.ask(session, whose, challenge, Purpose.SIGN_IN, LASTS)
-    return domain.request(relying, challenge, [one.known for one in present])
+    store.add_challenge(session, user_id, challenge, Purpose.SIGN_IN, CHALLENGE_LIFETIME)
+    return domain.request_options(
+        relying_party, challenge, [passkey_row.descriptor for passkey_row in passkeys]
+    )
 
 
-def show(session: Session, relying: Relying, whose: UserId, answer: str) -> None:
-    """Take a browser's answer for somebody's second factor. Raises `BadPasskey`."""
+def verify_sign_in(
+    session: Session, relying_party: RelyingParty, user_id: UserId, answer: str
+) -> None:
+    """Verify a browser's answer as the second factor of a user. Raises `InvalidPasskey`."""
     try:
-        credential_id, challenge = domain.said(answer, field="passkey")
+        credential_id, challenge = domain.parse_credential(answer, field="passkey")
     except BadInput as problem:
-        raise BadPasskey("not readable") from problem
-    asked = store.answered(session, challenge)
-    known = store.held(session, whose, credential_id)
-    if asked != (whose, Purpose.SIGN_IN) or known is None:
-        raise BadPasskey("not asked for, or not theirs")
-    count, backed_up = domain.shown(relying, answer, challenge, known.public_key, known.sign_count)
-    store.use(session, known.id, count, backed_up)
+        raise InvalidPasskey("the answer cannot be read") from problem
+    open_challenge = store.take_challenge(session, challenge)
+    passkey_row = store.lock(session, user_id, credential_id)
+    if open_challenge != (user_id, Purpose.SIGN_IN) or passkey_row is None:
+        raise InvalidPasskey("no open challenge of this user, or a passkey of another user")
+    count, backed_up = domain.verify_assertion(
+        relying_party, answer, challenge, passkey_row.public_key, passkey_row.sign_count
+    )
+    store.record_use(session, passkey_row.id, count, backed_up)
 
 
 def rename(session: Session, actor: Actor, id: PasskeyId, name: str) -> None:
-    """Call one's own passkey otherwise."""
-    if not store.rename(session, UserId(actor.user_id), id, domain.name(name)):
-        raise _unknown(id)
+    """Rename one of the caller's own passkeys."""
+    if not store.rename(session, UserId(actor.user_id), id, domain.check_name(name)):
+        raise _no_such_passkey(id)
 
 
 def remove(
-    session: Session, seal: Seal, actor: Actor, id: PasskeyId, fresh: timedelta, *, required: bool
+    session: Session, seal: Seal, actor: Actor, id: PasskeyId, max_age: timedelta, *, required: bool
 ) -> None:
-    """Be rid of one's own passkey; the last second factor stays where a role needs one."""
-    me = refuse_not_fresh(session, actor, fresh)
-    users.hold(session, me)
-    if not store.remove(session, me, id):
-        raise _unknown(id)
-    if not _has_factor(session, seal, me):
+    """Remove one of the caller's own passkeys.
+
+    The last second factor stays if a role requires one: raises `Denied`.
+    """
+    user_id = require_recent_sign_in(session, actor, max_age)
+    users.hold(session, user_id)
+    if not store.remove(session, user_id, id):
+        raise _no_such_passkey(id)
+    if not _has_factor(session, seal, user_id):
         if required:
             raise Denied(
-                "A role of yours needs a second factor, and this is the only one.",
-                "您的角色要求启用第二因素，而这是唯一的一个。",
+                "One of your roles requires a second factor and this is the only one; "
+                "add another one first.",
+                "您的角色要求启用第二因素，且这是唯一的一个，请先添加其他第二因素。",
             )
-        factors.drop_codes(session, me)
-    audit.record(session, audit.Entry(actor, "remove_passkey", "User", str(me)))
+        factors.delete_codes(session, user_id)
+    audit.record(session, audit.Entry(actor, "remove_passkey", "User", str(user_id)))
 
 
-def note_copied(session: Session, whose: UserId) -> None:
-    """A passkey whose counter went back was refused: somebody may hold a copy."""
-    audit.record(session, audit.Entry(None, "copied_passkey", "User", str(whose), decision="deny"))
+def record_cloned(session: Session, user_id: UserId) -> None:
+    """Record that a passkey was refused because its counter went back, as that of a copy does."""
+    audit.record(
+        session, audit.Entry(None, "copied_passkey", "User", str(user_id), decision="deny")
+    )
 
 
-def _ask(session: Session, relying: Relying, whose: UserId, username: str, purpose: Purpose) -> str:
-    present = store.of_user(session, whose)
-    if len(present) >= domain.MOST:
+def _creation_options(
+    session: Session, relying_party: RelyingParty, user_id: UserId, username: str, purpose: Purpose
+) -> str:
+    passkeys = store.of_user(session, user_id)
+    if len(passkeys) >= domain.MAX_PASSKEYS:
         raise BadInput(
-            f"There are {domain.MOST} passkeys already; remove one first.",
-            f"已有 {domain.MOST} 个通行密钥，请先移除一个。",
+            f"You have {domain.MAX_PASSKEYS} passkeys, the maximum; remove one first.",
+            f"通行密钥已达上限 {domain.MAX_PASSKEYS} 个，请先移除一个。",
         )
     challenge = domain.new_challenge()
-    store.ask(session, whose, challenge, purpose, LASTS)
-    known = [one.known for one in present]
-    return domain.registration(relying, challenge, whose.bytes, username, username, known)
+    store.add_challenge(session, user_id, challenge, purpose, CHALLENGE_LIFETIME)
+    existing = [passkey_row.descriptor for passkey_row in passkeys]
+    return domain.creation_options(
+        relying_party, challenge, user_id.bytes, username, username, existing
+    )
 
 
-def _has_factor(session: Session, seal: Seal, whose: UserId) -> bool:
-    factor = factors.locked(session, seal, whose)
-    return (factor is not None and factor.confirmed) or store.any_of(session, whose)
+def _has_factor(session: Session, seal: Seal, user_id: UserId) -> bool:
+    factor = factors.lock(session, seal, user_id)
+    return (factor is not None and factor.confirmed) or store.has_passkey(session, user_id)
 
 
-def _stale() -> BadInput:
+def _invalid_credential() -> BadInput:
     return BadInput(
-        "credential does not answer what was asked, or too late; begin again.",
-        "credential 与请求不符或已超时，请重新开始。",
+        "credential does not match an open challenge, or the challenge expired; begin again.",
+        "credential 与待验证的请求不符，或请求已过期，请重新开始。",
         field="credential",
     )
 
 
-def _unknown(id: PasskeyId) -> NotFound:
-    return NotFound(f"You have no passkey {id}.", f"未找到您的通行密钥 {id}。", field="id")
+def _no_such_passkey(id: PasskeyId) -> NotFound:
+    return NotFound(f"You have no passkey with id {id}.", f"未找到您的通行密钥 {id}。", field="id")

@@ -1,4 +1,4 @@
-"""Setting up who else may say who somebody is. Secrets and addresses stay out of the ledger."""
+"""Set up sign-in providers. Secrets and addresses stay out of the audit ledger."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import events as audit
 from chassis.errors import BadInput, Conflict, Denied, NotFound
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import DepartmentId, ProviderId
 from identity.core.domain.seal import Seal
 from identity.core.domain.version import refuse_stale
-from identity.people.store import department as departments
-from identity.policy.domain import role as role_domain
-from identity.policy.store import role as roles
+from identity.people.domain import role as role_domain
+from identity.people.store import department as departments, role as roles
 from identity.sign_in.domain import provider as domain
-from identity.sign_in.domain.provider import Admission, Mapped, UsernameForm
+from identity.sign_in.domain.provider import Admission, ClaimMapping, UsernameForm
 from identity.sign_in.store import provider as store, provider_session as provider_sessions
 from identity.sign_in.store.provider import ProviderRow
 
@@ -25,48 +24,54 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """Stands where a change says nothing."""
+class Unchanged:
+    """The type of the marker for a value that a change leaves as it is."""
 
 
-KEPT = Kept()
+UNCHANGED = Unchanged()
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a provider is to be; what is left out stays, or is the default of a new one."""
+class ProviderValues:
+    """Requested values of a provider; those left out stay, or are the defaults of a new one."""
 
-    title: str | Kept = KEPT
-    issuer: str | Kept = KEPT
-    client_id: str | Kept = KEPT
-    client_secret: str | Kept | None = KEPT
-    scopes: tuple[str, ...] | Kept = KEPT
-    claims: Mapped | Kept = KEPT
-    admission: Admission | Kept = KEPT
-    domains: tuple[str, ...] | Kept = KEPT
-    username_form: UsernameForm | Kept = KEPT
-    department: DepartmentId | Kept | None = KEPT
-    roles: tuple[str, ...] | Kept = KEPT
-    trusts_second_factor: bool | Kept = KEPT
-    enabled: bool | Kept = KEPT
+    title: str | Unchanged = UNCHANGED
+    issuer: str | Unchanged = UNCHANGED
+    client_id: str | Unchanged = UNCHANGED
+    client_secret: str | Unchanged | None = UNCHANGED
+    scopes: tuple[str, ...] | Unchanged = UNCHANGED
+    claims: ClaimMapping | Unchanged = UNCHANGED
+    admission: Admission | Unchanged = UNCHANGED
+    domains: tuple[str, ...] | Unchanged = UNCHANGED
+    username_form: UsernameForm | Unchanged = UNCHANGED
+    department: DepartmentId | Unchanged | None = UNCHANGED
+    roles: tuple[str, ...] | Unchanged = UNCHANGED
+    trusts_second_factor: bool | Unchanged = UNCHANGED
+    enabled: bool | Unchanged = UNCHANGED
 
 
 def create_provider(
-    session: Session, scope: Scope, seal: Seal, name: str, wanted: Wanted, *, insecure: bool
+    session: Session,
+    scope: Scope,
+    seal: Seal,
+    name: str,
+    requested: ProviderValues,
+    *,
+    insecure: bool,
 ) -> ProviderId:
-    """Let a provider say who somebody is."""
-    slug = domain.name(name)
+    """Create a sign-in provider and return its id."""
+    slug = domain.check_name(name)
     if store.by_name(session, slug) is not None:
         raise Conflict(
-            "There is a provider of this name already; choose another one.",
-            "该名称的登录方式已存在，请换一个。",
+            "name is used by another sign-in provider; choose a different one.",
+            "name 已被其他登录提供方使用，请换一个名称。",
             field="name",
         )
-    values = _checked(session, scope, wanted, None, insecure=insecure)
+    values = _check_values(session, scope, requested, None, insecure=insecure)
     id = store.add(session, values | {"name": slug, "seal": seal.name})
-    secret = _value(wanted.client_secret, None)
-    store.keep_secret(session, seal, id, _secret(secret))
-    _tell(session, scope, id, "create", None, values, secret is not None)
+    secret = _value_or(requested.client_secret, None)
+    store.set_client_secret(session, seal, id, _check_secret(secret))
+    _record_change(session, scope, id, "create", None, values, secret is not None)
     return id
 
 
@@ -75,114 +80,135 @@ def update_provider(
     scope: Scope,
     seal: Seal,
     id: ProviderId,
-    wanted: Wanted,
-    expected: int | None,
+    requested: ProviderValues,
+    expected_version: int | None,
     *,
     insecure: bool,
 ) -> ProviderId:
-    """Change a provider. Switched off, or pointed elsewhere, it ends the sessions it began."""
-    present = store.locked(session, scope, id)
-    if present is None:
-        raise NotFound(f"No provider {id} exists.", f"未找到登录方式 {id}。", field="id")
-    refuse_stale(present.version, expected)
-    values = _checked(session, scope, wanted, present, insecure=insecure)
+    """Change a provider. If it is disabled or points elsewhere, the sessions it began end."""
+    current = store.lock(session, scope, id)
+    if current is None:
+        raise NotFound(
+            f"No sign-in provider with id {id} exists.",
+            f"未找到 id 为 {id} 的登录提供方。",
+            field="id",
+        )
+    refuse_stale(current.version, expected_version)
+    values = _check_values(session, scope, requested, current, insecure=insecure)
     store.change(session, id, values)
-    if not isinstance(wanted.client_secret, Kept):
-        store.keep_secret(session, seal, id, _secret(wanted.client_secret))
-    elsewhere = (values["issuer"], values["client_id"]) != (present.issuer, present.client_id)
-    if elsewhere or not values["enabled"]:
+    if not isinstance(requested.client_secret, Unchanged):
+        store.set_client_secret(session, seal, id, _check_secret(requested.client_secret))
+    redirected = (values["issuer"], values["client_id"]) != (current.issuer, current.client_id)
+    if redirected or not values["enabled"]:
         provider_sessions.end_all(session, id)
-    changed = not isinstance(wanted.client_secret, Kept)
-    _tell(session, scope, id, "update", present, values, changed)
+    secret_changed = not isinstance(requested.client_secret, Unchanged)
+    _record_change(session, scope, id, "update", current, values, secret_changed)
     return id
 
 
-def _checked(
-    session: Session, scope: Scope, wanted: Wanted, present: ProviderRow | None, *, insecure: bool
+def _check_values(
+    session: Session,
+    scope: Scope,
+    requested: ProviderValues,
+    current: ProviderRow | None,
+    *,
+    insecure: bool,
 ) -> dict[str, object]:
-    """Every column as it will be; checks look at the whole, since parts depend on one another."""
-    admission = _value(wanted.admission, present.admission if present else Admission.LINKED)
-    form = _value(wanted.username_form, present.username_form if present else UsernameForm.ADDRESS)
-    given = _value(wanted.roles, present.roles if present else ())
-    department = _value(wanted.department, present.department if present else None)
-    _refuse_roles(session, scope, given, present.roles if present else ())
+    """Return every column value after the change.
+
+    The values are checked as a whole, since they depend on each other.
+    """
+    admission = _value_or(requested.admission, current.admission if current else Admission.LINKED)
+    form = _value_or(
+        requested.username_form, current.username_form if current else UsernameForm.ADDRESS
+    )
+    role_names = _value_or(requested.roles, current.roles if current else ())
+    department = _value_or(requested.department, current.department if current else None)
+    _check_roles(session, scope, role_names, current.roles if current else ())
     if department is not None and departments.depth(session, department) == 0:
         raise BadInput(
-            f"departmentId {department} is no department.",
-            f"departmentId {department} 不是现有部门。",
+            f"departmentId {department} is not the id of a department.",
+            f"departmentId {department} 不是现有部门的 id。",
             field="departmentId",
         )
-    scopes = _value(wanted.scopes, present.scopes if present else ("profile", "email"))
-    named = _value(wanted.domains, present.domains if present else ())
+    scopes = _value_or(requested.scopes, current.scopes if current else ("profile", "email"))
+    domain_names = _value_or(requested.domains, current.domains if current else ())
     return {
-        "title": domain.title(_value(wanted.title, present.title if present else "")),
-        "issuer": domain.issuer(
-            _value(wanted.issuer, present.issuer if present else ""), insecure=insecure
+        "title": domain.check_title(_value_or(requested.title, current.title if current else "")),
+        "issuer": domain.check_issuer(
+            _value_or(requested.issuer, current.issuer if current else ""), insecure=insecure
         ),
-        "client_id": domain.client_id(
-            _value(wanted.client_id, present.client_id if present else "")
+        "client_id": domain.check_client_id(
+            _value_or(requested.client_id, current.client_id if current else "")
         ),
-        "scopes": domain.scopes(scopes),
-        "claims": domain.mapped(_value(wanted.claims, present.claims if present else Mapped())),
+        "scopes": domain.check_scopes(scopes),
+        "claims": domain.check_claim_mapping(
+            _value_or(requested.claims, current.claims if current else ClaimMapping())
+        ),
         "admission": admission,
-        "domains": domain.domains(named, admission, form),
+        "domains": domain.check_domains(domain_names, admission, form),
         "username_form": form,
         "department_id": department,
-        "roles": tuple(sorted(set(given))),
-        "trusts_second_factor": _value(
-            wanted.trusts_second_factor, present.trusts_second_factor if present else False
+        "roles": tuple(sorted(set(role_names))),
+        "trusts_second_factor": _value_or(
+            requested.trusts_second_factor, current.trusts_second_factor if current else False
         ),
-        "enabled": _value(wanted.enabled, present.enabled if present else True),
+        "enabled": _value_or(requested.enabled, current.enabled if current else True),
     }
 
 
-def _refuse_roles(
-    session: Session, scope: Scope, given: tuple[str, ...], before: tuple[str, ...]
+def _check_roles(
+    session: Session, scope: Scope, role_names: tuple[str, ...], previous: tuple[str, ...]
 ) -> None:
-    """Who has which role is policy: what everybody who comes gets needs the right to give it."""
-    if set(given) == set(before):
+    """Check the right to grant roles: new users of the provider receive them."""
+    if set(role_names) == set(previous):
         return
     if not scope.may("Role", "update"):
         raise Denied(
-            "Giving roles needs the right to update Role, which the policy does not give you.",
+            "Granting roles requires the right to update Role, which the policy does not give you.",
             "授予角色需要 Role 的 update 权限，当前策略未授予您。",
             coordinate="Role",
             action="update",
         )
-    role_domain.refuse_unknown(given, list(roles.names(session)), field="roles")
+    role_domain.refuse_unknown(role_names, list(roles.names(session)), field="roles")
 
 
-def _secret(text: str | None) -> str | None:
-    found = (text or "").strip()
-    if len(found) > domain.LONGEST_SECRET:
+def _check_secret(text: str | None) -> str | None:
+    stripped = (text or "").strip()
+    if len(stripped) > domain.MAX_SECRET_LENGTH:
         raise BadInput(
-            f"clientSecret has more than {domain.LONGEST_SECRET} characters.",
-            f"clientSecret 超过 {domain.LONGEST_SECRET} 个字符。",
+            f"clientSecret is too long; use at most {domain.MAX_SECRET_LENGTH} characters.",
+            f"clientSecret 过长，最多 {domain.MAX_SECRET_LENGTH} 个字符。",
             field="clientSecret",
         )
-    return found or None
+    return stripped or None
 
 
-def _value(said: T | Kept, otherwise: T) -> T:
-    return otherwise if isinstance(said, Kept) else said
+def _value_or(value: T | Unchanged, default: T) -> T:
+    return default if isinstance(value, Unchanged) else value
 
 
-def _tell(
+def _record_change(
     session: Session,
     scope: Scope,
     id: ProviderId,
     action: str,
-    before: ProviderRow | None,
+    previous: ProviderRow | None,
     values: dict[str, object],
     secret_changed: bool,
 ) -> None:
     changes: dict[str, list[str | None]] = {}
-    known = {field.name for field in fields(ProviderRow)}
+    row_fields = {field.name for field in fields(ProviderRow)}
     for name, value in values.items():
         old_name = "department" if name == "department_id" else name
-        old = getattr(before, old_name) if before is not None and old_name in known else None
-        if before is None or old != value:
-            changes[name] = [None if before is None else _text(old), _text(value)]
+        old_value = (
+            getattr(previous, old_name) if previous is not None and old_name in row_fields else None
+        )
+        if previous is None or old_value != value:
+            changes[name] = [
+                None if previous is None else _audit_text(old_value),
+                _audit_text(value),
+            ]
     if secret_changed:
         changes["client_secret"] = ["***", "***"]
     audit.record(
@@ -198,7 +224,7 @@ def _tell(
     )
 
 
-def _text(value: object) -> str | None:
+def _audit_text(value: object) -> str | None:
     match value:
         case None:
             return None
@@ -206,6 +232,6 @@ def _text(value: object) -> str | None:
             return str(value.value)
         case tuple():
             return ", ".join(map(str, value))
-        case Mapped():
+        case ClaimMapping():
             return ", ".join((value.display_name, value.email, value.email_verified))
     return str(value)

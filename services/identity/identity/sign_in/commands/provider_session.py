@@ -1,4 +1,4 @@
-"""What a provider says of a session later: it goes on, or it ended there and so it ends here."""
+"""Follow the provider that began a session: what ends there, ends here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import events as audit
 from identity.core.domain.ids import ProviderId, SessionId
 from identity.core.domain.seal import Seal
 from identity.sign_in.domain.id_token import Logout
@@ -16,40 +16,45 @@ from identity.sign_in.domain.session import Ending
 from identity.sign_in.store import provider_session as store, session as sessions
 
 
-def log_out(session: Session, provider: ProviderId, told: Logout) -> int:
-    """End the sessions that a logout token names; answer how many. Twice is as once."""
-    if not store.note_logout(session, provider, told):
+def log_out(session: Session, provider: ProviderId, logout: Logout) -> int:
+    """End the sessions that a logout token names and return how many.
+
+    Repeating it changes nothing.
+    """
+    if not store.record_logout(session, provider, logout):
         return 0
-    ended = store.end_of(session, provider, told)
-    for id in ended:
-        _tell(session, id)
-    return len(ended)
+    ended_ids = store.end_logged_out(session, provider, logout)
+    for id in ended_ids:
+        _record_end(session, id)
+    return len(ended_ids)
 
 
-def claim(session: Session, id: SessionId, every: timedelta) -> bool:
-    """Whether the provider is to be asked now whether the session goes on."""
-    return store.claim(session, id, every)
+def claim_check(session: Session, id: SessionId, interval: timedelta) -> bool:
+    """Return whether this caller is to ask the provider now if the session is still alive."""
+    return store.claim_check(session, id, interval)
 
 
-def goes_on(session: Session, seal: Seal, id: SessionId, tokens: Mapping[str, Any]) -> None:
-    """Keep the tokens that the provider answered with."""
-    store.answered(session, seal, id, tokens)
+def record_confirmation(
+    session: Session, seal: Seal, id: SessionId, tokens: Mapping[str, Any]
+) -> None:
+    """Record that the provider confirmed a session, with its new tokens."""
+    store.record_answer(session, seal, id, tokens)
 
 
-def ended_there(session: Session, id: SessionId) -> None:
-    """The provider says that the session is over."""
+def end_by_provider(session: Session, id: SessionId) -> None:
+    """End a session because its provider ended it."""
     if sessions.end(session, id, Ending.PROVIDER_ENDED):
-        _tell(session, id)
+        _record_end(session, id)
 
 
-def silent_too_long(session: Session, id: SessionId, grace: timedelta) -> bool:
-    """End a session whose provider has not answered for so long; answer whether it had to be."""
+def end_if_silent(session: Session, id: SessionId, grace: timedelta) -> bool:
+    """End a session whose provider has not answered for a grace period; return whether it ended."""
     if not store.is_silent(session, id, grace):
         return False
-    ended_there(session, id)
+    end_by_provider(session, id)
     return True
 
 
-def _tell(session: Session, id: SessionId) -> None:
+def _record_end(session: Session, id: SessionId) -> None:
     changes = {"ending": [None, Ending.PROVIDER_ENDED.value]}
     audit.record(session, audit.Entry(None, "end", "Session", str(id), changes=changes))

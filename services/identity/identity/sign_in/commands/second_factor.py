@@ -1,4 +1,4 @@
-"""Taking on a second factor, passing it, and being rid of it."""
+"""Enrol, check and remove second factors."""
 
 from __future__ import annotations
 
@@ -7,111 +7,129 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
 from chassis.actor import Actor
+from chassis.audit import events as audit
 from chassis.errors import BadInput, Unauthenticated
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import UserId
 from identity.core.domain.seal import Seal
 from identity.people.commands.user import held
 from identity.people.store import user as users
 from identity.sign_in.commands import passkey
 from identity.sign_in.domain import second_factor as domain
-from identity.sign_in.domain.passkey import BadPasskey, Relying
-from identity.sign_in.domain.second_factor import Ask
+from identity.sign_in.domain.passkey import InvalidPasskey, RelyingParty
+from identity.sign_in.domain.second_factor import SignInNeed
 from identity.sign_in.domain.session import Ending
 from identity.sign_in.store import passkey as passkeys, second_factor as store, session as sessions
 from identity.sign_in.store.second_factor import FactorRow
 
 
-class WrongCode(Exception):
-    """The code or the passkey is not right, or was used before."""
+class InvalidFactor(Exception):
+    """The code or the passkey is wrong, or was used before."""
 
 
 @dataclass(frozen=True, slots=True)
-class Second:
-    """What somebody shows beside their password, and whether they need a second factor in any case."""
+class FactorCheck:
+    """What a user presents as second factor, and whether one is required in any case."""
 
     seal: Seal
     code: str | None = None
     passkey: str | None = None
-    relying: Relying | None = None
+    relying_party: RelyingParty | None = None
     required: bool = False
 
 
-def begin(session: Session, seal: Seal, whose: UserId, checked_hash: str) -> bytes:
-    """A new secret for somebody whose password was right; in force with its first code."""
-    users.hold(session, whose)
-    present = users.credentials_of(session, whose)
-    if present is None or not present.active or present.password_hash != checked_hash:
+def begin_enrolment(session: Session, seal: Seal, user_id: UserId, checked_hash: str) -> bytes:
+    """Return a new secret for a user who proved the password; its first code puts it in force."""
+    users.hold(session, user_id)
+    credentials = users.credentials_of(session, user_id)
+    if credentials is None or not credentials.active or credentials.password_hash != checked_hash:
         raise Unauthenticated("The user name or the password is wrong.", "用户名或密码错误。")
-    before = store.locked(session, seal, whose)
-    # A password alone must not add a second way past a factor that is in force.
-    if passkeys.any_of(session, whose) or (before is not None and before.confirmed):
+    existing = store.lock(session, seal, user_id)
+    # A password alone must not be enough to bypass a factor that is in force.
+    if passkeys.has_passkey(session, user_id) or (existing is not None and existing.confirmed):
         raise BadInput(
-            "There is a second factor already; end it first, or ask an administrator to.",
-            "已启用第二因素，请先停用或联系管理员重置。",
+            "A second factor is active already; end it first or ask an administrator to reset it.",
+            "已启用第二因素，请先停用，或联系管理员重置。",
             field="username",
         )
     secret = domain.new_secret()
-    store.begin(session, seal, whose, secret)
+    store.set_pending(session, seal, user_id, secret)
     return secret
 
 
-def passed(session: Session, second: Second, whose: UserId) -> Ask | tuple[str, ...]:
-    """What is still needed, or nothing: then the recovery codes, if this code put it in force.
+def check_factor(
+    session: Session, factor_check: FactorCheck, user_id: UserId
+) -> SignInNeed | tuple[str, ...]:
+    """Return what a sign-in still needs, or the recovery codes of a factor put in force just now.
 
-    Raises `WrongCode`.
+    An empty tuple means that nothing more is needed. Raises `InvalidFactor`.
     """
-    factor = store.locked(session, second.seal, whose)
-    has_passkey = passkeys.any_of(session, whose)
-    if second.passkey and second.relying and has_passkey:
+    factor = store.lock(session, factor_check.seal, user_id)
+    has_passkey = passkeys.has_passkey(session, user_id)
+    if factor_check.passkey and factor_check.relying_party and has_passkey:
         try:
-            passkey.show(session, second.relying, whose, second.passkey)
-        except BadPasskey as problem:
-            raise WrongCode from problem
+            passkey.verify_sign_in(
+                session, factor_check.relying_party, user_id, factor_check.passkey
+            )
+        except InvalidPasskey as problem:
+            raise InvalidFactor from problem
         return ()
     if factor is None and not has_passkey:
-        return Ask.ENROL if second.required else ()
-    if not second.code:
-        return _asked(factor, has_passkey, second)
-    used = factor.last_step if factor else 0
-    step = domain.step_of(factor.secret, second.code, time.time(), used) if factor else None
-    # An authenticator that still waits is no way past a passkey.
+        return SignInNeed.ENROL if factor_check.required else ()
+    if not factor_check.code:
+        return _need(factor, has_passkey, factor_check)
+    last_step = factor.last_step if factor else 0
+    step = (
+        domain.matching_step(factor.secret, factor_check.code, time.time(), last_step)
+        if factor
+        else None
+    )
+    # A pending authenticator must not bypass a passkey.
     if factor is not None and step is not None and (factor.confirmed or not has_passkey):
-        store.use(session, whose, step)
-        return () if factor.confirmed else _new_codes(session, whose)
+        store.record_step(session, user_id, step)
+        return () if factor.confirmed else _confirm_factor(session, user_id)
     in_force = has_passkey or (factor is not None and factor.confirmed)
-    if in_force and store.use_code(session, whose, domain.recovery_digest(second.code)):
-        audit.record(session, audit.Entry(Actor(whose), "use_recovery_code", "User", str(whose)))
+    if in_force and store.use_code(
+        session, user_id, domain.recovery_code_digest(factor_check.code)
+    ):
+        audit.record(
+            session, audit.Entry(Actor(user_id), "use_recovery_code", "User", str(user_id))
+        )
         return ()
-    raise WrongCode
+    raise InvalidFactor
 
 
-def _asked(factor: FactorRow | None, has_passkey: bool, second: Second) -> Ask | tuple[str, ...]:
+def _need(
+    factor: FactorRow | None, has_passkey: bool, factor_check: FactorCheck
+) -> SignInNeed | tuple[str, ...]:
     if factor is not None and factor.confirmed:
-        return Ask.CODE
+        return SignInNeed.CODE
     if has_passkey:
-        return Ask.PASSKEY
-    return Ask.ENROL if second.required else ()
+        return SignInNeed.PASSKEY
+    return SignInNeed.ENROL if factor_check.required else ()
 
 
-def end_own(session: Session, seal: Seal, actor: Actor, code: str) -> None:
-    """Be rid of one's own authenticator, by showing a code once more."""
-    me = UserId(actor.user_id)
-    passed(session, Second(seal, code, required=True), me)
-    if not store.end(session, me):
-        raise BadInput("There is no second factor to end.", "尚未启用第二因素。", field="code")
-    if not passkeys.any_of(session, me):
-        store.drop_codes(session, me)
-    audit.record(session, audit.Entry(actor, "end_second_factor", "User", str(me)))
+def end_own_factor(session: Session, seal: Seal, actor: Actor, code: str) -> None:
+    """Remove the caller's own authenticator after checking a code of it."""
+    user_id = UserId(actor.user_id)
+    check_factor(session, FactorCheck(seal, code, required=True), user_id)
+    if not store.delete_factor(session, user_id):
+        raise BadInput(
+            "No authenticator is active, so there is none to end.",
+            "尚未启用验证器，无需停用。",
+            field="code",
+        )
+    if not passkeys.has_passkey(session, user_id):
+        store.delete_codes(session, user_id)
+    audit.record(session, audit.Entry(actor, "end_second_factor", "User", str(user_id)))
 
 
-def reset(session: Session, scope: Scope, id: UserId) -> UserId:
-    """Take somebody's second factor away in their stead; all their sessions end."""
+def reset_factor(session: Session, scope: Scope, id: UserId) -> UserId:
+    """Remove the second factors of a user on an administrator's request and end all sessions."""
     held(session, scope, id, None)
-    ended, removed = store.end(session, id), passkeys.remove_all(session, id)
-    store.drop_codes(session, id)
+    ended, removed = store.delete_factor(session, id), passkeys.remove_all(session, id)
+    store.delete_codes(session, id)
     if ended or removed:
         sessions.end_all(session, id, Ending.ENDED_BY_ADMINISTRATOR)
         audit.record(
@@ -127,7 +145,7 @@ def reset(session: Session, scope: Scope, id: UserId) -> UserId:
     return id
 
 
-def _new_codes(session: Session, whose: UserId) -> tuple[str, ...]:
-    codes = store.new_codes(session, whose)
-    audit.record(session, audit.Entry(Actor(whose), "begin_second_factor", "User", str(whose)))
+def _confirm_factor(session: Session, user_id: UserId) -> tuple[str, ...]:
+    codes = store.replace_codes(session, user_id)
+    audit.record(session, audit.Entry(Actor(user_id), "begin_second_factor", "User", str(user_id)))
     return codes

@@ -1,6 +1,6 @@
-"""Keys that sign access tokens: made, sealed, opened, and rotated without anybody noticing.
+"""Create, seal, unseal and rotate the keys that sign access tokens.
 
-A new key is published some seconds before it signs. Whoever verifies tokens looks at the published
+A new key is published some seconds before it signs. Services that verify tokens read the published
 keys at most every five seconds, so by the time a token names the new key, it is known or may be
 looked up. The old key stays published until its last token has expired.
 """
@@ -13,8 +13,8 @@ from datetime import timedelta
 from joserfc.jwk import OKPKey
 from sqlalchemy.orm import Session
 
-from chassis import audit
-from chassis.actor import LEEWAY_SECONDS
+from chassis.audit import events as audit
+from chassis.authentication.tokens import LEEWAY_SECONDS
 from chassis.errors import Unavailable
 from identity.core.domain.seal import CannotUnseal, Seal
 from identity.sign_in.domain.token import new_key
@@ -23,52 +23,61 @@ from identity.sign_in.store import signing_key as store
 PUBLISHED_AHEAD = timedelta(seconds=15)
 
 
-def present_key(session: Session, seal: Seal) -> OKPKey | None:
-    """The key that signs now. Raises `Unavailable` if the secret in the settings does not fit."""
-    found = store.present(session)
-    if found is None:
+def current_key(session: Session, seal: Seal) -> OKPKey | None:
+    """Return the key that signs now.
+
+    Raises `Unavailable` if the configured secret does not open it.
+    """
+    key_row = store.current(session)
+    if key_row is None:
         return None
     try:
-        opened = seal.open(found.sealed_key, found.id)
+        private_key = seal.open(key_row.sealed_key, key_row.id)
     except CannotUnseal as problem:
         raise Unavailable(
             "The signing key cannot be opened: HUICHI_IDENTITY_SECRET is not the one it was "
-            f"sealed with ({found.seal}, not {seal.name}).",
-            "签名密钥无法解开：HUICHI_IDENTITY_SECRET 与加密时使用的不一致。",
+            f"sealed with ({key_row.seal}, not {seal.name}).",
+            "签名密钥无法解密：HUICHI_IDENTITY_SECRET 与加密时使用的不一致。",
         ) from problem
-    return OKPKey.import_key(json.loads(opened))
+    return OKPKey.import_key(json.loads(private_key))
 
 
-def first_key(session: Session, seal: Seal, lifetime: timedelta) -> None:
-    """Make a key that signs at once, unless there is one."""
-    store.hold(session)
-    # Not `present`: to a transaction that waited for the lock, a key made meanwhile signs later.
-    if not store.published(session):
-        _make(session, seal, timedelta(0), lifetime)
+def create_first_key(session: Session, seal: Seal, lifetime: timedelta) -> None:
+    """Create a key that signs at once, unless one exists."""
+    store.lock_rotation(session)
+    # Not `store.current`: to a transaction that waited for the lock, a key that was created
+    # meanwhile starts to sign later.
+    if not store.published_keys(session):
+        _create_key(session, seal, timedelta(0), lifetime)
 
 
 def rotate(session: Session, seal: Seal, lifetime: timedelta) -> str:
-    """Make a new key; the others sign until it does, and are believed until their tokens expire."""
-    store.hold(session)
-    first = store.present(session) is None
-    return _make(session, seal, timedelta(0) if first else PUBLISHED_AHEAD, lifetime)
+    """Create a new key and return its id.
+
+    The old keys sign until it starts, and stay accepted until their tokens expire.
+    """
+    store.lock_rotation(session)
+    is_first = store.current(session) is None
+    return _create_key(session, seal, timedelta(0) if is_first else PUBLISHED_AHEAD, lifetime)
 
 
-def rotate_if_old(session: Session, seal: Seal, lifetime: timedelta, age: timedelta) -> str | None:
-    """Make a new key if all are older than this."""
-    store.hold(session)
-    return rotate(session, seal, lifetime) if store.newest_is_older(session, age) else None
+def rotate_if_old(
+    session: Session, seal: Seal, lifetime: timedelta, max_age: timedelta
+) -> str | None:
+    """Create a new key if all are older than `max_age`; return its id, or None."""
+    store.lock_rotation(session)
+    return rotate(session, seal, lifetime) if store.newest_is_older(session, max_age) else None
 
 
-def withdraw(session: Session, seal: Seal, lifetime: timedelta) -> str:
-    """Let every token there is be refused, and sign with a new key at once."""
-    store.hold(session)
-    for name in store.withdraw_all(session):
-        audit.record(session, audit.Entry(None, "withdraw", "SigningKey", name))
-    return _make(session, seal, timedelta(0), lifetime)
+def withdraw_all(session: Session, seal: Seal, lifetime: timedelta) -> str:
+    """Refuse every token signed so far, and sign with a new key at once; return its id."""
+    store.lock_rotation(session)
+    for key_id in store.withdraw_all(session):
+        audit.record(session, audit.Entry(None, "withdraw", "SigningKey", key_id))
+    return _create_key(session, seal, timedelta(0), lifetime)
 
 
-def _make(session: Session, seal: Seal, ahead: timedelta, lifetime: timedelta) -> str:
+def _create_key(session: Session, seal: Seal, ahead: timedelta, lifetime: timedelta) -> str:
     key = new_key()
     assert key.kid is not None
     private = json.dumps(key.as_dict(private=True)).encode()

@@ -1,4 +1,7 @@
-"""What a session's owner recognises it by: a browser and a system in a few words, an address in part."""
+"""Name the device and network of a sign-in so that the owner of a session can recognise it.
+
+A browser and a system in a few words, and a network address with its last part hidden.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
-LONGEST = 60
+MAX_DEVICE_NAME = 60
 # In this order: each of them claims to be the ones below it.
 _BROWSERS = (
     ("MicroMessenger/", "WeChat"),
@@ -36,38 +39,39 @@ _PRODUCT = re.compile(r"([A-Za-z][\w .+-]{0,39})(?:/([\d.]{1,20}))?")
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a sign-in comes from."""
+    """The network address and the device that a sign-in comes from."""
 
     address: str
     device: str
 
     @classmethod
-    def of(cls, address: str, agent: str) -> Origin:
-        return cls(address[:100], described(agent))
+    def of(cls, address: str, user_agent: str) -> Origin:
+        """Build an origin from a network address and a User-Agent header."""
+        return cls(address[:100], device_name(user_agent))
 
 
-def described(agent: str) -> str:
-    """A device in a few words, from the header that clients introduce themselves with."""
-    if agent.startswith("Mozilla/"):
-        browser = next((name for mark, name in _BROWSERS if mark in agent), "Browser")
-        system = next((name for mark, name in _SYSTEMS if mark in agent), "")
+def device_name(user_agent: str) -> str:
+    """Return a short device name from a User-Agent header; empty where it names no device."""
+    if user_agent.startswith("Mozilla/"):
+        browser = next((name for mark, name in _BROWSERS if mark in user_agent), "Browser")
+        system = next((name for mark, name in _SYSTEMS if mark in user_agent), "")
         return f"{browser}, {system}" if system else browser
-    found = _PRODUCT.match(agent)
-    if found is None or found[1] == "gateway":  # the gateway is nobody's device
+    product = _PRODUCT.match(user_agent)
+    if product is None or product[1] == "gateway":  # the gateway is no device of a user
         return ""
-    return f"{found[1].strip()} {found[2] or ''}".strip()[:LONGEST]
+    return f"{product[1].strip()} {product[2] or ''}".strip()[:MAX_DEVICE_NAME]
 
 
-def masked(address: str) -> str:
-    """An address without the part that tells one neighbour from another."""
+def mask_address(address: str) -> str:
+    """Return a network address without its last part; empty where it is no IP address."""
     try:
-        found = ipaddress.ip_address(address)
+        ip_address = ipaddress.ip_address(address)
     except ValueError:
         return ""
-    if found.is_loopback:
+    if ip_address.is_loopback:
         return address
-    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped:
-        found = found.ipv4_mapped
-    if isinstance(found, ipaddress.IPv4Address):
-        return ".".join([*str(found).split(".")[:3], "x"])
-    return ":".join([*found.exploded.split(":")[:3], "x"])
+    if isinstance(ip_address, ipaddress.IPv6Address) and ip_address.ipv4_mapped:
+        ip_address = ip_address.ipv4_mapped
+    if isinstance(ip_address, ipaddress.IPv4Address):
+        return ".".join([*str(ip_address).split(".")[:3], "x"])
+    return ":".join([*ip_address.exploded.split(":")[:3], "x"])

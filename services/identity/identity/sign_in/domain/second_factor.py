@@ -1,7 +1,7 @@
-"""Second factors: six digits that change every half minute (RFC 6238), and codes for a lost telephone.
+"""Second factors: time-based codes (TOTP, RFC 6238) and recovery codes for a lost telephone.
 
-A code is good once. Each code belongs to a step of time, and a step that was used, or any before it,
-is refused: who reads a code over a shoulder comes too late.
+A code is valid once. Each code belongs to a time step, and a step that was used, or any before it,
+is refused: a code that was read over a shoulder comes too late.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ STEP_SECONDS = 30
 DIGITS = 6
 CODES = 10
 _SECRET_BYTES = 20
-_DRIFT = (-1, 0, 1)
-"""Steps that a telephone's clock may be off."""
+_ALLOWED_DRIFT = (-1, 0, 1)
+"""Time steps by which the clock of a telephone may be off."""
 _CODE_BYTES = 10
 
 
-class Ask(Enum):
-    """What signing in still needs beside the password."""
+class SignInNeed(Enum):
+    """What a sign-in still needs beside the password."""
 
     CODE = "code"
     PASSKEY = "passkey"
@@ -35,56 +35,56 @@ class Ask(Enum):
 
 
 def new_secret() -> bytes:
-    """A new secret, as long as RFC 4226 recommends."""
+    """Return a new 160-bit secret, as long as RFC 4226 recommends."""
     return secrets.token_bytes(_SECRET_BYTES)
 
 
-def typed(secret: bytes) -> str:
-    """The secret as somebody types it into an authenticator."""
+def secret_text(secret: bytes) -> str:
+    """Return the secret as a user types it into an authenticator (base32)."""
     return base64.b32encode(secret).decode()
 
 
-def address(secret: bytes, username: str) -> str:
-    """The secret as an authenticator reads it from a picture."""
+def provisioning_uri(secret: bytes, username: str) -> str:
+    """Return the `otpauth://` URI of a secret, which an authenticator reads as a QR code."""
     return _totp(secret).get_provisioning_uri(username, ISSUER)
 
 
-def step_of(secret: bytes, code: str, now: float, used: int) -> int | None:
-    """The step of time whose code this is, if it is near and later than the last one used."""
+def matching_step(secret: bytes, code: str, now: float, used: int) -> int | None:
+    """Return the time step whose code this is, if it is near now and after the last one used."""
     present = int(now) // STEP_SECONDS
     digits = "".join(code.split())
     if len(digits) != DIGITS or not digits.isascii():
         return None
-    found = None
-    for drift in _DRIFT:
+    matched = None
+    for drift in _ALLOWED_DRIFT:
         step = present + drift
-        right = _totp(secret).generate(step * STEP_SECONDS)
-        if hmac.compare_digest(right, digits.encode()) and step > used:
-            found = step
-    return found
+        expected = _totp(secret).generate(step * STEP_SECONDS)
+        if hmac.compare_digest(expected, digits.encode()) and step > used:
+            matched = step
+    return matched
 
 
-def recovery_codes() -> list[str]:
-    """New codes for when the telephone is lost; each is good once."""
-    return [recovery_code() for _ in range(CODES)]
+def new_recovery_codes() -> list[str]:
+    """Return new recovery codes; each is valid once."""
+    return [new_recovery_code() for _ in range(CODES)]
 
 
-def recovery_code() -> str:
-    """A code of 80 random bits that people can read aloud."""
-    return _grouped(secrets.token_bytes(_CODE_BYTES))
+def new_recovery_code() -> str:
+    """Return a code of 80 random bits in groups of four characters."""
+    return _in_groups(secrets.token_bytes(_CODE_BYTES))
 
 
-def recovery_digest(code: str) -> bytes:
-    """How a recovery code is kept; its 80 random bits need no slow hash."""
+def recovery_code_digest(code: str) -> bytes:
+    """Return the stored digest of a recovery code; 80 random bits need no slow hash."""
     plain = "".join(character for character in code.upper() if character.isalnum())
     return hashlib.sha256(plain.encode()).digest()
 
 
-def _grouped(raw: bytes) -> str:
+def _in_groups(raw: bytes) -> str:
     text = base64.b32encode(raw).decode()
     return "-".join(text[i : i + 4] for i in range(0, len(text), 4))
 
 
 def _totp(secret: bytes) -> TOTP:
-    # Every authenticator knows SHA-1; what is weak about it does not matter for HMAC.
+    # Every authenticator supports SHA-1; its collision weakness does not affect HMAC.
     return TOTP(secret, DIGITS, SHA1(), STEP_SECONDS)  # noqa: S303 — see above

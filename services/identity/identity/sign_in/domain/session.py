@@ -1,7 +1,7 @@
-"""What happens when a refresh token is shown: renew the session, or refuse and say why.
+"""Decide about a refresh token that is presented: renew the session, or refuse and say why.
 
-The tokens of one session are a family. Each is good once; one that is shown a second time was
-copied, and nobody can tell who holds the copy, so the whole family ends.
+The tokens of one session are a family. Each is valid once; one that is presented a second time was
+copied, and it is unknown which side holds the copy, so the whole family ends.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from enum import Enum
 
 
 class Verdict(Enum):
-    """What to do with a refresh token."""
+    """The decision about a refresh token."""
 
     RENEW = "renew"
     UNKNOWN = "unknown"
@@ -21,7 +21,7 @@ class Verdict(Enum):
 
 
 class Ending(Enum):
-    """Why a session is over."""
+    """Why a session ended."""
 
     SIGNED_OUT = "signed_out"
     ENDED_BY_OWNER = "ended_by_owner"
@@ -36,8 +36,8 @@ class Ending(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """What is known of a refresh token that somebody shows."""
+class RefreshTokenState:
+    """The stored state of a refresh token that is presented."""
 
     used: bool
     expired: bool
@@ -45,12 +45,15 @@ class Shown:
     user_active: bool
 
 
-def decide(shown: Shown | None) -> Verdict:
-    """The order matters: a copy is noticed even where the session would be refused anyway."""
-    if shown is None:
+def decide_renewal(state: RefreshTokenState | None) -> Verdict:
+    """Decide whether a refresh token renews its session; None: the token is unknown.
+
+    The order matters: a copy is noticed even where the session would be refused anyway.
+    """
+    if state is None:
         return Verdict.UNKNOWN
-    if shown.used:
+    if state.used:
         return Verdict.REUSED
-    if shown.session_ended or not shown.user_active:
+    if state.session_ended or not state.user_active:
         return Verdict.ENDED
-    return Verdict.EXPIRED if shown.expired else Verdict.RENEW
+    return Verdict.EXPIRED if state.expired else Verdict.RENEW

@@ -1,7 +1,7 @@
-"""Tokens: an access token says who somebody is for some minutes, a refresh token renews it once.
+"""Tokens: an access token identifies a user for some minutes, a refresh token renews it once.
 
-An access token is a JWS (EdDSA over Ed25519) that any service checks by itself. A refresh token is
-256 random bits of which only a hash is kept: a copy of the database signs nobody in.
+An access token is a JWS (EdDSA over Ed25519) that any service verifies by itself. A refresh token
+is 256 random bits of which only a hash is stored: a copy of the database lets no one sign in.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from uuid import uuid4
 from joserfc import jwt
 from joserfc.jwk import OKPKey
 
-from chassis.actor import AUDIENCE, ISSUER
+from chassis.authentication.tokens import AUDIENCE, ISSUER
 from identity.core.domain.ids import SessionId, UserId
 
 # RFC 9864 prefers the name Ed25519, which few verifiers know yet; the key is an Ed25519 key.
@@ -22,8 +22,10 @@ ALGORITHM = "EdDSA"
 warnings.filterwarnings("ignore", message="EdDSA is deprecated")
 
 
-def access_token(key: OKPKey, user: UserId, session: SessionId, *, now: float, seconds: int) -> str:
-    """A signed token that names a user and their session."""
+def sign_access_token(
+    key: OKPKey, user: UserId, session: SessionId, *, now: float, seconds: int
+) -> str:
+    """Return a signed JWT that names a user and their session."""
     claims = {
         "iss": ISSUER,
         "aud": AUDIENCE,
@@ -38,15 +40,15 @@ def access_token(key: OKPKey, user: UserId, session: SessionId, *, now: float, s
 
 
 def new_key() -> OKPKey:
-    """A new signing key under a name of its own."""
+    """Return a new Ed25519 signing key with a random key id."""
     return OKPKey.generate_key("Ed25519", {"kid": uuid4().hex, "use": "sig", "alg": ALGORITHM})
 
 
-def refresh_token() -> str:
-    """A new refresh token."""
+def new_refresh_token() -> str:
+    """Return a new refresh token of 256 random bits."""
     return secrets.token_urlsafe(32)
 
 
-def digest(token: str) -> bytes:
-    """How a refresh token is kept; its 256 random bits need no slow hash."""
+def token_digest(token: str) -> bytes:
+    """Return the stored digest of a refresh token; 256 random bits need no slow hash."""
     return hashlib.sha256(token.encode()).digest()

@@ -1,4 +1,4 @@
-"""Password hashing beside the event loop, on few threads: a flood of sign-ins slows sign-ins only."""
+"""Password hashing off the event loop, on few threads: a flood slows down sign-ins only."""
 
 from __future__ import annotations
 
@@ -13,38 +13,43 @@ from identity.sign_in.domain import password
 T = TypeVar("T")
 
 THREADS = 2
-MOST_WAITING = 200
+MAX_WAITING = 200
 
 
-class Passwords:
-    """Hashes and checks. Each check takes about 20 ms of one processor and 19 MiB."""
+class PasswordService:
+    """Hashes and verifies passwords; each takes about 20 ms of one processor and 19 MiB."""
 
     def __init__(self, words: Sequence[str] = ()) -> None:
         self._words = tuple(words)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="password")
         self._waiting = 0
 
-    async def accepted(self, text: str, username: str, name: str = "", *, field: str) -> str:
-        """The password, if it is not guessed soon; `name` is how its owner is called."""
+    async def check_strength(self, text: str, username: str, name: str = "", *, field: str) -> str:
+        """Return the password if it is not easy to guess. Raises `BadInput`.
+
+        `name` is the display name of its owner.
+        """
         words = (*self._words, name)
-        return await self._run(lambda: password.accepted(text, username, field=field, words=words))
+        return await self._run(
+            lambda: password.check_strength(text, username, field=field, words=words)
+        )
 
-    async def refuse_same(self, kept: str, text: str, *, field: str) -> None:
-        """A password that has to be changed is changed to another one."""
-        await self._run(lambda: password.refuse_same(kept, text, field=field))
+    async def check_changed(self, current_hash: str, text: str, *, field: str) -> None:
+        """Raise `BadInput` if a new password is the current one."""
+        await self._run(lambda: password.check_changed(current_hash, text, field=field))
 
-    async def hashed(self, text: str) -> str:
-        """The password as it is kept."""
-        return await self._run(lambda: password.hashed(text))
+    async def hash_password(self, text: str) -> str:
+        """Return the hash of a password."""
+        return await self._run(lambda: password.hash_password(text))
 
-    async def matches(self, kept: str | None, text: str) -> bool:
-        """Whether this is the password; takes equally long if there is none."""
-        return await self._run(lambda: password.matches(kept, text))
+    async def matches(self, password_hash: str | None, text: str) -> bool:
+        """Return whether a password has this hash; takes equally long without a hash."""
+        return await self._run(lambda: password.matches(password_hash, text))
 
     async def _run(self, work: Callable[[], T]) -> T:
-        if self._waiting >= MOST_WAITING:
+        if self._waiting >= MAX_WAITING:
             raise Throttled(
-                "Too many people are signing in at this moment; try again in a few seconds.",
+                "Too many users are signing in at the moment; try again in a few seconds.",
                 "当前登录人数过多，请几秒后再试。",
                 retry_after=5,
             )

@@ -1,4 +1,4 @@
-"""Passkeys as rows, and the challenges that wait for an answer."""
+"""Store passkeys and the challenges that wait for an answer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from sqlalchemy.orm import Session
 
 from identity.core.domain.ids import PasskeyId, UserId
 from identity.core.store.metadata import metadata
-from identity.sign_in.domain.passkey import Known, Registered
+from identity.sign_in.domain.passkey import PasskeyDescriptor, RegisteredPasskey
 
 passkey = Table(
     "passkey",
@@ -57,7 +57,10 @@ passkey_challenge = Table(
 
 
 class Purpose(Enum):
-    """What a challenge may be answered for; the first one of somebody is begun by password."""
+    """What a challenge may be answered for.
+
+    REGISTER_FIRST registers the first second factor of a user who proved the password only.
+    """
 
     REGISTER = "register"
     REGISTER_FIRST = "register_first"
@@ -66,11 +69,11 @@ class Purpose(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PasskeyRow:
-    """A passkey of somebody."""
+    """A passkey of a user."""
 
     id: PasskeyId
     user: UserId
-    known: Known
+    descriptor: PasskeyDescriptor
     public_key: bytes
     sign_count: int
     name: str
@@ -79,111 +82,111 @@ class PasskeyRow:
     used_at: datetime | None
 
 
-def of_user(session: Session, whose: UserId) -> list[PasskeyRow]:
-    """Somebody's passkeys, the oldest first."""
-    found = session.execute(
-        select(passkey).where(passkey.c.user_id == whose).order_by(passkey.c.id)
+def of_user(session: Session, user_id: UserId) -> list[PasskeyRow]:
+    """Return the passkeys of a user, the oldest first."""
+    records = session.execute(
+        select(passkey).where(passkey.c.user_id == user_id).order_by(passkey.c.id)
     )
-    return [row(one) for one in found]
+    return [_passkey_row(record) for record in records]
 
 
-def any_of(session: Session, whose: UserId) -> bool:
-    """Whether somebody has a passkey."""
-    found = session.execute(select(passkey.c.id).where(passkey.c.user_id == whose).limit(1))
-    return found.first() is not None
+def has_passkey(session: Session, user_id: UserId) -> bool:
+    """Return whether a user has a passkey."""
+    matches = session.execute(select(passkey.c.id).where(passkey.c.user_id == user_id).limit(1))
+    return matches.first() is not None
 
 
-def held(session: Session, whose: UserId, credential_id: bytes) -> PasskeyRow | None:
-    """One passkey of somebody, held until the transaction ends: a counter counts once."""
-    found = session.execute(
+def lock(session: Session, user_id: UserId, credential_id: bytes) -> PasskeyRow | None:
+    """Return a passkey of a user and lock its row, so that a counter is used once only."""
+    record = session.execute(
         select(passkey)
-        .where(passkey.c.user_id == whose, passkey.c.credential_id == credential_id)
+        .where(passkey.c.user_id == user_id, passkey.c.credential_id == credential_id)
         .with_for_update()
     ).one_or_none()
-    return row(found) if found else None
+    return _passkey_row(record) if record else None
 
 
-def is_taken(session: Session, credential_id: bytes) -> bool:
-    """Whether a passkey is somebody's already."""
-    found = session.execute(select(passkey.c.id).where(passkey.c.credential_id == credential_id))
-    return found.first() is not None
+def is_registered(session: Session, credential_id: bytes) -> bool:
+    """Return whether a credential id belongs to a user already."""
+    matches = session.execute(select(passkey.c.id).where(passkey.c.credential_id == credential_id))
+    return matches.first() is not None
 
 
-def add(session: Session, whose: UserId, made: Registered, name: str) -> PasskeyId:
-    """Write a passkey down."""
+def add(session: Session, user_id: UserId, registered: RegisteredPasskey, name: str) -> PasskeyId:
+    """Store a new passkey and return its id."""
     id: UUID = session.execute(
         insert(passkey)
         .values(
-            user_id=whose,
-            credential_id=made.credential_id,
-            public_key=made.public_key,
-            sign_count=made.sign_count,
+            user_id=user_id,
+            credential_id=registered.credential_id,
+            public_key=registered.public_key,
+            sign_count=registered.sign_count,
             name=name,
-            transports=list(made.transports),
-            backed_up=made.backed_up,
+            transports=list(registered.transports),
+            backed_up=registered.backed_up,
         )
         .returning(passkey.c.id)
     ).scalar_one()
     return PasskeyId(id)
 
 
-def use(session: Session, id: PasskeyId, sign_count: int, backed_up: bool) -> None:
-    """Remember that a passkey was shown, and how far it has counted."""
+def record_use(session: Session, id: PasskeyId, sign_count: int, backed_up: bool) -> None:
+    """Record a use of a passkey: its new counter, its backup state, and the time."""
     values = {"sign_count": sign_count, "backed_up": backed_up, "used_at": func.now()}
     session.execute(update(passkey).where(passkey.c.id == id).values(values))
 
 
-def rename(session: Session, whose: UserId, id: PasskeyId, name: str) -> bool:
-    """Call a passkey otherwise; False if it is not theirs."""
-    done = session.execute(
+def rename(session: Session, user_id: UserId, id: PasskeyId, name: str) -> bool:
+    """Rename a passkey; return False if the user has no such passkey."""
+    updated = session.execute(
         update(passkey)
-        .where(passkey.c.id == id, passkey.c.user_id == whose)
+        .where(passkey.c.id == id, passkey.c.user_id == user_id)
         .values(name=name)
         .returning(passkey.c.id)
     )
-    return done.first() is not None
+    return updated.first() is not None
 
 
-def remove(session: Session, whose: UserId, id: PasskeyId) -> bool:
-    """Take a passkey away; False if it is not theirs."""
-    done = session.execute(
+def remove(session: Session, user_id: UserId, id: PasskeyId) -> bool:
+    """Delete a passkey; return False if the user has no such passkey."""
+    deleted = session.execute(
         delete(passkey)
-        .where(passkey.c.id == id, passkey.c.user_id == whose)
+        .where(passkey.c.id == id, passkey.c.user_id == user_id)
         .returning(passkey.c.id)
     )
-    return done.first() is not None
+    return deleted.first() is not None
 
 
-def remove_all(session: Session, whose: UserId) -> int:
-    """Take all passkeys of somebody away; answer how many."""
-    done = session.execute(
-        delete(passkey).where(passkey.c.user_id == whose).returning(passkey.c.id)
+def remove_all(session: Session, user_id: UserId) -> int:
+    """Delete all passkeys of a user and return how many there were."""
+    deleted = session.execute(
+        delete(passkey).where(passkey.c.user_id == user_id).returning(passkey.c.id)
     )
-    return len(done.all())
+    return len(deleted.all())
 
 
-def ask(
-    session: Session, whose: UserId, challenge: bytes, purpose: Purpose, lasts: timedelta
+def add_challenge(
+    session: Session, user_id: UserId, challenge: bytes, purpose: Purpose, lifetime: timedelta
 ) -> None:
-    """Keep a challenge; those of the same person that nobody answered in time go."""
+    """Store a challenge and delete the expired challenges of the same user."""
     session.execute(
         delete(passkey_challenge).where(
-            passkey_challenge.c.user_id == whose, passkey_challenge.c.expires_at < func.now()
+            passkey_challenge.c.user_id == user_id, passkey_challenge.c.expires_at < func.now()
         )
     )
     session.execute(
         insert(passkey_challenge).values(
             challenge=challenge,
-            user_id=whose,
+            user_id=user_id,
             purpose=purpose.value,
-            expires_at=func.now() + lasts,
+            expires_at=func.now() + lifetime,
         )
     )
 
 
-def answered(session: Session, challenge: bytes) -> tuple[UserId, Purpose] | None:
-    """Whom a challenge was for; it is good once."""
-    found = session.execute(
+def take_challenge(session: Session, challenge: bytes) -> tuple[UserId, Purpose] | None:
+    """Delete an open challenge and return its user and purpose; it is answered once only."""
+    record = session.execute(
         delete(passkey_challenge)
         .where(
             passkey_challenge.c.challenge == challenge,
@@ -191,19 +194,19 @@ def answered(session: Session, challenge: bytes) -> tuple[UserId, Purpose] | Non
         )
         .returning(passkey_challenge.c.user_id, passkey_challenge.c.purpose)
     ).one_or_none()
-    return (UserId(found.user_id), Purpose(found.purpose)) if found else None
+    return (UserId(record.user_id), Purpose(record.purpose)) if record else None
 
 
-def row(found: Row[Any]) -> PasskeyRow:
-    """A selected row as a value."""
+def _passkey_row(record: Row[Any]) -> PasskeyRow:
+    """Build a passkey from a selected row."""
     return PasskeyRow(
-        id=PasskeyId(found.id),
-        user=UserId(found.user_id),
-        known=Known(found.credential_id, tuple(found.transports)),
-        public_key=found.public_key,
-        sign_count=found.sign_count,
-        name=found.name,
-        backed_up=found.backed_up,
-        created_at=found.created_at,
-        used_at=found.used_at,
+        id=PasskeyId(record.id),
+        user=UserId(record.user_id),
+        descriptor=PasskeyDescriptor(record.credential_id, tuple(record.transports)),
+        public_key=record.public_key,
+        sign_count=record.sign_count,
+        name=record.name,
+        backed_up=record.backed_up,
+        created_at=record.created_at,
+        used_at=record.used_at,
     )

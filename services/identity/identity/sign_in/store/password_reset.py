@@ -1,4 +1,4 @@
-"""Codes with which somebody sets a new password; one for each user, kept as a hash."""
+"""Store password reset codes: one for each user, as a hash."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ password_reset = Table(
 )
 
 
-def keep(session: Session, whose: UserId, digest: bytes, lasts: timedelta) -> datetime:
-    """Keep a code instead of the one before; answer when it ends."""
-    values = {"digest": digest, "expires_at": func.now() + lasts}
-    until: datetime = session.execute(
+def set_code(session: Session, user_id: UserId, digest: bytes, lifetime: timedelta) -> datetime:
+    """Store a code, which replaces an earlier one, and return when it expires."""
+    values = {"digest": digest, "expires_at": func.now() + lifetime}
+    expires_at: datetime = session.execute(
         upsert(password_reset)
-        .values(user_id=whose, **values)
+        .values(user_id=user_id, **values)
         .on_conflict_do_update(index_elements=["user_id"], set_=values)
         .returning(password_reset.c.expires_at)
     ).scalar_one()
-    return until
+    return expires_at
 
 
-def is_good(session: Session, whose: UserId, digest: bytes) -> bool:
-    """Whether this is somebody's code."""
-    found = session.execute(
+def is_valid(session: Session, user_id: UserId, digest: bytes) -> bool:
+    """Return whether this is an unexpired code of the user."""
+    matches = session.execute(
         select(password_reset.c.user_id).where(
-            password_reset.c.user_id == whose,
+            password_reset.c.user_id == user_id,
             password_reset.c.digest == digest,
             password_reset.c.expires_at > func.now(),
         )
     )
-    return found.first() is not None
+    return matches.first() is not None
 
 
-def drop(session: Session, whose: UserId) -> None:
-    """Let no code of somebody be good."""
-    session.execute(delete(password_reset).where(password_reset.c.user_id == whose))
+def delete_code(session: Session, user_id: UserId) -> None:
+    """Delete the code of a user."""
+    session.execute(delete(password_reset).where(password_reset.c.user_id == user_id))

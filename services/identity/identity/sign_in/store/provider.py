@@ -1,4 +1,4 @@
-"""Sign-in providers as rows; their secrets are sealed."""
+"""Store sign-in providers; their client secrets are sealed."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from chassis.db import in_order
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import DepartmentId, ProviderId
 from identity.core.domain.seal import Seal
 from identity.core.store.metadata import metadata
-from identity.sign_in.domain.provider import Admission, Mapped, UsernameForm
+from identity.sign_in.domain.provider import Admission, ClaimMapping, UsernameForm
 
 provider = Table(
     "sign_in_provider",
@@ -61,7 +61,7 @@ provider = Table(
 
 @dataclass(frozen=True, slots=True)
 class ProviderRow:
-    """A provider without its secret."""
+    """A provider without its client secret."""
 
     id: ProviderId
     name: str
@@ -70,7 +70,7 @@ class ProviderRow:
     client_id: str
     has_secret: bool
     scopes: tuple[str, ...]
-    claims: Mapped
+    claims: ClaimMapping
     admission: Admission
     domains: tuple[str, ...]
     username_form: UsernameForm
@@ -82,115 +82,120 @@ class ProviderRow:
     created_at: datetime
 
 
-def everyone(session: Session, scope: Scope) -> list[ProviderRow]:
-    """All providers by name; they are few."""
-    _spend(scope)
-    return [row(one) for one in session.execute(select(provider).order_by(provider.c.name))]
+def list_all(session: Session, scope: Scope) -> list[ProviderRow]:
+    """Return all providers by name; there are few."""
+    _check_scope(scope)
+    return [
+        _provider_row(record)
+        for record in session.execute(select(provider).order_by(provider.c.name))
+    ]
 
 
-def open_ones(session: Session) -> list[ProviderRow]:
-    """Those by which somebody may sign in; whoever sees the sign-in page sees them."""
-    found = session.execute(
+def list_enabled(session: Session) -> list[ProviderRow]:
+    """Return the providers that users may sign in through, as the sign-in page shows them."""
+    records = session.execute(
         select(provider).where(provider.c.enabled).order_by(provider.c.title, provider.c.id)
     )
-    return [row(one) for one in found]
+    return [_provider_row(record) for record in records]
 
 
 def by_ids(session: Session, ids: Sequence[ProviderId]) -> list[ProviderRow | None]:
-    """Providers in the order of the ids."""
-    found = session.execute(select(provider).where(provider.c.id.in_(set(ids))))
-    return in_order(ids, [row(one) for one in found], lambda one: one.id)
+    """Return providers in the order of the ids, None for a gap."""
+    records = session.execute(select(provider).where(provider.c.id.in_(set(ids))))
+    return in_order(ids, map(_provider_row, records), lambda provider_row: provider_row.id)
 
 
 def by_id(session: Session, id: ProviderId) -> ProviderRow | None:
-    """One provider."""
+    """Return a provider, or None."""
     return by_ids(session, [id])[0]
 
 
 def by_name(session: Session, name: str) -> ProviderRow | None:
-    """The provider that addresses name so."""
-    found = session.execute(select(provider).where(provider.c.name == name)).one_or_none()
-    return row(found) if found else None
+    """Return the provider that addresses use this name for, or None."""
+    record = session.execute(select(provider).where(provider.c.name == name)).one_or_none()
+    return _provider_row(record) if record else None
 
 
-def locked(session: Session, scope: Scope, id: ProviderId) -> ProviderRow | None:
-    """One provider, held until the transaction ends."""
-    _spend(scope)
-    found = session.execute(
+def lock(session: Session, scope: Scope, id: ProviderId) -> ProviderRow | None:
+    """Return a provider and lock its row until the transaction ends."""
+    _check_scope(scope)
+    record = session.execute(
         select(provider).where(provider.c.id == id).with_for_update()
     ).one_or_none()
-    return row(found) if found else None
+    return _provider_row(record) if record else None
 
 
-def secret(session: Session, seal: Seal, id: ProviderId) -> str | None:
-    """The client secret, opened. Raises `CannotUnseal`."""
+def client_secret(session: Session, seal: Seal, id: ProviderId) -> str | None:
+    """Return the unsealed client secret, or None. Raises `CannotUnseal`."""
     sealed = session.execute(
         select(provider.c.sealed_secret).where(provider.c.id == id)
     ).scalar_one()
-    return seal.open(sealed, _name(id)).decode() if sealed is not None else None
+    return seal.open(sealed, _seal_name(id)).decode() if sealed is not None else None
 
 
 def add(session: Session, values: dict[str, object]) -> ProviderId:
-    """Write a provider down."""
+    """Store a new provider and return its id."""
     id: UUID = session.execute(
-        insert(provider).values(columns(values)).returning(provider.c.id)
+        insert(provider).values(_columns(values)).returning(provider.c.id)
     ).scalar_one()
     return ProviderId(id)
 
 
 def change(session: Session, id: ProviderId, values: dict[str, object]) -> None:
-    """Set these columns of one provider."""
-    counted = {"version": provider.c.version + 1, "updated_at": func.now()}
-    session.execute(update(provider).where(provider.c.id == id).values(columns(values) | counted))
+    """Set columns of a provider and raise its version."""
+    versioned = {"version": provider.c.version + 1, "updated_at": func.now()}
+    session.execute(
+        update(provider).where(provider.c.id == id).values(_columns(values) | versioned)
+    )
 
 
-def keep_secret(session: Session, seal: Seal, id: ProviderId, text: str | None) -> None:
-    """Seal the client secret; None: we are a public client."""
-    sealed = seal.close(text.encode(), _name(id)) if text else None
+def set_client_secret(session: Session, seal: Seal, id: ProviderId, text: str | None) -> None:
+    """Seal and store the client secret; None for a public client."""
+    sealed = seal.close(text.encode(), _seal_name(id)) if text else None
     values = {"sealed_secret": sealed, "seal": seal.name}
     session.execute(update(provider).where(provider.c.id == id).values(values))
 
 
-def columns(values: dict[str, object]) -> dict[str, object]:
-    """Values of the domain as the columns take them."""
-    found = dict(values)
+def _columns(values: dict[str, object]) -> dict[str, object]:
+    """Convert domain values to column values."""
+    column_values = dict(values)
     for name, value in values.items():
         match value:
             case Admission() | UsernameForm():
-                found[name] = value.value
-            case Mapped():
-                found[name] = asdict(value)
+                column_values[name] = value.value
+            case ClaimMapping():
+                column_values[name] = asdict(value)
             case tuple():
-                found[name] = list(value)
-    return found
+                column_values[name] = list(value)
+    return column_values
 
 
-def row(found: Row[Any]) -> ProviderRow:
-    """A selected row as a value."""
+def _provider_row(record: Row[Any]) -> ProviderRow:
+    """Build a provider from a selected row."""
     return ProviderRow(
-        id=ProviderId(found.id),
-        name=found.name,
-        title=found.title,
-        issuer=found.issuer,
-        client_id=found.client_id,
-        has_secret=found.sealed_secret is not None,
-        scopes=tuple(found.scopes),
-        claims=Mapped(**found.claims),
-        admission=Admission(found.admission),
-        domains=tuple(found.domains),
-        username_form=UsernameForm(found.username_form),
-        department=DepartmentId(found.department_id) if found.department_id else None,
-        roles=tuple(found.roles),
-        trusts_second_factor=found.trusts_second_factor,
-        enabled=found.enabled,
-        version=found.version,
-        created_at=found.created_at,
+        id=ProviderId(record.id),
+        name=record.name,
+        title=record.title,
+        issuer=record.issuer,
+        client_id=record.client_id,
+        has_secret=record.sealed_secret is not None,
+        scopes=tuple(record.scopes),
+        claims=ClaimMapping(**record.claims),
+        admission=Admission(record.admission),
+        domains=tuple(record.domains),
+        username_form=UsernameForm(record.username_form),
+        department=DepartmentId(record.department_id) if record.department_id else None,
+        roles=tuple(record.roles),
+        trusts_second_factor=record.trusts_second_factor,
+        enabled=record.enabled,
+        version=record.version,
+        created_at=record.created_at,
     )
 
 
-def _spend(scope: Scope) -> None:
+def _check_scope(scope: Scope) -> None:
     assert scope.object == "SignInProvider"
 
 
-def _name(id: ProviderId) -> str:
+def _seal_name(id: ProviderId) -> str:
     return f"sign_in_provider {id}"

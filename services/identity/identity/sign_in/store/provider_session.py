@@ -1,4 +1,8 @@
-"""Sessions that came of a provider: what it calls them, its tokens for them, and that they ended there."""
+"""Store which sessions began at a provider.
+
+A row holds what the provider calls the session and its sealed tokens; logouts that the provider
+sent are stored beside them.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +36,7 @@ from identity.core.domain.seal import Seal
 from identity.core.store.metadata import metadata
 from identity.sign_in.domain.id_token import Logout
 from identity.sign_in.domain.session import Ending
-from identity.sign_in.domain.token import digest
+from identity.sign_in.domain.token import token_digest
 from identity.sign_in.store.session import session_
 
 provider_session = Table(
@@ -63,7 +67,7 @@ provider_logout = Table(
 
 @dataclass(frozen=True, slots=True)
 class ProviderSessionRow:
-    """A session with the tokens that its provider gave for it."""
+    """A session with the tokens that its provider issued for it."""
 
     session: SessionId
     provider: ProviderId
@@ -84,7 +88,7 @@ def add(
     provider_sid: str | None,
     tokens: Mapping[str, Any],
 ) -> None:
-    """Remember where a session came from."""
+    """Store which provider a session began at."""
     session.execute(
         insert(provider_session).values(
             session_id=id,
@@ -92,47 +96,47 @@ def add(
             issuer=issuer,
             subject=subject,
             provider_sid=provider_sid,
-            sealed_tokens=seal.close(orjson.dumps(tokens), _name(id)),
+            sealed_tokens=seal.close(orjson.dumps(tokens), _seal_name(id)),
             seal=seal.name,
         )
     )
 
 
 def of_session(session: Session, seal: Seal, id: SessionId) -> ProviderSessionRow | None:
-    """Where a session came from; None: from a password."""
-    found = session.execute(
+    """Return the provider session of a session; None if it began with a password."""
+    record = session.execute(
         select(provider_session).where(provider_session.c.session_id == id)
     ).one_or_none()
-    if found is None:
+    if record is None:
         return None
     return ProviderSessionRow(
-        SessionId(found.session_id),
-        ProviderId(found.provider_id),
-        found.issuer,
-        found.subject,
-        orjson.loads(seal.open(found.sealed_tokens, _name(id))),
-        found.answered_at,
+        SessionId(record.session_id),
+        ProviderId(record.provider_id),
+        record.issuer,
+        record.subject,
+        orjson.loads(seal.open(record.sealed_tokens, _seal_name(id))),
+        record.answered_at,
     )
 
 
-def claim(session: Session, id: SessionId, every: timedelta) -> bool:
-    """Whether it is time to ask the provider again; True for one caller only."""
-    done = session.execute(
+def claim_check(session: Session, id: SessionId, interval: timedelta) -> bool:
+    """Return whether the provider is due to be asked again; True for one caller only."""
+    updated = session.execute(
         update(provider_session)
         .where(
             provider_session.c.session_id == id,
-            provider_session.c.asked_at <= func.now() - every,
+            provider_session.c.asked_at <= func.now() - interval,
         )
         .values(asked_at=func.now())
         .returning(provider_session.c.session_id)
     )
-    return done.first() is not None
+    return updated.first() is not None
 
 
-def answered(session: Session, seal: Seal, id: SessionId, tokens: Mapping[str, Any]) -> None:
-    """The provider said that the session goes on; these are its tokens from now on."""
+def record_answer(session: Session, seal: Seal, id: SessionId, tokens: Mapping[str, Any]) -> None:
+    """Record that the provider confirmed the session, with its new tokens."""
     values = {
-        "sealed_tokens": seal.close(orjson.dumps(tokens), _name(id)),
+        "sealed_tokens": seal.close(orjson.dumps(tokens), _seal_name(id)),
         "seal": seal.name,
         "answered_at": func.now(),
     }
@@ -141,76 +145,76 @@ def answered(session: Session, seal: Seal, id: SessionId, tokens: Mapping[str, A
     )
 
 
-def is_silent(session: Session, id: SessionId, longer: timedelta) -> bool:
-    """Whether the provider has not answered for so long."""
-    found = session.execute(
+def is_silent(session: Session, id: SessionId, period: timedelta) -> bool:
+    """Return whether the provider has not confirmed the session for a period."""
+    matches = session.execute(
         select(provider_session.c.session_id).where(
             provider_session.c.session_id == id,
-            provider_session.c.answered_at < func.now() - longer,
+            provider_session.c.answered_at < func.now() - period,
         )
     )
-    return found.first() is not None
+    return matches.first() is not None
 
 
-def note_logout(session: Session, provider: ProviderId, told: Logout) -> bool:
-    """Remember a logout token; False if it was told before."""
+def record_logout(session: Session, provider: ProviderId, logout: Logout) -> bool:
+    """Store a logout token; return False if it was received before."""
     session.execute(delete(provider_logout).where(provider_logout.c.until < func.now()))
-    done = session.execute(
+    inserted = session.execute(
         upsert(provider_logout)
         .values(
             provider_id=provider,
-            digest=digest(told.id),
-            subject=told.subject,
-            provider_sid=told.session,
-            until=func.to_timestamp(told.until),
+            digest=token_digest(logout.id),
+            subject=logout.subject,
+            provider_sid=logout.session,
+            until=func.to_timestamp(logout.until),
         )
         .on_conflict_do_nothing()
         .returning(provider_logout.c.digest)
     )
-    return done.first() is not None
+    return inserted.first() is not None
 
 
 def logged_out_since(
     session: Session, provider: ProviderId, subject: str, sid: str | None, since: datetime
 ) -> bool:
-    """Whether the provider ended this session of its own between coming back and signing in."""
-    named = provider_logout.c.provider_sid
-    theirs = and_(named.is_(None), provider_logout.c.subject == subject)
-    found = session.execute(
+    """Return whether the provider ended its session between the redirect back and the sign-in."""
+    logout_sid = provider_logout.c.provider_sid
+    of_subject = and_(logout_sid.is_(None), provider_logout.c.subject == subject)
+    matches = session.execute(
         select(provider_logout.c.digest).where(
             provider_logout.c.provider_id == provider,
             provider_logout.c.at >= since,
-            or_(theirs, named == sid) if sid else theirs,
+            or_(of_subject, logout_sid == sid) if sid else of_subject,
         )
     )
-    return found.first() is not None
+    return matches.first() is not None
 
 
-def end_of(session: Session, provider: ProviderId, told: Logout) -> list[SessionId]:
-    """End the sessions that a logout names; answer which."""
+def end_logged_out(session: Session, provider: ProviderId, logout: Logout) -> list[SessionId]:
+    """End the sessions that a logout names and return their ids."""
     conditions: list[ColumnElement[bool]] = [provider_session.c.provider_id == provider]
-    if told.session is not None:
-        conditions.append(provider_session.c.provider_sid == told.session)
-    if told.subject is not None:
-        conditions.append(provider_session.c.subject == told.subject)
+    if logout.session is not None:
+        conditions.append(provider_session.c.provider_sid == logout.session)
+    if logout.subject is not None:
+        conditions.append(provider_session.c.subject == logout.subject)
     return _end(session, and_(*conditions))
 
 
 def end_all(session: Session, provider: ProviderId) -> list[SessionId]:
-    """End every session that came of a provider; answer which."""
+    """End every session that began at a provider and return their ids."""
     return _end(session, provider_session.c.provider_id == provider)
 
 
-def end_of_user(session: Session, provider: ProviderId, whose: UserId) -> list[SessionId]:
-    """End the sessions of one user that came of a provider; answer which."""
+def end_of_user(session: Session, provider: ProviderId, user_id: UserId) -> list[SessionId]:
+    """End the sessions of a user that began at a provider and return their ids."""
     return _end(
         session,
-        and_(provider_session.c.provider_id == provider, session_.c.user_id == whose),
+        and_(provider_session.c.provider_id == provider, session_.c.user_id == user_id),
     )
 
 
 def _end(session: Session, condition: ColumnElement[bool]) -> list[SessionId]:
-    done = session.execute(
+    updated = session.execute(
         update(session_)
         .where(
             session_.c.id == provider_session.c.session_id,
@@ -220,8 +224,8 @@ def _end(session: Session, condition: ColumnElement[bool]) -> list[SessionId]:
         .values(ended_at=func.now(), ending=Ending.PROVIDER_ENDED.value)
         .returning(session_.c.id)
     )
-    return [SessionId(id) for id in done.scalars()]
+    return [SessionId(id) for id in updated.scalars()]
 
 
-def _name(id: SessionId) -> str:
+def _seal_name(id: SessionId) -> str:
     return f"provider_session {id}"

@@ -1,4 +1,4 @@
-"""Second factors as rows; secrets are sealed, recovery codes are hashes."""
+"""Store second factors: sealed TOTP secrets and hashes of recovery codes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ recovery_code = Table(
 
 @dataclass(frozen=True, slots=True)
 class FactorRow:
-    """The second factor of one user."""
+    """The TOTP second factor of a user."""
 
     secret: bytes
     confirmed_at: datetime | None
@@ -58,46 +58,49 @@ class FactorRow:
 
     @property
     def confirmed(self) -> bool:
+        """Whether the factor is in force: its first code was entered."""
         return self.confirmed_at is not None
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What a user may know of their own second factor."""
+class FactorStatus:
+    """What users may know of their own second factor."""
 
     confirmed_at: datetime
     recovery_codes_left: int
 
 
-def locked(session: Session, seal: Seal, whose: UserId) -> FactorRow | None:
-    """Somebody's second factor, held until the transaction ends: a code is never good twice."""
-    found = session.execute(
-        select(second_factor).where(second_factor.c.user_id == whose).with_for_update()
+def lock(session: Session, seal: Seal, user_id: UserId) -> FactorRow | None:
+    """Return the second factor of a user and lock its row, so that a code is valid once only."""
+    record = session.execute(
+        select(second_factor).where(second_factor.c.user_id == user_id).with_for_update()
     ).one_or_none()
-    if found is None:
+    if record is None:
         return None
-    return FactorRow(seal.open(found.sealed, _name(whose)), found.confirmed_at, found.last_step)
+    return FactorRow(
+        seal.open(record.sealed, _seal_name(user_id)), record.confirmed_at, record.last_step
+    )
 
 
-def standing(session: Session, whose: UserId) -> Standing | None:
-    """How it stands with somebody's second factor; None if there is none in force."""
-    left = (
+def status(session: Session, user_id: UserId) -> FactorStatus | None:
+    """Return the status of the second factor of a user; None if none is in force."""
+    codes_left = (
         select(func.count())
-        .where(recovery_code.c.user_id == whose, recovery_code.c.used_at.is_(None))
+        .where(recovery_code.c.user_id == user_id, recovery_code.c.used_at.is_(None))
         .scalar_subquery()
     )
-    found = session.execute(
-        select(second_factor.c.confirmed_at, left.label("codes")).where(
-            second_factor.c.user_id == whose, second_factor.c.confirmed_at.is_not(None)
+    record = session.execute(
+        select(second_factor.c.confirmed_at, codes_left.label("codes")).where(
+            second_factor.c.user_id == user_id, second_factor.c.confirmed_at.is_not(None)
         )
     ).one_or_none()
-    return Standing(found.confirmed_at, found.codes) if found else None
+    return FactorStatus(record.confirmed_at, record.codes) if record else None
 
 
-def begin(session: Session, seal: Seal, whose: UserId, secret: bytes) -> None:
-    """Keep a secret that waits for its first code, instead of one that waited before."""
+def set_pending(session: Session, seal: Seal, user_id: UserId, secret: bytes) -> None:
+    """Store a secret that waits for its first code, instead of an earlier one."""
     values = {
-        "sealed": seal.close(secret, _name(whose)),
+        "sealed": seal.close(secret, _seal_name(user_id)),
         "seal": seal.name,
         "created_at": func.now(),
         "confirmed_at": None,
@@ -105,16 +108,16 @@ def begin(session: Session, seal: Seal, whose: UserId, secret: bytes) -> None:
     }
     session.execute(
         upsert(second_factor)
-        .values(user_id=whose, **values)
+        .values(user_id=user_id, **values)
         .on_conflict_do_update(index_elements=["user_id"], set_=values)
     )
 
 
-def use(session: Session, whose: UserId, step: int) -> None:
-    """Remember the step whose code was used; the first one puts the factor in force."""
+def record_step(session: Session, user_id: UserId, step: int) -> None:
+    """Record the time step of a used code; the first one puts the factor in force."""
     session.execute(
         update(second_factor)
-        .where(second_factor.c.user_id == whose)
+        .where(second_factor.c.user_id == user_id)
         .values(
             last_step=step,
             confirmed_at=func.coalesce(second_factor.c.confirmed_at, func.now()),
@@ -122,57 +125,59 @@ def use(session: Session, whose: UserId, step: int) -> None:
     )
 
 
-def set_codes(session: Session, whose: UserId, digests: Iterable[bytes]) -> None:
-    """Let exactly these recovery codes be good."""
-    session.execute(delete(recovery_code).where(recovery_code.c.user_id == whose))
-    session.execute(insert(recovery_code), [{"user_id": whose, "digest": one} for one in digests])
+def set_codes(session: Session, user_id: UserId, digests: Iterable[bytes]) -> None:
+    """Replace the recovery codes of a user by their digests."""
+    session.execute(delete(recovery_code).where(recovery_code.c.user_id == user_id))
+    session.execute(
+        insert(recovery_code), [{"user_id": user_id, "digest": digest} for digest in digests]
+    )
 
 
-def drop_codes(session: Session, whose: UserId) -> None:
-    """Let no recovery code be good."""
-    session.execute(delete(recovery_code).where(recovery_code.c.user_id == whose))
+def delete_codes(session: Session, user_id: UserId) -> None:
+    """Delete the recovery codes of a user."""
+    session.execute(delete(recovery_code).where(recovery_code.c.user_id == user_id))
 
 
-def drop_waiting(session: Session, whose: UserId) -> None:
-    """Take away a secret that waits for its first code."""
+def delete_pending(session: Session, user_id: UserId) -> None:
+    """Delete a secret that waits for its first code."""
     session.execute(
         delete(second_factor).where(
-            second_factor.c.user_id == whose, second_factor.c.confirmed_at.is_(None)
+            second_factor.c.user_id == user_id, second_factor.c.confirmed_at.is_(None)
         )
     )
 
 
-def new_codes(session: Session, whose: UserId) -> tuple[str, ...]:
-    """New recovery codes; this is the one moment at which anybody can read them."""
-    codes = domain.recovery_codes()
-    set_codes(session, whose, map(domain.recovery_digest, codes))
+def replace_codes(session: Session, user_id: UserId) -> tuple[str, ...]:
+    """Replace the recovery codes of a user and return the new ones; only digests are stored."""
+    codes = domain.new_recovery_codes()
+    set_codes(session, user_id, map(domain.recovery_code_digest, codes))
     return tuple(codes)
 
 
-def use_code(session: Session, whose: UserId, digest: bytes) -> bool:
-    """Use a recovery code up; False if it is none or was used before."""
-    done = session.execute(
+def use_code(session: Session, user_id: UserId, digest: bytes) -> bool:
+    """Mark a recovery code as used; return False if it is unknown or was used before."""
+    updated = session.execute(
         update(recovery_code)
         .where(
-            recovery_code.c.user_id == whose,
+            recovery_code.c.user_id == user_id,
             recovery_code.c.digest == digest,
             recovery_code.c.used_at.is_(None),
         )
         .values(used_at=func.now())
         .returning(recovery_code.c.user_id)
     )
-    return done.first() is not None
+    return updated.first() is not None
 
 
-def end(session: Session, whose: UserId) -> bool:
-    """Take an authenticator away; False if there was none."""
-    done = session.execute(
+def delete_factor(session: Session, user_id: UserId) -> bool:
+    """Delete the TOTP factor of a user; return False if there was none."""
+    deleted = session.execute(
         delete(second_factor)
-        .where(second_factor.c.user_id == whose)
+        .where(second_factor.c.user_id == user_id)
         .returning(second_factor.c.user_id)
     )
-    return done.first() is not None
+    return deleted.first() is not None
 
 
-def _name(whose: UserId) -> str:
-    return f"second_factor {whose}"
+def _seal_name(user_id: UserId) -> str:
+    return f"second_factor {user_id}"

@@ -1,6 +1,6 @@
-"""Sessions and their families of refresh tokens, as rows.
+"""Store sessions and their families of refresh tokens.
 
-All times are the database's: a server whose clock is wrong still ends sessions when it should.
+All times are those of the database: a server whose clock is wrong still ends sessions on time.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from chassis.api.paging import Page, Window, page
 from identity.core.domain.ids import ApiClientId, SessionId, UserId
 from identity.core.store.metadata import metadata
 from identity.people.store.user import WORKS_HERE, user
-from identity.sign_in.domain.session import Ending, Shown
+from identity.sign_in.domain.session import Ending, RefreshTokenState
 from identity.sign_in.store import signing_key as signing_keys
 
 CHANNEL = "sessions"
-"""PostgreSQL tells listeners here that sessions ended."""
-# The longest life that the settings permit an access token, and some room for clocks.
-_LONGEST_TOKEN = timedelta(seconds=3600 + 60)
+"""The PostgreSQL notification channel that announces ended sessions."""
+# The longest lifetime that the settings permit an access token, with some room for clocks.
+_MAX_TOKEN_AGE = timedelta(seconds=3600 + 60)
 
 session_ = Table(
     "session",
@@ -66,7 +66,7 @@ refresh_token = Table(
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """One sign-in and what became of it."""
+    """A session: a sign-in and how it ended."""
 
     id: SessionId
     user: UserId
@@ -80,31 +80,31 @@ class SessionRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A refresh token that somebody shows, its session held until the transaction ends."""
+class RefreshTokenRow:
+    """A presented refresh token; its session is locked until the transaction ends."""
 
     session: SessionId
     user: UserId
-    shown: Shown
+    state: RefreshTokenState
 
 
-def open_(
+def open_session(
     session: Session,
     user: UserId,
     address: str,
-    lasts: timedelta,
+    lifetime: timedelta,
     *,
     device: str = "",
     api_client: ApiClientId | None = None,
 ) -> SessionId:
-    """Begin a session."""
+    """Store a new session and return its id."""
     id: UUID = session.execute(
         insert(session_)
         .values(
             user_id=user,
             address=address,
             device=device,
-            expires_at=func.now() + lasts,
+            expires_at=func.now() + lifetime,
             api_client_id=api_client,
         )
         .returning(session_.c.id)
@@ -112,19 +112,24 @@ def open_(
     return SessionId(id)
 
 
-def issue(session: Session, id: SessionId, digest: bytes, lasts: timedelta) -> None:
-    """Add a refresh token to the family; it ends with its session at the latest."""
-    until = select(func.least(func.now() + lasts, session_.c.expires_at)).where(session_.c.id == id)
+def add_refresh_token(session: Session, id: SessionId, digest: bytes, lifetime: timedelta) -> None:
+    """Add a refresh token to the family of a session; it expires no later than the session."""
+    expires_at = select(func.least(func.now() + lifetime, session_.c.expires_at)).where(
+        session_.c.id == id
+    )
     session.execute(
         insert(refresh_token).values(
-            digest=digest, session_id=id, expires_at=until.scalar_subquery()
+            digest=digest, session_id=id, expires_at=expires_at.scalar_subquery()
         )
     )
 
 
-def held(session: Session, digest: bytes) -> Held | None:
-    """What is known of a refresh token; two that show it at once come one after the other."""
-    found = session.execute(
+def lock_refresh_token(session: Session, digest: bytes) -> RefreshTokenRow | None:
+    """Return a refresh token and lock it together with its session.
+
+    Two requests that present it at once are answered one after the other.
+    """
+    record = session.execute(
         select(
             session_.c.id,
             session_.c.user_id,
@@ -138,21 +143,21 @@ def held(session: Session, digest: bytes) -> Held | None:
         .where(refresh_token.c.digest == digest)
         .with_for_update(of=[session_, refresh_token])
     ).one_or_none()
-    if found is None:
+    if record is None:
         return None
-    return Held(
-        SessionId(found.id),
-        UserId(found.user_id),
-        Shown(
-            used=found.used_at is not None,
-            expired=found.expired,
-            session_ended=found.ended_at is not None,
-            user_active=found.works_here,
+    return RefreshTokenRow(
+        SessionId(record.id),
+        UserId(record.user_id),
+        RefreshTokenState(
+            used=record.used_at is not None,
+            expired=record.expired,
+            session_ended=record.ended_at is not None,
+            user_active=record.works_here,
         ),
     )
 
 
-def use(session: Session, digest: bytes) -> None:
+def use_refresh_token(session: Session, digest: bytes) -> None:
     """Mark a refresh token as used, and its session as used now."""
     family = (
         update(refresh_token)
@@ -165,140 +170,144 @@ def use(session: Session, digest: bytes) -> None:
 
 
 def by_id(session: Session, id: SessionId) -> SessionRow | None:
-    """One session."""
-    found = session.execute(select(session_).where(session_.c.id == id)).one_or_none()
-    return row(found) if found else None
+    """Return a session, or None."""
+    record = session.execute(select(session_).where(session_.c.id == id)).one_or_none()
+    return _session_row(record) if record else None
 
 
 def is_open(session: Session, id: SessionId) -> bool:
-    """Whether a session goes on."""
-    found = session.execute(
+    """Return whether a session is neither ended nor expired."""
+    matches = session.execute(
         select(session_.c.id).where(
             session_.c.id == id,
             session_.c.ended_at.is_(None),
             session_.c.expires_at > func.now(),
         )
     )
-    return found.first() is not None
+    return matches.first() is not None
 
 
-def is_younger(session: Session, id: SessionId, than: timedelta) -> bool:
-    """Whether somebody signed in as lately as this."""
-    found = session.execute(
-        select(session_.c.id).where(session_.c.id == id, session_.c.created_at > func.now() - than)
+def began_within(session: Session, id: SessionId, age: timedelta) -> bool:
+    """Return whether a session began less than this long ago."""
+    matches = session.execute(
+        select(session_.c.id).where(session_.c.id == id, session_.c.created_at > func.now() - age)
     )
-    return found.first() is not None
+    return matches.first() is not None
 
 
-def listed(session: Session, user: UserId, window: Window, *, open_only: bool) -> Page[SessionRow]:
-    """A page of somebody's sessions, the newest first."""
+def list_sessions(
+    session: Session, user: UserId, window: Window, *, open_only: bool
+) -> Page[SessionRow]:
+    """Return a page of the sessions of a user, the newest first."""
     statement = select(session_).where(session_.c.user_id == user)
     if open_only:
         statement = statement.where(
             session_.c.ended_at.is_(None), session_.c.expires_at > func.now()
         )
-    found = page(
+    records = page(
         session,
         statement,
         order=[(session_.c.created_at, "desc"), (session_.c.id, "desc")],
         window=window,
     )
-    return found.map(row)
+    return records.map(_session_row)
 
 
-def just_ended(session: Session) -> list[SessionId]:
-    """Sessions that are over while a token of theirs may still be good."""
-    since = func.now() - _LONGEST_TOKEN
-    # A program's session lives exactly as long as its token, so its expiry needs no telling.
+def recently_ended(session: Session) -> list[SessionId]:
+    """Return the sessions that are over while one of their access tokens may still be valid."""
+    since = func.now() - _MAX_TOKEN_AGE
+    # The session of an API client expires together with its token: nothing to publish.
     expired = select(session_.c.id).where(
         session_.c.expires_at.between(since, func.now()), session_.c.api_client_id.is_(None)
     )
-    # Where everybody's ended, their keys were withdrawn, which says it shorter.
-    everybody = session_.c.ending == Ending.EVERYBODY_ENDED.value
-    ended = select(session_.c.id).where(session_.c.ended_at > since, ~everybody)
+    # Where every session was ended, the keys were withdrawn too, which is shorter to publish.
+    everyone = session_.c.ending == Ending.EVERYBODY_ENDED.value
+    ended = select(session_.c.id).where(session_.c.ended_at > since, ~everyone)
     return [SessionId(id) for id in session.execute(ended.union(expired)).scalars()]
 
 
-def just_withdrawn(session: Session) -> list[str]:
-    """Keys that were withdrawn while a token of theirs may still be shown."""
-    return signing_keys.just_withdrawn(session, _LONGEST_TOKEN)
+def recently_withdrawn_keys(session: Session) -> list[str]:
+    """Return the ids of withdrawn keys whose access tokens may still be presented."""
+    return signing_keys.recently_withdrawn(session, _MAX_TOKEN_AGE)
 
 
 def end(session: Session, id: SessionId, ending: Ending) -> bool:
-    """End one session with all its tokens; False if it was over already."""
-    done = session.execute(
+    """End a session with all its tokens; return False if it was over already."""
+    updated = session.execute(
         update(session_)
         .where(session_.c.id == id, session_.c.ended_at.is_(None))
         .values(ended_at=func.now(), ending=ending.value)
         .returning(session_.c.id)
     )
-    return done.first() is not None
+    return updated.first() is not None
 
 
-def end_all(session: Session, user: UserId, ending: Ending, *, but: SessionId | None = None) -> int:
-    """End all sessions of a user, or all but one; answer how many."""
+def end_all(
+    session: Session, user: UserId, ending: Ending, *, except_id: SessionId | None = None
+) -> int:
+    """End all sessions of a user, except one if given, and return how many ended."""
     statement = (
         update(session_)
         .where(session_.c.user_id == user, session_.c.ended_at.is_(None))
         .values(ended_at=func.now(), ending=ending.value)
         .returning(session_.c.id)
     )
-    if but is not None:
-        statement = statement.where(session_.c.id != but)
+    if except_id is not None:
+        statement = statement.where(session_.c.id != except_id)
     return len(session.execute(statement).all())
 
 
-def end_everybody(session: Session) -> tuple[int, int]:
-    """End every session there is; answer how many, and of how many users."""
-    done = session.execute(
+def end_every_session(session: Session) -> tuple[int, int]:
+    """End every open session; return how many sessions, and of how many users."""
+    updated = session.execute(
         update(session_)
         .where(session_.c.ended_at.is_(None), session_.c.expires_at > func.now())
         .values(ended_at=func.now(), ending=Ending.EVERYBODY_ENDED.value)
         .returning(session_.c.user_id)
     )
-    users = list(done.scalars())
-    return len(users), len(set(users))
+    user_ids = list(updated.scalars())
+    return len(user_ids), len(set(user_ids))
 
 
-def open_everywhere(session: Session) -> tuple[int, int]:
-    """How many sessions go on, and of how many users."""
-    found = session.execute(
+def count_open(session: Session) -> tuple[int, int]:
+    """Return how many sessions are open, and of how many users."""
+    counts = session.execute(
         select(func.count(), func.count(session_.c.user_id.distinct())).where(
             session_.c.ended_at.is_(None), session_.c.expires_at > func.now()
         )
     ).one()
-    return int(found[0]), int(found[1])
+    return int(counts[0]), int(counts[1])
 
 
 def end_of_api_client(session: Session, id: ApiClientId) -> int:
-    """End all sessions that came of a key; answer how many."""
-    done = session.execute(
+    """End all sessions that began with an API key and return how many ended."""
+    updated = session.execute(
         update(session_)
         .where(session_.c.api_client_id == id, session_.c.ended_at.is_(None))
         .values(ended_at=func.now(), ending=Ending.KEY_REVOKED.value)
         .returning(session_.c.id)
     )
-    return len(done.all())
+    return len(updated.all())
 
 
-def forget(session: Session, older: timedelta) -> int:
-    """Delete sessions that expired this long ago, with their tokens; answer how many."""
-    done = session.execute(
-        delete(session_).where(session_.c.expires_at < func.now() - older).returning(session_.c.id)
+def delete_expired(session: Session, age: timedelta) -> int:
+    """Delete sessions that expired this long ago, with their tokens, and return how many."""
+    deleted = session.execute(
+        delete(session_).where(session_.c.expires_at < func.now() - age).returning(session_.c.id)
     )
-    return len(done.all())
+    return len(deleted.all())
 
 
-def row(found: Row[Any]) -> SessionRow:
-    """A selected row as a value."""
+def _session_row(record: Row[Any]) -> SessionRow:
+    """Build a session from a selected row."""
     return SessionRow(
-        id=SessionId(found.id),
-        user=UserId(found.user_id),
-        address=found.address,
-        device=found.device,
-        created_at=found.created_at,
-        used_at=found.used_at,
-        expires_at=found.expires_at,
-        ended_at=found.ended_at,
-        ending=Ending(found.ending) if found.ending else None,
+        id=SessionId(record.id),
+        user=UserId(record.user_id),
+        address=record.address,
+        device=record.device,
+        created_at=record.created_at,
+        used_at=record.used_at,
+        expires_at=record.expires_at,
+        ended_at=record.ended_at,
+        ending=Ending(record.ending) if record.ending else None,
     )

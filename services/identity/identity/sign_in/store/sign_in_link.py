@@ -1,4 +1,7 @@
-"""For whom a provider vouches, and the tickets between coming back from it and being signed in."""
+"""Store the links between users and their accounts at providers, and sign-in tickets.
+
+A ticket stands between the redirect back from a provider and the session.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,7 @@ ticket = Table(
 
 @dataclass(frozen=True, slots=True)
 class LinkRow:
-    """A provider's subject that is somebody here."""
+    """The link between a user and a subject at a provider."""
 
     id: SignInLinkId
     user: UserId
@@ -67,56 +70,58 @@ class LinkRow:
 
 @dataclass(frozen=True, slots=True)
 class TicketRow:
-    """What a provider said of somebody who is not signed in yet."""
+    """An opened ticket: what a provider stated of a user who is not signed in yet."""
 
     provider: ProviderId
     challenge: str
-    said: Mapping[str, Any]
+    content: Mapping[str, Any]
 
 
-def find(session: Session, provider: ProviderId, issuer: str, subject: str) -> LinkRow | None:
-    """Whose a subject is, held until the transaction ends."""
-    found = session.execute(
+def lock_by_subject(
+    session: Session, provider: ProviderId, issuer: str, subject: str
+) -> LinkRow | None:
+    """Return the link of a subject at a provider and lock its row."""
+    record = session.execute(
         select(link)
         .where(link.c.provider_id == provider, link.c.issuer == issuer, link.c.subject == subject)
         .with_for_update()
     ).one_or_none()
-    return row(found) if found else None
+    return _link_row(record) if record else None
 
 
-def of_user(session: Session, whose: UserId) -> list[LinkRow]:
-    """By which providers somebody comes in."""
-    found = session.execute(select(link).where(link.c.user_id == whose).order_by(link.c.id))
-    return [row(one) for one in found]
+def of_user(session: Session, user_id: UserId) -> list[LinkRow]:
+    """Return the provider links of a user, the oldest first."""
+    records = session.execute(select(link).where(link.c.user_id == user_id).order_by(link.c.id))
+    return [_link_row(record) for record in records]
 
 
 def by_id(session: Session, id: SignInLinkId) -> LinkRow | None:
-    """One link."""
-    found = session.execute(select(link).where(link.c.id == id)).one_or_none()
-    return row(found) if found else None
+    """Return a link, or None."""
+    record = session.execute(select(link).where(link.c.id == id)).one_or_none()
+    return _link_row(record) if record else None
 
 
 def add(
-    session: Session, whose: UserId, provider: ProviderId, issuer: str, subject: str
+    session: Session, user_id: UserId, provider: ProviderId, issuer: str, subject: str
 ) -> SignInLinkId:
-    """Let a subject be somebody here."""
+    """Link a subject at a provider to a user and return the id of the link."""
     id: UUID = session.execute(
         insert(link)
-        .values(user_id=whose, provider_id=provider, issuer=issuer, subject=subject)
+        .values(user_id=user_id, provider_id=provider, issuer=issuer, subject=subject)
         .returning(link.c.id)
     ).scalar_one()
     return SignInLinkId(id)
 
 
-def note_use(session: Session, id: SignInLinkId) -> None:
-    """Remember that somebody came in by it."""
+def record_use(session: Session, id: SignInLinkId) -> None:
+    """Record a sign-in through a link."""
     session.execute(update(link).where(link.c.id == id).values(used_at=func.now()))
 
 
 def remove(session: Session, id: SignInLinkId) -> bool:
-    """Let a subject be nobody here; False if it was nobody."""
-    done = session.execute(delete(link).where(link.c.id == id).returning(link.c.id))
-    return done.first() is not None
+    """Delete a link; return False if there was none."""
+    deleted = session.execute(delete(link).where(link.c.id == id).returning(link.c.id))
+    return deleted.first() is not None
 
 
 def add_ticket(
@@ -125,52 +130,52 @@ def add_ticket(
     digest: bytes,
     provider: ProviderId,
     challenge: str,
-    said: Mapping[str, Any],
-    lasts: timedelta,
+    content: Mapping[str, Any],
+    lifetime: timedelta,
 ) -> None:
-    """Keep what a provider said, for the one who shows the ticket."""
+    """Store a ticket with its sealed content, and delete tickets that expired an hour ago."""
     session.execute(
         insert(ticket).values(
             digest=digest,
             provider_id=provider,
             challenge=challenge,
-            sealed=seal.close(orjson.dumps(said), _name(digest)),
+            sealed=seal.close(orjson.dumps(content), _seal_name(digest)),
             seal=seal.name,
-            expires_at=func.now() + lasts,
+            expires_at=func.now() + lifetime,
         )
     )
     session.execute(delete(ticket).where(ticket.c.expires_at < func.now() - timedelta(hours=1)))
 
 
-def show_ticket(session: Session, seal: Seal, digest: bytes) -> TicketRow | None:
-    """What a ticket is for, held until the transaction ends."""
-    found = session.execute(
+def lock_ticket(session: Session, seal: Seal, digest: bytes) -> TicketRow | None:
+    """Return an open ticket and lock its row until the transaction ends."""
+    record = session.execute(
         select(ticket)
         .where(ticket.c.digest == digest, ticket.c.expires_at > func.now())
         .with_for_update()
     ).one_or_none()
-    if found is None:
+    if record is None:
         return None
-    said = orjson.loads(seal.open(found.sealed, _name(digest)))
-    return TicketRow(ProviderId(found.provider_id), found.challenge, said)
+    content = orjson.loads(seal.open(record.sealed, _seal_name(digest)))
+    return TicketRow(ProviderId(record.provider_id), record.challenge, content)
 
 
-def use_ticket(session: Session, digest: bytes) -> None:
-    """A ticket is good once."""
+def delete_ticket(session: Session, digest: bytes) -> None:
+    """Delete a ticket, so that it is valid once only."""
     session.execute(delete(ticket).where(ticket.c.digest == digest))
 
 
-def row(found: Row[Any]) -> LinkRow:
-    """A selected row as a value."""
+def _link_row(record: Row[Any]) -> LinkRow:
+    """Build a link from a selected row."""
     return LinkRow(
-        id=SignInLinkId(found.id),
-        user=UserId(found.user_id),
-        provider=ProviderId(found.provider_id),
-        issuer=found.issuer,
-        created_at=found.created_at,
-        used_at=found.used_at,
+        id=SignInLinkId(record.id),
+        user=UserId(record.user_id),
+        provider=ProviderId(record.provider_id),
+        issuer=record.issuer,
+        created_at=record.created_at,
+        used_at=record.used_at,
     )
 
 
-def _name(digest: bytes) -> str:
+def _seal_name(digest: bytes) -> str:
     return f"sign_in_ticket {digest.hex()}"

@@ -1,4 +1,4 @@
-"""The keys that access tokens are signed with, as rows; private halves only sealed."""
+"""Store the keys that sign access tokens; private keys are sealed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _LOCK = text("SELECT pg_advisory_xact_lock(hashtext('identity signing key'))")
 
 @dataclass(frozen=True, slots=True)
 class SigningKeyRow:
-    """One key; `seal` names the secret that opens it."""
+    """A signing key; `seal` names the secret that opens it."""
 
     id: str
     sealed_key: bytes
@@ -50,47 +50,48 @@ class SigningKeyRow:
     created_at: datetime
 
 
-def hold(session: Session) -> None:
-    """One rotation at a time."""
+def lock_rotation(session: Session) -> None:
+    """Take the lock that lets one key rotation run at a time."""
     session.execute(_LOCK)
 
 
-def present(session: Session) -> SigningKeyRow | None:
-    """The key that signs now: the newest whose time has come."""
-    found = session.execute(
+def current(session: Session) -> SigningKeyRow | None:
+    """Return the key that signs now: the newest whose start time has come."""
+    record = session.execute(
         select(signing_key)
         .where(signing_key.c.signs_from <= func.now(), _published())
         .order_by(signing_key.c.signs_from.desc(), signing_key.c.id)
         .limit(1)
     ).one_or_none()
-    return _row(found) if found else None
+    return _key_row(record) if record else None
 
 
 def newest_is_older(session: Session, age: timedelta) -> bool:
-    """Whether every key was made longer ago than this."""
+    """Return whether every key was made longer ago than this, or none exists."""
     newest = session.execute(
         select(func.max(signing_key.c.created_at) < func.now() - age)
     ).scalar_one()
     return newest is None or bool(newest)
 
 
-def published(session: Session) -> list[dict[str, Any]]:
-    """The public halves of all keys whose tokens may still be believed."""
-    found = session.execute(
+def published_keys(session: Session) -> list[dict[str, Any]]:
+    """Return the public keys (JWK) of all keys whose tokens are still accepted."""
+    public_keys = session.execute(
         select(signing_key.c.public_key).where(_published()).order_by(signing_key.c.created_at)
     )
-    return [dict(key) for key in found.scalars()]
+    return [dict(key) for key in public_keys.scalars()]
 
 
-def ever(session: Session) -> list[dict[str, Any]]:
-    """The public halves of all keys there have been: what they signed may be looked at in years."""
-    found = session.execute(
+def all_public_keys(session: Session) -> list[dict[str, Any]]:
+    """Return the public keys (JWK) of all keys ever made; old signatures are verified for years."""
+    public_keys = session.execute(
         select(signing_key.c.public_key).order_by(signing_key.c.created_at, signing_key.c.id)
     )
-    return [dict(key) for key in found.scalars()]
+    return [dict(key) for key in public_keys.scalars()]
 
 
 def _published() -> Any:
+    """Return the condition that tokens of a key are still accepted."""
     return or_(signing_key.c.published_until.is_(None), signing_key.c.published_until > func.now())
 
 
@@ -103,7 +104,7 @@ def add(
     seal: str,
     signs_after: timedelta,
 ) -> None:
-    """Publish a new key that signs after a while."""
+    """Publish a new key that starts to sign after a while."""
     session.execute(
         insert(signing_key).values(
             id=id,
@@ -115,33 +116,33 @@ def add(
     )
 
 
-def retire_others(session: Session, id: str, after: timedelta) -> None:
-    """Let all other keys be believed only for this long."""
+def retire_others(session: Session, id: str, lifetime: timedelta) -> None:
+    """Set the end of acceptance of all keys but one."""
     session.execute(
         update(signing_key)
         .where(signing_key.c.id != id, signing_key.c.published_until.is_(None))
-        .values(published_until=func.now() + after)
+        .values(published_until=func.now() + lifetime)
     )
 
 
 def withdraw_all(session: Session) -> list[str]:
-    """Let no key be believed any more; answer which were."""
-    done = session.execute(
+    """End the acceptance of all keys and return their ids."""
+    updated = session.execute(
         update(signing_key)
         .where(_published())
         .values(published_until=func.now(), withdrawn_at=func.now())
         .returning(signing_key.c.id)
     )
-    return list(done.scalars())
+    return list(updated.scalars())
 
 
-def just_withdrawn(session: Session, longest_token: timedelta) -> list[str]:
-    """Keys that were withdrawn while a token of theirs may still be shown."""
-    found = session.execute(
-        select(signing_key.c.id).where(signing_key.c.withdrawn_at > func.now() - longest_token)
+def recently_withdrawn(session: Session, max_token_age: timedelta) -> list[str]:
+    """Return the ids of withdrawn keys whose access tokens may still be presented."""
+    key_ids = session.execute(
+        select(signing_key.c.id).where(signing_key.c.withdrawn_at > func.now() - max_token_age)
     )
-    return list(found.scalars())
+    return list(key_ids.scalars())
 
 
-def _row(found: Row[Any]) -> SigningKeyRow:
-    return SigningKeyRow(found.id, bytes(found.sealed_key), found.seal, found.created_at)
+def _key_row(record: Row[Any]) -> SigningKeyRow:
+    return SigningKeyRow(record.id, bytes(record.sealed_key), record.seal, record.created_at)

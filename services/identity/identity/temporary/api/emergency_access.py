@@ -1,4 +1,4 @@
-"""Emergency access to one customer: at once, for a short time, and reviewed by somebody else."""
+"""Emergency access to one customer: at once, for a short time, and reviewed by another user."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import strawberry
 from strawberry.federation.schema_directives import Key
 from strawberry.federation.types import FieldSet
 
+from chassis.api.context import Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from identity.core.api.arguments import IdempotencyKey
 from identity.core.api.ids import maybe_uuid, uuid
-from identity.core.api.loaders import IdentityInfo
 from identity.core.domain.ids import EmergencyAccessId, UserId
-from identity.people.api.user import User, user_of
+from identity.people.api.types import User, user_of
 from identity.temporary.commands import emergency_access as commands
 from identity.temporary.domain.emergency_access import (
     DEFAULT_MINUTES,
@@ -30,7 +30,8 @@ from identity.temporary.store.emergency_access import EmergencyRow
 strawberry.enum(
     Verdict,
     name="EmergencyVerdict",
-    description="What somebody else thinks of it: JUSTIFIED, or OBJECTED, with words.",
+    description="JUSTIFIED: the reviewer accepts the reason. OBJECTED: the reviewer does not, and "
+    "the note says why.",
 )
 Id = Annotated[strawberry.ID, strawberry.argument(description="The emergency access's id.")]
 
@@ -40,38 +41,47 @@ Id = Annotated[strawberry.ID, strawberry.argument(description="The emergency acc
     description="A customer; everything about it is in customers.",
 )
 class Customer:
+    """A reference to a customer, which another service resolves."""
+
     id: strawberry.ID = strawberry.federation.field(description="The customer's id.")
 
 
 @strawberry.type(
-    description="Somebody reaches one customer for a short time, for a reason. What they may do "
-    "there is said by rules with the rows `emergency`."
+    description="A user reaches one customer for a short time, for a reason. Rules with the rows "
+    "`emergency` decide what the user may do there."
 )
 class EmergencyAccess:
-    id: strawberry.ID = strawberry.field(description="Its id.")
-    customer: Customer = strawberry.field(description="To which customer.")
-    reason: str = strawberry.field(description="Why it was taken.")
+    """An emergency access, in the eyes of a user who may see it."""
+
+    id: strawberry.ID = strawberry.field(description="The emergency access's id.")
+    customer: Customer = strawberry.field(description="The customer that it opens.")
+    reason: str = strawberry.field(description="The reason it was taken for.")
     taken_at: datetime = strawberry.field(description="When it was taken.")
     until: datetime = strawberry.field(description="When it ends by itself.")
-    ended_at: datetime | None = strawberry.field(description="When somebody ended it before.")
+    ended_at: datetime | None = strawberry.field(
+        description="When a user ended it early; null: not ended early."
+    )
     open: bool = strawberry.field(description="Whether it is in force now.")
     verdict: Verdict | None = strawberry.field(
-        description="What a reviewer thinks; null: nobody has reviewed it."
+        description="The verdict of the reviewer; null: not reviewed yet."
     )
-    note: str = strawberry.field(description="What the reviewer says.")
+    note: str = strawberry.field(description="The note of the reviewer.")
     reviewed_at: datetime | None = strawberry.field(description="When it was reviewed.")
     row: strawberry.Private[EmergencyRow]
 
-    @strawberry.field(description="Who took it.", metadata=right("User"))
-    async def user(self, info: IdentityInfo) -> User | None:
+    @strawberry.field(description="The user who took it.", metadata=right("User"))
+    async def user(self, info: Info) -> User | None:
+        """Return the user as far as the caller may see them."""
         return await user_of(info, self.row.user)
 
-    @strawberry.field(description="Who reviewed it.", metadata=right("User"))
-    async def reviewed_by(self, info: IdentityInfo) -> User | None:
+    @strawberry.field(description="The user who reviewed it.", metadata=right("User"))
+    async def reviewed_by(self, info: Info) -> User | None:
+        """Return the reviewer as far as the caller may see them."""
         return await user_of(info, self.row.reviewed_by)
 
     @classmethod
     def of(cls, row: EmergencyRow) -> EmergencyAccess:
+        """Convert a row to the GraphQL type."""
         return cls(
             id=strawberry.ID(str(row.id)),
             customer=Customer(id=strawberry.ID(str(row.customer))),
@@ -87,20 +97,25 @@ class EmergencyAccess:
         )
 
 
-@strawberry.input(description="Which ones a list is about; what is left out does not matter.")
+@strawberry.input(
+    description="Filter of emergency accesses; a field that is left out sets no condition."
+)
 class EmergencyAccessFilter:
+    """Conditions that all must hold."""
+
     user_id: strawberry.ID | None = strawberry.field(
-        default=None, description="Only those of this user."
+        default=None, description="Filter by the user who took it."
     )
     customer_id: strawberry.ID | None = strawberry.field(
-        default=None, description="Only those to this customer."
+        default=None, description="Filter by the customer."
     )
-    open_only: bool = strawberry.field(default=False, description="Only those in force now.")
+    open_only: bool = strawberry.field(default=False, description="true: only those in force now.")
     unreviewed_only: bool = strawberry.field(
-        default=False, description="Only those that nobody has reviewed."
+        default=False, description="true: only those that are not reviewed yet."
     )
 
-    def wanted(self) -> store.Filter:
+    def conditions(self) -> store.Filter:
+        """Return the filter with checked ids. Raises `BadInput`."""
         user = maybe_uuid(self.user_id, "filter.userId")
         return store.Filter(
             user=UserId(user) if user else None,
@@ -110,97 +125,112 @@ class EmergencyAccessFilter:
         )
 
 
-@strawberry.type(description="The emergency access after the change, or why there was none.")
+@strawberry.type(
+    description="The emergency access after the change, or the errors that prevented it."
+)
 class EmergencyAccessPayload:
+    """The answer of every mutation of emergency accesses."""
+
     emergency_access: EmergencyAccess | None = strawberry.field(
-        default=None, description="As it is now."
+        default=None, description="The emergency access as it is now."
     )
     errors: list[UserError] = strawberry.field(
-        default_factory=list, description="Why nothing was done; empty if it was."
+        default_factory=list, description="Why nothing was changed; empty after success."
     )
 
 
 @strawberry.type
 class EmergencyAccessQuery:
+    """Queries of emergency accesses."""
+
     @strawberry.field(
         description="Emergency accesses, the latest first: your own, or all if you review them.",
         metadata=right("EmergencyAccess"),
     )
     async def emergency_accesses(
         self,
-        info: IdentityInfo,
+        info: Info,
         filter: Annotated[
-            EmergencyAccessFilter | None, strawberry.argument(description="Which; null: all.")
+            EmergencyAccessFilter | None, strawberry.argument(description="Filter; null: all.")
         ] = None,
         first: First = DEFAULT_FIRST,
         after: After = None,
     ) -> Connection[EmergencyAccess]:
-        ctx, wanted = info.context, filter.wanted() if filter else store.Filter()
+        """Return one page of emergency accesses."""
+        ctx, conditions = info.context, filter.conditions() if filter else store.Filter()
         scope = ctx.scope("EmergencyAccess")
-        found = await ctx.read(store.listed, scope, wanted, Window(first, after))
-        return connect(found, EmergencyAccess.of)  # type: ignore[no-any-return]  # as asked
+        page = await ctx.read(store.listed, scope, conditions, Window(first, after))
+        return connect(page, EmergencyAccess.of)  # type: ignore[no-any-return]  # connect returns Any
 
 
 @strawberry.type
 class EmergencyAccessMutation:
+    """Mutations of emergency accesses."""
+
     @strawberry.mutation(
-        description="Reach one customer at once, for a short time. It takes effect within one "
-        "second, is written down with the reason, and somebody else reviews it afterwards.",
+        description="Take access to one customer at once, for a short time. It takes effect within "
+        "one second, is recorded with the reason, and another user reviews it afterwards.",
         metadata=right("EmergencyAccess", "create"),
     )
     @answers(EmergencyAccessPayload)
     async def take_emergency_access(
         self,
-        info: IdentityInfo,
+        info: Info,
         customer_id: Annotated[
             strawberry.ID, strawberry.argument(description="The customer's present id.")
         ],
         reason: Annotated[
-            str, strawberry.argument(description=f"Why, 1 to {LONGEST_TEXT} characters.")
+            str, strawberry.argument(description=f"The reason, 1 to {LONGEST_TEXT} characters.")
         ],
         minutes: Annotated[
-            int, strawberry.argument(description=f"For how long, 1 to {MOST_MINUTES} minutes.")
+            int, strawberry.argument(description=f"The duration, 1 to {MOST_MINUTES} minutes.")
         ] = DEFAULT_MINUTES,
         idempotency_key: IdempotencyKey = None,
     ) -> EmergencyAccessPayload:
+        """Take emergency access to one customer."""
         ctx, customer = info.context, uuid(customer_id, "customerId")
         scope = ctx.scope("EmergencyAccess", "create")
-        return await _answer(
-            info, await ctx.write(commands.take, scope, customer, reason, minutes, idempotency_key)
+        id = await ctx.write(
+            commands.take_emergency_access, scope, customer, reason, minutes, idempotency_key
         )
+        return await _answer(info, id)
 
     @strawberry.mutation(
-        description="End emergency access before its time: one's own, or one that one looks after.",
+        description="End an emergency access before its time: your own, or one that you "
+        "administer.",
         metadata=right("EmergencyAccess", "update"),
     )
     @answers(EmergencyAccessPayload)
-    async def end_emergency_access(self, info: IdentityInfo, id: Id) -> EmergencyAccessPayload:
-        ctx, wanted = info.context, EmergencyAccessId(uuid(id, "id"))
+    async def end_emergency_access(self, info: Info, id: Id) -> EmergencyAccessPayload:
+        """End an emergency access before its time."""
+        ctx, access_id = info.context, EmergencyAccessId(uuid(id, "id"))
         scope = ctx.scope("EmergencyAccess", "update")
-        return await _answer(info, await ctx.write(commands.end, scope, wanted))
+        return await _answer(info, await ctx.write(commands.end_emergency_access, scope, access_id))
 
     @strawberry.mutation(
-        description="Say afterwards whether emergency access was justified. Once, and never by "
-        "who took it.",
+        description="Decide afterwards whether an emergency access was justified. It is reviewed "
+        "once, and not by the user who took it.",
         metadata=right("EmergencyAccess", "review"),
     )
     @answers(EmergencyAccessPayload)
     async def review_emergency_access(
         self,
-        info: IdentityInfo,
+        info: Info,
         id: Id,
-        verdict: Annotated[Verdict, strawberry.argument(description="What you think of it.")],
+        verdict: Annotated[Verdict, strawberry.argument(description="Your verdict.")],
         note: Annotated[
-            str, strawberry.argument(description="In words; an objection needs some.")
+            str, strawberry.argument(description="Your note; required for OBJECTED.")
         ] = "",
     ) -> EmergencyAccessPayload:
-        ctx, wanted = info.context, EmergencyAccessId(uuid(id, "id"))
+        """Store the caller's verdict about an emergency access."""
+        ctx, access_id = info.context, EmergencyAccessId(uuid(id, "id"))
         scope = ctx.scope("EmergencyAccess", "review")
-        return await _answer(info, await ctx.write(commands.review, scope, wanted, verdict, note))
+        await ctx.write(commands.review_emergency_access, scope, access_id, verdict, note)
+        return await _answer(info, access_id)
 
 
-async def _answer(info: IdentityInfo, id: EmergencyAccessId) -> EmergencyAccessPayload:
+async def _answer(info: Info, id: EmergencyAccessId) -> EmergencyAccessPayload:
     if not info.context.may("EmergencyAccess"):
         return EmergencyAccessPayload()
-    found = await info.context.read(store.by_id, info.context.scope("EmergencyAccess"), id)
-    return EmergencyAccessPayload(emergency_access=EmergencyAccess.of(found) if found else None)
+    row = await info.context.read(store.grants.by_id, info.context.scope("EmergencyAccess"), id)
+    return EmergencyAccessPayload(emergency_access=EmergencyAccess.of(row) if row else None)

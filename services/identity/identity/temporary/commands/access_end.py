@@ -1,17 +1,19 @@
-"""What is done by the clock when access ends by itself.
+"""Settle access that ended by itself, and announce access that ends soon.
 
-Nothing here enforces the end: every process knows the moment and refuses from then on. This ends the
-sessions for good, writes it down, and tells of it beforehand while it can still be extended.
+Nothing here enforces the end: every process knows the moment and refuses from then on. These
+commands, called on a schedule, end the sessions for good, record it in the ledger, and announce the
+end beforehand while it can still be extended.
 """
 
 from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
-from chassis.outbox import Fact, record
+from chassis.audit import events as audit
+from chassis.facts.outbox import record
+from identity.core.commands import policy_version
+from identity.core.domain import facts
 from identity.people.store import user as users
-from identity.policy.commands import policy
 from identity.sign_in.domain.session import Ending
 from identity.sign_in.store import session as sessions
 from identity.temporary.store import access_end as store
@@ -20,13 +22,13 @@ REMINDED_DAYS = (14, 7, 1)
 
 
 def settle(session: Session) -> int:
-    """End the sessions of everybody whose access ended; answer how many people that were."""
-    policy.hold(session)
-    gone = store.claim_ended(session)
-    if not gone:
+    """End the sessions of all users whose access ended; return how many users there were."""
+    policy_version.hold(session)
+    user_ids = store.claim_ended(session)
+    if not user_ids:
         return 0
-    version = policy.changed(session, "user")
-    for id in gone:
+    version = policy_version.count_up(session, "user")
+    for id in user_ids:
         ended = sessions.end_all(session, id, Ending.ACCESS_ENDED)
         audit.record(
             session,
@@ -39,13 +41,17 @@ def settle(session: Session) -> int:
                 policy_version=version,
             ),
         )
-    return len(gone)
+    return len(user_ids)
 
 
 def remind(session: Session) -> int:
-    """Tell of access that ends within 14, 7 and 1 days, once each; answer how many were told of."""
-    soon = store.claim_ending(session, REMINDED_DAYS)
-    for one in soon:
-        body = {"until": one.until.isoformat(), "days": one.days, **users.told(session, one.user)}
-        record(session, Fact("users.access_ending", str(one.user), body))
-    return len(soon)
+    """Record a fact for access that ends within 14, 7 and 1 days, once each; return how many."""
+    endings = store.claim_ending(session, REMINDED_DAYS)
+    for ending in endings:
+        body = {
+            "until": ending.until.isoformat(),
+            "days": ending.days,
+            **users.identified(session, ending.user),
+        }
+        record(session, facts.ACCESS_END_ANNOUNCED.about(ending.user, body))
+    return len(endings)

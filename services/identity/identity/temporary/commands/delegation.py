@@ -1,4 +1,4 @@
-"""Handing one's work to somebody for a while, and taking it back."""
+"""Delegate the work of a user to a colleague for a while, and end a delegation."""
 
 from __future__ import annotations
 
@@ -8,41 +8,40 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit.events import Entry
 from chassis.errors import Conflict, Denied, NotFound
+from chassis.facts.outbox import record
 from chassis.idempotency import run_idempotent
-from chassis.outbox import Fact, record
-from chassis.policy.guard import RowAccess, Scope
+from chassis.policy.row_scopes import RowAccess
+from chassis.policy.scope import Scope
+from identity.core.commands import policy_version
+from identity.core.domain import facts
 from identity.core.domain.ids import DelegationId, UserId
+from identity.core.store import policy as policies
 from identity.people.domain.user import Kind
 from identity.people.store import user as users
-from identity.policy.commands import policy
-from identity.policy.store import policy as policies
 from identity.temporary.domain import delegation as domain
-from identity.temporary.domain.delegation import Draft
+from identity.temporary.domain.delegation import Draft, Span
 from identity.temporary.store import delegation as store
+
+OBJECT = "Delegation"
 
 
 def delegate(session: Session, scope: Scope, draft: Draft, key: str | None = None) -> DelegationId:
-    """Let somebody do somebody's work from one moment to another."""
+    """Let a colleague do the work of a user from one moment to another; return the id.
+
+    Raises `BadInput`, `Conflict` for a delegation that overlaps, and `Denied` for the work of a
+    user outside the scope.
+    """
 
     def run() -> dict[str, Any]:
         span = domain.span(draft, datetime.now(UTC))
         customers, note = domain.customers(draft.customers), domain.note(draft.note)
-        policy.hold(session)
-        giver, taker = users.about(session, draft.giver), users.about(session, draft.taker)
-        if not scope.sees(RowAccess(draft.giver, giver.department if giver else None)):
-            raise Denied(
-                "You may hand on your own work, not that of this user.",
-                "您只能委托自己的工作，不能代该用户委托。",
-                field="giverId",
-            )
-        domain.refuse_people(draft, _working(giver), _working(taker))
-        member = policies.snapshot(session).users[draft.giver]
-        domain.refuse_roles(draft.roles, member.roles)
+        policy_version.hold(session)
+        _refuse_wrong_people(session, scope, draft)
         if store.overlapping(session, draft.giver, draft.taker, span):
             raise Conflict(
-                "The same two have a delegation for some of this time; end it first.",
+                "These two users have a delegation for part of this time already; end it first.",
                 "双方在此期间已有委托，请先结束原委托。",
                 field="until",
             )
@@ -54,19 +53,12 @@ def delegate(session: Session, scope: Scope, draft: Draft, key: str | None = Non
             roles=draft.roles,
             customers=customers,
             note=note,
-            by=UserId(scope.actor.user_id),
+            created_by=UserId(scope.actor.user_id),
         )
-        changes = {
-            "giver": [None, str(draft.giver)],
-            "taker": [None, str(draft.taker)],
-            "since": [None, span.since.isoformat()],
-            "until": [None, span.until.isoformat()],
-            "roles": [None, ", ".join(draft.roles) if draft.roles is not None else "all"],
-            "customers": [None, str(len(customers)) if customers is not None else "all"],
-        }
-        _tell(session, scope, id, "create", changes)
-        told = {"giver": str(draft.giver), "taker": str(draft.taker)}
-        record(session, Fact("delegations.given", str(id), told))
+        entry = Entry(scope.actor, "create", OBJECT, str(id), _changes(draft, span, customers))
+        policy_version.record_change(session, "delegation", entry)
+        body = {"giver": str(draft.giver), "taker": str(draft.taker)}
+        record(session, facts.DELEGATION_GRANTED.about(id, body))
         return {"id": str(id)}
 
     request = [
@@ -75,7 +67,7 @@ def delegate(session: Session, scope: Scope, draft: Draft, key: str | None = Non
         draft.since.isoformat() if draft.since else None,
         draft.until.isoformat(),
         list(draft.roles) if draft.roles is not None else None,
-        [str(one) for one in draft.customers] if draft.customers is not None else None,
+        [str(id) for id in draft.customers] if draft.customers is not None else None,
         draft.note,
     ]
     answer = run_idempotent(session, scope.actor.user_id, key, "delegate", run, request=request)
@@ -83,34 +75,46 @@ def delegate(session: Session, scope: Scope, draft: Draft, key: str | None = Non
 
 
 def end_delegation(session: Session, scope: Scope, id: DelegationId) -> DelegationId:
-    """End one now: by who gave it, who took it, or an administrator. Twice is as once."""
-    policy.hold(session)
-    if store.locked(session, scope, id) is None:
+    """End a delegation now; nothing happens if it is over.
+
+    The giver, the taker and an administrator may. Raises `NotFound`.
+    """
+    policy_version.hold(session)
+    if store.grants.locked(session, scope, id) is None:
         raise NotFound(
             f"No delegation {id} exists that you may end.",
             f"未找到您可结束的委托 {id}。",
             field="id",
         )
-    if store.end(session, id, UserId(scope.actor.user_id)):
-        _tell(session, scope, id, "end", {"state": [None, "over"]})
+    if store.grants.end(session, id, UserId(scope.actor.user_id)):
+        entry = Entry(scope.actor, "end", OBJECT, str(id), {"state": [None, "over"]})
+        policy_version.record_change(session, "delegation", entry)
     return id
 
 
-def _working(found: users.About | None) -> Kind | None:
-    return found.kind if found is not None and found.works_here else None
+def _refuse_wrong_people(session: Session, scope: Scope, draft: Draft) -> None:
+    giver, taker = users.about(session, draft.giver), users.about(session, draft.taker)
+    if not scope.sees(RowAccess(draft.giver, giver.department if giver else None)):
+        raise Denied(
+            "giverId is another user, and you may delegate only your own work.",
+            "您只能委托自己的工作，不能代该用户委托。",
+            field="giverId",
+        )
+    domain.refuse_people(draft, _active_kind(giver), _active_kind(taker))
+    member = policies.snapshot(session).users[draft.giver]
+    domain.refuse_roles(draft.roles, member.roles)
 
 
-def _tell(
-    session: Session,
-    scope: Scope,
-    id: DelegationId,
-    action: str,
-    changes: dict[str, list[str | None]],
-) -> None:
-    version = policy.changed(session, "delegation")
-    audit.record(
-        session,
-        audit.Entry(
-            scope.actor, action, "Delegation", str(id), changes=changes, policy_version=version
-        ),
-    )
+def _active_kind(about: users.About | None) -> Kind | None:
+    return about.kind if about is not None and about.works_here else None
+
+
+def _changes(draft: Draft, span: Span, customers: list[UUID] | None) -> dict[str, Any]:
+    return {
+        "giver": [None, str(draft.giver)],
+        "taker": [None, str(draft.taker)],
+        "since": [None, span.since.isoformat()],
+        "until": [None, span.until.isoformat()],
+        "roles": [None, ", ".join(draft.roles) if draft.roles is not None else "all"],
+        "customers": [None, str(len(customers)) if customers is not None else "all"],
+    }

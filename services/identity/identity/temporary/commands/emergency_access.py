@@ -1,4 +1,4 @@
-"""Taking emergency access, ending it, and judging it afterwards. All of it is in the ledger."""
+"""Take, end and review emergency access. All of it is in the ledger."""
 
 from __future__ import annotations
 
@@ -7,36 +7,48 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from chassis import audit
+from chassis.audit import events as audit
+from chassis.audit.events import Entry
 from chassis.errors import Conflict, NotFound
+from chassis.facts.outbox import record
 from chassis.idempotency import run_idempotent
-from chassis.outbox import Fact, record
-from chassis.policy.guard import Scope
+from chassis.policy.scope import Scope
+from identity.core.commands import policy_version
+from identity.core.domain import facts
 from identity.core.domain.ids import EmergencyAccessId, UserId
 from identity.people.store import user as users
-from identity.policy.commands import policy
 from identity.temporary.domain import emergency_access as domain
 from identity.temporary.domain.emergency_access import Verdict
 from identity.temporary.store import emergency_access as store
 from identity.temporary.store.emergency_access import EmergencyRow
 
+OBJECT = "EmergencyAccess"
 
-def take(
+
+def take_emergency_access(
     session: Session, scope: Scope, customer: UUID, reason: str, minutes: int, key: str | None
 ) -> EmergencyAccessId:
-    """Reach one customer for a short time. What one may do there is said by rules with the rows
-    `emergency`."""
+    """Give the caller access to one customer for a short time and return the id of the access.
+
+    What it permits is decided by rules with the rows `emergency`. Raises `BadInput` and
+    `LimitExceeded`.
+    """
 
     def run() -> dict[str, Any]:
-        why, lasts = domain.reason(reason), domain.lasts(minutes)
+        purpose, duration = domain.reason(reason), domain.duration(minutes)
         me = UserId(scope.actor.user_id)
-        policy.hold(session)
+        policy_version.hold(session)
         domain.refuse_many(store.open_count(session, me))
-        id = store.add(session, me, customer, why, lasts)
+        id = store.add(session, me, customer, purpose, duration)
         changes = {"customer": [None, str(customer)], "minutes": [None, str(minutes)]}
-        version = _changed(session, scope, id, "take", changes, purpose=why)
-        told = {**users.told(session, me), "customer": str(customer), "policy_version": version}
-        record(session, Fact("emergency_access.taken", str(id), told))
+        entry = Entry(scope.actor, "take", OBJECT, str(id), changes, purpose=purpose)
+        version = policy_version.record_change(session, "emergency_access", entry)
+        body = {
+            **users.identified(session, me),
+            "customer": str(customer),
+            "policy_version": version,
+        }
+        record(session, facts.EMERGENCY_ACCESS_TAKEN.about(id, body))
         return {"id": str(id)}
 
     request = [str(customer), reason, minutes]
@@ -46,83 +58,58 @@ def take(
     return EmergencyAccessId(UUID(answer["id"]))
 
 
-def end(session: Session, scope: Scope, id: EmergencyAccessId) -> EmergencyAccessId:
-    """End it before its time. Twice is as once."""
-    policy.hold(session)
-    found = _held(session, scope, id)
-    if store.end(session, id, UserId(scope.actor.user_id)):
-        _changed(session, scope, id, "end", {"until": [found.until.isoformat(), "now"]})
+def end_emergency_access(
+    session: Session, scope: Scope, id: EmergencyAccessId
+) -> EmergencyAccessId:
+    """End an emergency access before its time; nothing happens if it is over. Raises `NotFound`."""
+    policy_version.hold(session)
+    present = _locked(session, scope, id)
+    if store.grants.end(session, id, UserId(scope.actor.user_id)):
+        changes = {"until": [present.until.isoformat(), "now"]}
+        entry = Entry(scope.actor, "end", OBJECT, str(id), changes)
+        policy_version.record_change(session, "emergency_access", entry)
     return id
 
 
-def review(
+def review_emergency_access(
     session: Session, scope: Scope, id: EmergencyAccessId, verdict: Verdict, note: str
 ) -> EmergencyAccessId:
-    """Say afterwards whether it was justified; by somebody else, and once."""
-    words, me = domain.note(note, verdict), UserId(scope.actor.user_id)
-    found = _held(session, scope, id)
-    domain.refuse_self(found.user, me)
-    if found.open:
+    """Store afterwards whether an emergency access was justified, once and by another user.
+
+    Raises `NotFound`, `Denied` for the user who took it, and `Conflict` while it is open or when it
+    has been reviewed.
+    """
+    accepted_note, me = domain.note(note, verdict), UserId(scope.actor.user_id)
+    present = _locked(session, scope, id)
+    domain.refuse_self(present.user, me)
+    if present.open:
         raise Conflict(
-            "This emergency access goes on; end it, then review it.",
+            "This emergency access is still open; end it, then review it.",
             "该应急访问仍在进行，请先结束再复核。",
             field="id",
         )
-    if found.verdict is not None:
+    if present.verdict is not None:
         raise Conflict(
-            "Somebody reviewed this already; what they said stays on record.",
-            "已有人复核，结论不可更改。",
+            "This emergency access has been reviewed already; the verdict stays on record.",
+            "该应急访问已复核，结论不可更改。",
             field="id",
         )
-    store.review(session, id, verdict, words, me)
-    audit.record(
-        session,
-        audit.Entry(
-            scope.actor,
-            "review",
-            "EmergencyAccess",
-            str(id),
-            changes={"verdict": [None, verdict.value]},
-            policy_version=scope.version,
-        ),
-    )
-    record(session, Fact("emergency_access.reviewed", str(id), {"verdict": verdict.value}))
+    store.review(session, id, verdict, accepted_note, me)
+    changes = {"verdict": [None, verdict.value]}
+    entry = Entry(scope.actor, "review", OBJECT, str(id), changes, policy_version=scope.version)
+    audit.record(session, entry)
+    record(session, facts.EMERGENCY_ACCESS_REVIEWED.about(id, {"verdict": verdict.value}))
     if verdict is Verdict.OBJECTED:
-        record(session, Fact("emergency_access.objected", str(id), {"user": str(found.user)}))
+        record(session, facts.EMERGENCY_ACCESS_OBJECTED.about(id, {"user": str(present.user)}))
     return id
 
 
-def _held(session: Session, scope: Scope, id: EmergencyAccessId) -> EmergencyRow:
-    found = store.locked(session, scope, id)
-    if found is None:
+def _locked(session: Session, scope: Scope, id: EmergencyAccessId) -> EmergencyRow:
+    present = store.grants.locked(session, scope, id)
+    if present is None:
         raise NotFound(
             f"No emergency access {id} exists for you.",
             f"未找到您可处理的应急访问 {id}。",
             field="id",
         )
-    return found
-
-
-def _changed(
-    session: Session,
-    scope: Scope,
-    id: EmergencyAccessId,
-    action: str,
-    changes: dict[str, list[str | None]],
-    *,
-    purpose: str | None = None,
-) -> int:
-    version = policy.changed(session, "emergency_access")
-    audit.record(
-        session,
-        audit.Entry(
-            scope.actor,
-            action,
-            "EmergencyAccess",
-            str(id),
-            changes=changes,
-            purpose=purpose,
-            policy_version=version,
-        ),
-    )
-    return version
+    return present

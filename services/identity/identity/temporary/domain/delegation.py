@@ -1,4 +1,4 @@
-"""Who may do whose work, how long, and how much of it."""
+"""Whose work may be delegated to whom, how long, and how much of it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_CUSTOMERS = 500
 
 
 class DelegationState(Enum):
-    """Where a delegation stands in time."""
+    """Whether a delegation is yet to begin, in force, or over."""
 
     PLANNED = "planned"
     ACTIVE = "active"
@@ -29,7 +29,11 @@ class DelegationState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A delegation to be. Without `roles` all rights of the giver, without `customers` all rows."""
+    """A delegation to be created.
+
+    `roles` is `None` for all rights of the giver, `customers` is `None` for all customers they
+    reach.
+    """
 
     giver: UserId
     taker: UserId
@@ -42,14 +46,14 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From when until when."""
+    """A time from one moment to another."""
 
     since: datetime
     until: datetime
 
 
 def span(draft: Draft, now: datetime) -> Span:
-    """When it begins (now, if nothing is said) and ends. Raises `BadInput`."""
+    """Return when a delegation begins, by default now, and ends. Raises `BadInput`."""
     since = moment.zoned(draft.since) if draft.since else now
     if since < now - timedelta(minutes=5) or since > now + LONGEST:
         raise BadInput(
@@ -61,51 +65,56 @@ def span(draft: Draft, now: datetime) -> Span:
 
 
 def note(text: str) -> str:
-    """Why, in words."""
+    """Return the trimmed reason of a delegation, which may be empty. Raises `BadInput`."""
     return optional(text, field="note", longest=LONGEST_NOTE)
 
 
-def customers(asked: Sequence[UUID] | None) -> list[UUID] | None:
-    """The customers it is narrowed to, each once."""
-    if asked is None:
+def customers(ids: Sequence[UUID] | None) -> list[UUID] | None:
+    """Return the customers a delegation is limited to, sorted and unique. Raises `BadInput`."""
+    if ids is None:
         return None
-    found = sorted(set(asked))
-    if not 1 <= len(found) <= MOST_CUSTOMERS:
+    unique = sorted(set(ids))
+    if not 1 <= len(unique) <= MOST_CUSTOMERS:
         raise BadInput(
-            f"customerIds has {len(found)} ids; 1 to {MOST_CUSTOMERS} are taken, or leave it out "
-            "for all customers.",
-            f"customerIds 含 {len(found)} 个编号，可提交 1 到 {MOST_CUSTOMERS} 个；省略表示全部客户。",
+            f"customerIds has {len(unique)} ids; give 1 to {MOST_CUSTOMERS}, or leave it out for "
+            "all customers.",
+            f"customerIds 含 {len(unique)} 个编号，可提交 1 到 {MOST_CUSTOMERS} 个；"
+            "省略表示全部客户。",
             field="customerIds",
         )
-    return found
+    return unique
 
 
-def refuse_roles(asked: Sequence[str] | None, has: Sequence[str]) -> None:
-    """Only roles that the giver has themselves are handed on."""
-    if asked is None:
+def refuse_roles(roles: Sequence[str] | None, own_roles: Sequence[str]) -> None:
+    """Raise `BadInput` for roles that the giver does not have themselves, and for an empty list."""
+    if roles is None:
         return
-    missing = sorted(set(asked) - set(has))
-    if missing or not asked:
+    missing = sorted(set(roles) - set(own_roles))
+    if missing or not roles:
         raise BadInput(
-            f"roles must name some of the giver's own roles: {', '.join(has) or 'there are none'}; "
-            "or leave it out for all of them.",
-            f"roles 只能是委托人已有的角色：{'、'.join(has) or '无'}；省略表示全部角色。",
+            "roles must name some of the giver's own roles: "
+            f"{', '.join(own_roles) or 'there are none'}; or leave it out for all of them.",
+            f"roles 只能是委托人已有的角色：{'、'.join(own_roles) or '无'}；省略表示全部角色。",
             field="roles",
         )
 
 
 def refuse_people(draft: Draft, giver: Kind | None, taker: Kind | None) -> None:
-    """Work is handed from one colleague to another: not to oneself, a program or an outsider."""
+    """Raise `BadInput` unless work goes from one active person to another.
+
+    `giver` and `taker` are the kinds of the two users, `None` for a user who does not work here
+    now.
+    """
     if draft.giver == draft.taker:
         raise BadInput(
-            "takerId is who gives; choose somebody else.",
+            "takerId and giverId are the same user; choose another taker.",
             "takerId 不能是委托人本人。",
             field="takerId",
         )
     for kind, field in ((giver, "giverId"), (taker, "takerId")):
         if kind is not Kind.PERSON:
             raise BadInput(
-                f"{field} must be an active colleague: no program and nobody from outside.",
+                f"{field} must be an active colleague, no service and no external user.",
                 f"{field} 须为在职同事，不能是服务账号或外部人员。",
                 field=field,
             )

@@ -1,4 +1,4 @@
-"""Emergency access: how long it lasts, what must be said for it, and who may judge it."""
+"""How long emergency access lasts, what must be written for it, and who may review it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ LONGEST_TEXT = 500
 
 
 class Verdict(Enum):
-    """What somebody else thinks of it afterwards."""
+    """What a reviewer decides about an emergency access afterwards."""
 
     JUSTIFIED = "justified"
     OBJECTED = "objected"
 
 
-def lasts(minutes: int) -> timedelta:
-    """How long it lasts. Raises `BadInput`."""
+def duration(minutes: int) -> timedelta:
+    """Return how long an emergency access lasts. Raises `BadInput`."""
     if not 1 <= minutes <= MOST_MINUTES:
         raise BadInput(
             f"minutes is {minutes}; emergency access lasts 1 to {MOST_MINUTES} minutes.",
@@ -34,33 +34,36 @@ def lasts(minutes: int) -> timedelta:
 
 
 def reason(text: str) -> str:
-    """Why it is taken; a reviewer will read it."""
+    """Return the trimmed reason, which the reviewer will read. Raises `BadInput` if it is empty."""
     return required(text, field="reason", longest=LONGEST_TEXT)
 
 
 def note(text: str, verdict: Verdict) -> str:
-    """What a reviewer says; an objection needs words."""
+    """Return the trimmed note of a reviewer. Raises `BadInput` for an objection without one."""
     if verdict is Verdict.OBJECTED:
         return required(text, field="note", longest=LONGEST_TEXT)
     return optional(text, field="note", longest=LONGEST_TEXT)
 
 
-def refuse_many(open_now: int) -> None:
-    """Emergency access is for one customer or a few, never a way to read the pool."""
-    if open_now >= MOST_AT_ONCE:
+def refuse_many(open_count: int) -> None:
+    """Raise `LimitExceeded` if a user has as many open emergency accesses as allowed.
+
+    Emergency access is for one customer or a few, never a way to read the whole pool.
+    """
+    if open_count >= MOST_AT_ONCE:
         raise LimitExceeded(
-            f"You have emergency access to {open_now} customers; end one before taking another.",
-            f"您已有 {open_now} 个应急访问，请先结束其中之一。",
+            f"You have emergency access to {open_count} customers; end one before taking another.",
+            f"您已有 {open_count} 个应急访问，请先结束其中之一。",
             limit="emergencyAccess",
             allowed=MOST_AT_ONCE,
         )
 
 
-def refuse_self(taken_by: UserId, reviewer: UserId) -> None:
-    """Nobody judges their own."""
-    if taken_by == reviewer:
+def refuse_self(user: UserId, reviewer: UserId) -> None:
+    """Raise `Denied` if the reviewer is the user who took the emergency access."""
+    if user == reviewer:
         raise Denied(
-            "Emergency access is reviewed by somebody else than who took it.",
+            "You took this emergency access yourself; another user has to review it.",
             "应急访问须由他人复核，不能由本人复核。",
             field="id",
         )

@@ -1,4 +1,4 @@
-"""Whose access ended by itself, and whose is about to: what is told of once each."""
+"""Users whose access ended by itself or ends soon; each is claimed once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from identity.core.domain.ids import UserId
 
-# Two schedulers tell of each once: the first holds the row, the second finds nothing to change.
+# Two schedulers claim each row once: the first locks it, the second finds nothing left to change.
 _ENDED = text(
     """
     UPDATE user_account SET access_ended_at = now() WHERE id IN (
@@ -21,7 +21,8 @@ _ENDED = text(
     ) RETURNING id
     """
 )
-# Somebody who was just let in for three days is told of the last day, not of the last fortnight.
+# For access that was given for three days only the reminder of the last day is sent, not the one of
+# the last fortnight.
 _ENDING = text(
     """
     INSERT INTO access_reminder (user_id, access_until, days)
@@ -39,7 +40,7 @@ _ENDING = text(
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """Somebody whose access ends within some days."""
+    """A user whose access ends within some days."""
 
     user: UserId
     until: datetime
@@ -47,11 +48,14 @@ class Ending:
 
 
 def claim_ended(session: Session) -> list[UserId]:
-    """Everybody whose access ended and of whom nobody was told, marked as told of."""
+    """Mark all users whose access ended since the last call and return their ids."""
     return [UserId(id) for id in session.execute(_ENDED).scalars()]
 
 
 def claim_ending(session: Session, days: Sequence[int]) -> list[Ending]:
-    """Everybody whose access ends within the fewest of these days, once for each number of them."""
+    """Mark and return the users whose access ends soon, once for each number of days.
+
+    `days` are the steps of the reminder. A user counts for the fewest days that still hold.
+    """
     rows = session.execute(_ENDING, {"days": list(days), "most": max(days)})
     return [Ending(UserId(row.user_id), row.access_until, row.days) for row in rows]

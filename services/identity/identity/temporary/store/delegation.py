@@ -1,4 +1,4 @@
-"""Delegations as rows. To row scopes the giver owns one, and the taker helps with it."""
+"""Delegations as rows. To row scopes the giver owns one, and the taker is a collaborator."""
 
 from __future__ import annotations
 
@@ -13,26 +13,25 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     Row,
-    Select,
     Table,
     Text,
     Uuid,
-    and_,
     func,
     insert,
     or_,
     select,
-    update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, array
 from sqlalchemy.orm import Session
 
-from chassis.api.paging import Page, Window, page
-from chassis.policy.guard import RowColumns, Scope
+from chassis.api.paging import Page, Window
+from chassis.policy.row_scopes import RowColumns
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import DelegationId, UserId
 from identity.core.store.metadata import metadata
 from identity.people.store.user import user
 from identity.temporary.domain.delegation import DelegationState, Span
+from identity.temporary.store.timed_grant import TimedGrants, is_open
 
 delegation = Table(
     "delegation",
@@ -49,12 +48,6 @@ delegation = Table(
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("ended_by", Uuid),
     Column("ended_at", DateTime(timezone=True)),
-)
-_OPEN = and_(delegation.c.ended_at.is_(None), delegation.c.until > func.now())
-_COLUMNS = RowColumns(
-    owner=delegation.c.giver_id,
-    department=user.c.department_id,
-    collaborators=array([delegation.c.taker_id]),
 )
 
 
@@ -79,31 +72,51 @@ class DelegationRow:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which delegations a list is about; what is left out does not matter."""
+    """The conditions of a list of delegations; `None` and `False` set no condition."""
 
     giver: UserId | None = None
     taker: UserId | None = None
     open_only: bool = False
 
 
-def visible(scope: Scope) -> Select[Any]:
-    """All delegations that this scope may see."""
-    return (
-        select(delegation, func.now().label("now"))
-        .join(user, user.c.id == delegation.c.giver_id)
-        .where(scope.where(_COLUMNS))
+def read_row(selected: Row[Any]) -> DelegationRow:
+    """Convert a selected row to a value."""
+    over = selected.ended_at is not None or selected.until <= selected.now
+    planned = DelegationState.PLANNED if selected.since > selected.now else DelegationState.ACTIVE
+    return DelegationRow(
+        id=DelegationId(selected.id),
+        giver=UserId(selected.giver_id),
+        taker=UserId(selected.taker_id),
+        since=selected.since,
+        until=selected.until,
+        roles=None if selected.roles is None else tuple(selected.roles),
+        customers=None if selected.customers is None else tuple(selected.customers),
+        note=selected.note,
+        created_by=UserId(selected.created_by),
+        created_at=selected.created_at,
+        ended_by=UserId(selected.ended_by) if selected.ended_by else None,
+        ended_at=selected.ended_at,
+        state=DelegationState.OVER if over else planned,
     )
+
+
+grants = TimedGrants(
+    table=delegation,
+    owner=delegation.c.giver_id,
+    begins=delegation.c.since,
+    access=RowColumns(
+        owner=delegation.c.giver_id,
+        department=user.c.department_id,
+        collaborators=array([delegation.c.taker_id]),
+    ),
+    computed=func.now().label("now"),
+    read=read_row,
+)
 
 
 def listed(session: Session, scope: Scope, filter: Filter, window: Window) -> Page[DelegationRow]:
-    """A page of delegations, the latest first."""
-    found = page(
-        session,
-        visible(scope).where(*_conditions(filter)),
-        order=[(delegation.c.since, "desc"), (delegation.c.id, "desc")],
-        window=window,
-    )
-    return found.map(row)
+    """Return one page of delegations, the latest first."""
+    return grants.page(session, scope, _conditions(filter), window)
 
 
 def _conditions(filter: Filter) -> Iterator[ColumnElement[bool]]:
@@ -112,20 +125,7 @@ def _conditions(filter: Filter) -> Iterator[ColumnElement[bool]]:
     if filter.taker is not None:
         yield delegation.c.taker_id == filter.taker
     if filter.open_only:
-        yield _OPEN
-
-
-def by_id(session: Session, scope: Scope, id: DelegationId) -> DelegationRow | None:
-    """One delegation that may be seen."""
-    one = session.execute(visible(scope).where(delegation.c.id == id)).one_or_none()
-    return row(one) if one else None
-
-
-def locked(session: Session, scope: Scope, id: DelegationId) -> DelegationRow | None:
-    """One delegation, held until the transaction ends."""
-    statement = visible(scope).where(delegation.c.id == id).with_for_update(of=delegation)
-    one = session.execute(statement).one_or_none()
-    return row(one) if one else None
+        yield is_open(delegation)
 
 
 def add(
@@ -137,9 +137,9 @@ def add(
     roles: Sequence[str] | None,
     customers: Sequence[UUID] | None,
     note: str,
-    by: UserId,
+    created_by: UserId,
 ) -> DelegationId:
-    """Write a delegation down."""
+    """Insert a delegation and return its id."""
     id: UUID = session.execute(
         insert(delegation)
         .values(
@@ -150,7 +150,7 @@ def add(
             roles=list(roles) if roles is not None else None,
             customers=list(customers) if customers is not None else None,
             note=note,
-            created_by=by,
+            created_by=created_by,
         )
         .returning(delegation.c.id)
     ).scalar_one()
@@ -158,8 +158,8 @@ def add(
 
 
 def overlapping(session: Session, giver: UserId, taker: UserId, span: Span) -> bool:
-    """Whether the same two have one for some of this time already."""
-    found = session.execute(
+    """Return whether the same two users have a delegation for part of this time already."""
+    matches = session.execute(
         select(delegation.c.id).where(
             delegation.c.giver_id == giver,
             delegation.c.taker_id == taker,
@@ -168,57 +168,10 @@ def overlapping(session: Session, giver: UserId, taker: UserId, span: Span) -> b
             delegation.c.until > span.since,
         )
     )
-    return found.first() is not None
+    return matches.first() is not None
 
 
-def end(session: Session, id: DelegationId, by: UserId) -> bool:
-    """End one now; False if it was over already."""
-    done = session.execute(
-        update(delegation)
-        .where(delegation.c.id == id, _OPEN)
-        .values(ended_at=func.now(), ended_by=by)
-        .returning(delegation.c.id)
-    )
-    return done.first() is not None
-
-
-def of_user(whose: UserId) -> ColumnElement[bool]:
-    """Present and planned ones that somebody gave or took."""
-    return and_(or_(delegation.c.giver_id == whose, delegation.c.taker_id == whose), _OPEN)
-
-
-def count_of(session: Session, whose: UserId) -> int:
-    """How many somebody gave or took that are not over."""
-    return int(session.execute(select(func.count()).where(of_user(whose))).scalar_one())
-
-
-def end_all(session: Session, whose: UserId, by: UserId) -> int:
-    """End all that somebody gave or took; answer how many."""
-    done = session.execute(
-        update(delegation)
-        .where(of_user(whose))
-        .values(ended_at=func.now(), ended_by=by)
-        .returning(delegation.c.id)
-    )
-    return len(done.all())
-
-
-def row(found: Row[Any]) -> DelegationRow:
-    """A row of `visible` as a value."""
-    over = found.ended_at is not None or found.until <= found.now
-    planned = DelegationState.PLANNED if found.since > found.now else DelegationState.ACTIVE
-    return DelegationRow(
-        id=DelegationId(found.id),
-        giver=UserId(found.giver_id),
-        taker=UserId(found.taker_id),
-        since=found.since,
-        until=found.until,
-        roles=None if found.roles is None else tuple(found.roles),
-        customers=None if found.customers is None else tuple(found.customers),
-        note=found.note,
-        created_by=UserId(found.created_by),
-        created_at=found.created_at,
-        ended_by=UserId(found.ended_by) if found.ended_by else None,
-        ended_at=found.ended_at,
-        state=DelegationState.OVER if over else planned,
-    )
+def end_all(session: Session, user_id: UserId, ended_by: UserId) -> int:
+    """End all open delegations that a user gave or took; return how many there were."""
+    condition = or_(delegation.c.giver_id == user_id, delegation.c.taker_id == user_id)
+    return grants.end_all(session, condition, ended_by)

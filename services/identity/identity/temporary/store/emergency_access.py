@@ -1,4 +1,4 @@
-"""Emergency access as rows: what is open now, and what nobody has reviewed yet."""
+"""Emergency accesses as rows: which are open now, and which wait for a review."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     Row,
-    Select,
     Table,
     Text,
     Uuid,
-    and_,
     func,
     insert,
     select,
@@ -25,12 +23,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from chassis.api.paging import Page, Window, page
-from chassis.policy.guard import RowColumns, Scope
+from chassis.api.paging import Page, Window
+from chassis.policy.row_scopes import RowColumns
+from chassis.policy.scope import Scope
 from identity.core.domain.ids import EmergencyAccessId, UserId
 from identity.core.store.metadata import metadata
 from identity.people.store.user import user
 from identity.temporary.domain.emergency_access import Verdict
+from identity.temporary.store.timed_grant import TimedGrants, is_open
 
 emergency_access = Table(
     "emergency_access",
@@ -48,13 +48,11 @@ emergency_access = Table(
     Column("reviewed_by", Uuid),
     Column("reviewed_at", DateTime(timezone=True)),
 )
-_OPEN = and_(emergency_access.c.ended_at.is_(None), emergency_access.c.until > func.now())
-_COLUMNS = RowColumns(owner=emergency_access.c.user_id, department=user.c.department_id)
 
 
 @dataclass(frozen=True, slots=True)
 class EmergencyRow:
-    """One emergency access and what became of it."""
+    """One emergency access and its review."""
 
     id: EmergencyAccessId
     user: UserId
@@ -72,7 +70,7 @@ class EmergencyRow:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which ones a list is about; what is left out does not matter."""
+    """The conditions of a list of emergency accesses; `None` and `False` set no condition."""
 
     user: UserId | None = None
     customer: UUID | None = None
@@ -80,24 +78,37 @@ class Filter:
     unreviewed_only: bool = False
 
 
-def visible(scope: Scope) -> Select[Any]:
-    """All emergency accesses that this scope may see."""
-    return (
-        select(emergency_access, _OPEN.label("open"))
-        .join(user, user.c.id == emergency_access.c.user_id)
-        .where(scope.where(_COLUMNS))
+def read_row(selected: Row[Any]) -> EmergencyRow:
+    """Convert a selected row to a value."""
+    return EmergencyRow(
+        id=EmergencyAccessId(selected.id),
+        user=UserId(selected.user_id),
+        customer=selected.customer_id,
+        reason=selected.reason,
+        taken_at=selected.taken_at,
+        until=selected.until,
+        ended_at=selected.ended_at,
+        open=selected.open,
+        verdict=Verdict(selected.verdict) if selected.verdict else None,
+        note=selected.note,
+        reviewed_by=UserId(selected.reviewed_by) if selected.reviewed_by else None,
+        reviewed_at=selected.reviewed_at,
     )
+
+
+grants = TimedGrants(
+    table=emergency_access,
+    owner=emergency_access.c.user_id,
+    begins=emergency_access.c.taken_at,
+    access=RowColumns(owner=emergency_access.c.user_id, department=user.c.department_id),
+    computed=is_open(emergency_access).label("open"),
+    read=read_row,
+)
 
 
 def listed(session: Session, scope: Scope, filter: Filter, window: Window) -> Page[EmergencyRow]:
-    """A page of them, the latest first."""
-    found = page(
-        session,
-        visible(scope).where(*_conditions(filter)),
-        order=[(emergency_access.c.taken_at, "desc"), (emergency_access.c.id, "desc")],
-        window=window,
-    )
-    return found.map(row)
+    """Return one page of emergency accesses, the latest first."""
+    return grants.page(session, scope, _conditions(filter), window)
 
 
 def _conditions(filter: Filter) -> Iterator[ColumnElement[bool]]:
@@ -106,88 +117,42 @@ def _conditions(filter: Filter) -> Iterator[ColumnElement[bool]]:
     if filter.customer is not None:
         yield emergency_access.c.customer_id == filter.customer
     if filter.open_only:
-        yield _OPEN
+        yield is_open(emergency_access)
     if filter.unreviewed_only:
         yield emergency_access.c.verdict.is_(None)
 
 
-def by_id(session: Session, scope: Scope, id: EmergencyAccessId) -> EmergencyRow | None:
-    """One that may be seen."""
-    one = session.execute(visible(scope).where(emergency_access.c.id == id)).one_or_none()
-    return row(one) if one else None
-
-
-def locked(session: Session, scope: Scope, id: EmergencyAccessId) -> EmergencyRow | None:
-    """One that may be seen, held until the transaction ends."""
-    statement = visible(scope).where(emergency_access.c.id == id)
-    one = session.execute(statement.with_for_update(of=emergency_access)).one_or_none()
-    return row(one) if one else None
-
-
-def open_count(session: Session, whose: UserId) -> int:
-    """How many somebody has just now."""
-    statement = select(func.count()).where(emergency_access.c.user_id == whose, _OPEN)
+def open_count(session: Session, user_id: UserId) -> int:
+    """Return how many emergency accesses of a user are open now."""
+    statement = select(func.count()).where(
+        emergency_access.c.user_id == user_id, is_open(emergency_access)
+    )
     return int(session.execute(statement).scalar_one())
 
 
 def add(
-    session: Session, whose: UserId, customer: UUID, reason: str, lasts: timedelta
+    session: Session, user_id: UserId, customer: UUID, reason: str, duration: timedelta
 ) -> EmergencyAccessId:
-    """Write one down; it begins now, by the database's clock."""
+    """Insert an emergency access that begins now, by the database's clock; return its id."""
     id: UUID = session.execute(
         insert(emergency_access)
-        .values(user_id=whose, customer_id=customer, reason=reason, until=func.now() + lasts)
+        .values(user_id=user_id, customer_id=customer, reason=reason, until=func.now() + duration)
         .returning(emergency_access.c.id)
     ).scalar_one()
     return EmergencyAccessId(id)
 
 
-def end(session: Session, id: EmergencyAccessId, by: UserId) -> bool:
-    """End one now; False if it was over already."""
-    done = session.execute(
-        update(emergency_access)
-        .where(emergency_access.c.id == id, _OPEN)
-        .values(ended_at=func.now(), ended_by=by)
-        .returning(emergency_access.c.id)
-    )
-    return done.first() is not None
-
-
-def end_all(session: Session, whose: UserId, by: UserId) -> int:
-    """End all of somebody's; answer how many."""
-    done = session.execute(
-        update(emergency_access)
-        .where(emergency_access.c.user_id == whose, _OPEN)
-        .values(ended_at=func.now(), ended_by=by)
-        .returning(emergency_access.c.id)
-    )
-    return len(done.all())
+def end_all(session: Session, user_id: UserId, ended_by: UserId) -> int:
+    """End all open emergency accesses of a user; return how many there were."""
+    return grants.end_all(session, emergency_access.c.user_id == user_id, ended_by)
 
 
 def review(
-    session: Session, id: EmergencyAccessId, verdict: Verdict, note: str, by: UserId
+    session: Session, id: EmergencyAccessId, verdict: Verdict, note: str, reviewed_by: UserId
 ) -> None:
-    """Write down what somebody else thinks of it."""
+    """Store the verdict of the reviewer."""
     session.execute(
         update(emergency_access)
         .where(emergency_access.c.id == id)
-        .values(verdict=verdict.value, note=note, reviewed_by=by, reviewed_at=func.now())
-    )
-
-
-def row(found: Row[Any]) -> EmergencyRow:
-    """A row of `visible` as a value."""
-    return EmergencyRow(
-        id=EmergencyAccessId(found.id),
-        user=UserId(found.user_id),
-        customer=found.customer_id,
-        reason=found.reason,
-        taken_at=found.taken_at,
-        until=found.until,
-        ended_at=found.ended_at,
-        open=found.open,
-        verdict=Verdict(found.verdict) if found.verdict else None,
-        note=found.note,
-        reviewed_by=UserId(found.reviewed_by) if found.reviewed_by else None,
-        reviewed_at=found.reviewed_at,
+        .values(verdict=verdict.value, note=note, reviewed_by=reviewed_by, reviewed_at=func.now())
     )

@@ -1,4 +1,4 @@
-"""The forms of a REST installation, and an example that is complete."""
+"""The JSON Schemas of a REST installation, and a complete example."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ CONFIGURATION: dict[str, Any] = {
     "properties": {
         "spec": {
             "type": "object",
-            "description": "a connector spec; its form is the schema field `specSchema`",
+            "description": "a connector spec; its JSON Schema is the field `specSchema`",
         }
     },
 }
 
 CREDENTIALS: dict[str, Any] = {
     "type": "object",
-    "description": "the secrets the spec speaks of as {credentials.NAME}",
+    "description": "the secrets the spec refers to as {credentials.NAME}",
     "maxProperties": 20,
     "propertyNames": {"pattern": "^[a-z][a-z0-9_]{0,39}$"},
     "additionalProperties": {"type": "string", "minLength": 1, "maxLength": 8000},

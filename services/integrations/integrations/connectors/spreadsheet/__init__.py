@@ -1,4 +1,4 @@
-"""A CSV or XLSX file, at an address or in an allowed folder, whose columns are mapped by name."""
+"""The connector for a CSV or XLSX file, at an address or in an allowed folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from integrations.connectors.spreadsheet.form import (
     CONFIGURATION,
     CREDENTIALS,
     EXAMPLE,
-    spec_of,
+    file_spec,
 )
 from integrations.contract import (
     Access,
@@ -23,26 +23,28 @@ from integrations.contract import (
     Spec,
     Stream,
 )
-from integrations.core.domain import form
+from integrations.core.domain.validation import find_problems, raise_for_problems
 from integrations.specs.domain import spec
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """One file and what its columns mean."""
+    """One file, with the mapping of its columns."""
 
     spec: Spec
     configuration: Mapping[str, Any]
 
     def pages(self, access: Access, stream: Stream, since: Cursor) -> Iterator[Page]:
+        """Yield the records of the file."""
         return client.pages(access, since, self.configuration)
 
     def record(self, stream: Stream, raw: dict[str, Any]) -> SourceRecord:
+        """Map a row. Raises `Skip` where a key number lost digits."""
         lost = [header for header in raw.get("lost", ()) if header in self.configuration["key"]]
         if lost:
             raise Skip(
                 "LOST_DIGITS",
-                f"Row {raw.get('row')}: a spreadsheet program has rounded the number in {lost[0]!r}; "
+                f"Row {raw.get('row')}: a spreadsheet program rounded the number in {lost[0]!r}; "
                 "format the column as text and enter it again.",
                 f"第 {raw.get('row')} 行：{lost[0]!r} 列的数字已被表格软件四舍五入，"
                 "请将该列设为文本格式后重新填写。",
@@ -51,12 +53,12 @@ class Sheet:
 
 
 class SpreadsheetKind:
-    """Installs a spreadsheet."""
+    """The kind of spreadsheet files."""
 
     id = "spreadsheet"
     title = ("Spreadsheet", "电子表格")
     description = (
-        "Reads a CSV or XLSX file again and again and takes over what changed in it.",
+        "Reads a CSV or XLSX file on schedule and synchronises its changes.",
         "定期读取 CSV 或 XLSX 文件，并同步其中的变化。",
     )
     configuration = CONFIGURATION
@@ -64,8 +66,9 @@ class SpreadsheetKind:
     example = EXAMPLE
 
     def open(self, configuration: Mapping[str, Any]) -> Connector:
-        form.refuse(form.problems(CONFIGURATION, configuration), "configuration")
-        return Sheet(spec.read(spec_of(configuration), field="configuration"), configuration)
+        """Open a file by its configuration. Raises `BadInput`."""
+        raise_for_problems(find_problems(CONFIGURATION, configuration), "configuration")
+        return Sheet(spec.read(file_spec(configuration), field="configuration"), configuration)
 
 
 connector = SpreadsheetKind()

@@ -1,4 +1,4 @@
-"""Fetches the file, from the one allowed folder or over the one allowed way out, and pages it."""
+"""Read the file from the allowed folder or over HTTP, and split it into pages."""
 
 from __future__ import annotations
 
@@ -10,53 +10,56 @@ from urllib.parse import urlsplit
 
 from chassis.errors import HuichiError
 from chassis.spreadsheet import reading as spreadsheet
-from integrations.connectors.spreadsheet.form import headers_of
-from integrations.connectors.spreadsheet.mapping import records
+from chassis.spreadsheet.limits import Limits
+from integrations.connectors.spreadsheet.form import mapped_headers
+from integrations.connectors.spreadsheet.mapping import group_rows
 from integrations.contract import Access, Cursor, Fatal, Page
 from integrations.rest.egress import Egress
-from integrations.rest.envelope import by_status, failure, retry_after
-from integrations.rest.patience import patiently
+from integrations.rest.envelope import class_of_status, make_failure, retry_after
+from integrations.rest.retry_policy import call_with_retries
 
-PAGE = 500
-MAX_BYTES = spreadsheet.Limits().size
+PAGE_SIZE = 500
+MAX_BYTES = Limits().size
 
 
 def pages(access: Access, since: Cursor, configuration: Mapping[str, Any]) -> Iterator[Page]:
-    """Every record of the file from the cursor on."""
+    """Yield the records of the file from the cursor on. Raises `Fatal` when the file changed."""
     content = _content(access, configuration)
     digest = hashlib.sha256(content).hexdigest()
     position = since.position or {"at": 0, "file": digest}
     if position["file"] != digest:
         raise Fatal(
             "FILE_CHANGED",
-            "The file was changed while it was read; the next run reads the new one.",
+            "The file was changed while it was read; the next run reads the new version.",
             "文件在读取过程中被修改，下次同步将读取新文件。",
         )
-    found = _read(content, configuration)
+    records = _read(content, configuration)
     at = int(position["at"])
     while True:
-        following = {"at": at + PAGE, "file": digest} if at + PAGE < len(found) else None
-        yield Page(records=tuple(found[at : at + PAGE]), next=following, total=len(found))
+        following = (
+            {"at": at + PAGE_SIZE, "file": digest} if at + PAGE_SIZE < len(records) else None
+        )
+        yield Page(records=tuple(records[at : at + PAGE_SIZE]), next=following, total=len(records))
         if following is None:
             return
-        at += PAGE
+        at += PAGE_SIZE
 
 
 def _read(content: bytes, configuration: Mapping[str, Any]) -> list[dict[str, Any]]:
-    wanted = headers_of(configuration)
+    headers = mapped_headers(configuration)
     try:
-        found = spreadsheet.read(content, is_header=lambda text: text in wanted)
-        lacking = [header for header in wanted if header not in found.headers]
-        if lacking:
+        sheet = spreadsheet.read(content, is_header=lambda text: text in headers)
+        missing = [header for header in headers if header not in sheet.headers]
+        if missing:
             raise Fatal(
                 "NO_COLUMN",
-                f"The sheet has no column {', '.join(map(repr, lacking))}; it has: "
-                f"{', '.join(found.headers[:30])}.",
-                f"表格中没有列 {'、'.join(lacking)}；现有列：{'、'.join(found.headers[:30])}。",
+                f"The sheet has no column {', '.join(map(repr, missing))}; it has: "
+                f"{', '.join(sheet.headers[:30])}.",
+                f"表格中没有列 {'、'.join(missing)}；现有列：{'、'.join(sheet.headers[:30])}。",
                 fix_en="Correct `columns` and `key`, or the header row of the sheet.",
                 fix_zh="请修正 `columns` 与 `key`，或修改表头。",
             )
-        return records(found, configuration)
+        return group_rows(sheet, configuration)
     except HuichiError as problem:
         raise Fatal("BAD_FILE", problem.en, problem.zh) from problem
 
@@ -64,17 +67,17 @@ def _read(content: bytes, configuration: Mapping[str, Any]) -> list[dict[str, An
 def _content(access: Access, configuration: Mapping[str, Any]) -> bytes:
     if "file" in configuration:
         return _from_folder(access.spreadsheet_folder, configuration["file"])
-    return patiently(access, lambda: _from_url(access, configuration["url"]))
+    return call_with_retries(access, lambda: _from_url(access, configuration["url"]))
 
 
 def _from_folder(folder: str | None, name: str) -> bytes:
-    """A file of the allowed folder; a path or link that leads out of it does not exist for us."""
+    """Return a file of the allowed folder. Raises `Fatal`, also for a path or link out of it."""
     if folder is None:
         raise Fatal(
             "NO_FOLDER",
-            "No folder is allowed for spreadsheets here.",
+            "This deployment has no folder for spreadsheets.",
             "当前未配置允许读取表格的文件夹。",
-            fix_en="Use a url, or have HUICHI_INTEGRATIONS_SPREADSHEET_FOLDER set.",
+            fix_en="Use a url, or set HUICHI_INTEGRATIONS_SPREADSHEET_FOLDER.",
             fix_zh="请改用 url，或由运维人员设置 HUICHI_INTEGRATIONS_SPREADSHEET_FOLDER。",
         )
     base = Path(folder).resolve()
@@ -84,7 +87,7 @@ def _from_folder(folder: str | None, name: str) -> bytes:
             "NO_FILE",
             f"There is no file {name!r} in the allowed folder.",
             f"允许的文件夹中没有文件 {name!r}。",
-            fix_en="Put the file there, or correct `file`; paths that lead out do not work.",
+            fix_en="Put the file there, or correct `file`; paths out of the folder are refused.",
             fix_zh="请将文件放入该文件夹，或修正 `file`；不允许使用跳出文件夹的路径。",
         )
     if path.stat().st_size > MAX_BYTES:
@@ -103,8 +106,8 @@ def _from_url(access: Access, url: str) -> bytes:
     if parts.scheme != "https" and not access.allow_private_hosts:
         raise Fatal(
             "NOT_HTTPS",
-            "The address does not begin with https://.",
-            "地址未使用 https://。",
+            "The address must begin with https://.",
+            "地址应以 https:// 开头。",
             fix_en="Use an https address: the file holds personal data.",
             fix_zh="文件包含个人信息，请使用 https 地址。",
         )
@@ -114,8 +117,8 @@ def _from_url(access: Access, url: str) -> bytes:
         timeout=access.timeout,
         max_bytes=MAX_BYTES,
     )
-    said = access.credentials.get("authorization")
-    headers = {"Accept": "*/*"} | ({"Authorization": said} if said else {})
+    authorization = access.credentials.get("authorization")
+    headers = {"Accept": "*/*"} | ({"Authorization": authorization} if authorization else {})
     try:
         access.budget.spend()
         access.calls += 1
@@ -124,6 +127,6 @@ def _from_url(access: Access, url: str) -> bytes:
     finally:
         egress.close()
     if answer.status != 200:
-        kind = "permanent" if answer.status == 401 else by_status(answer.status)
-        raise failure(kind, f"status {answer.status}", retry_after(answer.headers))
+        kind = "permanent" if answer.status == 401 else class_of_status(answer.status)
+        raise make_failure(kind, f"status {answer.status}", retry_after(answer.headers))
     return answer.content

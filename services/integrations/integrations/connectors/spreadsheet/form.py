@@ -1,4 +1,4 @@
-"""The form of a spreadsheet installation, and the spec that follows from it."""
+"""The JSON Schemas of a spreadsheet installation, and the spec that follows from it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _HEADER: dict[str, Any] = {
     "type": "string",
     "minLength": 1,
     "maxLength": 200,
-    "description": "the header of a column, exactly as it stands in the sheet",
+    "description": "the header of a column, exactly as in the sheet",
 }
 
 CONFIGURATION: dict[str, Any] = {
@@ -29,14 +29,16 @@ CONFIGURATION: dict[str, Any] = {
         "url": {
             "type": "string",
             "pattern": "^https?://[^/?#@\\s]+/[^#\\s]*$",
-            "description": "the address of a CSV or XLSX file, for example https://files.example.com/partners.xlsx",
+            "description": "the address of a CSV or XLSX file, "
+            "for example https://files.example.com/partners.xlsx",
         },
         "key": {
             "type": "array",
             "minItems": 1,
             "maxItems": 5,
             "items": _HEADER,
-            "description": 'the columns that together tell one customer from another, for example ["客户编号"]',
+            "description": "the columns that together identify a customer, "
+            'for example ["客户编号"]',
         },
         "kind": {
             "enum": ["ORGANIZATION", "PERSON"],
@@ -54,12 +56,13 @@ CONFIGURATION: dict[str, Any] = {
             "additionalProperties": False,
             "minProperties": 1,
             "properties": dict.fromkeys(("name", "title", "mobile", "email"), _HEADER),
-            "description": 'which columns describe a person at the customer, for example {"name": "联系人"}',
+            "description": "which columns describe a person at the customer, "
+            'for example {"name": "联系人"}',
         },
         "tags": _HEADER,
         "absent": {
             "enum": ["keep", "delete"],
-            "description": "keep or delete: what it means when a customer is no longer in the file",
+            "description": "keep or delete: what happens to a customer that is missing in the file",
         },
     },
     "oneOf": [{"required": ["file"]}, {"required": ["url"]}],
@@ -96,8 +99,8 @@ _VIA: dict[str, list[Any]] = {
 }
 
 
-def spec_of(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """The spec of a spreadsheet is its columns."""
+def file_spec(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the spec of a file with these columns."""
     fields: dict[str, Any] = {
         name: {"from": _cell(header), "via": _VIA.get(name, ["squeeze"])}
         for name, header in configuration["columns"].items()
@@ -132,17 +135,17 @@ def spec_of(configuration: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def headers_of(configuration: Mapping[str, Any]) -> list[str]:
-    """Every column the configuration speaks of."""
-    named = [
+def mapped_headers(configuration: Mapping[str, Any]) -> list[str]:
+    """Return every column header the configuration refers to, without repetitions."""
+    headers = [
         *configuration["key"],
         *configuration["columns"].values(),
         *configuration.get("contact", {}).values(),
         configuration.get("tags"),
     ]
-    return list(dict.fromkeys(header for header in named if header))
+    return list(dict.fromkeys(header for header in headers if header))
 
 
 def _cell(header: str) -> str:
-    """A header as a quoted JMESPath name, whatever signs it holds."""
+    """Return the JMESPath of a cell, quoted since a header may hold any character."""
     return f"cells.{json.dumps(header, ensure_ascii=False)}"

@@ -1,4 +1,4 @@
-"""From rows of cells to raw records: rows with one key are one customer with several people."""
+"""Group rows of cells to raw records: rows with the same key are one customer; pure."""
 
 from __future__ import annotations
 
@@ -7,26 +7,31 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from chassis.spreadsheet.reading import LostDigits
+from chassis.spreadsheet.cells import LostDigits
 
 _SEPARATORS = re.compile(r"[,，;；、|]")
+# A person is identified by the first of these columns that has a value.
+_IDENTITY = ("name", "mobile", "email", "title")
 
 
-def records(
+def group_rows(
     rows: Iterable[tuple[int, Mapping[str, str]]], configuration: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """One record for each key, in the order of the first row that has it. The first row says the
-    fields, and a later one fills what the first left empty."""
-    found: dict[str, dict[str, Any]] = {}
+    """Return one record for each key, in the order of its first row.
+
+    The first row gives the fields, a later one fills those the first left empty; each row may add
+    a person and tags. Records have the keys `row`, `key`, `cells`, `lost`, `people` and `tags`.
+    """
+    records: dict[str, dict[str, Any]] = {}
     for number, cells in rows:
         key = _key(cells, configuration["key"])
-        # A row without a key cannot be joined to another; the mapping will leave it aside.
-        place = key or f"row {number}"
-        record = found.setdefault(
-            place, {"row": number, "key": key, "cells": {}, "lost": [], "people": [], "tags": []}
+        # A row without a key cannot be joined to another; the mapping rejects it.
+        group = key or f"row {number}"
+        record = records.setdefault(
+            group, {"row": number, "key": key, "cells": {}, "lost": [], "people": [], "tags": []}
         )
         _add(record, cells, configuration)
-    return list(found.values())
+    return list(records.values())
 
 
 def _add(
@@ -38,11 +43,11 @@ def _add(
         elif header not in record["cells"]:
             record["cells"][header] = str(text)
     person = _person(cells, configuration.get("contact", {}))
-    if person and person["id"] not in {each["id"] for each in record["people"]}:
+    if person and person["id"] not in {other["id"] for other in record["people"]}:
         record["people"].append(person)
     if "tags" in configuration:
-        said = _SEPARATORS.split(cells.get(configuration["tags"], ""))
-        record["tags"] += [tag.strip() for tag in said if tag.strip()]
+        tags = _SEPARATORS.split(cells.get(configuration["tags"], ""))
+        record["tags"] += [tag.strip() for tag in tags if tag.strip()]
 
 
 def _key(cells: Mapping[str, str], headers: Sequence[str]) -> str | None:
@@ -53,12 +58,12 @@ def _key(cells: Mapping[str, str], headers: Sequence[str]) -> str | None:
 
 
 def _person(cells: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, str] | None:
-    said = {
+    person = {
         name: str(cells[header])
         for name, header in columns.items()
         if header in cells and not isinstance(cells[header], LostDigits)
     }
-    if not said:
+    if not person:
         return None
-    who = said.get("name") or said.get("mobile") or said.get("email") or said.get("title") or ""
-    return {"id": hashlib.sha256(who.encode()).hexdigest()[:16]} | said
+    identity = next((person[name] for name in _IDENTITY if person.get(name)), "")
+    return {"id": hashlib.sha256(identity.encode()).hexdigest()[:16]} | person

@@ -1,4 +1,4 @@
-"""Tryton 8, a real ERP: its parties flow in as customers."""
+"""The connector for Tryton 8, an ERP: its parties become customers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from integrations.connectors.tryton import client
 from integrations.contract import Access, Connector, Cursor, Page, SourceRecord, Spec, Stream
-from integrations.core.domain import form
+from integrations.core.domain.validation import find_problems, raise_for_problems
 from integrations.specs.domain import spec
 
 CONFIGURATION: dict[str, Any] = {
@@ -22,7 +22,8 @@ CONFIGURATION: dict[str, Any] = {
         "url": {
             "type": "string",
             "pattern": "^https?://[^/?#@\\s]+/?$",
-            "description": "the address of the server without a path, for example https://erp.example.com",
+            "description": "the address of the server without a path, "
+            "for example https://erp.example.com",
         },
         "database": {
             "type": "string",
@@ -33,7 +34,7 @@ CONFIGURATION: dict[str, Any] = {
             "type": "integer",
             "minimum": 1,
             "maximum": 1000,
-            "description": "parties a page, 1–1000 (200 when not given)",
+            "description": "parties per page, 1–1000 (200 when omitted)",
         },
     },
 }
@@ -56,7 +57,7 @@ def _spec() -> Spec:
 
 
 @dataclass(frozen=True, slots=True)
-class Connected:
+class TrytonDatabase:
     """One Tryton database."""
 
     url: str
@@ -65,9 +66,11 @@ class Connected:
 
     @property
     def spec(self) -> Spec:
+        """Return the spec of parties."""
         return _spec()
 
     def pages(self, access: Access, stream: Stream, since: Cursor) -> Iterator[Page]:
+        """Yield the parties of the database."""
         return client.pages(
             access,
             stream,
@@ -78,11 +81,12 @@ class Connected:
         )
 
     def record(self, stream: Stream, raw: dict[str, Any]) -> SourceRecord:
+        """Map a party by the spec's mapping."""
         return stream.mapping.record(raw)
 
 
 class TrytonKind:
-    """Installs a Tryton database."""
+    """The kind of Tryton databases."""
 
     id = "tryton"
     title = ("Tryton ERP", "Tryton ERP 系统")
@@ -95,8 +99,9 @@ class TrytonKind:
     example: Mapping[str, Any] = {"url": "https://erp.example.com", "database": "production"}
 
     def open(self, configuration: Mapping[str, Any]) -> Connector:
-        form.refuse(form.problems(CONFIGURATION, configuration), "configuration")
-        return Connected(
+        """Open a database by its configuration. Raises `BadInput`."""
+        raise_for_problems(find_problems(CONFIGURATION, configuration), "configuration")
+        return TrytonDatabase(
             url=configuration["url"].rstrip("/"),
             database=configuration["database"],
             page_size=configuration.get("page_size", 200),

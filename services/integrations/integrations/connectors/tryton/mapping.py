@@ -1,6 +1,6 @@
-"""From Tryton's way of saying things to plain JSON that the spec's rules can look at; pure.
+"""Convert Tryton's answers to plain JSON for the rules of the spec; pure.
 
-Tryton answers nested fields under keys that end in a point (`"addresses."`) and dates as objects
+Tryton answers nested fields under keys that end in a dot (`"addresses."`) and dates as objects
 with a `__class__`. A contact mechanism that carries a person's name belongs to that person: all
 mechanisms of one name are one contact.
 """
@@ -12,78 +12,84 @@ from decimal import Decimal
 from typing import Any
 
 
-def plain(said: Any) -> Any:
-    """The same without Tryton's typed objects."""
-    if isinstance(said, list):
-        return [plain(item) for item in said]
-    if not isinstance(said, dict):
-        return said
-    match said.get("__class__"):
+def to_plain_json(value: Any) -> Any:
+    """Return a value with Tryton's typed objects converted to JSON."""
+    if isinstance(value, list):
+        return [to_plain_json(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    match value.get("__class__"):
         case "datetime":
-            return moment(said).isoformat()
+            return parse_datetime(value).isoformat()
         case "date":
-            return f"{said['year']:04}-{said['month']:02}-{said['day']:02}"
+            return f"{value['year']:04}-{value['month']:02}-{value['day']:02}"
         case "Decimal":
-            return str(Decimal(said["decimal"]))
+            return str(Decimal(value["decimal"]))
         case "bytes" | "bytearray":
             return None
         case _:
-            return {name: plain(value) for name, value in said.items()}
+            return {name: to_plain_json(item) for name, item in value.items()}
 
 
-def moment(said: dict[str, Any]) -> datetime:
-    """Tryton's clock is UTC, to the microsecond."""
+def parse_datetime(value: dict[str, Any]) -> datetime:
+    """Return the time of a typed object; Tryton's are UTC, to the microsecond."""
     parts = ("year", "month", "day", "hour", "minute", "second", "microsecond")
-    year, month, day, hour, minute, second, microsecond = (int(said[part]) for part in parts)
+    year, month, day, hour, minute, second, microsecond = (int(value[part]) for part in parts)
     return datetime(year, month, day, hour, minute, second, microsecond, UTC)
 
 
-def wire(when: datetime) -> dict[str, Any]:
-    """A moment as Tryton reads it."""
-    utc = when.astimezone(UTC)
+def tryton_datetime(moment: datetime) -> dict[str, Any]:
+    """Return a time as a typed object of Tryton."""
+    utc = moment.astimezone(UTC)
     parts = ("year", "month", "day", "hour", "minute", "second", "microsecond")
     return {"__class__": "datetime"} | {part: getattr(utc, part) for part in parts}
 
 
-def party(row: dict[str, Any]) -> dict[str, Any]:
-    """One party as a plain record."""
-    said = plain(row)
-    mechanisms = [each for each in said.pop("contact_mechanisms.") or () if each["active"]]
-    identifiers = said.pop("identifiers.") or []
-    addresses = said.pop("addresses.") or []
-    categories = said.pop("categories.") or []
+def to_raw_record(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a party as a raw record, with its people grouped from contact mechanisms."""
+    values = to_plain_json(row)
+    mechanisms = [
+        mechanism for mechanism in values.pop("contact_mechanisms.") or () if mechanism["active"]
+    ]
+    identifiers = values.pop("identifiers.") or []
+    addresses = values.pop("addresses.") or []
+    categories = values.pop("categories.") or []
     return {
-        "id": said["id"],
-        "code": said["code"],
-        "name": said["name"],
-        "active": bool(said["active"]),
-        "changed_at": _latest(said, *mechanisms, *identifiers, *addresses),
+        "id": values["id"],
+        "code": values["code"],
+        "name": values["name"],
+        "active": bool(values["active"]),
+        "changed_at": _latest(values, *mechanisms, *identifiers, *addresses),
         "mechanisms": [
-            {name: each[name] for name in ("id", "type", "value", "name")} for each in mechanisms
+            {name: mechanism[name] for name in ("id", "type", "value", "name")}
+            for mechanism in mechanisms
         ],
-        "identifiers": [{name: each[name] for name in ("type", "code")} for each in identifiers],
+        "identifiers": [
+            {name: identifier[name] for name in ("type", "code")} for identifier in identifiers
+        ],
         "addresses": [
-            {name: each[name] for name in ("street", "city", "full_address")} for each in addresses
+            {name: address[name] for name in ("street", "city", "full_address")}
+            for address in addresses
         ],
-        "categories": [each["name"] for each in categories],
+        "categories": [category["name"] for category in categories],
         "people": _people(mechanisms),
     }
 
 
 def _latest(*rows: dict[str, Any]) -> str | None:
-    """The last change of the party or of anything that belongs to it."""
+    """Return the time of the last change of the party or of any of its parts."""
     stamps = [row.get("write_date") or row.get("create_date") for row in rows]
     return max((stamp for stamp in stamps if stamp), default=None)
 
 
 def _people(mechanisms: list[dict[str, Any]]) -> list[dict[str, Any]]:
     people: dict[str, dict[str, Any]] = {}
-    for each in sorted(mechanisms, key=lambda mechanism: int(mechanism["id"])):
-        name = (each["name"] or "").strip()
+    for mechanism in sorted(mechanisms, key=lambda mechanism: int(mechanism["id"])):
+        name = (mechanism["name"] or "").strip()
         if not name:
             continue
-        person = people.setdefault(name, {"id": str(each["id"]), "name": name})
-        kind = "mobile" if each["type"] in ("mobile", "phone") else each["type"]
+        person = people.setdefault(name, {"id": str(mechanism["id"]), "name": name})
+        kind = "mobile" if mechanism["type"] in ("mobile", "phone") else mechanism["type"]
         if kind in ("mobile", "email"):
-            person.setdefault(kind, each["value"])
+            person.setdefault(kind, mechanism["value"])
     return list(people.values())

@@ -1,4 +1,4 @@
-"""An id arrives as text; one that is no UUID is refused by the name of its field."""
+"""Parse ids; a text that is not a UUID is refused with the name of its field."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chassis.errors import BadInput
 
 
 def uuid(text: str, field: str) -> UUID:
-    """The UUID of an id."""
+    """Return the UUID of an id. Raises `BadInput`."""
     try:
         return UUID(text)
     except ValueError as problem:
@@ -21,5 +21,5 @@ def uuid(text: str, field: str) -> UUID:
 
 
 def uuids(texts: Sequence[str], field: str) -> list[UUID]:
-    """Several at once, without repetitions."""
-    return list(dict.fromkeys(uuid(text, f"{field}.{i}") for i, text in enumerate(texts)))
+    """Return the UUIDs of ids without repetitions. Raises `BadInput`."""
+    return list(dict.fromkeys(uuid(text, f"{field}.{index}") for index, text in enumerate(texts)))

@@ -1,4 +1,4 @@
-"""Opens sealed records for those who may see them; the others get their shape, or nothing."""
+"""Show sealed records in clear, masked to their shape, or not at all, as the policy says."""
 
 from __future__ import annotations
 
@@ -8,66 +8,74 @@ import json
 from typing import Any
 from uuid import UUID
 
+from chassis.api.context import Info
 from chassis.api.visibility import Visibility
-from chassis.policy.guard import RowAccess, Scope
-from integrations.core.api.words import IntegrationsInfo, ProtectedJson
+from chassis.policy.row_scopes import RowAccess
+from chassis.policy.scope import Scope
+from integrations.core.api.types import ProtectedJson
 from integrations.core.domain.seal import Broken, seal
 
 COORDINATE = "SourceRecord.payload"
 
 
-def visibility_of(scope: Scope, row: RowAccess) -> Visibility:
-    """How much of a record's payload this reader may see."""
-    found: Visibility = scope.redactor(COORDINATE)(row, "").visibility
-    return found
+def payload_visibility(scope: Scope, row: RowAccess) -> Visibility:
+    """Return how much of a record's payload the caller may see."""
+    visibility: Visibility = scope.redactor(COORDINATE)(row, "").visibility
+    return visibility
 
 
-def keyed(info: IntegrationsInfo, hash: bytes) -> str:
-    """A hash for those who may not see what it is of: without the key it tells nothing."""
+def keyed_hash(info: Info, hash: bytes) -> str:
+    """Return a keyed form of a hash, for callers who may not see the hashed value.
+
+    Without the key the value cannot be found by trying candidates.
+    """
     key: str = info.context.runtime.settings.credential_key
     return hmac.digest(key.encode(), b"payload:" + hash, hashlib.sha256).hex()
 
 
-def opened(
-    info: IntegrationsInfo,
+def open_payload(
+    info: Info,
     visibility: Visibility,
     sealed: bytes | None,
-    place: str,
-    told: tuple[str, UUID],
+    associated_data: str,
+    audited_row: tuple[str, UUID],
 ) -> ProtectedJson:
-    """A sealed payload as this reader may see it; `told` is whose it is, for the audit ledger."""
+    """Return a sealed payload as far as the caller may see it.
+
+    `audited_row` is the object type and id that the audit ledger records for the disclosure.
+    """
     if visibility is Visibility.HIDDEN or sealed is None:
         return ProtectedJson(value=None, visibility=visibility)
     try:
-        value = seal(info.context.runtime.settings.credential_key).open(sealed, place)
+        value = seal(info.context.runtime.settings.credential_key).open(sealed, associated_data)
     except Broken:
         return ProtectedJson(value=None, visibility=Visibility.HIDDEN)
-    return shown(info, value, visibility, told)
+    return disclose(info, value, visibility, audited_row)
 
 
-def hidden() -> ProtectedJson:
-    """What somebody sees who may not see it."""
+def hidden_payload() -> ProtectedJson:
+    """Return what a caller without the right gets."""
     return ProtectedJson(value=None, visibility=Visibility.HIDDEN)
 
 
-def shown(
-    info: IntegrationsInfo, value: Any, visibility: Visibility, told: tuple[str, UUID | None]
+def disclose(
+    info: Info, value: Any, visibility: Visibility, audited_row: tuple[str, UUID | None]
 ) -> ProtectedJson:
-    """A value in clear, masked, or not at all; what is shown is noted for the audit ledger."""
+    """Return a value in clear, masked or hidden, and note what is shown for the audit ledger."""
     if visibility is Visibility.HIDDEN:
-        return hidden()
+        return hidden_payload()
     clear = visibility is Visibility.CLEAR
     if value is not None:
-        object, id = told
-        info.context.shown.note(object, COORDINATE, id, clear=clear)
-    said = value if clear else masked(value)
-    return ProtectedJson(value=json.loads(json.dumps(said, default=str)), visibility=visibility)
+        object, id = audited_row
+        info.context.disclosures.note(object, COORDINATE, id, clear=clear)
+    shown = value if clear else mask(value)
+    return ProtectedJson(value=json.loads(json.dumps(shown, default=str)), visibility=visibility)
 
 
-def masked(value: Any) -> Any:
-    """The names and the shape, without the values."""
+def mask(value: Any) -> Any:
+    """Return the names and the shape of a JSON value without its values."""
     if isinstance(value, dict):
-        return {name: masked(each) for name, each in value.items()}
+        return {name: mask(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [masked(each) for each in value]
+        return [mask(item) for item in value]
     return None if value is None else "***"

@@ -1,10 +1,10 @@
-"""Failures sorted by what the engine must do next: wait, give up, or leave one record aside."""
+"""Failures by what the engine does next: try again, give up, or set one record aside."""
 
 from __future__ import annotations
 
 
 class Failure(Exception):
-    """Something went wrong between us and a source; `code` is stable, the texts are for people."""
+    """A failure at a source; `code` is stable, the texts are for people."""
 
     def __init__(
         self, code: str, en: str, zh: str, *, fix_en: str | None = None, fix_zh: str | None = None
@@ -18,7 +18,7 @@ class Failure(Exception):
 
 
 class Retry(Failure):
-    """The same call may succeed later; `after` is what the source asked for, in seconds."""
+    """The same call may succeed later; `after` is the wait the source asked for, in seconds."""
 
     def __init__(
         self,
@@ -35,12 +35,12 @@ class Retry(Failure):
 
 
 class Expired(Retry):
-    """The source no longer knows our token: sign in again once, then try again at once."""
+    """The source does not accept the token any more: sign in again once and repeat at once."""
 
 
 class Fatal(Failure):
-    """No repetition helps; a person must change something."""
+    """A repetition fails too; a person must change something."""
 
 
 class Skip(Failure):
-    """This one record cannot be used; the others can."""
+    """One record cannot be used; the others can."""

@@ -1,8 +1,9 @@
-"""Secrets and raw records at rest: AES-256-GCM, bound to the row they belong to.
+"""Encrypt secrets and raw records at rest: AES-256-GCM, bound to the row they belong to.
 
-A sealed text is `version ‖ key id ‖ nonce ‖ ciphertext`. The additional data names the row and
-column, so a ciphertext that is moved to another row does not open. The key id allows rotation: new
-texts use the first key, old ones open with whichever key sealed them.
+A sealed text is `version ‖ key id ‖ nonce ‖ ciphertext`. The associated data (NIST SP 800-38D,
+"additional authenticated data") names the row and column, so a ciphertext that is moved to another
+row does not open. The key id allows rotation: new texts use the first key, old ones are opened with
+the key that sealed them.
 """
 
 from __future__ import annotations
@@ -24,43 +25,46 @@ _ID, _NONCE = 4, 12
 
 
 class Broken(ValueError):
-    """The text was not sealed for this place, or by none of our keys."""
+    """The text was sealed with other associated data, or with a key that is not configured."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Seal:
-    """Seals with the first key and opens with any."""
+    """Seal with the first key, open with any of the keys."""
 
     keys: Sequence[bytes]
 
-    def close(self, said: Any, place: str) -> bytes:
-        """The JSON value, sealed for this place."""
+    def close(self, value: Any, associated_data: str) -> bytes:
+        """Return a JSON value, sealed and bound to the associated data."""
         key = self.keys[0]
         nonce = os.urandom(_NONCE)
-        text = AESGCM(key).encrypt(nonce, orjson.dumps(said), place.encode())
+        text = AESGCM(key).encrypt(nonce, orjson.dumps(value), associated_data.encode())
         return _VERSION + key_id(key) + nonce + text
 
-    def open(self, sealed: bytes, place: str) -> Any:
-        """What was sealed for this place. Raises `Broken`."""
+    def open(self, sealed: bytes, associated_data: str) -> Any:
+        """Return the JSON value that was sealed with this associated data. Raises `Broken`."""
         rest = sealed[1:]
         key = next((key for key in self.keys if key_id(key) == rest[:_ID]), None)
         if sealed[:1] != _VERSION or key is None:
-            raise Broken("sealed with a key we do not have")
+            raise Broken("sealed with a key that is not configured")
         nonce, text = rest[_ID : _ID + _NONCE], rest[_ID + _NONCE :]
         try:
-            return orjson.loads(AESGCM(key).decrypt(nonce, text, place.encode()))
+            return orjson.loads(AESGCM(key).decrypt(nonce, text, associated_data.encode()))
         except InvalidTag as problem:
-            raise Broken("sealed for another place, or changed since") from problem
+            raise Broken("sealed with other associated data, or changed since") from problem
 
 
 def key_id(key: bytes) -> bytes:
-    """Names a key without telling it."""
+    """Return an identifier of a key that does not disclose it."""
     return hashlib.sha256(b"huichi.seal" + key).digest()[:_ID]
 
 
-def seal(said: str) -> Seal:
-    """From the setting: base64 keys of 32 bytes, the present one first, joined by commas."""
-    keys = [_key(part.strip()) for part in said.split(",") if part.strip()]
+def seal(setting: str) -> Seal:
+    """Return the seal of a setting: base64 keys of 32 bytes after commas, the present one first.
+
+    Raises `ValueError` without a key, or for a key that is malformed.
+    """
+    keys = [_key(part.strip()) for part in setting.split(",") if part.strip()]
     if not keys:
         raise ValueError("no credential key is set")
     return Seal(keys)

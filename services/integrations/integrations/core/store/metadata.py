@@ -1,4 +1,4 @@
-"""The one MetaData of this service's tables."""
+"""The SQLAlchemy metadata that all tables of this service share."""
 
 from __future__ import annotations
 

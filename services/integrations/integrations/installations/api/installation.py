@@ -1,50 +1,56 @@
-"""Installations: connectors set up with a configuration and with credentials nobody reads back."""
+"""Installations: connectors with a configuration, and credentials that are never returned."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
+from enum import Enum
 from typing import Annotated, Any
-from uuid import UUID
 
 import strawberry
 from sqlalchemy.orm import Session
 from strawberry.scalars import JSON
 
+from chassis.api.context import Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect, page
-from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
-from chassis.errors import BadInput
-from chassis.idempotency import run_idempotent
-from chassis.policy.guard import Scope
-from integrations.connectors import installed
-from integrations.contract import Connector as Opened, Kind
+from chassis.policy.scope import Scope
 from integrations.core.api.ids import uuid
-from integrations.core.api.words import InstallationState, IntegrationsInfo, User
-from integrations.core.domain import form
-from integrations.core.domain.seal import seal
-from integrations.installations import commands, store
+from integrations.core.api.types import User
+from integrations.installations import store
 from integrations.installations.api.connector import Connector
-from integrations.installations.commands import Wanted, missing
+from integrations.installations.api.loaders import InstallationLoaders
 from integrations.installations.store import InstallationRow, RevisionRow
-from integrations.rest.template import names as credential_names
-from integrations.sync.api.sync_run import SyncRun, run_of, runs_page
 
 
-@strawberry.type(description="How an installation was set up at one time.")
+@strawberry.enum(
+    description="ACTIVE: runs on its schedule. PAUSED: starts no run until it is resumed."
+)
+class InstallationState(Enum):
+    """Whether an installation runs."""
+
+    ACTIVE = "ACTIVE"
+    PAUSED = "PAUSED"
+
+
+@strawberry.type(description="The set-up of an installation at one revision.")
 class InstallationRevision:
-    revision: int = strawberry.field(description="Counted from 1.")
-    name: str = strawberry.field(description="Its name then.")
-    configuration: JSON = strawberry.field(description="Its configuration then.")
-    interval_seconds: int | None = strawberry.field(description="Its schedule then.")
-    credentials_changed: bool = strawberry.field(
-        description="Whether credentials were entered with this change."
+    """One entry of an installation's history."""
+
+    revision: int = strawberry.field(description="The revision's number, from 1.")
+    name: str = strawberry.field(description="The installation's name at this revision.")
+    configuration: JSON = strawberry.field(description="Its configuration at this revision.")
+    interval_seconds: int | None = strawberry.field(
+        description="Its schedule at this revision, in seconds; null: no schedule."
     )
-    changed_by: User | None = strawberry.field(description="Who made the change.")
-    changed_at: datetime = strawberry.field(description="When.")
+    credentials_changed: bool = strawberry.field(
+        description="Whether this change also set credentials."
+    )
+    changed_by: User | None = strawberry.field(description="The user who made the change.")
+    changed_at: datetime = strawberry.field(description="When the change was made.")
 
     @classmethod
     def of(cls, row: RevisionRow) -> InstallationRevision:
+        """Return the GraphQL object of a row."""
         return cls(
             revision=row.revision,
             name=row.name,
@@ -60,69 +66,60 @@ class InstallationRevision:
     keys=["id"], description="A connector set up with a configuration and credentials."
 )
 class Installation:
+    """An installation in the scope of the caller."""
+
     id: strawberry.ID = strawberry.field(description="The installation's id.")
-    name: str = strawberry.field(description="What people call it.")
-    system: str = strawberry.field(description="What claims call the source.")
+    name: str = strawberry.field(description="The installation's display name.")
+    system: str = strawberry.field(description="The name claims use for the source.")
     configuration: JSON = strawberry.field(description="Its configuration, without secrets.")
     credential_names: list[str] = strawberry.field(
-        description="Which credentials are set. Their values are never told."
+        description="The names of the credentials that are set; their values are never returned."
     )
     credentials_changed_at: datetime | None = strawberry.field(
-        description="When credentials were last entered."
+        description="When credentials were last set."
     )
     revision: int = strawberry.field(
-        description="Grows with every change; give it back as expectedRevision."
+        description="Increases with every change; give it back as expectedRevision."
     )
-    state: InstallationState = strawberry.field(description="Whether it runs.")
+    state: InstallationState = strawberry.field(
+        description="Whether the installation is active or paused."
+    )
     priority: int = strawberry.field(
-        description="Which source wins where several say something about one field; smaller wins."
+        description="Decides which source wins where several have a value for one field; the "
+        "smaller number wins."
     )
     interval_seconds: int | None = strawberry.field(
-        description="How often it runs; null: only when asked."
+        description="The interval between scheduled runs, in seconds; null: runs only on request."
     )
-    next_due_at: datetime | None = strawberry.field(description="When it runs next.")
-    created_by: User | None = strawberry.field(description="Who installed it.")
+    next_due_at: datetime | None = strawberry.field(
+        description="When the next scheduled run is due."
+    )
+    created_by: User | None = strawberry.field(description="The user who installed it.")
     created_at: datetime = strawberry.field(description="When it was installed.")
     updated_at: datetime = strawberry.field(description="When it was last changed.")
     _row: strawberry.Private[InstallationRow]
 
-    @strawberry.field(description="The sort of source.")
-    def connector(self, info: IntegrationsInfo) -> Connector | None:
+    @strawberry.field(description="The connector that is installed.")
+    def connector(self, info: Info) -> Connector | None:
+        """Return the connector, or `None` where this deployment no longer has it."""
         return Connector.resolve_reference(info, strawberry.ID(self._row.connector))
 
-    @strawberry.field(description="The newest run.", metadata=right("SyncRun"))
-    async def latest_run(self, info: IntegrationsInfo) -> SyncRun | None:
-        found = await info.context.loaders.latest_runs.load(self._row.id)
-        return SyncRun.of(found) if found else None
-
-    @strawberry.field(description="All its runs, the newest first.", metadata=right("SyncRun"))
-    async def runs(
-        self, info: IntegrationsInfo, first: First = DEFAULT_FIRST, after: After = None
-    ) -> Connection[SyncRun]:
-        scope = info.context.scope("SyncRun")
-        found = await info.context.read(runs_page, scope, self._row.id, Window(first, after))
-        answer: Connection[SyncRun] = connect(found, run_of)
-        return answer
-
-    @strawberry.field(description="How many dead letters are open.", metadata=right("DeadLetter"))
-    async def open_dead_letters(self, info: IntegrationsInfo) -> int:
-        count: int = await info.context.loaders.open_letters.load(self._row.id)
-        return count
-
-    @strawberry.field(description="Every change of its set-up, the newest first.")
-    async def revisions(self, info: IntegrationsInfo) -> list[InstallationRevision]:
-        found = await info.context.loaders.revisions.load(self._row.id)
-        return [InstallationRevision.of(row) for row in found]
+    @strawberry.field(description="Every revision of its set-up, newest first.")
+    async def revisions(self, info: Info) -> list[InstallationRevision]:
+        """Load the history of the installation."""
+        loaders = info.context.loaders_of(InstallationLoaders)
+        return [InstallationRevision.of(row) for row in await loaders.revisions.load(self._row.id)]
 
     @classmethod
-    async def resolve_reference(
-        cls, info: IntegrationsInfo, id: strawberry.ID
-    ) -> Installation | None:
-        found = await info.context.loaders.installations.load(uuid(id, "id"))
-        return cls.of(found) if found else None
+    async def resolve_reference(cls, info: Info, id: strawberry.ID) -> Installation | None:
+        """Return the installation of a federation reference, or `None` outside the scope."""
+        loaders = info.context.loaders_of(InstallationLoaders)
+        row = await loaders.installation.load(uuid(id, "id"))
+        return cls.of(row) if row else None
 
     @classmethod
     def of(cls, row: InstallationRow) -> Installation:
+        """Return the GraphQL object of a row."""
         return cls(
             id=strawberry.ID(str(row.id)),
             name=row.name,
@@ -142,308 +139,30 @@ class Installation:
         )
 
 
-@strawberry.type(description="The installation after a write, or why it was refused.")
-class InstallationPayload:
-    installation: Installation | None = strawberry.field(
-        default=None, description="The installation as it is now."
-    )
-    errors: list[UserError] = strawberry.field(
-        default_factory=list, description="Why nothing was done; empty: it was done."
-    )
-
-
-@strawberry.input(description="A source to set up.")
-class InstallConnectorInput:
-    connector_id: strawberry.ID = strawberry.field(description="One of `connectors`.")
-    name: str = strawberry.field(description="What people will call it, 1 to 100 characters.")
-    configuration: JSON = strawberry.field(
-        description="In the form of the connector's configurationSchema."
-    )
-    credentials: JSON | None = strawberry.field(
-        default=None,
-        description="In the form of its credentialsSchema; stored encrypted, never told again.",
-    )
-    interval_seconds: int | None = strawberry.field(
-        default=None, description="How often it runs, 10 to 2678400; null: only when asked."
-    )
-    priority: int = strawberry.field(
-        default=100, description="0 to 1000; of several sources the smaller number wins a field."
-    )
-    idempotency_key: str | None = strawberry.field(
-        default=None, description="Sent again with the same key, it is not done again (7 days)."
-    )
-
-
-@strawberry.input(description="What shall change; what is left out stays as it is.")
-class UpdateInstallationInput:
-    id: strawberry.ID = strawberry.field(description="The installation's id.")
-    expected_revision: int = strawberry.field(
-        description="The revision you have read; another one is a CONFLICT."
-    )
-    name: str | None = strawberry.field(
-        default=strawberry.UNSET, description="Another name, 1 to 100 characters."
-    )
-    configuration: JSON | None = strawberry.field(
-        default=strawberry.UNSET, description="Another configuration, whole."
-    )
-    credentials: JSON | None = strawberry.field(
-        default=strawberry.UNSET, description="Other credentials, whole."
-    )
-    interval_seconds: int | None = strawberry.field(
-        default=strawberry.UNSET, description="Another schedule; null: only when asked."
-    )
-    priority: int | None = strawberry.field(
-        default=strawberry.UNSET, description="Another priority, 0 to 1000."
-    )
-    idempotency_key: str | None = strawberry.field(
-        default=None, description="Sent again with the same key, it is not done again (7 days)."
-    )
-
-
 @strawberry.type
 class InstallationQuery:
+    """Queries for installations."""
+
     @strawberry.field(description="One installation.", metadata=right("Installation"))
     async def installation(
         self,
-        info: IntegrationsInfo,
+        info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="The installation's id.")],
     ) -> Installation | None:
+        """Load one installation."""
         return await Installation.resolve_reference(info, id)
 
     @strawberry.field(
-        description="Every installation, the newest first.", metadata=right("Installation")
+        description="All installations, newest first.", metadata=right("Installation")
     )
     async def installations(
-        self, info: IntegrationsInfo, first: First = DEFAULT_FIRST, after: After = None
+        self, info: Info, first: First = DEFAULT_FIRST, after: After = None
     ) -> Connection[Installation]:
+        """Load one page of installations."""
         scope = info.context.scope("Installation")
-        found = await info.context.read(_page, scope, Window(first, after))
-        answer: Connection[Installation] = connect(found, _of)
-        return answer
-
-
-@strawberry.type
-class InstallationMutation:
-    @strawberry.mutation(
-        description="Set up a source. With a schedule its first run begins at once.",
-        metadata=right("Installation", "create"),
-    )
-    @answers(InstallationPayload)
-    async def install_connector(
-        self,
-        info: IntegrationsInfo,
-        input: Annotated[
-            InstallConnectorInput, strawberry.argument(description="How to set it up.")
-        ],
-    ) -> InstallationPayload:
-        commands.check(input.name, input.interval_seconds, input.priority)
-        configuration: Any = input.configuration
-        kind, opened = opened_kind(input.connector_id, configuration)
-        wanted = Wanted(
-            name=input.name,
-            connector=kind.id,
-            system=opened.spec.id,
-            configuration=configuration,
-            credentials=credentials_of(kind, configuration, input.credentials or {}),
-            interval_seconds=input.interval_seconds,
-            priority=input.priority,
-        )
-        scope = info.context.scope("Installation", "create")
-        key = info.context.runtime.settings.credential_key
-        id = await info.context.write(_install, scope, key, wanted, input.idempotency_key)
-        return InstallationPayload(installation=await _fresh(info, id))
-
-    @strawberry.mutation(
-        description="Change a set-up. A run that goes on keeps the one it began with.",
-        metadata=right("Installation", "update"),
-    )
-    @answers(InstallationPayload)
-    async def update_installation(
-        self,
-        info: IntegrationsInfo,
-        input: Annotated[
-            UpdateInstallationInput, strawberry.argument(description="What shall change.")
-        ],
-    ) -> InstallationPayload:
-        present = await info.context.loaders.installations.load(uuid(input.id, "id"))
-        if present is None:
-            raise missing(uuid(input.id, "id"))
-        wanted = _changed(present, input)
-        scope = info.context.scope("Installation", "update")
-        key = info.context.runtime.settings.credential_key
-        id = await info.context.write(
-            _change, scope, key, present.id, wanted, input.expected_revision, input.idempotency_key
-        )
-        return InstallationPayload(installation=await _fresh(info, id))
-
-    @strawberry.mutation(
-        description="Nothing is scheduled any more; a run that goes on is finished.",
-        metadata=right("Installation", "update"),
-    )
-    @answers(InstallationPayload)
-    async def pause_installation(
-        self,
-        info: IntegrationsInfo,
-        id: Annotated[strawberry.ID, strawberry.argument(description="Which installation.")],
-        expected_revision: Annotated[
-            int | None, strawberry.argument(description="The revision you have read.")
-        ] = None,
-    ) -> InstallationPayload:
-        return await _set_state(info, id, InstallationState.PAUSED, expected_revision)
-
-    @strawberry.mutation(
-        description="Takes up its schedule again, beginning at once.",
-        metadata=right("Installation", "update"),
-    )
-    @answers(InstallationPayload)
-    async def resume_installation(
-        self,
-        info: IntegrationsInfo,
-        id: Annotated[strawberry.ID, strawberry.argument(description="Which installation.")],
-        expected_revision: Annotated[
-            int | None, strawberry.argument(description="The revision you have read.")
-        ] = None,
-    ) -> InstallationPayload:
-        return await _set_state(info, id, InstallationState.ACTIVE, expected_revision)
-
-
-def opened_kind(connector_id: str, configuration: Any) -> tuple[Kind, Opened]:
-    """The connector with this configuration. Raises `BadInput`."""
-    kind = installed().get(connector_id)
-    if kind is None:
-        known = ", ".join(installed())
-        raise BadInput(
-            f"There is no connector {connector_id[:60]!r}; there are: {known}.",
-            f"没有名为 {connector_id[:60]!r} 的连接器，可用的有：{known}。",
-            field="connectorId",
-        )
-    if not isinstance(configuration, dict):
-        raise BadInput(
-            "configuration must be an object in the form of configurationSchema.",
-            "configuration 应为符合 configurationSchema 的对象。",
-            field="configuration",
-        )
-    return kind, kind.open(configuration)
-
-
-def credentials_of(kind: Kind, configuration: Mapping[str, Any], said: Any) -> dict[str, str]:
-    """The credentials, found to be well-formed. No value is repeated in an error."""
-    if not isinstance(said, dict):
-        raise BadInput(
-            "credentials must be an object in the form of credentialsSchema.",
-            "credentials 应为符合 credentialsSchema 的对象。",
-            field="credentials",
-        )
-    form.refuse(form.problems(kind.credentials, said, secret=True), "credentials")
-    missing_names = sorted(credential_names(configuration) - set(said))
-    if missing_names:
-        raise BadInput(
-            f"The spec speaks of {', '.join(missing_names)}; give a value for each.",
-            f"规格中引用了 {'、'.join(missing_names)}，请逐一填写。",
-            field=f"credentials.{missing_names[0]}",
-        )
-    return dict(said)
-
-
-def _changed(present: InstallationRow, input: UpdateInstallationInput) -> Wanted:
-    name = _or(input.name, present.name)
-    configuration = _or(input.configuration, present.configuration)
-    kind, opened = opened_kind(present.connector, configuration)
-    interval = (
-        present.interval_seconds
-        if input.interval_seconds is strawberry.UNSET
-        else input.interval_seconds
-    )
-    priority = _or(input.priority, present.priority)
-    commands.check(name, interval, priority)
-    given = _or(input.credentials, None)
-    if given is not None:
-        given = credentials_of(kind, configuration, given)
-    else:
-        credentials_of_before(configuration, present.credential_names)
-    return Wanted(
-        name=name,
-        connector=present.connector,
-        system=opened.spec.id,
-        configuration=configuration,
-        credentials=given,
-        interval_seconds=interval,
-        priority=priority,
-    )
-
-
-def credentials_of_before(configuration: Mapping[str, Any], present: list[str]) -> None:
-    """Credentials that were entered earlier must be enough for another configuration too."""
-    lacking = sorted(credential_names(configuration) - set(present))
-    if lacking:
-        raise BadInput(
-            f"The spec speaks of {', '.join(lacking)}, which was not entered; give credentials.",
-            f"规格中引用了尚未填写的 {'、'.join(lacking)}，请一并提供 credentials。",
-            field=f"credentials.{lacking[0]}",
-        )
-
-
-def _or(given: Any, present: Any) -> Any:
-    return present if given is strawberry.UNSET or given is None else given
-
-
-async def _set_state(
-    info: IntegrationsInfo, id: str, state: InstallationState, expected: int | None
-) -> InstallationPayload:
-    scope = info.context.scope("Installation", "update")
-    changed = await info.context.write(
-        commands.set_state, scope, uuid(id, "id"), state.value, expected
-    )
-    return InstallationPayload(installation=await _fresh(info, changed))
-
-
-async def _fresh(info: IntegrationsInfo, id: UUID) -> Installation | None:
-    """As it is now, whatever this request has read before."""
-    scope = info.context.scope("Installation")
-    (found,) = await info.context.read(store.by_ids, scope, [id])
-    return Installation.of(found) if found else None
-
-
-def _install(
-    session: Session, scope: Scope, key: str, wanted: Wanted, once_key: str | None
-) -> UUID:
-    def run() -> dict[str, str]:
-        return {"id": str(commands.install(session, scope, seal(key), wanted))}
-
-    me = scope.actor.user_id
-    done = run_idempotent(session, me, once_key, "installConnector", run, request=_asked(wanted))
-    return UUID(done["id"])
-
-
-def _change(
-    session: Session,
-    scope: Scope,
-    key: str,
-    id: UUID,
-    wanted: Wanted,
-    expected: int,
-    once_key: str | None,
-) -> UUID:
-    def run() -> dict[str, str]:
-        return {"id": str(commands.change(session, scope, seal(key), id, wanted, expected))}
-
-    me = scope.actor.user_id
-    asked = {"id": str(id), "expected": expected} | _asked(wanted)
-    return UUID(
-        run_idempotent(session, me, once_key, "updateInstallation", run, request=asked)["id"]
-    )
-
-
-def _asked(wanted: Wanted) -> dict[str, Any]:
-    """What makes two requests the same; secrets only by their names."""
-    return {
-        "name": wanted.name,
-        "connector": wanted.connector,
-        "configuration": dict(wanted.configuration),
-        "credentials": sorted(wanted.credentials or ()),
-        "interval": wanted.interval_seconds,
-        "priority": wanted.priority,
-    }
+        rows = await info.context.read(_page, scope, Window(first, after))
+        connection: Connection[Installation] = connect(rows, _installation)
+        return connection
 
 
 def _page(session: Session, scope: Scope, window: Window) -> Any:
@@ -451,5 +170,5 @@ def _page(session: Session, scope: Scope, window: Window) -> Any:
     return page(session, store.all_rows(scope), order=order, window=window)
 
 
-def _of(row: Any) -> Installation:
+def _installation(row: Any) -> Installation:
     return Installation.of(InstallationRow(*row[: len(InstallationRow.__dataclass_fields__)]))

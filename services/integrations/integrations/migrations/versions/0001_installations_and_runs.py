@@ -123,7 +123,8 @@ _UP = (
     """,
     "CREATE INDEX source_record_customer ON source_record (customer_id)",
     """
-    CREATE UNIQUE INDEX source_record_identity ON source_record (installation_id, stream, external_id)
+    CREATE UNIQUE INDEX source_record_identity
+      ON source_record (installation_id, stream, external_id)
     """,
     "CREATE INDEX source_record_run ON source_record (run_id, id)",
     """
@@ -233,13 +234,16 @@ _UP = (
 
 
 def upgrade() -> None:
+    """Apply this revision."""
     chassis_tables(op)
     for statement in _UP:
         op.execute(statement)
 
 
 def downgrade() -> None:
+    """Undo this revision."""
     op.execute(
-        "DROP TABLE sync_page, link_moved, sync_run, stream_state, source_record, installation_revision, dead_letter, installation, customer_access"
+        "DROP TABLE sync_page, link_moved, sync_run, stream_state, source_record, "
+        "installation_revision, dead_letter, installation, customer_access"
     )
     drop_chassis_tables(op)

@@ -1,4 +1,4 @@
-"""Dead letters: what was left aside and why, and another try for it."""
+"""Dead letters: records that a sync could not map or deliver, with the reason."""
 
 from __future__ import annotations
 
@@ -10,95 +10,121 @@ from uuid import UUID
 import strawberry
 from sqlalchemy.orm import Session
 
+from chassis.api.context import Info
 from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect, page
-from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from chassis.api.visibility import Visibility
-from chassis.errors import NotFound
-from chassis.idempotency import run_idempotent
-from chassis.policy.guard import Scope
-from integrations.access.store import NOBODYS
+from chassis.policy.scope import Scope
+from integrations.access.store import NO_CUSTOMER
 from integrations.core.api import payload
-from integrations.core.api.ids import uuid, uuids
-from integrations.core.api.words import PAYLOAD, IntegrationsInfo, ProtectedJson, Reason, told
+from integrations.core.api.ids import uuid
+from integrations.core.api.types import PAYLOAD, ProtectedJson, Reason, stored_reason
+from integrations.installations.api.installation import Installation
+from integrations.installations.api.loaders import InstallationLoaders
+from integrations.records.api.loaders import RecordLoaders
 from integrations.records.api.source_record import SourceRecord
+from integrations.records.domain import Stage, dead_letter_associated_data
 from integrations.records.store import dead_letter as store
 from integrations.records.store.dead_letter import DeadLetterRow
-from integrations.sync.api.sync_run import LazyInstallation, SyncRun
-from integrations.sync.commands import sync_run as commands
-from integrations.sync.domain import Stage
-from integrations.sync.services import trace
-from integrations.sync.services.place import letter_place
+
+strawberry.enum(
+    Stage,
+    name="DeadLetterStage",
+    description="MAP: the mapping could not turn the record into customer fields. DELIVER: the "
+    "customer pool refused the record.",
+)
 
 
-@strawberry.enum(description="OPEN: still to be mended. RESOLVED: the record went in since.")
+@strawberry.enum(
+    description="OPEN: still to be resolved. RESOLVED: a later try delivered the record."
+)
 class DeadLetterState(Enum):
+    """Whether a dead letter still needs work."""
+
     OPEN = "OPEN"
     RESOLVED = "RESOLVED"
 
 
 @strawberry.federation.type(
-    keys=["id"], description="A record that was left aside so that the others could go on."
+    keys=["id"],
+    description="A record that could not be mapped or delivered, set aside so that the sync could "
+    "continue.",
 )
 class DeadLetter:
-    id: strawberry.ID = strawberry.field(description="The letter's id.")
-    stream: str = strawberry.field(description="Which list the record is in.")
-    external_id: str | None = strawberry.field(description="The id the outside system uses.")
-    stage: Stage = strawberry.field(description="Where it was left aside.")
-    attempts: int = strawberry.field(description="How often it was tried.")
-    state: DeadLetterState = strawberry.field(description="Whether it is still to be mended.")
-    first_at: datetime = strawberry.field(description="When it was left aside first.")
-    last_at: datetime = strawberry.field(description="When it was last tried.")
-    resolved_at: datetime | None = strawberry.field(description="When it went in.")
-    trace_id: str | None = strawberry.field(description="The trace of the run that left it.")
+    """A dead letter in the scope of the caller."""
+
+    id: strawberry.ID = strawberry.field(description="The dead letter's id.")
+    stream: str = strawberry.field(description="The stream of the source the record belongs to.")
+    external_id: str | None = strawberry.field(
+        description="The record's id in the outside system; null where the record has none."
+    )
+    stage: Stage = strawberry.field(description="The step at which the record failed.")
+    attempts: int = strawberry.field(description="Number of attempts to deliver the record.")
+    state: DeadLetterState = strawberry.field(
+        description="Whether the dead letter is open or resolved."
+    )
+    first_at: datetime = strawberry.field(description="When the record first failed.")
+    last_at: datetime = strawberry.field(description="When the record was last tried.")
+    resolved_at: datetime | None = strawberry.field(
+        description="When a later try delivered the record."
+    )
+    trace_id: str | None = strawberry.field(
+        description="The trace id of the run in which the record last failed."
+    )
     _row: strawberry.Private[DeadLetterRow]
 
-    @strawberry.field(description="Why it was left aside.")
-    def reason(self, info: IntegrationsInfo) -> Reason:
+    @strawberry.field(description="The reason of the failure.")
+    def reason(self, info: Info) -> Reason:
+        """Return the stored failure in the language of the request."""
         row = self._row
-        return told((row.code, row.message_en, row.message_zh, None, None), info.context.locale)
-
-    @strawberry.field(description="The source it came from.", metadata=right("Installation"))
-    async def installation(self, info: IntegrationsInfo) -> LazyInstallation | None:
-        from integrations.installations.api.installation import Installation
-
-        found = await info.context.loaders.installations.load(self._row.installation_id)
-        return Installation.of(found) if found else None
+        return stored_reason(info.context.locale, row.code, row.message_en, row.message_zh)
 
     @strawberry.field(
-        description="The source record it is a new version of, if one came in before.",
+        description="The installation the record came from.", metadata=right("Installation")
+    )
+    async def installation(self, info: Info) -> Installation | None:
+        """Load the installation."""
+        loaders = info.context.loaders_of(InstallationLoaders)
+        row = await loaders.installation.load(self._row.installation_id)
+        return Installation.of(row) if row else None
+
+    @strawberry.field(
+        description="The source record this is a newer version of; null where none arrived before.",
         metadata=right("SourceRecord"),
     )
-    async def source_record(self, info: IntegrationsInfo) -> SourceRecord | None:
+    async def source_record(self, info: Info) -> SourceRecord | None:
+        """Load the earlier source record."""
         if self._row.source_record_id is None:
             return None
-        found = await info.context.loaders.records.load(self._row.source_record_id)
-        return SourceRecord.of(found) if found else None
+        loaders = info.context.loaders_of(RecordLoaders)
+        row = await loaders.source_record.load(self._row.source_record_id)
+        return SourceRecord.of(row) if row else None
 
     @strawberry.field(
-        description="The raw record; needs the right to SourceRecord.payload.",
+        description="The record as received; needs the right to SourceRecord.payload.",
         directives=[PAYLOAD],
     )
-    async def payload(self, info: IntegrationsInfo) -> ProtectedJson:
+    async def payload(self, info: Info) -> ProtectedJson:
+        """Open the sealed payload as far as the caller may see it."""
         row = self._row
-        of = NOBODYS
-        seen = payload.visibility_of(info.context.scope("DeadLetter"), of)
-        if seen is Visibility.HIDDEN:
-            return payload.hidden()
-        found = await info.context.loaders.letter_payloads.load(row.id)
-        key, sealed = found or ("", None)
-        place = letter_place(row.installation_id, row.stream, key)
-        return payload.opened(info, seen, sealed, place, ("DeadLetter", row.id))
+        visibility = payload.payload_visibility(info.context.scope("DeadLetter"), NO_CUSTOMER)
+        if visibility is Visibility.HIDDEN:
+            return payload.hidden_payload()
+        stored = await info.context.loaders_of(RecordLoaders).dead_letter_payload.load(row.id)
+        record_key, sealed = stored or ("", None)
+        associated_data = dead_letter_associated_data(row.installation_id, row.stream, record_key)
+        audited_row = ("DeadLetter", row.id)
+        return payload.open_payload(info, visibility, sealed, associated_data, audited_row)
 
     @classmethod
-    async def resolve_reference(
-        cls, info: IntegrationsInfo, id: strawberry.ID
-    ) -> DeadLetter | None:
-        found = await info.context.loaders.letters.load(uuid(id, "id"))
-        return cls.of(found) if found else None
+    async def resolve_reference(cls, info: Info, id: strawberry.ID) -> DeadLetter | None:
+        """Return the dead letter of a federation reference, or `None` outside the scope."""
+        row = await info.context.loaders_of(RecordLoaders).dead_letter.load(uuid(id, "id"))
+        return cls.of(row) if row else None
 
     @classmethod
     def of(cls, row: DeadLetterRow) -> DeadLetter:
+        """Return the GraphQL object of a row."""
         return cls(
             id=strawberry.ID(str(row.id)),
             stream=row.stream,
@@ -114,67 +140,51 @@ class DeadLetter:
         )
 
 
-@strawberry.type(description="The runs that try again, or why they were refused.")
-class RetryDeadLettersPayload:
-    runs: list[SyncRun] = strawberry.field(
-        default_factory=list, description="One run for each source."
-    )
-    errors: list[UserError] = strawberry.field(
-        default_factory=list, description="Why nothing was done; empty: it was done."
-    )
+@strawberry.type
+class InstallationDeadLetters:
+    """The field this capability adds to `Installation`."""
+
+    id: strawberry.Private[strawberry.ID]
+
+    @strawberry.field(description="Number of open dead letters.", metadata=right("DeadLetter"))
+    async def open_dead_letters(self, info: Info) -> int:
+        """Load the number of open dead letters."""
+        loaders = info.context.loaders_of(RecordLoaders)
+        count: int = await loaders.open_dead_letters.load(UUID(self.id))
+        return count
 
 
 @strawberry.type
 class DeadLetterQuery:
+    """Queries for dead letters."""
+
     @strawberry.field(
-        description="Records that were left aside, the last tried first.",
-        metadata=right("DeadLetter"),
+        description="Dead letters, most recently tried first.", metadata=right("DeadLetter")
     )
     async def dead_letters(
         self,
-        info: IntegrationsInfo,
+        info: Info,
         installation_id: Annotated[
-            strawberry.ID | None, strawberry.argument(description="Left out: of all sources.")
+            strawberry.ID | None,
+            strawberry.argument(description="Filter by installation; null: of all installations."),
         ] = None,
         state: Annotated[
-            DeadLetterState | None, strawberry.argument(description="Null: both.")
+            DeadLetterState | None,
+            strawberry.argument(description="Filter by state; null: both states."),
         ] = DeadLetterState.OPEN,
         first: First = DEFAULT_FIRST,
         after: After = None,
     ) -> Connection[DeadLetter]:
-        found = await info.context.read(
+        """Load one page of dead letters."""
+        rows = await info.context.read(
             _page,
             info.context.scope("DeadLetter"),
             uuid(installation_id, "installationId") if installation_id else None,
             state.value if state else None,
             Window(first, after),
         )
-        answer: Connection[DeadLetter] = connect(found, _letter)
-        return answer
-
-
-@strawberry.type
-class DeadLetterMutation:
-    @strawberry.mutation(
-        description="Try records again from what was stored of them, with the present mapping; the "
-        "source is not called. 1 to 1000 ids.",
-        metadata=right("DeadLetter", "retry"),
-    )
-    @answers(RetryDeadLettersPayload)
-    async def retry_dead_letters(
-        self,
-        info: IntegrationsInfo,
-        ids: Annotated[list[strawberry.ID], strawberry.argument(description="Which dead letters.")],
-        idempotency_key: Annotated[
-            str | None,
-            strawberry.argument(description="Sent again with the same key, it is not done again."),
-        ] = None,
-    ) -> RetryDeadLettersPayload:
-        wanted = uuids(ids, "ids")
-        scope = info.context.scope("DeadLetter", "retry")
-        started = await info.context.write(_retry, scope, wanted, idempotency_key)
-        runs = await info.context.loaders.runs.load_many(started)
-        return RetryDeadLettersPayload(runs=[SyncRun.of(run) for run in runs if run])
+        connection: Connection[DeadLetter] = connect(rows, _dead_letter)
+        return connection
 
 
 def _page(
@@ -185,22 +195,5 @@ def _page(
     return page(session, statement, order=order, window=window)
 
 
-def _letter(row: Any) -> DeadLetter:
+def _dead_letter(row: Any) -> DeadLetter:
     return DeadLetter.of(DeadLetterRow(*row[: len(DeadLetterRow.__dataclass_fields__)]))
-
-
-def _retry(session: Session, scope: Scope, ids: list[UUID], key: str | None) -> list[UUID]:
-    def run() -> dict[str, Any]:
-        traceparent = trace.new_run("several", "REPLAY")
-        started = commands.replay(session, scope, ids, traceparent)
-        if not started:
-            raise NotFound(
-                "None of these dead letters is open, or you may not see them.",
-                "这些死信均未处于待处理状态，或您无权查看。",
-                field="ids",
-            )
-        return {"runs": [str(id) for id in started]}
-
-    asked = [str(id) for id in ids]
-    done = run_idempotent(session, scope.actor.user_id, key, "retryDeadLetters", run, request=asked)
-    return [UUID(id) for id in done["runs"]]

@@ -1,117 +1,139 @@
-"""Source records: what an outside system says, and which customer it became part of."""
+"""Source records: a record as an outside system has it, and its link to a customer."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import strawberry
 
+from chassis.api.context import Info
+from chassis.api.paging import DEFAULT_FIRST, After, Connection, First, Window, connect
 from chassis.api.rights import right
 from chassis.api.visibility import Visibility
+from integrations.access.api import Customer
 from integrations.core.api import payload
 from integrations.core.api.ids import uuid
-from integrations.core.api.words import PAYLOAD, IntegrationsInfo, ProtectedJson, Reason, told
+from integrations.core.api.types import PAYLOAD, ProtectedJson, Reason, stored_reason
+from integrations.installations.api.installation import Installation
+from integrations.installations.api.loaders import InstallationLoaders
+from integrations.records.api.loaders import CustomerRecordsKey, RecordLoaders
+from integrations.records.domain import Outcome, source_record_associated_data
 from integrations.records.store.source_record import SourceRecordRow
 from integrations.specs.domain.source_record import Kind
-from integrations.sync.api.sync_run import LazyInstallation, SyncRun
-from integrations.sync.domain import Outcome
-from integrations.sync.services.place import record_place
 
-if TYPE_CHECKING:
-    from integrations.customers.api import Customer
-
-LazyCustomer = Annotated["Customer", strawberry.lazy("integrations.customers.api")]
+strawberry.enum(
+    Outcome,
+    name="RecordOutcome",
+    description="CREATED: the record became a new customer. UPDATED: it changed its customer. "
+    "UNCHANGED: it held nothing new. MATCHED: it was linked to a customer from another source. "
+    "AMBIGUOUS: it fits several customers and a person must decide. REJECTED: the customer pool "
+    "refused it.",
+)
+strawberry.enum(Kind, name="RecordKind", description="What a record describes.")
 
 
 @strawberry.federation.type(
-    keys=["id"], description="A record as an outside system has it, kept as it came."
+    keys=["id"], description="A record as the outside system has it, stored as received."
 )
 class SourceRecord:
-    id: strawberry.ID = strawberry.field(description="The record's id with us.")
+    """A source record in the scope of the caller."""
+
+    id: strawberry.ID = strawberry.field(description="The record's id in this service.")
     system: str = strawberry.field(description="The outside system, as claims name it.")
-    stream: str = strawberry.field(description="Which of its lists the record is in.")
-    external_id: str = strawberry.field(description="The id the outside system uses.")
-    kind: Kind = strawberry.field(description="What it describes.")
-    outcome: Outcome = strawberry.field(description="What became of it at its last delivery.")
-    deleted: bool = strawberry.field(description="Whether the source has given it up.")
+    stream: str = strawberry.field(description="The stream of the source the record belongs to.")
+    external_id: str = strawberry.field(description="The record's id in the outside system.")
+    kind: Kind = strawberry.field(description="What the record describes.")
+    outcome: Outcome = strawberry.field(description="The outcome of its last delivery.")
+    deleted: bool = strawberry.field(description="Whether the source has deleted the record.")
     observed_at: datetime = strawberry.field(description="When the source last changed it.")
-    first_seen_at: datetime = strawberry.field(description="When it came for the first time.")
-    received_at: datetime = strawberry.field(description="When it last came with news.")
-    attempts: int = strawberry.field(description="Deliveries since it was last accepted.")
-    trace_id: str | None = strawberry.field(description="The trace of the run that brought it.")
+    first_seen_at: datetime = strawberry.field(description="When the record first arrived.")
+    received_at: datetime = strawberry.field(
+        description="When the record last arrived with changes."
+    )
+    attempts: int = strawberry.field(
+        description="Number of deliveries since the record was last accepted."
+    )
+    trace_id: str | None = strawberry.field(
+        description="The trace id of the run that delivered the record."
+    )
     _row: strawberry.Private[SourceRecordRow]
 
-    @strawberry.field(description="The source it came from.", metadata=right("Installation"))
-    async def installation(self, info: IntegrationsInfo) -> LazyInstallation | None:
-        from integrations.installations.api.installation import Installation
+    @strawberry.field(
+        description="The installation the record came from.", metadata=right("Installation")
+    )
+    async def installation(self, info: Info) -> Installation | None:
+        """Load the installation."""
+        loaders = info.context.loaders_of(InstallationLoaders)
+        row = await loaders.installation.load(self._row.installation_id)
+        return Installation.of(row) if row else None
 
-        found = await info.context.loaders.installations.load(self._row.installation_id)
-        return Installation.of(found) if found else None
+    @strawberry.field(description="The customer the record is linked to.")
+    def customer(self) -> Customer | None:
+        """Return a reference to the linked customer."""
+        id = self._row.customer_id
+        return Customer(id=strawberry.ID(str(id))) if id else None
 
-    @strawberry.field(description="The run that brought it last.", metadata=right("SyncRun"))
-    async def run(self, info: IntegrationsInfo) -> SyncRun | None:
-        found = await info.context.loaders.runs.load(self._row.run_id)
-        return SyncRun.of(found) if found else None
-
-    @strawberry.field(description="The customer it became part of.")
-    def customer(self) -> LazyCustomer | None:
-        from integrations.customers.api import Customer
-
-        found = self._row.customer_id
-        return Customer(id=strawberry.ID(str(found))) if found else None
-
-    @strawberry.field(description="Where to look at the trace, if anywhere.")
-    def trace_url(self, info: IntegrationsInfo) -> str | None:
+    @strawberry.field(
+        description="The address of the trace in the tracing system; null where none is set up."
+    )
+    def trace_url(self, info: Info) -> str | None:
+        """Fill the trace id into the configured template."""
         template = info.context.runtime.settings.trace_url
-        found = self._row.trace_id
-        return template.replace("{trace_id}", found) if template and found else None
+        trace_id = self._row.trace_id
+        return template.replace("{trace_id}", trace_id) if template and trace_id else None
 
-    @strawberry.field(description="Why the customer pool refused it.")
-    def reason(self, info: IntegrationsInfo) -> Reason | None:
+    @strawberry.field(description="The reason for which the customer pool refused the record.")
+    def reason(self, info: Info) -> Reason | None:
+        """Return the stored refusal in the language of the request."""
         row = self._row
         if row.error_code is None:
             return None
-        return told((row.error_code, row.error_en, row.error_zh, None, None), info.context.locale)
+        return stored_reason(info.context.locale, row.error_code, row.error_en, row.error_zh)
 
     @strawberry.field(
-        description="All the outside system says, as it said it; needs a right of its own.",
+        description="The whole record as the outside system sent it; needs the right to "
+        "SourceRecord.payload.",
         directives=[PAYLOAD],
     )
-    async def payload(self, info: IntegrationsInfo) -> ProtectedJson:
+    async def payload(self, info: Info) -> ProtectedJson:
+        """Open the sealed payload as far as the caller may see it."""
         row = self._row
-        seen = self._seen(info)
-        if seen is Visibility.HIDDEN:
-            return payload.hidden()
-        sealed = await info.context.loaders.payloads.load(row.id)
-        told = ("SourceRecord", row.customer_id or row.id)
-        return payload.opened(info, seen, sealed, record_place(row.id), told)
+        visibility = self._payload_visibility(info)
+        if visibility is Visibility.HIDDEN:
+            return payload.hidden_payload()
+        sealed = await info.context.loaders_of(RecordLoaders).source_record_payload.load(row.id)
+        audited_row = ("SourceRecord", row.customer_id or row.id)
+        associated_data = source_record_associated_data(row.id)
+        return payload.open_payload(info, visibility, sealed, associated_data, audited_row)
 
     @strawberry.field(
-        description="The same for equal records: the SHA-256 of the record as it came, or, for whoever "
-        "may not see the payload in clear, one that is keyed, so that nobody finds it by trying.",
+        description="Equal for equal records: the SHA-256 of the record as received, or, for "
+        "callers who may not see the payload in clear, a keyed hash that cannot be found by trying "
+        "values.",
         directives=[PAYLOAD],
     )
-    def payload_hash(self, info: IntegrationsInfo) -> str:
+    def payload_hash(self, info: Info) -> str:
+        """Return the hash of the payload in the form the caller may see."""
         hash = self._row.payload_hash
-        if self._seen(info) is Visibility.CLEAR:
+        if self._payload_visibility(info) is Visibility.CLEAR:
             return hash.hex()
-        return payload.keyed(info, hash)
+        return payload.keyed_hash(info, hash)
 
-    def _seen(self, info: IntegrationsInfo) -> Visibility:
-        return payload.visibility_of(info.context.scope("SourceRecord"), self._row.access)
+    def _payload_visibility(self, info: Info) -> Visibility:
+        return payload.payload_visibility(info.context.scope("SourceRecord"), self._row.access)
 
     @classmethod
-    async def resolve_reference(
-        cls, info: IntegrationsInfo, id: strawberry.ID
-    ) -> SourceRecord | None:
+    async def resolve_reference(cls, info: Info, id: strawberry.ID) -> SourceRecord | None:
+        """Return the record of a federation reference, or `None` outside the caller's scope."""
         if not info.context.may("SourceRecord"):
             return None
-        found = await info.context.loaders.records.load(uuid(id, "id"))
-        return cls.of(found) if found else None
+        row = await info.context.loaders_of(RecordLoaders).source_record.load(uuid(id, "id"))
+        return cls.of(row) if row else None
 
     @classmethod
     def of(cls, row: SourceRecordRow) -> SourceRecord:
+        """Return the GraphQL object of a row."""
         return cls(
             id=strawberry.ID(str(row.id)),
             system=row.system,
@@ -130,11 +152,34 @@ class SourceRecord:
 
 
 @strawberry.type
+class CustomerSourceRecords:
+    """The field this capability adds to `Customer`."""
+
+    id: strawberry.Private[strawberry.ID]
+
+    @strawberry.field(
+        description="The source records linked to this customer, newest first.",
+        metadata=right("SourceRecord"),
+    )
+    async def source_records(
+        self, info: Info, first: First = DEFAULT_FIRST, after: After = None
+    ) -> Connection[SourceRecord] | None:
+        """Load one page of the customer's records."""
+        key = CustomerRecordsKey(uuid(self.id, "id"), Window(first, after))
+        page = await info.context.loaders_of(RecordLoaders).records_of_customer.load(key)
+        connection: Connection[SourceRecord] = connect(page, SourceRecord.of)
+        return connection
+
+
+@strawberry.type
 class SourceRecordQuery:
+    """Queries for source records."""
+
     @strawberry.field(description="One source record.", metadata=right("SourceRecord"))
     async def source_record(
         self,
-        info: IntegrationsInfo,
+        info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="The record's id.")],
     ) -> SourceRecord | None:
+        """Load one source record."""
         return await SourceRecord.resolve_reference(info, id)

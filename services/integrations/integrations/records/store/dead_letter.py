@@ -1,4 +1,4 @@
-"""Dead letters: records that were left aside, with the reason and what is needed to try again."""
+"""Dead letters: records that failed, with the reason and what a retry needs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from chassis.db import among, in_order
-from chassis.policy.guard import RowColumns, Scope
+from chassis.policy.row_scopes import RowColumns
+from chassis.policy.scope import Scope
 from integrations.core.store.metadata import metadata
 from integrations.installations.store import installation
 
@@ -94,60 +95,60 @@ class DeadLetterRow:
     trace_id: str | None
 
 
-COLUMNS = [dead_letter.c[each] for each in DeadLetterRow.__dataclass_fields__]
+COLUMNS = [dead_letter.c[name] for name in DeadLetterRow.__dataclass_fields__]
 _ROWS = RowColumns(owner=installation.c.created_by, department=null())
 
 
 def all_rows(
     scope: Scope, installation_id: UUID | None = None, state: str | None = None
 ) -> Select[Any]:
-    """Dead letters of installations in the scope, to be paged."""
-    found = (
+    """Return the statement for dead letters of installations in the scope, to be paged."""
+    statement = (
         select(*COLUMNS)
         .join(installation, installation.c.id == dead_letter.c.installation_id)
         .where(scope.where(_ROWS))
     )
     if installation_id is not None:
-        found = found.where(dead_letter.c.installation_id == installation_id)
+        statement = statement.where(dead_letter.c.installation_id == installation_id)
     if state is not None:
-        found = found.where(dead_letter.c.state == state)
-    return found
+        statement = statement.where(dead_letter.c.state == state)
+    return statement
 
 
 def by_ids(session: Session, scope: Scope, ids: Sequence[UUID]) -> list[DeadLetterRow | None]:
-    """In the order of the ids."""
-    found = session.execute(all_rows(scope).where(among(dead_letter.c.id, ids)))
-    return in_order(ids, (DeadLetterRow(*row) for row in found), lambda row: row.id)
+    """Return dead letters in the order of the ids, `None` for those outside the scope."""
+    rows = session.execute(all_rows(scope).where(among(dead_letter.c.id, ids)))
+    return in_order(ids, (DeadLetterRow(*row) for row in rows), lambda row: row.id)
 
 
 def payloads(session: Session, ids: Sequence[UUID]) -> list[tuple[str, bytes] | None]:
-    """Record key and sealed payload, in the order of the ids."""
-    found = session.execute(
+    """Return record key and sealed payload, in the order of the ids."""
+    result = session.execute(
         select(dead_letter.c.id, dead_letter.c.record_key, dead_letter.c.payload).where(
             among(dead_letter.c.id, ids)
         )
     )
-    rows = {id: (key, sealed) for id, key, sealed in found}
+    rows = {id: (key, sealed) for id, key, sealed in result}
     return [rows.get(id) for id in ids]
 
 
 def to_replay(
-    session: Session, run_id: UUID, stream: str, after: UUID | None, most: int
+    session: Session, run_id: UUID, stream: str, after: UUID | None, limit: int
 ) -> list[tuple[UUID, str, bytes]]:
-    """The next letters that a replay shall try: id, record key, sealed payload."""
+    """Return the next dead letters of a replay run: id, record key, sealed payload."""
     table = dead_letter
-    found = select(table.c.id, table.c.record_key, table.c.payload).where(
+    statement = select(table.c.id, table.c.record_key, table.c.payload).where(
         table.c.replay_run_id == run_id, table.c.stream == stream, table.c.state == "OPEN"
     )
     if after is not None:
-        found = found.where(table.c.id > after)
-    rows = session.execute(found.order_by(table.c.id).limit(most))
+        statement = statement.where(table.c.id > after)
+    rows = session.execute(statement.order_by(table.c.id).limit(limit))
     return [(id, key, sealed) for id, key, sealed in rows]
 
 
 def open_counts(session: Session, installation_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """How many are open for each installation."""
-    found = session.execute(
+    """Return the number of open dead letters by installation; none is missing from the mapping."""
+    rows = session.execute(
         select(dead_letter.c.installation_id, func.count())
         .where(
             among(dead_letter.c.installation_id, installation_ids),
@@ -155,4 +156,4 @@ def open_counts(session: Session, installation_ids: Sequence[UUID]) -> dict[UUID
         )
         .group_by(dead_letter.c.installation_id)
     )
-    return {row[0]: row[1] for row in found}
+    return {row[0]: row[1] for row in rows}

@@ -1,4 +1,4 @@
-"""Source records: what an outside system has, sealed as it came, and its link to a customer."""
+"""Source records: a record as an outside system has it, sealed, and its link to a customer."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ from sqlalchemy.orm import Session
 
 from chassis.api.paging import Order, Page, Window, beyond, decode, encode
 from chassis.db import among, in_order
-from chassis.policy.guard import RowAccess, Scope
-from integrations.access.store import NOBODYS, ROWS, customer_access
+from chassis.policy.row_scopes import RowAccess
+from chassis.policy.scope import Scope
+from integrations.access.store import NO_CUSTOMER, ROWS, customer_access
 from integrations.core.store.metadata import metadata
 from integrations.installations.store import installation
 
@@ -42,7 +43,7 @@ source_record = Table(
     Column("kind", Text, nullable=False),
     Column("payload", LargeBinary, nullable=False),
     Column("payload_hash", LargeBinary, nullable=False),
-    # Nothing until the pool has taken the record: a rejected one is tried again.
+    # Null until the customer pool has accepted the record: a rejected one is delivered again.
     Column("fingerprint", LargeBinary),
     Column("observed_at", DateTime(timezone=True), nullable=False),
     Column("first_seen_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
@@ -63,7 +64,7 @@ source_record = Table(
     Index("source_record_run", "run_id", "id"),
 )
 
-# A merge moves links; an unmerge moves exactly those back.
+# A merge moves links; an unmerge moves exactly these back.
 link_moved = Table(
     "link_moved",
     metadata,
@@ -106,9 +107,9 @@ class SourceRecordRow:
 
     @property
     def access(self) -> RowAccess:
-        """Whose record it is, as far as row scopes go: its customer's."""
+        """Return what row scopes need: the access data of the record's customer."""
         if self.customer_id is None:
-            return NOBODYS
+            return NO_CUSTOMER
         return RowAccess(
             self.owner_id,
             self.department_id,
@@ -119,8 +120,8 @@ class SourceRecordRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What the engine remembers of a record."""
+class RecordState:
+    """What a run compares a record with."""
 
     fingerprint: bytes | None
     payload_hash: bytes
@@ -129,7 +130,7 @@ class Known:
     observed_at: datetime
 
 
-_ELSEWHERE = {
+_JOINED = {
     "system": installation.c.system,
     "owner_id": customer_access.c.owner_id,
     "department_id": customer_access.c.department_id,
@@ -137,16 +138,18 @@ _ELSEWHERE = {
     "projects": customer_access.c.projects,
 }
 _COLUMNS = [
-    _ELSEWHERE[each] if each in _ELSEWHERE else source_record.c[each]
-    for each in SourceRecordRow.__dataclass_fields__
+    _JOINED[name] if name in _JOINED else source_record.c[name]
+    for name in SourceRecordRow.__dataclass_fields__
 ]
 ORDER: Order = ((source_record.c.received_at, "desc"), (source_record.c.id, "desc"))
-"""The newest first."""
+"""Newest first."""
 
 
 def all_rows(scope: Scope) -> Select[Any]:
-    """Records in the scope, to be paged: those of customers the reader may see. A record without
-    a customer is seen by those who see everything."""
+    """Return the statement for records of customers in the scope, to be paged.
+
+    A record without a customer is visible only to a scope that reaches every row.
+    """
     return (
         select(*_COLUMNS)
         .join(installation, installation.c.id == source_record.c.installation_id)
@@ -155,48 +158,48 @@ def all_rows(scope: Scope) -> Select[Any]:
             customer_access.c.customer_id == source_record.c.customer_id,
             isouter=True,
         )
-        .where(_seen(scope))
+        .where(_is_visible(scope))
     )
 
 
-def _seen(scope: Scope) -> Any:
+def _is_visible(scope: Scope) -> Any:
     if scope.everything:
         return scope.where(ROWS)
-    # Outside the join a row scope would read missing values as "nobody's": pool rows.
+    # Outside the join a row scope would take missing values for rows of the pool.
     return customer_access.c.customer_id.is_not(None) & scope.where(ROWS)
 
 
 def by_ids(session: Session, scope: Scope, ids: Sequence[UUID]) -> list[SourceRecordRow | None]:
-    """In the order of the ids."""
-    found = session.execute(all_rows(scope).where(among(source_record.c.id, ids)))
-    return in_order(ids, (SourceRecordRow(*row) for row in found), lambda row: row.id)
+    """Return records in the order of the ids, `None` for those outside the scope."""
+    rows = session.execute(all_rows(scope).where(among(source_record.c.id, ids)))
+    return in_order(ids, (SourceRecordRow(*row) for row in rows), lambda row: row.id)
 
 
 def of_customers(
     session: Session, scope: Scope, window: Window, ids: Sequence[UUID]
 ) -> list[Page[SourceRecordRow]]:
-    """The same page of each customer's records, in one query and in the order of the ids."""
+    """Return the same page of each customer's records, by one query, in the order of the ids."""
     newest = (source_record.c.received_at.desc(), source_record.c.id.desc())
-    place = func.row_number().over(partition_by=source_record.c.customer_id, order_by=newest)
-    found = (
+    rank = func.row_number().over(partition_by=source_record.c.customer_id, order_by=newest)
+    statement = (
         all_rows(scope)
-        .add_columns(place.label("place"))
+        .add_columns(rank.label("rank"))
         .where(among(source_record.c.customer_id, ids))
     )
     if window.after is not None:
-        found = found.where(beyond(ORDER, decode(window.after, ORDER)))
-    ranked = found.subquery()
+        statement = statement.where(beyond(ORDER, decode(window.after, ORDER)))
+    ranked = statement.subquery()
     rows = session.execute(
         select(ranked)
-        .where(ranked.c.place <= window.first + 1)
-        .order_by(ranked.c.customer_id, ranked.c.place)
+        .where(ranked.c.rank <= window.first + 1)
+        .order_by(ranked.c.customer_id, ranked.c.rank)
     )
-    each: dict[UUID, list[SourceRecordRow]] = {id: [] for id in ids}
-    for *row, _ in rows:
-        one = SourceRecordRow(*row)
-        assert one.customer_id is not None, "the query asked by it"
-        each[one.customer_id].append(one)
-    return [_page(each[id], window) for id in ids]
+    records: dict[UUID, list[SourceRecordRow]] = {id: [] for id in ids}
+    for *values, _ in rows:
+        row = SourceRecordRow(*values)
+        assert row.customer_id is not None, "the query filters by it"
+        records[row.customer_id].append(row)
+    return [_page(records[id], window) for id in ids]
 
 
 def _page(rows: list[SourceRecordRow], window: Window) -> Page[SourceRecordRow]:
@@ -209,28 +212,21 @@ def _page(rows: list[SourceRecordRow], window: Window) -> Page[SourceRecordRow]:
     )
 
 
-def payload(session: Session, id: UUID) -> bytes | None:
-    """The sealed payload; who may open it is asked before."""
-    return session.execute(
-        select(source_record.c.payload).where(source_record.c.id == id)
-    ).scalar_one_or_none()
-
-
 def payloads(session: Session, ids: Sequence[UUID]) -> list[bytes | None]:
-    """Sealed payloads in the order of the ids."""
-    found = session.execute(
+    """Return sealed payloads in the order of the ids."""
+    result = session.execute(
         select(source_record.c.id, source_record.c.payload).where(among(source_record.c.id, ids))
     )
-    rows = {row[0]: row[1] for row in found}
+    rows = {row[0]: row[1] for row in result}
     return [rows.get(id) for id in ids]
 
 
-def known(
+def states(
     session: Session, installation_id: UUID, stream: str, external_ids: Sequence[str]
-) -> dict[str, Known]:
-    """What is remembered of these records, in one query."""
+) -> dict[str, RecordState]:
+    """Return the stored states of records by external id, by one query."""
     table = source_record
-    found = session.execute(
+    rows = session.execute(
         select(
             table.c.external_id,
             table.c.fingerprint,
@@ -244,30 +240,30 @@ def known(
             among(table.c.external_id, external_ids),
         )
     )
-    return {external_id: Known(*rest) for external_id, *rest in found}
+    return {external_id: RecordState(*values) for external_id, *values in rows}
 
 
 def counts_of_absent(
     session: Session, installation_id: UUID, stream: str, run_id: UUID
 ) -> tuple[int, int]:
-    """How many records this run did not see again, and how many there are."""
+    """Return how many records this run did not list, and how many are stored."""
     table = source_record
-    absent, all_of_them = session.execute(
+    absent, present = session.execute(
         select(func.count().filter(table.c.seen_run_id != run_id), func.count()).where(
             table.c.installation_id == installation_id,
             table.c.stream == stream,
             table.c.deleted.is_(False),
         )
     ).one()
-    return int(absent), int(all_of_them)
+    return int(absent), int(present)
 
 
 def absent(
-    session: Session, installation_id: UUID, stream: str, run_id: UUID, most: int
+    session: Session, installation_id: UUID, stream: str, run_id: UUID, limit: int
 ) -> list[tuple[str, str, bytes]]:
-    """Some records this run did not see again: external id, kind, sealed payload."""
+    """Return records this run did not list: external id, kind, sealed payload."""
     table = source_record
-    found = session.execute(
+    rows = session.execute(
         select(table.c.external_id, table.c.kind, table.c.payload)
         .where(
             table.c.installation_id == installation_id,
@@ -276,6 +272,6 @@ def absent(
             table.c.deleted.is_(False),
         )
         .order_by(table.c.id)
-        .limit(most)
+        .limit(limit)
     )
-    return [(external_id, kind, sealed) for external_id, kind, sealed in found]
+    return [(external_id, kind, sealed) for external_id, kind, sealed in rows]

@@ -1,7 +1,8 @@
-"""JMESPath is the only language a spec may contain: it ends by construction and reaches nothing.
+"""JMESPath, the only language of a spec: it always terminates and has no side effects.
 
 Paths (`records_path`, `from`) and conditions (`success_when`, `when`) are the same language; a
-condition holds only when it gives exactly `true`. There is no second expression language.
+condition holds only when its result is exactly `true`. There is no second expression language.
+Specification: https://jmespath.org/specification.html
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ MAX_LENGTH = 1000
 
 
 class BadExpression(ValueError):
-    """The text is not JMESPath; the message says where."""
+    """The text is not JMESPath; the message holds the position."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A compiled JMESPath text."""
+    """A valid JMESPath expression."""
 
     text: str
 
@@ -31,14 +32,14 @@ class Expression:
         _compiled(self.text)
 
     def find(self, document: Any) -> Any:
-        """What the path leads to, `None` where it leads nowhere or the types do not fit."""
+        """Return the result, `None` where the path does not exist or the types do not fit."""
         try:
             return _compiled(self.text).search(document)
         except JMESPathError:
             return None
 
     def holds(self, document: Any) -> bool:
-        """Whether the condition is exactly true."""
+        """Return whether the result is exactly `true`."""
         return self.find(document) is True
 
 

@@ -1,7 +1,6 @@
-"""The functions a mapping may name in `via`; there are no others, and none reads a clock or a file.
+"""The functions a mapping may name in `via`; all of them are pure.
 
-Each takes a value that may be missing and gives a value that may be missing: a doubtful value
-becomes `None` instead of a guess.
+Each takes and returns a value that may be missing: an uncertain value becomes `None`, not a guess.
 """
 
 from __future__ import annotations
@@ -15,60 +14,65 @@ from integrations.specs.domain.source_record import as_utc
 
 Function = Callable[[Any], Any]
 
-# GB 32100-2015: 31 letters (no I O S V Z) and the weight of each of the first 17 places.
+# GB 32100-2015: 31 characters (no I O S V Z) and the weight of each of the first 17 positions.
 _CREDIT_LETTERS = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _CREDIT_WEIGHTS = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 
 
 def text(value: Any) -> str | None:
-    """Whatever a scalar is, as text without outer spaces; containers and blanks are missing."""
+    """Return a scalar as text without outer spaces; `None` for containers and blanks."""
     if value is None or isinstance(value, (dict, list)):
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
-    # A spreadsheet gives 13800138000.0 for a phone number that somebody typed as a number.
+    # A spreadsheet holds 13800138000.0 for a phone number that was entered as a number.
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value).strip() or None
 
 
 def first(value: Any) -> Any:
-    """The first item of a list; anything else is itself."""
+    """Return the first non-blank item of a list; any other value is returned as it is."""
     if isinstance(value, list):
         return next((item for item in value if item not in (None, "")), None)
     return value
 
 
 def squeeze(value: Any) -> str | None:
-    """Lines and runs of spaces become one space."""
-    said = text(value)
-    return " ".join(said.split()) if said else None
+    """Return text in which line breaks and runs of spaces are one space."""
+    string = text(value)
+    return " ".join(string.split()) if string else None
 
 
 def lower(value: Any) -> str | None:
-    said = text(value)
-    return said.lower() if said else None
+    """Return text in lower case."""
+    string = text(value)
+    return string.lower() if string else None
 
 
 def upper(value: Any) -> str | None:
-    said = text(value)
-    return said.upper() if said else None
+    """Return text in upper case."""
+    string = text(value)
+    return string.upper() if string else None
 
 
 def email(value: Any) -> str | None:
-    """A thing with one @ and a dot behind it, in lower case."""
-    said = lower(value)
-    return said if said and _EMAIL.fullmatch(said) else None
+    """Return an email address (one @ and a dot behind it) in lower case."""
+    address = lower(value)
+    return address if address and _EMAIL.fullmatch(address) else None
 
 
 def e164(value: Any) -> str | None:
-    """A telephone number as `+86…` for mainland numbers, or as it is when it begins with +."""
-    said = text(value)
-    if not said:
+    """Return a telephone number in the form of ITU-T E.164.
+
+    Numbers of mainland China get `+86`; others must begin with `+` or `00`.
+    """
+    number = text(value)
+    if not number:
         return None
-    digits = re.sub(r"\D", "", said)
-    if said.startswith(("+", "00")):
+    digits = re.sub(r"\D", "", number)
+    if number.startswith(("+", "00")):
         return "+" + digits.removeprefix("00") if len(digits) >= 8 else None
     if re.fullmatch(r"1[3-9]\d{9}", digits):
         return "+86" + digits
@@ -80,20 +84,23 @@ def e164(value: Any) -> str | None:
 
 
 def credit_code(value: Any) -> str | None:
-    """A unified social credit code whose check digit is right; of a list, the first such one."""
+    """Return a unified social credit code with a valid check character.
+
+    Of a list, the first such code is returned.
+    """
     candidates = value if isinstance(value, list) else [value]
     return next((code for item in candidates if (code := _credit_code(item))), None)
 
 
 def _credit_code(value: Any) -> str | None:
-    said = re.sub(r"[\s-]", "", text(value) or "").upper()
-    if len(said) != 18 or any(letter not in _CREDIT_LETTERS for letter in said):
+    code = re.sub(r"[\s-]", "", text(value) or "").upper()
+    if len(code) != 18 or any(letter not in _CREDIT_LETTERS for letter in code):
         return None
-    return said if said[17] == credit_check(said[:17]) else None
+    return code if code[17] == credit_check(code[:17]) else None
 
 
 def credit_check(body: str) -> str:
-    """The check letter that belongs to the first 17 letters of a credit code."""
+    """Return the check character of the first 17 characters of a code (GB 32100-2015)."""
     total = sum(
         _CREDIT_LETTERS.index(letter) * weight
         for letter, weight in zip(body, _CREDIT_WEIGHTS, strict=True)
@@ -102,7 +109,7 @@ def credit_check(body: str) -> str:
 
 
 def iso_time(value: Any) -> datetime | None:
-    """ISO 8601, or `2026-01-31 08:00:00`; without a zone it is UTC."""
+    """Return the time of an ISO 8601 text or `2026-01-31 08:00:00`; UTC where no zone is given."""
     if isinstance(value, datetime):
         return as_utc(value)
     try:
@@ -112,7 +119,7 @@ def iso_time(value: Any) -> datetime | None:
 
 
 def epoch_s(value: Any) -> datetime | None:
-    """Seconds since 1970."""
+    """Return the time of a number of seconds since 1970."""
     try:
         return datetime.fromtimestamp(float(text(value) or ""), UTC)
     except (ValueError, OverflowError, OSError):
@@ -120,7 +127,7 @@ def epoch_s(value: Any) -> datetime | None:
 
 
 def epoch_ms(value: Any) -> datetime | None:
-    """Milliseconds since 1970."""
+    """Return the time of a number of milliseconds since 1970."""
     try:
         return datetime.fromtimestamp(float(text(value) or "") / 1000, UTC)
     except (ValueError, OverflowError, OSError):
@@ -143,33 +150,37 @@ PLAIN: dict[str, Function] = {
 
 
 def join(separator: Any) -> Function:
-    """The parts of a list as one text."""
+    """Return a function that joins the items of a list to one text."""
 
-    def run(value: Any) -> Any:
+    def apply(value: Any) -> Any:
         if not isinstance(value, list):
             return value
-        return str(separator).join(said for item in value if (said := text(item))) or None
+        parts = (string for item in value if (string := text(item)))
+        return str(separator).join(parts) or None
 
-    return run
+    return apply
 
 
 def split(separator: Any) -> Function:
-    """One text as a list of its parts."""
+    """Return a function that splits a text into its non-blank parts."""
 
-    def run(value: Any) -> Any:
-        said = text(value)
-        return [part.strip() for part in said.split(str(separator)) if part.strip()] if said else []
+    def apply(value: Any) -> Any:
+        parts = (text(value) or "").split(str(separator))
+        return [part.strip() for part in parts if part.strip()]
 
-    return run
+    return apply
 
 
 def map_enum(table: Any) -> Function:
-    """One word for another; a word that is not in the table is missing (`*` catches the rest)."""
+    """Return a function that looks a value up in a table.
 
-    def run(value: Any) -> Any:
+    A value that is not in the table becomes the table's `*`, or is missing.
+    """
+
+    def apply(value: Any) -> Any:
         return table.get(text(value) or "", table.get("*"))
 
-    return run
+    return apply
 
 
 WITH_ARGUMENT: dict[str, tuple[type, Callable[[Any], Function]]] = {
@@ -179,16 +190,16 @@ WITH_ARGUMENT: dict[str, tuple[type, Callable[[Any], Function]]] = {
 }
 
 
-def function(named: Any) -> Function:
-    """The function that `via` names: `"trim"` or `{"join": ", "}`. Raises `ValueError`."""
-    if isinstance(named, str) and named in PLAIN:
-        return PLAIN[named]
-    if isinstance(named, dict) and len(named) == 1:
-        ((name, argument),) = named.items()
+def find_function(step: Any) -> Function:
+    """Return the function of a step in `via`: `"trim"` or `{"join": ", "}`. Raises `ValueError`."""
+    if isinstance(step, str) and step in PLAIN:
+        return PLAIN[step]
+    if isinstance(step, dict) and len(step) == 1:
+        ((name, argument),) = step.items()
         if name in WITH_ARGUMENT:
             kind, make = WITH_ARGUMENT[name]
             if not isinstance(argument, kind):
                 raise ValueError(f"{name} needs a {kind.__name__}, not {argument!r}")
             return make(argument)
-    known = ", ".join([*PLAIN, *(f"{{{name!r}: …}}" for name in WITH_ARGUMENT)])
-    raise ValueError(f"unknown function {named!r}; there are: {known}")
+    available = ", ".join([*PLAIN, *(f"{{{name!r}: …}}" for name in WITH_ARGUMENT)])
+    raise ValueError(f"unknown function {step!r}; available are: {available}")

@@ -1,5 +1,4 @@
-"""A mapping turns what a source says into the words of the pool; it is data, and running it is
-pure."""
+"""A mapping turns a raw record into a source record; it is data, and applying it is pure."""
 
 from __future__ import annotations
 
@@ -10,7 +9,7 @@ from typing import Any
 
 from integrations.core.domain.failure import Skip
 from integrations.specs.domain.expression import Expression
-from integrations.specs.domain.functions import Function, function, iso_time, text
+from integrations.specs.domain.functions import Function, find_function, iso_time, text
 from integrations.specs.domain.source_record import Contact, Kind, SourceRecord
 
 FIELDS = (
@@ -30,7 +29,7 @@ MAX_TAGS = 50
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Where one value comes from and what is done to it on the way."""
+    """The rule for one value: where it comes from, and the functions it passes through."""
 
     source: Expression | None = None
     via: tuple[Function, ...] = ()
@@ -39,17 +38,18 @@ class Rule:
     required: bool = False
 
     def value(self, raw: Map[str, Any]) -> Any:
+        """Return the value of a raw record, or the default where it has none."""
         if self.when is not None and not self.when.holds(raw):
             return self.default
-        found = self.source.find(raw) if self.source else None
+        value = self.source.find(raw) if self.source else None
         for step in self.via:
-            found = step(found)
-        return self.default if found in (None, "", []) else found
+            value = step(value)
+        return self.default if value in (None, "", []) else value
 
 
 @dataclass(frozen=True, slots=True)
 class ContactRule:
-    """Which items of a raw record are people, and what is said of each."""
+    """The rules for the contacts of a raw record: its list of people, and the fields of each."""
 
     each: Expression
     rules: Map[str, Rule]
@@ -68,7 +68,7 @@ class Mapping:
     deleted_when: Expression | None = None
 
     def record(self, raw: Map[str, Any]) -> SourceRecord:
-        """The raw record in our words. Raises `Skip` when it cannot be used."""
+        """Map a raw record. Raises `Skip` when it cannot be used."""
         external_id = self.external_id(raw)
         deleted = self.deleted_when is not None and self.deleted_when.holds(raw)
         return SourceRecord(
@@ -82,13 +82,13 @@ class Mapping:
         )
 
     def external_id(self, raw: Map[str, Any]) -> str:
-        """The id the source itself uses; without one a record cannot be recognised again."""
+        """Return the id the source uses. Raises `Skip` where it is missing or too long."""
         external_id = text(self.key.find(raw))
         if external_id is None:
             raise Skip(
                 "NO_KEY",
-                f"The record has nothing at its key `{self.key.text}`, so it could not be "
-                "recognised at the next sync.",
+                f"The record has no value at its key `{self.key.text}`, so the next sync could not "
+                "recognise it.",
                 f"记录在主键 `{self.key.text}` 处没有值，下次同步时将无法识别。",
             )
         if len(external_id) > 200:
@@ -100,83 +100,83 @@ class Mapping:
         return external_id
 
     def _kind(self, raw: Map[str, Any]) -> Kind:
-        said = text(self.kind.value(raw))
+        kind = text(self.kind.value(raw))
         try:
-            return Kind((said or "").upper())
+            return Kind((kind or "").upper())
         except ValueError:
             raise Skip(
                 "BAD_KIND",
-                f"The kind is {said!r}; it must be ORGANIZATION or PERSON.",
-                f"类型为 {said!r}，应为 ORGANIZATION 或 PERSON。",
+                f"The kind is {kind!r}; it must be ORGANIZATION or PERSON.",
+                f"类型为 {kind!r}，应为 ORGANIZATION 或 PERSON。",
             ) from None
 
     def _fields(self, raw: Map[str, Any], deleted: bool) -> dict[str, str]:
-        said = {name: text(rule.value(raw)) for name, rule in self.fields.items()}
+        values = {name: text(rule.value(raw)) for name, rule in self.fields.items()}
         for name, rule in self.fields.items():
-            if rule.required and said[name] is None and not deleted:
+            if rule.required and values[name] is None and not deleted:
                 raise Skip(
                     "MISSING_FIELD",
-                    f"`{name}` is required and the record gives no usable value for it "
-                    f"(looked at `{rule.source.text if rule.source else ''}`).",
+                    f"`{name}` is required, and the record has no usable value for it "
+                    f"(read from `{rule.source.text if rule.source else ''}`).",
                     f"必填字段 `{name}` 没有可用的值"
                     f"（取自 `{rule.source.text if rule.source else ''}`）。",
                 )
-        return {name: value for name, value in said.items() if value is not None}
+        return {name: value for name, value in values.items() if value is not None}
 
     def _contacts(self, raw: Map[str, Any]) -> tuple[Contact, ...]:
         if self.contacts is None:
             return ()
-        found = self.contacts.each.find(raw)
-        people: dict[str, Contact] = {}
-        for item in found if isinstance(found, list) else []:
-            said = {name: text(rule.value(item)) for name, rule in self.contacts.rules.items()}
-            external_id = said.pop("external_id", None)
-            if external_id and any(said.values()):
-                people[external_id] = Contact(external_id, **said)
-        if len(people) > MAX_CONTACTS:
+        items = self.contacts.each.find(raw)
+        contacts: dict[str, Contact] = {}
+        for item in items if isinstance(items, list) else []:
+            values = {name: text(rule.value(item)) for name, rule in self.contacts.rules.items()}
+            external_id = values.pop("external_id", None)
+            if external_id and any(values.values()):
+                contacts[external_id] = Contact(external_id, **values)
+        if len(contacts) > MAX_CONTACTS:
             raise Skip(
                 "TOO_MANY_CONTACTS",
-                f"The record has {len(people)} contacts; {MAX_CONTACTS} are allowed.",
-                f"记录有 {len(people)} 个联系人，最多允许 {MAX_CONTACTS} 个。",
+                f"The record has {len(contacts)} contacts; {MAX_CONTACTS} are allowed.",
+                f"记录有 {len(contacts)} 个联系人，最多允许 {MAX_CONTACTS} 个。",
             )
-        return tuple(people.values())
+        return tuple(contacts.values())
 
     def _tags(self, raw: Map[str, Any]) -> tuple[str, ...]:
-        found = self.tags.value(raw) if self.tags else None
-        items = found if isinstance(found, list) else [found]
+        value = self.tags.value(raw) if self.tags else None
+        items = value if isinstance(value, list) else [value]
         return tuple(dict.fromkeys(tag for item in items if (tag := text(item))))[:MAX_TAGS]
 
     def _observed_at(self, raw: Map[str, Any]) -> datetime | None:
         return iso_time(self.observed_at.value(raw)) if self.observed_at else None
 
 
-def rule(said: Any) -> Rule:
-    """A rule from its data: a path as text, or an object with `from`, `via`, `default`, `when`."""
-    if isinstance(said, str):
-        return Rule(source=Expression(said))
+def parse_rule(document: Any) -> Rule:
+    """Return a rule of a spec: a path as text, or an object of `from`, `via`, `default`, `when`."""
+    if isinstance(document, str):
+        return Rule(source=Expression(document))
     return Rule(
-        source=Expression(said["from"]) if "from" in said else None,
-        via=tuple(function(step) for step in said.get("via", ())),
-        default=said.get("const", said.get("default")),
-        when=Expression(said["when"]) if "when" in said else None,
-        required=bool(said.get("required", False)),
+        source=Expression(document["from"]) if "from" in document else None,
+        via=tuple(find_function(step) for step in document.get("via", ())),
+        default=document.get("const", document.get("default")),
+        when=Expression(document["when"]) if "when" in document else None,
+        required=bool(document.get("required", False)),
     )
 
 
-def mapping(key: str, said: Map[str, Any]) -> Mapping:
-    """A mapping from its data, which the spec's schema has already found well-formed."""
-    contacts = said.get("contacts")
+def parse_mapping(key: str, document: Map[str, Any]) -> Mapping:
+    """Return the mapping of a spec, which is already valid under the spec's schema."""
+    contacts = document.get("contacts")
     return Mapping(
         key=Expression(key),
-        kind=rule(said.get("kind", {"const": Kind.ORGANIZATION.value})),
-        fields={name: rule(each) for name, each in said["fields"].items()},
+        kind=parse_rule(document.get("kind", {"const": Kind.ORGANIZATION.value})),
+        fields={name: parse_rule(field) for name, field in document["fields"].items()},
         contacts=ContactRule(
             each=Expression(contacts["each"]),
-            rules={name: rule(contacts[name]) for name in CONTACT_FIELDS if name in contacts},
+            rules={name: parse_rule(contacts[name]) for name in CONTACT_FIELDS if name in contacts},
         )
         if contacts
         else None,
-        tags=rule(said["tags"]) if "tags" in said else None,
-        observed_at=rule(said["observed_at"]) if "observed_at" in said else None,
-        deleted_when=Expression(said["deleted_when"]) if "deleted_when" in said else None,
+        tags=parse_rule(document["tags"]) if "tags" in document else None,
+        observed_at=parse_rule(document["observed_at"]) if "observed_at" in document else None,
+        deleted_when=Expression(document["deleted_when"]) if "deleted_when" in document else None,
     )

@@ -1,9 +1,9 @@
-"""A record as an outside system has it, in the words of the pool, and its fingerprint."""
+"""A record of an outside system as customer fields, its id and its fingerprint; pure."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -13,7 +13,7 @@ import orjson
 
 
 class Kind(StrEnum):
-    """What a source record describes."""
+    """The kind of customer a source record describes."""
 
     ORGANIZATION = "ORGANIZATION"
     PERSON = "PERSON"
@@ -21,7 +21,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A person at the customer, as the source names them."""
+    """A person at the customer, as the source describes them."""
 
     external_id: str
     name: str | None = None
@@ -32,7 +32,7 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class SourceRecord:
-    """What one outside record says about one customer."""
+    """The customer fields of one record of an outside system."""
 
     external_id: str
     kind: Kind
@@ -40,33 +40,42 @@ class SourceRecord:
     contacts: tuple[Contact, ...] = ()
     tags: tuple[str, ...] = ()
     observed_at: datetime | None = None
-    deleted: bool = field(default=False)
+    deleted: bool = False
 
 
 def record_id(installation: UUID, stream: str, external_id: str) -> UUID:
-    """The id of a source record follows from what it is, so a batch that is delivered again after
-    a crash carries the same ids without anything having been written before."""
+    """Return the id of a source record (UUID version 5, RFC 9562).
+
+    It follows from the record's identity, so a batch that is delivered again after a crash carries
+    the same ids although nothing was written before.
+    """
     return uuid5(installation, f"{stream}\x1f{external_id}")
 
 
 def fingerprint(record: SourceRecord) -> bytes:
-    """Equal fingerprints mean there is nothing new to tell. The time of observation is left out:
-    a source that touches every row each night has still changed nothing."""
-    said = {
+    """Return a SHA-256 over the fields of a record; equal fingerprints mean no change.
+
+    The time of observation is left out: a source that touches every row each night has still
+    changed nothing.
+    """
+    content = {
         "kind": record.kind.value,
         "fields": record.fields,
-        "contacts": [[c.external_id, c.name, c.title, c.mobile, c.email] for c in record.contacts],
+        "contacts": [
+            [contact.external_id, contact.name, contact.title, contact.mobile, contact.email]
+            for contact in record.contacts
+        ],
         "tags": sorted(record.tags),
         "deleted": record.deleted,
     }
-    return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).digest()
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).digest()
 
 
 def payload_hash(raw: dict[str, Any]) -> bytes:
-    """The hash of a record exactly as it arrived."""
+    """Return the SHA-256 of a record as it was received."""
     return hashlib.sha256(orjson.dumps(raw, option=orjson.OPT_SORT_KEYS)).digest()
 
 
 def as_utc(moment: datetime) -> datetime:
-    """A moment without a zone is taken as UTC."""
+    """Return a time in UTC; one without a zone is taken as UTC."""
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,7 +1,7 @@
 """A connector spec: what is read from a source, how and how fast, as validated data.
 
-`spec.schema.json` says the form; `check` adds what a schema cannot see (expressions that compile,
-functions that exist, names that are unique). A spec is refused whole, with every problem named.
+`spec.schema.json` is its JSON Schema; `check` adds what a schema cannot express (expressions that
+compile, functions that exist, names that are unique). An invalid spec is refused with all problems.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from integrations.core.domain.form import Problem, problems, refuse
+from integrations.core.domain.validation import Problem, find_problems, raise_for_problems
 from integrations.specs.domain.expression import BadExpression, Expression
-from integrations.specs.domain.functions import function
-from integrations.specs.domain.mapping import Mapping as Rules, mapping
+from integrations.specs.domain.functions import find_function
+from integrations.specs.domain.mapping import Mapping as Rules, parse_mapping
 
 
 class CursorMode(StrEnum):
-    """How a stream finds what changed."""
+    """How a stream finds changed records."""
 
     UPDATED_SINCE = "updated_since"
     APPEND_ONLY_ID = "append_only_id"
@@ -30,7 +30,7 @@ class CursorMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A budget: so many calls in so many seconds, shared by every worker."""
+    """A rate limit: calls per period in seconds, shared by all workers."""
 
     rate: int
     per_seconds: float
@@ -38,11 +38,11 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class CursorRule:
-    """The cursor of a stream as the spec says it."""
+    """The cursor of a stream, as the spec describes it."""
 
     mode: CursorMode
     param: str | None = None
-    place: str = "query"
+    location: str = "query"
     format: str = "iso"
     overlap_seconds: int = 300
     utc_offset_hours: float = 0.0
@@ -57,13 +57,13 @@ class Stream:
     key: Expression
     cursor: CursorRule
     mapping: Rules
-    said: Mapping[str, Any]
-    """The stream's own data, for the parts only one transport understands."""
+    document: Mapping[str, Any]
+    """The stream's part of the spec, for the settings that only one transport reads."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A whole spec, checked."""
+    """A valid spec."""
 
     id: str
     version: int
@@ -71,58 +71,60 @@ class Spec:
     title_zh: str
     streams: tuple[Stream, ...]
     limits: tuple[Limit, ...]
-    said: Mapping[str, Any]
-    """The document as it was given."""
+    document: Mapping[str, Any]
+    """The spec as JSON."""
 
     def stream(self, name: str) -> Stream:
+        """Return the stream of a name. Raises `StopIteration` where there is none."""
         return next(stream for stream in self.streams if stream.name == name)
 
 
 def read(document: Any, *, field: str = "spec") -> Spec:
-    """The spec that a document says. Raises `BadInput` naming every problem."""
-    refuse(check(document), field)
+    """Return the spec of a JSON document. Raises `BadInput` with every problem."""
+    raise_for_problems(check(document), field)
     return Spec(
         id=document["id"],
         version=document["version"],
         title_en=document["title"]["en"],
         title_zh=document["title"]["zh"],
-        streams=tuple(_stream(each) for each in document["streams"]),
+        streams=tuple(_stream(stream) for stream in document["streams"]),
         limits=tuple(
-            Limit(each["rate"], float(each["per_seconds"])) for each in document.get("limits", ())
+            Limit(limit["rate"], float(limit["per_seconds"]))
+            for limit in document.get("limits", ())
         ),
-        said=document,
+        document=document,
     )
 
 
 def check(document: Any) -> list[Problem]:
-    """Everything wrong with a spec."""
-    found = problems(schema(), document)
-    return found or [*_bad_expressions(document, ""), *_bad_names(document)]
+    """Return every problem of a spec."""
+    schema_problems = find_problems(schema(), document)
+    return schema_problems or [*_bad_expressions(document, ""), *_bad_names(document)]
 
 
 @cache
 def schema() -> dict[str, Any]:
-    """The form of a spec, as JSON Schema 2020-12."""
+    """Return the JSON Schema 2020-12 of a spec."""
     text = resources.files("integrations").joinpath("spec.schema.json").read_text("utf-8")
     return dict(json.loads(text))
 
 
-def _stream(said: Mapping[str, Any]) -> Stream:
-    cursor = said["cursor"]
+def _stream(document: Mapping[str, Any]) -> Stream:
+    cursor = document["cursor"]
     return Stream(
-        name=said["name"],
-        key=Expression(said["key"]),
+        name=document["name"],
+        key=Expression(document["key"]),
         cursor=CursorRule(
             mode=CursorMode(cursor["mode"]),
             param=cursor.get("param"),
-            place=cursor.get("in", "query"),
+            location=cursor.get("in", "query"),
             format=cursor.get("format", "iso"),
             overlap_seconds=cursor.get("overlap_seconds", 300),
             utc_offset_hours=cursor.get("utc_offset_hours", 0.0),
             absent_means_deleted=cursor.get("absent") == "delete",
         ),
-        mapping=mapping(said["key"], said["mapping"]),
-        said=said,
+        mapping=parse_mapping(document["key"], document["mapping"]),
+        document=document,
     )
 
 
@@ -144,20 +146,20 @@ _EXPRESSIONS = frozenset(
         "deleted_when",
     ]
 )
-# Under these the keys are names of somebody else, not words of the spec.
-_FREE = frozenset(("query", "headers", "body"))
+# Below these the keys are names of the source, not words of the spec.
+_FREE_KEYS = frozenset(("query", "headers", "body"))
 _RULES = frozenset(["fields", "contacts", "kind", "tags", "observed_at"])
 
 
-def _bad_expressions(said: Any, path: str) -> Iterator[Problem]:
-    if isinstance(said, list):
-        for index, item in enumerate(said):
+def _bad_expressions(node: Any, path: str) -> Iterator[Problem]:
+    if isinstance(node, list):
+        for index, item in enumerate(node):
             yield from _bad_expressions(item, f"{path}.{index}" if path else str(index))
-    if not isinstance(said, dict):
+    if not isinstance(node, dict):
         return
-    for name, value in said.items():
+    for name, value in node.items():
         here = f"{path}.{name}" if path else name
-        if name in _FREE:
+        if name in _FREE_KEYS:
             continue
         if name == "via":
             yield from _bad_functions(value, here)
@@ -168,7 +170,7 @@ def _bad_expressions(said: Any, path: str) -> Iterator[Problem]:
 
 
 def _is_rule(path: str, name: str) -> bool:
-    """Inside a mapping a bare text is a path."""
+    """Return whether a text is the short form of a rule: inside a mapping it is a path."""
     parts = path.split(".")
     if "mapping" not in parts:
         return False
@@ -190,7 +192,7 @@ def _bad_expression(text: str, path: str) -> Iterator[Problem]:
 def _bad_functions(steps: list[Any], path: str) -> Iterator[Problem]:
     for index, step in enumerate(steps):
         try:
-            function(step)
+            find_function(step)
         except ValueError as problem:
             yield Problem(f"{path}.{index}", f"{problem}.", f"函数不可用：{problem}。")
 
@@ -214,12 +216,12 @@ def _bad_cursor(stream: Mapping[str, Any], path: str, http: bool) -> Iterator[Pr
     if http and mode == "updated_since" and "param" not in stream["cursor"]:
         yield Problem(
             f"{path}.cursor.param",
-            "updated_since needs the name of the parameter that takes the time.",
+            "param is missing; updated_since needs the name of the parameter that takes the time.",
             "updated_since 模式需要填写接收时间的参数名。",
         )
     if http and mode == "append_only_id" and stream["pager"]["type"] != "last_id":
         yield Problem(
             f"{path}.pager.type",
-            "append_only_id reads on from the last id, so the pager must be last_id.",
+            "append_only_id continues after the last id, so the type of the pager must be last_id.",
             "append_only_id 模式从上次的编号继续读取，分页方式应为 last_id。",
         )

@@ -1,4 +1,4 @@
-"""Trying a source before it may write: does it answer, and what would its records become?"""
+"""Try a source before it may write: test its connection, and preview what its records become."""
 
 from __future__ import annotations
 
@@ -9,97 +9,139 @@ from uuid import UUID
 import strawberry
 from strawberry.scalars import JSON
 
+from chassis.api.context import Info
 from chassis.api.problems import UserError, answers
 from chassis.api.rights import right
 from chassis.api.visibility import Visibility
 from chassis.errors import BadInput
-from integrations.access.store import NOBODYS
+from integrations.access.api import Customer
+from integrations.access.store import NO_CUSTOMER
 from integrations.core.api import payload
 from integrations.core.api.ids import uuid
-from integrations.core.api.words import PAYLOAD, IntegrationsInfo, ProtectedJson, Reason, reason
-from integrations.customers.api import Customer
+from integrations.core.api.types import PAYLOAD, ProtectedJson, Reason, reason_of
+from integrations.delivery.services import Receipt
 from integrations.installations import commands
-from integrations.installations.api.installation import credentials_of, opened_kind
+from integrations.installations.api.loaders import InstallationLoaders
 from integrations.installations.commands import missing
-from integrations.sync.domain import Outcome
-from integrations.sync.services import trial
-from integrations.sync.services.surroundings import Surroundings, surroundings, trial_access
-from integrations.sync.services.trial import Sample, Trial, Tried, stream_of
+from integrations.installations.services import check_credentials, open_connector
+from integrations.records.domain import Outcome
+from integrations.specs.domain.source_record import SourceRecord
+from integrations.sync.services import preview
+from integrations.sync.services.preview import (
+    PreviewResult,
+    Sample,
+    TriedSource,
+    find_stream,
+    preview_access,
+)
+from integrations.sync.services.runtime import sync_runtime
 
-MOST_SAMPLES = 50
+MAX_SAMPLES = 50
 
 
 @strawberry.input(
-    description="A source to try: one that is installed (installationId, and what shall differ), or "
-    "one that is not yet (connectorId, configuration, credentials)."
+    description="A source to try: an installed one (installationId, and what should differ from "
+    "it), or one that is not installed (connectorId, configuration, credentials)."
 )
 class TryInstallationInput:
+    """The source of a connection test or a preview."""
+
     installation_id: strawberry.ID | None = strawberry.field(
-        default=None, description="One that is installed."
+        default=None, description="The id of an installation."
     )
     connector_id: strawberry.ID | None = strawberry.field(
-        default=None, description="One of `connectors`, for a source that is not installed."
+        default=None,
+        description="The id of one of `connectors`, for a source that is not installed.",
     )
     configuration: JSON | None = strawberry.field(
-        default=None, description="Left out: the installed one."
+        default=None, description="The configuration; omitted: the installed one."
     )
     credentials: JSON | None = strawberry.field(
-        default=None, description="Left out: the installed ones. Not stored."
+        default=None, description="The credentials, not stored; omitted: the installed ones."
     )
 
 
 @strawberry.type(description="One record of the source, and what it would become.")
 class PreviewRow:
-    external_id: str | None = strawberry.field(description="The id the outside system uses.")
+    """One record of a preview."""
+
+    external_id: str | None = strawberry.field(
+        description="The record's id in the outside system; null where it could not be mapped."
+    )
     raw: ProtectedJson = strawberry.field(
-        description="The record as it came.", directives=[PAYLOAD]
+        description="The record as received.", directives=[PAYLOAD]
     )
     mapped: ProtectedJson = strawberry.field(
-        description="What it says in our words.", directives=[PAYLOAD]
+        description="The customer fields the record is mapped to.", directives=[PAYLOAD]
     )
     would_be: Outcome | None = strawberry.field(
-        description="What the customer pool would make of it; null: it could not be mapped, or you may "
-        "not see payloads in clear, and only a refusal is shown."
+        description="The outcome the customer pool predicts; null where the record could not be "
+        "mapped, or where you may not see payloads in clear and the outcome is not REJECTED."
     )
-    customer: Customer | None = strawberry.field(description="Which customer it would change.")
+    customer: Customer | None = strawberry.field(
+        description="The customer the record would change."
+    )
     candidates: list[strawberry.ID] = strawberry.field(
-        description="With AMBIGUOUS: the customers it may be."
+        description="With AMBIGUOUS: the ids of the customers the record fits."
     )
-    changed_fields: list[str] = strawberry.field(description="Which values would change.")
-    reason: Reason | None = strawberry.field(description="Why it would be left aside.")
-
-
-@strawberry.type(description="What a sync would do with the first records; nothing was written.")
-class Preview:
-    ok: bool = strawberry.field(description="Whether the source answered.")
-    reason: Reason | None = strawberry.field(description="Why not, and what would mend it.")
-    rows: list[PreviewRow] = strawberry.field(description="The sample.")
-    total: int | None = strawberry.field(
-        description="How many records the source says there are, where it says so."
+    changed_fields: list[str] = strawberry.field(
+        description="The names of the customer fields that would change."
     )
-    calls: int = strawberry.field(description="Requests that were sent to the source.")
-    milliseconds: int = strawberry.field(description="How long it took.")
-
-
-@strawberry.type(description="Whether a source answers with records that can be used.")
-class TestInstallationPayload:
-    ok: bool = strawberry.field(default=False, description="Whether all is well.")
     reason: Reason | None = strawberry.field(
-        default=None, description="Why not, and what would mend it."
+        description="The reason for which the record would be set aside."
     )
-    records_seen: int = strawberry.field(default=0, description="Records that came and fit.")
+
+
+@strawberry.type(
+    description="What a sync would do with the first records of a source; nothing is written."
+)
+class Preview:
+    """The result of a preview."""
+
+    ok: bool = strawberry.field(description="Whether the source answered.")
+    reason: Reason | None = strawberry.field(
+        description="The reason for which it did not, and what would resolve it."
+    )
+    rows: list[PreviewRow] = strawberry.field(description="The sampled records.")
     total: int | None = strawberry.field(
-        default=None, description="How many the source says there are, where it says so."
+        description="Number of records the source announces, where it does."
     )
-    calls: int = strawberry.field(default=0, description="Requests that were sent.")
-    milliseconds: int = strawberry.field(default=0, description="How long it took.")
+    calls: int = strawberry.field(description="Number of requests sent to the source.")
+    milliseconds: int = strawberry.field(description="Duration of the preview in milliseconds.")
+
+
+@strawberry.type(
+    description="The result of a connection test: whether the source returns usable records."
+)
+class TestInstallationPayload:
+    """The result of a connection test."""
+
+    ok: bool = strawberry.field(
+        default=False, description="Whether the source returned usable records."
+    )
+    reason: Reason | None = strawberry.field(
+        default=None, description="The reason for which it did not, and what would resolve it."
+    )
+    records_seen: int = strawberry.field(
+        default=0, description="Number of records received that could be mapped."
+    )
+    total: int | None = strawberry.field(
+        default=None, description="Number of records the source announces, where it does."
+    )
+    calls: int = strawberry.field(default=0, description="Number of requests sent to the source.")
+    milliseconds: int = strawberry.field(
+        default=0, description="Duration of the test in milliseconds."
+    )
     errors: list[UserError] = strawberry.field(
-        default_factory=list, description="Why it was not tried; empty: it was."
+        default_factory=list,
+        description="Why the test was refused; empty when it was run.",
     )
 
 
 @strawberry.type
 class PreviewQuery:
+    """The query that previews a source."""
+
     @strawberry.field(
         description="Read the first records of a source and ask the customer pool what it would do "
         "with them. Nothing is written.",
@@ -107,155 +149,169 @@ class PreviewQuery:
     )
     async def preview_installation(
         self,
-        info: IntegrationsInfo,
-        input: Annotated[TryInstallationInput, strawberry.argument(description="Which source.")],
+        info: Info,
+        input: Annotated[
+            TryInstallationInput, strawberry.argument(description="The source to preview.")
+        ],
         stream: Annotated[
-            str | None, strawberry.argument(description="Left out: the first one.")
+            str | None,
+            strawberry.argument(description="The stream to read; null: the source's first."),
         ] = None,
         sample_size: Annotated[
-            int, strawberry.argument(description=f"How many records, 1 to {MOST_SAMPLES}.")
+            int, strawberry.argument(description=f"Number of records, 1 to {MAX_SAMPLES}.")
         ] = 20,
     ) -> Preview:
-        if not 1 <= sample_size <= MOST_SAMPLES:
+        """Preview a source."""
+        if not 1 <= sample_size <= MAX_SAMPLES:
             raise BadInput(
-                f"sampleSize is {sample_size}; it must be 1 to {MOST_SAMPLES}.",
-                f"sampleSize 为 {sample_size}，应在 1 到 {MOST_SAMPLES} 之间。",
+                f"sampleSize is {sample_size}; it must be 1 to {MAX_SAMPLES}.",
+                f"sampleSize 为 {sample_size}，应在 1 到 {MAX_SAMPLES} 之间。",
                 field="sampleSize",
             )
-        tried = await _tried(info, input)
-        wanted = stream_of(tried.connector, stream)
-        around = surroundings(info.context.runtime.settings)
-        done = await asyncio.to_thread(_preview, around, tried, wanted, sample_size)
-        return _answer(info, done)
+        source = await _tried_source(info, input)
+        chosen_stream = find_stream(source.connector, stream)
+        runtime = sync_runtime(info.context.runtime.settings)
+        access = preview_access(runtime, source)
+        result = await asyncio.to_thread(
+            preview.preview, runtime, source, access, chosen_stream, sample_size
+        )
+        return _preview(info, result)
 
 
 @strawberry.type
 class TestMutation:
+    """The mutation that tests a connection."""
+
     @strawberry.mutation(
-        description="Sign in to a source and read a little of every stream. Nothing is written.",
+        description="Sign in to a source and read a few records of each stream. Nothing is "
+        "written.",
         metadata=right("Installation", "create"),
     )
     @answers(TestInstallationPayload)
     async def test_installation(
         self,
-        info: IntegrationsInfo,
-        input: Annotated[TryInstallationInput, strawberry.argument(description="Which source.")],
+        info: Info,
+        input: Annotated[
+            TryInstallationInput, strawberry.argument(description="The source to test.")
+        ],
     ) -> TestInstallationPayload:
-        tried = await _tried(info, input)
-        around = surroundings(info.context.runtime.settings)
-        done = await asyncio.to_thread(_probe, around, tried)
+        """Test the connection to a source."""
+        source = await _tried_source(info, input)
+        access = preview_access(sync_runtime(info.context.runtime.settings), source)
+        result = await asyncio.to_thread(preview.test_connection, access, source.connector)
         return TestInstallationPayload(
-            ok=done.problem is None,
-            reason=reason(done.problem, info.context.locale) if done.problem else None,
-            records_seen=sum(each.problem is None for each in done.samples),
-            total=done.total,
-            calls=done.calls,
-            milliseconds=int(done.seconds * 1000),
+            ok=result.problem is None,
+            reason=reason_of(result.problem, info.context.locale) if result.problem else None,
+            records_seen=sum(sample.problem is None for sample in result.samples),
+            total=result.total,
+            calls=result.calls,
+            milliseconds=int(result.seconds * 1000),
         )
 
 
-async def _tried(info: IntegrationsInfo, input: TryInstallationInput) -> Tried:
+async def _tried_source(info: Info, input: TryInstallationInput) -> TriedSource:
     if input.installation_id is not None:
-        return await _installed(info, input, input.installation_id)
+        return await _installed_source(info, input, input.installation_id)
     if input.connector_id is None:
         raise BadInput(
-            "Give installationId, or connectorId with configuration.",
+            "installationId is missing; give it, or connectorId with configuration.",
             "请提供 installationId，或 connectorId 及 configuration。",
             field="input.installationId",
         )
-    kind, opened = opened_kind(input.connector_id, input.configuration)
-    credentials = credentials_of(kind, input.configuration, input.credentials or {})  # type: ignore[arg-type]  # opened_kind looked
-    return Tried(None, opened, credentials)
+    configuration: Any = input.configuration
+    kind, connector = open_connector(input.connector_id, configuration)
+    credentials = check_credentials(kind, configuration, input.credentials or {})
+    return TriedSource(None, connector, credentials)
 
 
-async def _installed(
-    info: IntegrationsInfo, input: TryInstallationInput, installation_id: str
-) -> Tried:
+async def _installed_source(
+    info: Info, input: TryInstallationInput, installation_id: str
+) -> TriedSource:
     id = uuid(installation_id, "input.installationId")
-    found = await info.context.loaders.installations.load(id)
-    if found is None:
+    row = await info.context.loaders_of(InstallationLoaders).installation.load(id)
+    if row is None:
         raise missing(id)
-    configuration: Any = found.configuration if input.configuration is None else input.configuration
-    kind, opened = opened_kind(found.connector, configuration)
+    configuration: Any = row.configuration if input.configuration is None else input.configuration
+    kind, connector = open_connector(row.connector, configuration)
     if input.credentials is not None:
-        credentials = credentials_of(kind, configuration, input.credentials)
+        credentials = check_credentials(kind, configuration, input.credentials)
     else:
-        # Stored secrets go to the stored address only: another one might be listening for them.
-        if configuration != found.configuration:
+        # Stored secrets go to the stored address only: a different one could be an attacker's.
+        if configuration != row.configuration:
             raise BadInput(
-                "A different configuration is tried with credentials of its own; give them.",
+                "credentials are missing; a configuration that differs from the stored one is "
+                "tried with credentials of its own.",
                 "尝试不同的配置时，需同时提供 credentials。",
                 field="input.credentials",
             )
-        seal = surroundings(info.context.runtime.settings).seal
+        seal = sync_runtime(info.context.runtime.settings).seal
         credentials = await info.context.read(commands.credentials, seal, id)
-    return Tried(id, opened, credentials, found.priority)
+    return TriedSource(id, connector, credentials, row.priority)
 
 
-def _probe(around: Surroundings, tried: Tried) -> Trial:
-    access = trial_access(around, _budget(tried), tried.connector.spec, tried.credentials)
-    return trial.probe(access, tried.connector)
-
-
-def _preview(around: Surroundings, tried: Tried, stream: Any, most: int) -> Trial:
-    access = trial_access(around, _budget(tried), tried.connector.spec, tried.credentials)
-    return trial.preview(around, tried, access, stream, most)
-
-
-def _budget(tried: Tried) -> str:
-    """An installed source is tried within its own budget."""
-    return str(tried.id) if tried.id else f"trial:{tried.connector.spec.id}"
-
-
-def _answer(info: IntegrationsInfo, done: Trial) -> Preview:
-    visibility = _visibility(info)
+def _preview(info: Info, result: PreviewResult) -> Preview:
+    # Records of a preview have no customer yet; only callers who may see all payloads see them.
+    scope = info.context.scope("Installation", "create")
+    visibility = payload.payload_visibility(scope, NO_CUSTOMER)
     return Preview(
-        ok=done.problem is None,
-        reason=reason(done.problem, info.context.locale) if done.problem else None,
-        rows=[_row(info, each, visibility) for each in done.samples],
-        total=done.total,
-        calls=done.calls,
-        milliseconds=int(done.seconds * 1000),
+        ok=result.problem is None,
+        reason=reason_of(result.problem, info.context.locale) if result.problem else None,
+        rows=[_row(info, sample, visibility) for sample in result.samples],
+        total=result.total,
+        calls=result.calls,
+        milliseconds=int(result.seconds * 1000),
     )
 
 
-def _visibility(info: IntegrationsInfo) -> Visibility:
-    """Records of a preview have no customer yet; only who may see all payloads sees them."""
-    scope = info.context.scope("Installation", "create")
-    nobody = NOBODYS
-    return payload.visibility_of(scope, nobody)
-
-
-def _row(info: IntegrationsInfo, sample: Sample, visibility: Visibility) -> PreviewRow:
-    record, receipt = sample.record, sample.receipt
-    said: dict[str, Any] | None = None
-    if record is not None:
-        said = {
-            "kind": record.kind.value,
-            "fields": record.fields,
-            "contacts": [
-                {"name": each.name, "title": each.title, "mobile": each.mobile, "email": each.email}
-                for each in record.contacts
-            ],
-            "tags": list(record.tags),
-            "deleted": record.deleted,
-        }
-    problem = sample.problem
-    why = reason(problem, info.context.locale) if problem else None
-    if receipt is not None and receipt.code is not None:
-        why = Reason(code=receipt.code, message=receipt.message or "", fix=None)
-    # Whom a record matches tells what it holds: a preview costs nothing, so it could be asked for all.
-    if receipt is not None and visibility is not Visibility.CLEAR:
-        receipt = receipt if receipt.outcome is Outcome.REJECTED else None
+def _row(info: Info, sample: Sample, visibility: Visibility) -> PreviewRow:
+    record = sample.record
+    receipt = _shown_receipt(sample.receipt, visibility)
     customer = receipt.customer_id if receipt else None
-    told = ("SourceRecord", UUID(str(customer)) if customer else None)
+    audited_row = ("SourceRecord", UUID(str(customer)) if customer else None)
+    mapped = _mapped_json(record) if record else None
     return PreviewRow(
         external_id=record.external_id if record else None,
-        raw=payload.shown(info, sample.raw, visibility, told),
-        mapped=payload.shown(info, said, visibility, told),
+        raw=payload.disclose(info, sample.raw, visibility, audited_row),
+        mapped=payload.disclose(info, mapped, visibility, audited_row),
         would_be=receipt.outcome if receipt else None,
         customer=Customer(id=strawberry.ID(str(customer))) if customer else None,
-        candidates=[strawberry.ID(each) for each in receipt.candidates] if receipt else [],
+        candidates=[strawberry.ID(id) for id in receipt.candidates] if receipt else [],
         changed_fields=list(receipt.changed_fields) if receipt else [],
-        reason=why,
+        reason=_reason(sample, info.context.locale),
     )
+
+
+def _shown_receipt(receipt: Receipt | None, visibility: Visibility) -> Receipt | None:
+    """Withhold a prediction from callers who may not see payloads in clear, except a refusal.
+
+    The customer a record matches discloses what the record holds, and a preview costs nothing, so
+    it could be repeated for every value.
+    """
+    if receipt is None or visibility is Visibility.CLEAR:
+        return receipt
+    return receipt if receipt.outcome is Outcome.REJECTED else None
+
+
+def _reason(sample: Sample, locale: str) -> Reason | None:
+    receipt = sample.receipt
+    if receipt is not None and receipt.code is not None:
+        return Reason(code=receipt.code, message=receipt.message or "", fix=None)
+    return reason_of(sample.problem, locale) if sample.problem else None
+
+
+def _mapped_json(record: SourceRecord) -> dict[str, Any]:
+    return {
+        "kind": record.kind.value,
+        "fields": record.fields,
+        "contacts": [
+            {
+                "name": contact.name,
+                "title": contact.title,
+                "mobile": contact.mobile,
+                "email": contact.email,
+            }
+            for contact in record.contacts
+        ],
+        "tags": list(record.tags),
+        "deleted": record.deleted,
+    }

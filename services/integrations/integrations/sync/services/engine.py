@@ -1,8 +1,8 @@
-"""Advances a sync run, one slice at a time: claim, read pages, deliver, checkpoint, let go.
+"""Advance a sync run by one time slice: claim it, read pages, deliver, checkpoint, release it.
 
-The run's row is the truth. Whatever dies where it will, the lease runs out, somebody else claims
-the run under a higher fence and goes on from the last checkpoint; a page that was delivered but
-not committed is delivered again with the same ids and comes back unchanged.
+The row of the run holds all state. Wherever a worker dies, its lease runs out, another worker
+claims the run under a higher fence and continues at the last checkpoint; a page that was delivered
+but not committed is delivered again with the same ids and comes back unchanged.
 """
 
 from __future__ import annotations
@@ -31,74 +31,76 @@ from integrations.contract import (
 from integrations.delivery.services import PoolDown
 from integrations.installations import store as installation
 from integrations.records.store import source_record
-from integrations.sync.commands import sync_run as runs
-from integrations.sync.commands.page import Done
-from integrations.sync.commands.sync_run import Lost
+from integrations.sync.commands import lease
+from integrations.sync.commands.lease import LeaseLost
+from integrations.sync.commands.page_commit import PageResult
 from integrations.sync.domain import Completeness, GiveUp, SyncMode, after_failure, final_status
+from integrations.sync.services.absent_records import delete_absent_records
+from integrations.sync.services.dead_letter_pages import dead_letter_pages
 from integrations.sync.services.heartbeat import Heartbeat
-from integrations.sync.services.page import work
-from integrations.sync.services.replay import from_dead_letters
-from integrations.sync.services.slice import Slice, commit, hand_over, sweeps
-from integrations.sync.services.surroundings import Surroundings, access
-from integrations.sync.services.sweep import sweep
+from integrations.sync.services.page_processing import process_page
+from integrations.sync.services.runtime import SyncRuntime, installation_access
+from integrations.sync.services.time_slice import TimeSlice
 from integrations.sync.store import SyncRunRow, read as read_run
 
 log = logging.getLogger("huichi.integrations.sync")
 
 
-def advance(around: Surroundings, run_id: UUID) -> bool:
-    """Works on a run for one slice. True when it wants another one at once."""
-    run = around.db.write(runs.claim, run_id, around.worker, around.settings.lease_seconds)
+def advance(runtime: SyncRuntime, run_id: UUID) -> bool:
+    """Work on a run for one slice, and return whether it needs another one at once."""
+    lease_seconds = runtime.settings.lease_seconds
+    run = runtime.db.write(lease.claim, run_id, runtime.worker, lease_seconds)
     if run is None:
         return False
     with telemetry.span("sync slice", parent=run.traceparent, run=str(run.id), fence=run.fence):
         try:
-            with Heartbeat(around.db, run.id, run.fence, around.settings.lease_seconds) as heart:
-                return _advance(around, run, heart)
-        except Lost:
-            log.warning("run %s belongs to another worker now", run.id)
+            with Heartbeat(runtime.db, run.id, run.fence, lease_seconds) as heartbeat:
+                return _advance(runtime, run, heartbeat)
+        except LeaseLost:
+            log.warning("the lease of run %s was lost", run.id)
         except Failure as problem:
-            _failed(around, run, problem)
+            _handle_failure(runtime, run, problem)
         except Exception as problem:
-            # A mistake of ours is told and tried again, not hidden in a loop of dying leases.
-            log.exception("run %s met a mistake", run.id)
-            _failed(around, run, _mistake(problem))
+            # An error of this program is stored and retried, not hidden in a loop of dying leases.
+            log.exception("run %s failed with an internal error", run.id)
+            _handle_failure(runtime, run, _internal_error(problem))
     return False
 
 
-def _advance(around: Surroundings, run: SyncRunRow, heart: Heartbeat) -> bool:
-    one = _slice(around, run, heart)
-    finished = _read_streams(one)
-    if heart.cancel:
-        around.db.write(runs.cancelled, run.id, run.fence)
+def _advance(runtime: SyncRuntime, run: SyncRunRow, heartbeat: Heartbeat) -> bool:
+    time_slice = _open_slice(runtime, run, heartbeat)
+    finished = _read_streams(time_slice)
+    if heartbeat.cancel:
+        runtime.db.write(lease.cancel, run.id, run.fence)
         return False
     if not finished:
-        around.db.write(runs.release, run.id, run.fence)
+        runtime.db.write(lease.release, run.id, run.fence)
         return True
-    status = final_status(whole=one.run.whole, dead_lettered=one.run.counters.dead_lettered)
-    around.db.write(runs.finish, run.id, run.fence, status)
-    log.info("run %s ended %s after %s records", run.id, status.value, one.run.fetched)
+    last = time_slice.run
+    status = final_status(whole=last.whole, dead_lettered=last.counters.dead_lettered)
+    runtime.db.write(lease.finish, run.id, run.fence, status)
+    log.info("run %s ended %s after %s records", run.id, status.value, last.fetched)
     return False
 
 
-def _slice(around: Surroundings, run: SyncRunRow, heart: Heartbeat) -> Slice:
-    found = around.db.read(installation.read, run.installation_id)
-    assert found is not None, "a foreign key holds it"
-    configuration = around.db.read(installation.configuration_at, found.id, run.revision)
-    connector = _opened(found.connector, configuration)
-    return Slice(
-        around=around,
+def _open_slice(runtime: SyncRuntime, run: SyncRunRow, heartbeat: Heartbeat) -> TimeSlice:
+    row = runtime.db.read(installation.read, run.installation_id)
+    assert row is not None, "a foreign key holds it"
+    configuration = runtime.db.read(installation.configuration_at, row.id, run.revision)
+    connector = _open_connector(row.connector, configuration)
+    return TimeSlice(
+        runtime=runtime,
         run=run,
-        heart=heart,
-        installation=found,
+        heartbeat=heartbeat,
+        installation=row,
         connector=connector,
-        access=access(around, found.id, connector.spec),
-        until=time.monotonic() + around.settings.slice_seconds,
+        access=installation_access(runtime, row.id, connector.spec),
+        deadline=time.monotonic() + runtime.settings.slice_seconds,
     )
 
 
-def _opened(kind: str, configuration: dict[str, Any]) -> Connector:
-    """The connector as it was configured; a newer version of it may want something else."""
+def _open_connector(kind: str, configuration: dict[str, Any]) -> Connector:
+    """Open a stored configuration, which a newer version of the connector may refuse."""
     try:
         return installed()[kind].open(configuration)
     except KeyError as problem:
@@ -111,54 +113,59 @@ def _opened(kind: str, configuration: dict[str, Any]) -> Connector:
         raise Fatal("BAD_CONFIGURATION", problem.en, problem.zh) from problem
 
 
-def _read_streams(one: Slice) -> bool:
-    """Every stream from where the run stands; true when all are read."""
-    streams = list(one.connector.spec.streams)
+def _read_streams(time_slice: TimeSlice) -> bool:
+    """Read every stream from the checkpoint on, and return whether all were read."""
+    streams = list(time_slice.connector.spec.streams)
     names = [stream.name for stream in streams]
-    begin = names.index(one.run.stream) if one.run.stream in names else 0
-    if one.run.stream == "":
+    checkpoint = time_slice.run.stream
+    if checkpoint == "":
         return True
+    begin = names.index(checkpoint) if checkpoint in names else 0
     for index in range(begin, len(streams)):
-        following = names[index + 1] if index + 1 < len(names) else ""
-        if not _read_stream(one, streams[index], following):
+        next_stream = names[index + 1] if index + 1 < len(names) else ""
+        if not _read_stream(time_slice, streams[index], next_stream):
             return False
     return True
 
 
-def _read_stream(one: Slice, stream: Stream, following: str) -> bool:
-    """One stream to its end, or to the end of the slice."""
-    position = one.run.position if one.run.stream == stream.name else None
+def _read_stream(time_slice: TimeSlice, stream: Stream, next_stream: str) -> bool:
+    """Read one stream, and return whether it ended before the slice did."""
+    run = time_slice.run
+    position = run.position if run.stream == stream.name else None
     if not (isinstance(position, dict) and "absent" in position):
-        since = _since(one, stream)
-        pages = _pages(one, stream, Cursor(since, position))
-        asked_at = position
+        pages = _pages(time_slice, stream, Cursor(_watermark(time_slice, stream), position))
         while True:
-            if one.over():
+            if time_slice.is_over():
                 return False
-            with telemetry.span("sync page", stream=stream.name, page=one.run.pages + 1):
-                page, fetch_ms = _fetched(one, pages)
-                _one_page(one, stream, page, asked_at, fetch_ms, following)
+            with telemetry.span("sync page", stream=stream.name, page=time_slice.run.pages + 1):
+                page, fetch_ms = _fetch(pages)
+                _process(time_slice, stream, page, position, fetch_ms, next_stream)
             if page.next is None:
                 break
-            asked_at = page.next
-    return sweep(one, stream, following) if sweeps(one, stream) else True
+            position = page.next
+    if time_slice.detects_deletions(stream):
+        return delete_absent_records(time_slice, stream, next_stream)
+    return True
 
 
-def _since(one: Slice, stream: Stream) -> Any:
-    if one.run.mode != SyncMode.INCREMENTAL.value:
+def _watermark(time_slice: TimeSlice, stream: Stream) -> Any:
+    if time_slice.run.mode != SyncMode.INCREMENTAL.value:
         return None
-    return one.around.db.read(installation.watermarks, one.installation.id).get(stream.name)
+    db = time_slice.runtime.db
+    return db.read(installation.watermarks, time_slice.installation.id).get(stream.name)
 
 
-def _pages(one: Slice, stream: Stream, cursor: Cursor) -> Iterator[Page]:
-    if one.run.mode == SyncMode.REPLAY.value:
-        return from_dead_letters(
-            one.around.db, one.around.seal, one.installation.id, one.run.id, stream, cursor
+def _pages(time_slice: TimeSlice, stream: Stream, cursor: Cursor) -> Iterator[Page]:
+    if time_slice.run.mode == SyncMode.REPLAY.value:
+        runtime = time_slice.runtime
+        return dead_letter_pages(
+            runtime.db, runtime.seal, time_slice.installation.id, time_slice.run.id, stream, cursor
         )
-    return one.connector.pages(one.access, stream, cursor)
+    return time_slice.connector.pages(time_slice.access, stream, cursor)
 
 
-def _fetched(one: Slice, pages: Iterator[Page]) -> tuple[Page, int]:
+def _fetch(pages: Iterator[Page]) -> tuple[Page, int]:
+    """Return the next page, and the milliseconds the source took."""
     started = time.monotonic()
     with telemetry.span("fetch"):
         page = next(pages, None)
@@ -171,80 +178,87 @@ def _fetched(one: Slice, pages: Iterator[Page]) -> tuple[Page, int]:
     return page, int((time.monotonic() - started) * 1000)
 
 
-def _one_page(
-    one: Slice, stream: Stream, page: Page, asked_at: Any, fetch_ms: int, following: str
+def _process(
+    time_slice: TimeSlice,
+    stream: Stream,
+    page: Page,
+    position: Any,
+    fetch_ms: int,
+    next_stream: str,
 ) -> None:
-    around, run = one.around, one.run
-    worked = work(
+    """Process and commit one page."""
+    runtime, run, access = time_slice.runtime, time_slice.run, time_slice.access
+    processed = process_page(
         run,
-        one.connector,
+        time_slice.connector,
         stream,
         page.records,
-        seal=around.seal,
-        remember=lambda ids: around.db.read(
-            source_record.known, one.installation.id, stream.name, ids
+        seal=runtime.seal,
+        read_states=lambda ids: runtime.db.read(
+            source_record.states, time_slice.installation.id, stream.name, ids
         ),
-        deliver=lambda parcels: hand_over(one, parcels),
+        deliver=time_slice.deliver,
     )
-    over = page.next is None
-    read = Completeness(run.stream_fetched + len(page.records), page.total)
-    whole = not over or read.whole
-    then_sweep = over and whole and sweeps(one, stream)
-    done = Done(
+    is_last = page.next is None
+    completeness = Completeness(run.stream_fetched + len(page.records), page.total)
+    whole = not is_last or completeness.whole
+    detects_deletions = time_slice.detects_deletions(stream)
+    result = PageResult(
         stream=stream.name,
-        asked_at=asked_at,
-        next={"absent": 0} if then_sweep else page.next,
-        counters=replace(worked.counters, calls=one.access.calls, retries=one.access.retries),
+        position=position,
+        next_position={"absent": 0} if is_last and whole and detects_deletions else page.next,
+        counters=replace(processed.counters, calls=access.calls, retries=access.retries),
         fetched=len(page.records),
-        delivered=worked.delivered,
+        delivered=processed.delivered,
         total=page.total,
-        kept=worked.kept,
-        seen=worked.seen if sweeps(one, stream) else (),
-        settled=worked.settled,
-        left_aside=worked.left_aside,
+        records=processed.records,
+        seen=processed.seen if detects_deletions else (),
+        resolved=processed.resolved,
+        failed=processed.failed,
         watermark=page.watermark if run.mode != SyncMode.REPLAY.value else None,
         keep_first_watermark=stream.cursor.mode is CursorMode.UPDATED_SINCE,
-        next_stream=following,
+        next_stream=next_stream,
         whole=whole,
-        reason=None if whole else _short(read),
-        timings=worked.timings | {"fetch": fetch_ms},
+        reason=None if whole else _incomplete(completeness),
+        timings=processed.timings | {"fetch": fetch_ms},
     )
-    commit(one, done)
+    time_slice.commit(result)
 
 
-def _short(read: Completeness) -> tuple[str, str, str]:
+def _incomplete(completeness: Completeness) -> tuple[str, str, str]:
+    total, fetched = completeness.total, completeness.fetched
     return (
         "INCOMPLETE",
-        f"The source said it has {read.total} records and gave {read.fetched}; the next run reads "
-        "from the same place again.",
-        f"来源声明共有 {read.total} 条记录，实际返回 {read.fetched} 条；下次将从同一位置重新读取。",
+        f"The source announced {total} records and returned {fetched}; the next run reads from the "
+        "same position again.",
+        f"来源声明共有 {total} 条记录，实际返回 {fetched} 条；下次将从同一位置重新读取。",
     )
 
 
-def _failed(around: Surroundings, run: SyncRunRow, problem: Failure) -> None:
-    """Lays the run aside or ends it."""
-    present = around.db.read(read_run, run.id)
+def _handle_failure(runtime: SyncRuntime, run: SyncRunRow, problem: Failure) -> None:
+    """Suspend the run, or end it as failed."""
+    present = runtime.db.read(read_run, run.id)
     assert present is not None
-    verdict = after_failure(
+    decision = after_failure(
         problem,
         from_source=not isinstance(problem, PoolDown),
         tries=present.tries,
         since_progress=_since_progress(present),
     )
-    log.info("run %s met %s", run.id, problem.code)
+    log.info("run %s failed with %s", run.id, problem.code)
     try:
-        if isinstance(verdict, GiveUp):
-            around.db.write(runs.fail, run.id, run.fence, problem)
+        if isinstance(decision, GiveUp):
+            runtime.db.write(lease.fail, run.id, run.fence, problem)
         else:
-            around.db.write(runs.lay_aside, run.id, run.fence, problem, verdict.seconds)
-    except Lost:
-        log.warning("run %s belongs to another worker now", run.id)
+            runtime.db.write(lease.suspend, run.id, run.fence, problem, decision.seconds)
+    except LeaseLost:
+        log.warning("the lease of run %s was lost", run.id)
 
 
-def _mistake(problem: Exception) -> Retry:
+def _internal_error(problem: Exception) -> Retry:
     return Retry(
         "INTERNAL",
-        f"Something went wrong on our side ({type(problem).__name__}); the log has the rest.",
+        f"An internal error occurred ({type(problem).__name__}); the log holds the details.",
         f"系统内部出错（{type(problem).__name__}），详情见日志。",
     )
 

@@ -1,4 +1,4 @@
-"""Keeps a run's lease alive while its worker is busy, and hears when it should stop."""
+"""A thread that renews a run's lease while its worker is busy, and learns of a cancel request."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from uuid import UUID
 from sqlalchemy.exc import SQLAlchemyError
 
 from chassis.db import SyncDatabase
-from integrations.sync.commands import sync_run
-from integrations.sync.commands.sync_run import Lost
+from integrations.sync.commands import lease
+from integrations.sync.commands.lease import LeaseLost
 
 log = logging.getLogger("huichi.integrations.sync")
 
 
 class Heartbeat:
-    """A thread beside the work; `lost` and `cancel` are looked at between pages."""
+    """A context manager around the work; the worker checks `lost` and `cancel` between pages."""
 
     def __init__(self, db: SyncDatabase, run: UUID, fence: int, lease_seconds: float) -> None:
         self._db = db
         self._run = run
         self._fence = fence
-        self._lease = lease_seconds
+        self._lease_seconds = lease_seconds
         self._stop = threading.Event()
         self.lost = False
         self.cancel = False
@@ -43,14 +43,14 @@ class Heartbeat:
         self._thread.join(timeout=5)
 
     def _beat(self) -> None:
-        while not self._stop.wait(self._lease / 4):
+        while not self._stop.wait(self._lease_seconds / 4):
             try:
                 self.cancel = self._db.write(
-                    sync_run.keep_alive, self._run, self._fence, self._lease
+                    lease.keep_alive, self._run, self._fence, self._lease_seconds
                 )
-            except Lost:
+            except LeaseLost:
                 self.lost = True
                 return
             except SQLAlchemyError:
-                # The fence decides at the next commit; a missed beat alone decides nothing.
+                # The fence decides at the next commit; a missed renewal alone decides nothing.
                 log.warning("a heartbeat of run %s was missed", self._run)

@@ -1,4 +1,4 @@
-"""Each sync run is one trace of its own, linked to the request that asked for it."""
+"""Each sync run is a trace of its own, linked to the request that started it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from chassis import telemetry
 
 
 def new_run(installation: str, mode: str) -> str | None:
-    """The traceparent of a new trace; everything the run does hangs below it."""
-    asked_by = telemetry.traceparent()
+    """Start a trace and return its traceparent, under which all spans of the run are recorded."""
+    request = telemetry.traceparent()
     token = context.attach(context.Context())
     try:
-        with telemetry.span("sync run", link=asked_by, installation=installation, mode=mode):
+        with telemetry.span("sync run", link=request, installation=installation, mode=mode):
             return telemetry.traceparent()
     finally:
         context.detach(token)

@@ -247,7 +247,7 @@ def test_tells_the_ledger_without_names(house: House, directory: Directory) -> N
     made = directory.person("ledger.one", title="Head of Secrets")
 
     body = house.one(
-        "SELECT body::text FROM outbox WHERE name = 'audit.recorded' AND subject = %(id)s"
+        "SELECT body::text FROM outbox WHERE name = 'audit.event.recorded' AND subject = %(id)s"
         " UNION SELECT to_jsonb(audit_event)::text FROM audit_event WHERE resource = %(id)s",
         id=made["id"],
     )

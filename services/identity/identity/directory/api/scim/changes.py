@@ -1,7 +1,7 @@
-"""Reading and changing one person or group for a directory.
+"""Read and change one person or group for a directory.
 
-A change is worked out on what is there, outside of a transaction, and written only if that is still
-there; without `If-Match` it is worked out again.
+A change is computed from the stored state outside of a transaction, and written only if that state
+is unchanged; without `If-Match` it is computed again.
 """
 
 from __future__ import annotations
@@ -15,122 +15,152 @@ from scim2_models import Group, NotFoundException, User
 from chassis.errors import Conflict
 from identity.core.domain.ids import DirectoryGroupId, UserId
 from identity.directory.api.scim import groups, people
-from identity.directory.api.scim.visit import Visit
-from identity.directory.commands import directory as commands
-from identity.directory.store import directory as store
-from identity.directory.store.directory import GroupRow, PersonRow
+from identity.directory.api.scim.request import ScimRequest
+from identity.directory.commands import (
+    directory_group as group_commands,
+    directory_user as user_commands,
+)
+from identity.directory.store import (
+    directory_group as directory_groups,
+    directory_user as directory_users,
+)
+from identity.directory.store.directory_group import GroupRow
+from identity.directory.store.directory_user import PersonRow
 
 T = TypeVar("T")
 
-_TRIES = 3
+_MAX_TRIES = 3
 
 
-async def person(visit: Visit, id: str) -> User[Any]:
-    """One person."""
-    row = await _person(visit, id)
-    of = await visit.read(store.memberships, [row.id])
-    return people.shown(row, of[row.id], visit.base)
+async def read_person(scim_request: ScimRequest, id: str) -> User[Any]:
+    """Return a person as a SCIM user."""
+    row = await _person_row(scim_request, id)
+    memberships = await scim_request.read(directory_groups.memberships, [row.id])
+    return people.to_scim(row, memberships[row.id], scim_request.base)
 
 
-async def add_person(visit: Visit, said: User[Any]) -> User[Any]:
-    """A new person."""
-    wanted = await people.wanted(said, visit.office.passwords, None)
-    scope = visit.scope("User", "create")
-    id = await visit.write(commands.add_person, scope, visit.office.seal, wanted)
-    return await person(visit, str(id))
+async def add_person(scim_request: ScimRequest, resource: User[Any]) -> User[Any]:
+    """Create a person and return it as a SCIM user."""
+    person_request = await people.to_request(resource, scim_request.sign_in_service.passwords, None)
+    scope = scim_request.scope("User", "create")
+    id = await scim_request.write(
+        user_commands.add_person, scope, scim_request.sign_in_service.seal, person_request
+    )
+    return await read_person(scim_request, str(id))
 
 
 async def change_person(
-    visit: Visit, id: str, become: Callable[[User[Any]], User[Any]], expected: int | None
+    scim_request: ScimRequest,
+    id: str,
+    transform: Callable[[User[Any]], User[Any]],
+    expected_version: int | None,
 ) -> User[Any]:
-    """Make a person what `become` makes of them."""
+    """Set a person to what `transform` makes of it."""
 
-    async def once() -> None:
-        row = await _person(visit, id)
-        changed = become(people.editable(row, visit.base))
-        wanted = await people.wanted(changed, visit.office.passwords, row)
-        version = row.version if expected is None else expected
-        scope = visit.scope("User", "update")
-        await visit.write(
-            commands.replace_person, scope, visit.office.seal, row.id, wanted, version
+    async def apply_change() -> None:
+        row = await _person_row(scim_request, id)
+        changed = transform(people.editable(row, scim_request.base))
+        person_request = await people.to_request(
+            changed, scim_request.sign_in_service.passwords, row
+        )
+        version = row.version if expected_version is None else expected_version
+        scope = scim_request.scope("User", "update")
+        await scim_request.write(
+            user_commands.replace_person,
+            scope,
+            scim_request.sign_in_service.seal,
+            row.id,
+            person_request,
+            version,
         )
 
-    await _tried(once, expected)
-    return await person(visit, id)
+    await _retry_conflicts(apply_change, expected_version)
+    return await read_person(scim_request, id)
 
 
-async def remove_person(visit: Visit, id: str, expected: int | None) -> None:
-    """Somebody left."""
-    row = await _person(visit, id)
-    await visit.write(commands.remove_person, visit.scope("User", "update"), row.id, expected)
+async def remove_person(scim_request: ScimRequest, id: str, expected_version: int | None) -> None:
+    """Deprovision a person who left."""
+    row = await _person_row(scim_request, id)
+    await scim_request.write(
+        user_commands.remove_person, scim_request.scope("User", "update"), row.id, expected_version
+    )
 
 
-async def group(visit: Visit, id: str) -> Group:
-    """One group with its members."""
-    row = await _group(visit, id)
-    members = await visit.read(store.members, [row.id])
-    return groups.shown(row, members[row.id], visit.base)
+async def read_group(scim_request: ScimRequest, id: str) -> Group:
+    """Return a group with its members."""
+    row = await _group_row(scim_request, id)
+    members = await scim_request.read(directory_groups.members, [row.id])
+    return groups.to_scim(row, members[row.id], scim_request.base)
 
 
-async def add_group(visit: Visit, said: Group) -> Group:
-    """A new group."""
-    scope = visit.scope("DirectoryGroup", "update")
-    id = await visit.write(commands.add_group, scope, groups.wanted(said))
-    return await group(visit, str(id))
+async def add_group(scim_request: ScimRequest, resource: Group) -> Group:
+    """Create a group and return it."""
+    scope = scim_request.scope("DirectoryGroup", "update")
+    id = await scim_request.write(group_commands.add_group, scope, groups.to_request(resource))
+    return await read_group(scim_request, str(id))
 
 
 async def change_group(
-    visit: Visit, id: str, become: Callable[[Group], Group], expected: int | None
+    scim_request: ScimRequest,
+    id: str,
+    transform: Callable[[Group], Group],
+    expected_version: int | None,
 ) -> Group:
-    """Make a group what `become` makes of it."""
+    """Set a group to what `transform` makes of it."""
 
-    async def once() -> None:
-        row = await _group(visit, id)
-        members = await visit.read(store.members, [row.id])
-        wanted = groups.wanted(become(groups.shown(row, members[row.id], visit.base)))
-        version = row.version if expected is None else expected
-        scope = visit.scope("DirectoryGroup", "update")
-        await visit.write(commands.replace_group, scope, row.id, wanted, version)
+    async def apply_change() -> None:
+        row = await _group_row(scim_request, id)
+        members = await scim_request.read(directory_groups.members, [row.id])
+        group_request = groups.to_request(
+            transform(groups.to_scim(row, members[row.id], scim_request.base))
+        )
+        version = row.version if expected_version is None else expected_version
+        scope = scim_request.scope("DirectoryGroup", "update")
+        await scim_request.write(
+            group_commands.replace_group, scope, row.id, group_request, version
+        )
 
-    await _tried(once, expected)
-    return await group(visit, id)
-
-
-async def remove_group(visit: Visit, id: str, expected: int | None) -> None:
-    """A group is no more."""
-    row, scope = await _group(visit, id), visit.scope("DirectoryGroup", "update")
-    await visit.write(commands.remove_group, scope, row.id, expected)
+    await _retry_conflicts(apply_change, expected_version)
+    return await read_group(scim_request, id)
 
 
-async def _tried(once: Callable[[], Awaitable[None]], expected: int | None) -> None:
-    """Again if somebody was faster, unless the directory said which version it means."""
-    for left in reversed(range(_TRIES)):
+async def remove_group(scim_request: ScimRequest, id: str, expected_version: int | None) -> None:
+    """Delete a group."""
+    row, scope = await _group_row(scim_request, id), scim_request.scope("DirectoryGroup", "update")
+    await scim_request.write(group_commands.remove_group, scope, row.id, expected_version)
+
+
+async def _retry_conflicts(
+    apply_change: Callable[[], Awaitable[None]], expected_version: int | None
+) -> None:
+    """Repeat a change after a conflict, unless the directory named the version it expects."""
+    for retries_left in reversed(range(_MAX_TRIES)):
         try:
-            return await once()
+            return await apply_change()
         except Conflict as problem:
-            if expected is not None or not left or "version" not in problem.extra:
+            if expected_version is not None or not retries_left or "version" not in problem.extra:
                 raise
     return None
 
 
-async def _person(visit: Visit, id: str) -> PersonRow:
-    scope, seal = visit.scope("User", "update"), visit.office.seal
-    found = await visit.read(store.person, scope, seal, UserId(_uuid(id)))
-    if found is None:
-        raise NotFoundException(detail=f"There is no user {id[:60]}.")
-    return found
+async def _person_row(scim_request: ScimRequest, id: str) -> PersonRow:
+    scope, seal = scim_request.scope("User", "update"), scim_request.sign_in_service.seal
+    row = await scim_request.read(directory_users.by_id, scope, seal, UserId(_uuid(id)))
+    if row is None:
+        raise NotFoundException(detail=f"No user has the id {id[:60]}.")
+    return row
 
 
-async def _group(visit: Visit, id: str) -> GroupRow:
-    scope = visit.scope("DirectoryGroup", "read")
-    found = await visit.read(store.group, scope, DirectoryGroupId(_uuid(id)))
-    if found is None:
-        raise NotFoundException(detail=f"There is no group {id[:60]}.")
-    return found
+async def _group_row(scim_request: ScimRequest, id: str) -> GroupRow:
+    scope = scim_request.scope("DirectoryGroup", "read")
+    row = await scim_request.read(directory_groups.by_id, scope, DirectoryGroupId(_uuid(id)))
+    if row is None:
+        raise NotFoundException(detail=f"No group has the id {id[:60]}.")
+    return row
 
 
 def _uuid(id: str) -> UUID:
     try:
         return UUID(id)
     except ValueError as problem:
-        raise NotFoundException(detail=f"There is nothing with the id {id[:60]}.") from problem
+        raise NotFoundException(detail=f"The id {id[:60]} is not a UUID.") from problem

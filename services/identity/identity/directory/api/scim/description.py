@@ -1,4 +1,4 @@
-"""What this SCIM service is and can, as it tells directories (RFC 7643 §5 to §7)."""
+"""What this SCIM service supports, as it tells directories (RFC 7643, 5 to 7)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from scim2_models import (
     User,
 )
 
-MOST_RESULTS = 200
+MAX_RESULTS = 200
 
 Person: TypeAlias = User[EnterpriseUser]
 
@@ -30,7 +30,7 @@ PROVIDER = ScimProvider(
     config=ServiceProviderConfig(
         patch=Patch(supported=True),
         bulk=Bulk(supported=False, max_operations=0, max_payload_size=0),
-        filter=Filter(supported=True, max_results=MOST_RESULTS),
+        filter=Filter(supported=True, max_results=MAX_RESULTS),
         change_password=ChangePassword(supported=True),
         sort=Sort(supported=True),
         etag=ETag(supported=True),

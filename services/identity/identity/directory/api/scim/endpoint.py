@@ -1,4 +1,4 @@
-"""SCIM 2.0 (RFC 7643, RFC 7644) at `/scim/v2`: where directories say who works here."""
+"""SCIM 2.0 (RFC 7643, RFC 7644) at `/scim/v2`, where directories provision users and groups."""
 
 from __future__ import annotations
 
@@ -32,22 +32,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chassis import audit, telemetry
+from chassis import telemetry
 from chassis.api.endpoint import body_of, circumstances_of, locale_of
+from chassis.audit import events as audit
 from chassis.errors import Conflict, HuichiError, internal
 from identity.directory.api.scim import changes
 from identity.directory.api.scim.description import PROVIDER, Person
+from identity.directory.api.scim.request import PATH, ScimRequest, authenticate
 from identity.directory.api.scim.search import find_all, find_groups, find_people
-from identity.directory.api.scim.visit import PATH, Visit, begin
-from identity.sign_in.services.office import Office
+from identity.sign_in.services.sign_in_service import SignInService
 
-LARGEST_BODY = 4 * 1024 * 1024
+MAX_BODY_BYTES = 4 * 1024 * 1024
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _PARAMETERS = frozenset(
     {"filter", "sortBy", "sortOrder", "startIndex", "count", "attributes", "excludedAttributes"}
 )
-# Directories send attributes of their own, and Microsoft's has ways of its own to patch; what we do
-# not know is left out, not refused.
+# Directories send attributes of their own, and Microsoft Entra has its own forms of PATCH; unknown
+# attributes are ignored, not refused.
 _TOLERANT = ScimPolicy(
     unknown=ScimPolicy.Unknown.ignore,
     remove_value_as_filter=ScimPolicy.RemoveValue.apply,
@@ -55,11 +56,11 @@ _TOLERANT = ScimPolicy(
 )
 _SCIM_TYPES = {"BAD_INPUT": "invalidValue"}
 
-Handler = Callable[[Visit], Awaitable[Response]]
+Handler = Callable[[ScimRequest], Awaitable[Response]]
 
 
-def route(office: Office) -> Route:
-    """The route of everything below `/scim/v2`."""
+def route(sign_in_service: SignInService) -> Route:
+    """Return the route of everything below `/scim/v2`."""
 
     async def serve(request: Request) -> Response:
         with (
@@ -69,204 +70,229 @@ def route(office: Office) -> Route:
                 parent=request.headers.get("traceparent"),
                 method=request.method,
             ),
-            audit.under(circumstances_of(request)),
+            audit.in_circumstances(circumstances_of(request)),
         ):
-            response = await _answered(request, office)
-            if found := telemetry.trace_id():
-                response.headers["x-trace-id"] = found
+            response = await _respond(request, sign_in_service)
+            if trace_id := telemetry.trace_id():
+                response.headers["x-trace-id"] = trace_id
             return response
 
     return Route(f"{PATH}/{{path:path}}", serve, methods=_METHODS)
 
 
-async def _answered(request: Request, office: Office) -> Response:
+async def _respond(request: Request, sign_in_service: SignInService) -> Response:
     try:
-        visit = await begin(request, office)
+        scim_request = await authenticate(request, sign_in_service)
         with _TOLERANT:
-            return await _dispatch(visit)
+            return await _dispatch(scim_request)
     except SCIMException as problem:
-        return _refused(problem.to_error())
+        return _error_response(problem.to_error())
     except ValidationError as problem:
-        return _refused(Error.from_validation_errors(problem)[0])
+        return _error_response(Error.from_validation_errors(problem)[0])
     except HuichiError as problem:
-        return _refused(_error_of(problem, locale_of(request)))
+        return _error_response(_scim_error(problem, locale_of(request)))
 
 
-async def _dispatch(visit: Visit) -> Response:
-    """Which handler a path and a method mean."""
-    name, _, rest = visit.request.path_params["path"].strip("/").partition("/")
+async def _dispatch(scim_request: ScimRequest) -> Response:
+    """Call the handler of a path and method."""
+    name, _, rest = scim_request.request.path_params["path"].strip("/").partition("/")
     handlers = _handlers(name, rest)
     if handlers is None:
-        raise NotFoundException(detail="There is nothing at this address.")
-    handler = handlers.get(visit.request.method)
+        raise NotFoundException(detail="No SCIM resource has this address.")
+    handler = handlers.get(scim_request.request.method)
     if handler is None:
-        error = Error(status=405, detail=f"{visit.request.method} is not for this address.")
-        return _refused(error, {"allow": ", ".join(sorted(handlers))})
-    return await handler(visit)
+        error = Error(status=405, detail=f"{scim_request.request.method} is not allowed here.")
+        return _error_response(error, {"allow": ", ".join(sorted(handlers))})
+    return await handler(scim_request)
 
 
 def _handlers(name: str, rest: str) -> Mapping[str, Handler] | None:
     match name, rest:
         case "ServiceProviderConfig", "":
-            return {"GET": _config}
+            return {"GET": _service_provider_config}
         case "ResourceTypes" | "Schemas", _:
-            return {"GET": lambda visit: _described(visit, name, rest)}
+            return {"GET": lambda scim_request: _definitions(scim_request, name, rest)}
         case "Users", "":
-            return {"GET": _people, "POST": _add_person}
+            return {"GET": _search_people, "POST": _add_person}
         case "Groups", "":
-            return {"GET": _groups, "POST": _add_group}
+            return {"GET": _search_groups, "POST": _add_group}
         case "Users", ".search":
-            return {"POST": _people}
+            return {"POST": _search_people}
         case "Groups", ".search":
-            return {"POST": _groups}
+            return {"POST": _search_groups}
         case ".search", "":
-            return {"POST": _everything}
+            return {"POST": _search_all}
         case "Users", id if "/" not in id:
             return {
-                "GET": lambda visit: _person(visit, id),
-                "PUT": lambda visit: _replace_person(visit, id),
-                "PATCH": lambda visit: _patch_person(visit, id),
-                "DELETE": lambda visit: _remove_person(visit, id),
+                "GET": lambda scim_request: _read_person(scim_request, id),
+                "PUT": lambda scim_request: _replace_person(scim_request, id),
+                "PATCH": lambda scim_request: _patch_person(scim_request, id),
+                "DELETE": lambda scim_request: _remove_person(scim_request, id),
             }
         case "Groups", id if "/" not in id:
             return {
-                "GET": lambda visit: _group(visit, id),
-                "PUT": lambda visit: _replace_group(visit, id),
-                "PATCH": lambda visit: _patch_group(visit, id),
-                "DELETE": lambda visit: _remove_group(visit, id),
+                "GET": lambda scim_request: _read_group(scim_request, id),
+                "PUT": lambda scim_request: _replace_group(scim_request, id),
+                "PATCH": lambda scim_request: _patch_group(scim_request, id),
+                "DELETE": lambda scim_request: _remove_group(scim_request, id),
             }
         case "Bulk" | "Me", "":
-            return dict.fromkeys(_METHODS, _not_here)
+            return dict.fromkeys(_METHODS, _not_implemented)
     return None
 
 
-async def _config(visit: Visit) -> Response:
+async def _service_provider_config(scim_request: ScimRequest) -> Response:
     assert PROVIDER.config is not None
-    location = f"{visit.base}/ServiceProviderConfig"
+    location = f"{scim_request.base}/ServiceProviderConfig"
     meta = Meta(resource_type="ServiceProviderConfig", location=location)
-    return _shown(PROVIDER.config.model_copy(update={"meta": meta}), None)
+    return _resource_response(PROVIDER.config.model_copy(update={"meta": meta}), None)
 
 
-async def _described(visit: Visit, name: str, id: str) -> Response:
-    """`/ResourceTypes` and `/Schemas`, whole or one of them."""
-    every: tuple[ResourceType | Schema, ...] = (
+async def _definitions(scim_request: ScimRequest, name: str, id: str) -> Response:
+    """Answer `/ResourceTypes` and `/Schemas`, all of them or one."""
+    definitions: tuple[ResourceType | Schema, ...] = (
         PROVIDER.resource_types if name == "ResourceTypes" else PROVIDER.schemas
     )
-    told = [
-        one.model_copy(
+    resources = [
+        resource.model_copy(
             update={
                 "meta": Meta(
-                    resource_type=type(one).__name__, location=f"{visit.base}/{name}/{one.id}"
+                    resource_type=type(resource).__name__,
+                    location=f"{scim_request.base}/{name}/{resource.id}",
                 )
             }
         )
-        for one in every
+        for resource in definitions
     ]
     if id:
-        found = next((one for one in told if str(one.id).casefold() == id.casefold()), None)
-        if found is None:
-            raise NotFoundException(detail=f"{name} has no {id[:200]}.")
-        return _shown(found, None)
-    answer = ListResponse[ResourceType | Schema](
-        total_results=len(told), start_index=1, items_per_page=len(told), resources=told
+        match = next(
+            (resource for resource in resources if str(resource.id).casefold() == id.casefold()),
+            None,
+        )
+        if match is None:
+            raise NotFoundException(detail=f"{name} has no entry {id[:200]}.")
+        return _resource_response(match, None)
+    list_response = ListResponse[ResourceType | Schema](
+        total_results=len(resources),
+        start_index=1,
+        items_per_page=len(resources),
+        resources=resources,
     )
-    return _json(answer.model_dump(scim_ctx=Context.RESOURCE_QUERY_RESPONSE))
+    return _scim_response(list_response.model_dump(scim_ctx=Context.RESOURCE_QUERY_RESPONSE))
 
 
-async def _people(visit: Visit) -> Response:
-    asked = await _asked(visit, SearchRequest[Person])
-    return _listed(ListResponse[Person], asked, *await find_people(visit, asked))
+async def _search_people(scim_request: ScimRequest) -> Response:
+    search = await _parse_search(scim_request, SearchRequest[Person])
+    return _list_response(ListResponse[Person], search, *await find_people(scim_request, search))
 
 
-async def _groups(visit: Visit) -> Response:
-    asked = await _asked(visit, SearchRequest[Group])
-    return _listed(ListResponse[Group], asked, *await find_groups(visit, asked))
+async def _search_groups(scim_request: ScimRequest) -> Response:
+    search = await _parse_search(scim_request, SearchRequest[Group])
+    return _list_response(ListResponse[Group], search, *await find_groups(scim_request, search))
 
 
-async def _everything(visit: Visit) -> Response:
-    asked = await _asked(visit, SearchRequest[Person | Group])
-    return _listed(ListResponse[Person | Group], asked, *await find_all(visit, asked))
+async def _search_all(scim_request: ScimRequest) -> Response:
+    search = await _parse_search(scim_request, SearchRequest[Person | Group])
+    return _list_response(
+        ListResponse[Person | Group], search, *await find_all(scim_request, search)
+    )
 
 
-async def _person(visit: Visit, id: str) -> Response:
-    return _shown(await changes.person(visit, id), _selected(visit, Person), visit.request)
+async def _read_person(scim_request: ScimRequest, id: str) -> Response:
+    return _resource_response(
+        await changes.read_person(scim_request, id),
+        _response_parameters(scim_request, Person),
+        scim_request.request,
+    )
 
 
-async def _group(visit: Visit, id: str) -> Response:
-    return _shown(await changes.group(visit, id), _selected(visit, Group), visit.request)
+async def _read_group(scim_request: ScimRequest, id: str) -> Response:
+    return _resource_response(
+        await changes.read_group(scim_request, id),
+        _response_parameters(scim_request, Group),
+        scim_request.request,
+    )
 
 
-async def _add_person(visit: Visit) -> Response:
-    said = await _said(visit, Person, Context.RESOURCE_CREATION_REQUEST)
-    made = await changes.add_person(visit, said)
-    return _shown(made, _selected(visit, Person), status=201)
+async def _add_person(scim_request: ScimRequest) -> Response:
+    resource = await _parse_body(scim_request, Person, Context.RESOURCE_CREATION_REQUEST)
+    created = await changes.add_person(scim_request, resource)
+    return _resource_response(created, _response_parameters(scim_request, Person), status=201)
 
 
-async def _add_group(visit: Visit) -> Response:
-    said = await _said(visit, Group, Context.RESOURCE_CREATION_REQUEST)
-    made = await changes.add_group(visit, said)
-    return _shown(made, _selected(visit, Group), status=201)
+async def _add_group(scim_request: ScimRequest) -> Response:
+    resource = await _parse_body(scim_request, Group, Context.RESOURCE_CREATION_REQUEST)
+    created = await changes.add_group(scim_request, resource)
+    return _resource_response(created, _response_parameters(scim_request, Group), status=201)
 
 
-async def _replace_person(visit: Visit, id: str) -> Response:
-    said = await _said(visit, Person, Context.RESOURCE_REPLACEMENT_REQUEST)
+async def _replace_person(scim_request: ScimRequest, id: str) -> Response:
+    resource = await _parse_body(scim_request, Person, Context.RESOURCE_REPLACEMENT_REQUEST)
 
-    def become(present: User[Any]) -> User[Any]:
-        wanted: User[Any] = said.model_copy(deep=True)
-        wanted.replace(present)
-        return wanted
+    def transform(present: User[Any]) -> User[Any]:
+        replacement: User[Any] = resource.model_copy(deep=True)
+        replacement.replace(present)
+        return replacement
 
-    done = await changes.change_person(visit, id, become, _expected(visit))
-    return _shown(done, _selected(visit, Person))
-
-
-async def _replace_group(visit: Visit, id: str) -> Response:
-    said = await _said(visit, Group, Context.RESOURCE_REPLACEMENT_REQUEST)
-    done = await changes.change_group(visit, id, lambda _: said, _expected(visit))
-    return _shown(done, _selected(visit, Group))
+    changed = await changes.change_person(
+        scim_request, id, transform, _expected_version(scim_request)
+    )
+    return _resource_response(changed, _response_parameters(scim_request, Person))
 
 
-async def _patch_person(visit: Visit, id: str) -> Response:
-    patch = await _said(visit, PatchOp[Person], Context.RESOURCE_PATCH_REQUEST)
+async def _replace_group(scim_request: ScimRequest, id: str) -> Response:
+    resource = await _parse_body(scim_request, Group, Context.RESOURCE_REPLACEMENT_REQUEST)
+    changed = await changes.change_group(
+        scim_request, id, lambda _: resource, _expected_version(scim_request)
+    )
+    return _resource_response(changed, _response_parameters(scim_request, Group))
 
-    def become(present: User[Any]) -> User[Any]:
+
+async def _patch_person(scim_request: ScimRequest, id: str) -> Response:
+    patch = await _parse_body(scim_request, PatchOp[Person], Context.RESOURCE_PATCH_REQUEST)
+
+    def transform(present: User[Any]) -> User[Any]:
         patch.patch(present)
         return present
 
-    done = await changes.change_person(visit, id, become, _expected(visit))
-    return _shown(done, _selected(visit, Person))
+    changed = await changes.change_person(
+        scim_request, id, transform, _expected_version(scim_request)
+    )
+    return _resource_response(changed, _response_parameters(scim_request, Person))
 
 
-async def _patch_group(visit: Visit, id: str) -> Response:
-    patch = await _said(visit, PatchOp[Group], Context.RESOURCE_PATCH_REQUEST)
+async def _patch_group(scim_request: ScimRequest, id: str) -> Response:
+    patch = await _parse_body(scim_request, PatchOp[Group], Context.RESOURCE_PATCH_REQUEST)
 
-    def become(present: Group) -> Group:
+    def transform(present: Group) -> Group:
         patch.patch(present)
         return present
 
-    done = await changes.change_group(visit, id, become, _expected(visit))
-    return _shown(done, _selected(visit, Group))
+    changed = await changes.change_group(
+        scim_request, id, transform, _expected_version(scim_request)
+    )
+    return _resource_response(changed, _response_parameters(scim_request, Group))
 
 
-async def _remove_person(visit: Visit, id: str) -> Response:
-    await changes.remove_person(visit, id, _expected(visit))
+async def _remove_person(scim_request: ScimRequest, id: str) -> Response:
+    await changes.remove_person(scim_request, id, _expected_version(scim_request))
     return Response(status_code=204)
 
 
-async def _remove_group(visit: Visit, id: str) -> Response:
-    await changes.remove_group(visit, id, _expected(visit))
+async def _remove_group(scim_request: ScimRequest, id: str) -> Response:
+    await changes.remove_group(scim_request, id, _expected_version(scim_request))
     return Response(status_code=204)
 
 
-async def _not_here(_: Visit) -> Response:
+async def _not_implemented(_: ScimRequest) -> Response:
     raise NotImplementedException(detail="This service has no /Bulk and no /Me.")
 
 
-async def _said(visit: Visit, kind: Any, context: Context) -> Any:
-    """The body as the model it must be. Raises `ValidationError`."""
-    raw = await body_of(visit.request, LARGEST_BODY)
+async def _parse_body(scim_request: ScimRequest, kind: Any, context: Context) -> Any:
+    """Return the body as a model. Raises `ValidationError`."""
+    content = await body_of(scim_request.request, MAX_BODY_BYTES)
     try:
-        body = orjson.loads(raw)
+        body = orjson.loads(content)
     except orjson.JSONDecodeError as problem:
         raise InvalidSyntaxException(detail="The body is not JSON.") from problem
     if not isinstance(body, dict):
@@ -274,42 +300,46 @@ async def _said(visit: Visit, kind: Any, context: Context) -> Any:
     return kind.model_validate(body, scim_ctx=context)
 
 
-async def _asked(visit: Visit, kind: Any) -> Any:
-    """The search of a query string or of a `.search` body."""
-    if visit.request.method == "POST":
-        return await _said(visit, kind, Context.SEARCH_REQUEST)
-    given = {k: v for k, v in visit.request.query_params.items() if k in _PARAMETERS}
-    return kind.model_validate(given)
+async def _parse_search(scim_request: ScimRequest, kind: Any) -> Any:
+    """Return the search of a query string or of a `.search` body."""
+    if scim_request.request.method == "POST":
+        return await _parse_body(scim_request, kind, Context.SEARCH_REQUEST)
+    parameters = {k: v for k, v in scim_request.request.query_params.items() if k in _PARAMETERS}
+    return kind.model_validate(parameters)
 
 
-def _selected(visit: Visit, kind: Any) -> ResponseParameters[Any]:
+def _response_parameters(scim_request: ScimRequest, kind: Any) -> ResponseParameters[Any]:
     names = ("attributes", "excludedAttributes")
-    given = {k: v for k, v in visit.request.query_params.items() if k in names}
-    found: ResponseParameters[Any] = ResponseParameters[kind].model_validate(given)
-    return found
+    parameters = {k: v for k, v in scim_request.request.query_params.items() if k in names}
+    response_parameters: ResponseParameters[Any] = ResponseParameters[kind].model_validate(
+        parameters
+    )
+    return response_parameters
 
 
-def _expected(visit: Visit) -> int | None:
-    """The version that `If-Match` names; one that is not ours is never the present one."""
-    asked = visit.request.headers.get("if-match", "").strip()
-    if not asked or asked == "*":
+def _expected_version(scim_request: ScimRequest) -> int | None:
+    """Return the version that `If-Match` names; an ETag that is not ours never matches (-1)."""
+    condition = scim_request.request.headers.get("if-match", "").strip()
+    if not condition or condition == "*":
         return None
-    found = re.fullmatch(r'(?:W/)?"(\d{1,9})"', asked)
-    return int(found[1]) if found else -1
+    match = re.fullmatch(r'(?:W/)?"(\d{1,9})"', condition)
+    return int(match[1]) if match else -1
 
 
-def _listed(kind: Any, asked: SearchRequest[Any], found: list[Any], total: int) -> Response:
-    answer = kind(
+def _list_response(
+    kind: Any, search: SearchRequest[Any], resources: list[Any], total: int
+) -> Response:
+    list_response = kind(
         total_results=total,
-        start_index=max(asked.start_index or 1, 1),
-        items_per_page=len(found),
-        resources=found,
+        start_index=max(search.start_index or 1, 1),
+        items_per_page=len(resources),
+        resources=resources,
     )
     context = Context.RESOURCE_QUERY_RESPONSE
-    return _json(answer.model_dump(scim_ctx=context, response_parameters=asked))
+    return _scim_response(list_response.model_dump(scim_ctx=context, response_parameters=search))
 
 
-def _shown(
+def _resource_response(
     resource: Resource[Any],
     selected: ResponseParameters[Any] | None,
     conditional: Request | None = None,
@@ -328,11 +358,11 @@ def _shown(
         Context.RESOURCE_CREATION_RESPONSE if status == 201 else Context.RESOURCE_QUERY_RESPONSE
     )
     body = resource.model_dump(scim_ctx=context, response_parameters=selected)
-    return _json(body, status, headers)
+    return _scim_response(body, status, headers)
 
 
-def _error_of(problem: HuichiError, locale: str) -> Error:
-    """One of our errors in SCIM's words."""
+def _scim_error(problem: HuichiError, locale: str) -> Error:
+    """Return one of our errors as a SCIM error."""
     status, scim_type = problem.status, _SCIM_TYPES.get(problem.code)
     if isinstance(problem, Conflict):
         stale = "version" in problem.extra
@@ -344,13 +374,15 @@ def _error_of(problem: HuichiError, locale: str) -> Error:
     return Error(status=status, scim_type=scim_type, detail=problem.message(locale))
 
 
-def _refused(error: Error, headers: Mapping[str, str] | None = None) -> Response:
-    more = {"www-authenticate": "Bearer"} if error.status == 401 else {}
+def _error_response(error: Error, headers: Mapping[str, str] | None = None) -> Response:
+    challenge = {"www-authenticate": "Bearer"} if error.status == 401 else {}
     status = error.status or 400
-    return _json(error.model_dump(), status, {**more, **(headers or {})})
+    return _scim_response(error.model_dump(), status, {**challenge, **(headers or {})})
 
 
-def _json(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def _scim_response(
+    body: Any, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
     return Response(
         orjson.dumps(body),
         status_code=status,

@@ -1,4 +1,4 @@
-"""Groups of a directory as SCIM groups."""
+"""Convert between directory groups and SCIM groups."""
 
 from __future__ import annotations
 
@@ -8,24 +8,29 @@ from uuid import UUID
 from scim2_models import Group, GroupMember, InvalidValueException, Meta, Reference
 
 from identity.core.domain.ids import UserId
-from identity.directory.domain.directory import Group as Wanted, Member, external_id, member_name
-from identity.directory.store.directory import GroupRow
+from identity.directory.domain.directory import (
+    GroupRequest,
+    Member,
+    check_external_id,
+    check_member_name,
+)
+from identity.directory.store.directory_group import GroupRow
 
 
-def shown(row: GroupRow, members: Sequence[Member], base: str) -> Group:
-    """The group as its directory reads it."""
+def to_scim(row: GroupRow, members: Sequence[Member], base: str) -> Group:
+    """Return a group as SCIM group."""
     return Group(
         id=str(row.id),
         external_id=row.external_id,
         display_name=row.display_name,
         members=[
             GroupMember(
-                value=str(one.user),
-                ref=Reference(f"{base}/Users/{one.user}"),
+                value=str(member.user),
+                ref=Reference(f"{base}/Users/{member.user}"),
                 type="User",
-                display=one.display,
+                display=member.display,
             )
-            for one in members
+            for member in members
         ]
         or None,
         meta=Meta(
@@ -38,19 +43,23 @@ def shown(row: GroupRow, members: Sequence[Member], base: str) -> Group:
     )
 
 
-def wanted(group: Group) -> Wanted:
-    """What a directory asks for."""
-    members = {one.user: one for one in map(_member, group.members or ())}
-    return Wanted(group.display_name or "", external_id(group.external_id), tuple(members.values()))
+def to_request(group: Group) -> GroupRequest:
+    """Return the requested state of a group."""
+    members = {member.user: member for member in map(_member, group.members or ())}
+    return GroupRequest(
+        group.display_name or "", check_external_id(group.external_id), tuple(members.values())
+    )
 
 
-def _member(said: GroupMember) -> Member:
-    if (said.type or "User").casefold() != "user":
-        raise InvalidValueException(detail="Groups in groups are not kept; name users as members.")
+def _member(scim_member: GroupMember) -> Member:
+    if (scim_member.type or "User").casefold() != "user":
+        raise InvalidValueException(
+            detail="Nested groups are not supported; members must be users."
+        )
     try:
-        user = UserId(UUID(said.value or ""))
+        user = UserId(UUID(scim_member.value or ""))
     except ValueError as problem:
         raise InvalidValueException(
-            detail=f"members.value {(said.value or '')[:60]!r} is not the id of a user."
+            detail=f"members.value {(scim_member.value or '')[:60]!r} is not the id of a user."
         ) from problem
-    return Member(user, member_name(said.display))
+    return Member(user, check_member_name(scim_member.display))

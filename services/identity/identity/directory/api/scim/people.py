@@ -1,4 +1,4 @@
-"""People as SCIM users: what a directory says becomes ours, and what is ours is shown to it."""
+"""Convert between people and SCIM users."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from identity.core.domain.ids import DirectoryGroupId
 from identity.directory.api.scim.description import Person
 from identity.directory.domain.directory import (
     UNCHANGED,
-    Person as Wanted,
+    PersonRequest,
     Unchanged,
-    external_id,
-    shown_name,
+    check_external_id,
+    first_nonempty_name,
 )
-from identity.directory.store.directory import PersonRow
+from identity.directory.store.directory_user import PersonRow
 from identity.people.domain.user import Status
-from identity.sign_in.services.passwords import Passwords
+from identity.sign_in.services.passwords import PasswordService
 
-KEPT = "\0"
-_OURS = {"id", "meta", "groups", "password", "external_id", "schemas"}
+PLACEHOLDER = "\0"
+_NOT_STORED = {"id", "meta", "groups", "password", "external_id", "schemas"}
 
 
-def shown(row: PersonRow, groups: Sequence[tuple[DirectoryGroupId, str]], base: str) -> User[Any]:
-    """The user as their directory reads them: what it said, corrected by what is so now."""
-    said: dict[str, Any] = orjson.loads(row.document) if row.document else {}
-    person: User[Any] = Person.model_validate(said)
+def to_scim(row: PersonRow, groups: Sequence[tuple[DirectoryGroupId, str]], base: str) -> User[Any]:
+    """Return a person as SCIM user: what the directory sent, corrected by the present state."""
+    document: dict[str, Any] = orjson.loads(row.document) if row.document else {}
+    person: User[Any] = Person.model_validate(document)
     person.id = str(row.id)
     person.external_id = row.external_id
     if (person.user_name or "").strip().lower() != row.username:
         person.user_name = row.username
-    if _name(person) != row.display_name:
+    if _display_name(person) != row.display_name:
         person.display_name = row.display_name
     if row.document is None or person.active is not None:
         person.active = row.status is Status.ACTIVE
@@ -58,41 +58,52 @@ def shown(row: PersonRow, groups: Sequence[tuple[DirectoryGroupId, str]], base: 
 
 
 def editable(row: PersonRow, base: str) -> User[Any]:
-    """The user to apply a change to. A password that there is stands as `KEPT`, so that taking it
-    away, setting another and saying nothing of it are told apart."""
-    person = shown(row, [], base)
-    person.password = KEPT if row.has_password else None
+    """Return the SCIM user to apply a change to.
+
+    An existing password stands as `PLACEHOLDER`, so that removing it, setting another and
+    leaving it unchanged are told apart.
+    """
+    person = to_scim(row, [], base)
+    person.password = PLACEHOLDER if row.has_password else None
     return person
 
 
-async def wanted(person: User[Any], passwords: Passwords, before: PersonRow | None) -> Wanted:
-    """What a directory asks for. Hashes a password that it sets, so this is done beforehand."""
-    if before is None and person.active is None:
+async def to_request(
+    person: User[Any], passwords: PasswordService, current: PersonRow | None
+) -> PersonRequest:
+    """Return the requested state of a person.
+
+    Hashes a password that the directory sets, so it runs before the transaction.
+    """
+    if current is None and person.active is None:
         person.active = True
     username = person.user_name or ""
-    kept: str | Unchanged | None = UNCHANGED
-    if person.password is None and before is not None and before.has_password:
-        kept = None
-    elif person.password is not None and person.password != KEPT:
-        kept = await passwords.hashed(
-            await passwords.accepted(person.password, username, _name(person), field="password")
+    password_hash: str | Unchanged | None = UNCHANGED
+    if person.password is None and current is not None and current.has_password:
+        password_hash = None
+    elif person.password is not None and person.password != PLACEHOLDER:
+        password_hash = await passwords.hash_password(
+            await passwords.check_strength(
+                person.password, username, _display_name(person), field="password"
+            )
         )
     extension: EnterpriseUser | None = person[EnterpriseUser]
-    return Wanted(
+    return PersonRequest(
         username=username,
-        display_name=_name(person),
-        external_id=external_id(person.external_id),
+        display_name=_display_name(person),
+        external_id=check_external_id(person.external_id),
         active=person.active,
         department=extension.department if extension else None,
-        document=orjson.dumps(person.model_dump(exclude=_OURS)),
-        password_hash=kept,
+        document=orjson.dumps(person.model_dump(exclude=_NOT_STORED)),
+        password_hash=password_hash,
     )
 
 
-def _name(person: User[Any]) -> str:
+def _display_name(person: User[Any]) -> str:
+    """Return the first name that is not empty: display name, formatted name, parts, user name."""
     name = person.name
     parts = [name.given_name, name.family_name] if name else []
-    return shown_name(
+    return first_nonempty_name(
         person.display_name,
         name.formatted if name else None,
         " ".join(part for part in parts if part),

@@ -1,7 +1,8 @@
-"""Signing in by a provider, as a browser walks it: there, back, and told when it is over.
+"""HTTP routes of signing in through a provider.
 
-`GET /sign-in/{provider}` sends the browser away, `…/callback` takes it back with a ticket for the
-frontend, `POST …/backchannel-logout` is how a provider says that a session ended.
+`GET /sign-in/{provider}` sends the browser to the provider, `…/callback` receives it back and
+issues a ticket for the frontend, `POST …/backchannel-logout` receives logout tokens from the
+provider.
 """
 
 from __future__ import annotations
@@ -23,89 +24,97 @@ from chassis.errors import BadInput, Denied, HuichiError, NotFound
 from identity.sign_in.api.oidc import page
 from identity.sign_in.commands import provider_session, sign_in_link
 from identity.sign_in.domain import provider as domain
-from identity.sign_in.domain.id_token import BadToken
-from identity.sign_in.services.office import Office
-from identity.sign_in.services.oidc import flow as flows
-from identity.sign_in.services.oidc.flow import Flow
-from identity.sign_in.services.oidc.party import Over, Party
+from identity.sign_in.domain.id_token import InvalidToken
+from identity.sign_in.services.oidc import authorization_flow as flows
+from identity.sign_in.services.oidc.authorization_flow import AuthorizationFlow
+from identity.sign_in.services.oidc.provider_client import InvalidGrant, ProviderClient
+from identity.sign_in.services.sign_in_service import SignInService
 from identity.sign_in.store import provider as store
 from identity.sign_in.store.provider import ProviderRow
 
 log = logging.getLogger("huichi.identity.oidc")
 
 PATH = "/sign-in"
-LARGEST_FORM = 64 * 1024
-Step = Callable[["Visit"], Awaitable[Response]]
+MAX_FORM_BYTES = 64 * 1024
+Handler = Callable[["ProviderRequest"], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class ProviderRequest:
     """A request about one provider."""
 
     request: Request
-    office: Office
+    sign_in_service: SignInService
     db: Database
     provider: ProviderRow
 
     @property
-    def party(self) -> Party:
-        return self.office.parties.of(self.provider)
+    def client(self) -> ProviderClient:
+        """The client of the provider."""
+        return self.sign_in_service.provider_clients.client_of(self.provider)
 
     def address(self, step: str) -> str:
-        """Where a step of this provider is, as others reach it."""
-        return f"{self.office.settings.public_address}{PATH}/{self.provider.name}/{step}"
+        """Return the public URL of a step of this provider."""
+        return f"{self.sign_in_service.settings.public_address}{PATH}/{self.provider.name}/{step}"
 
 
-def routes(office: Office) -> list[Route]:
-    """The routes of all providers."""
+def routes(sign_in_service: SignInService) -> list[Route]:
+    """Return the routes of all providers."""
 
-    def step(path: str, serve: Step, method: str = "GET") -> Route:
+    def step(path: str, serve: Handler, method: str = "GET") -> Route:
         async def answer(request: Request) -> Response:
             with telemetry.span(
                 "identity sign-in", kind=SpanKind.SERVER, parent=None, method=request.method
             ):
                 try:
-                    return await serve(await _visit(request, office))
+                    return await serve(await _provider_request(request, sign_in_service))
                 except HuichiError as problem:
-                    return page.refused(request, problem)
+                    return page.error_page(request, problem)
 
         return Route(f"{PATH}/{{provider}}{path}", answer, methods=[method])
 
     return [
         step("", _begin),
-        step("/callback", _back),
+        step("/callback", _callback),
         step("/signed-out", _signed_out),
-        step("/backchannel-logout", _told, "POST"),
+        step("/backchannel-logout", _backchannel_logout, "POST"),
     ]
 
 
-async def _visit(request: Request, office: Office) -> Visit:
+async def _provider_request(request: Request, sign_in_service: SignInService) -> ProviderRequest:
     db: Database = request.app.state.runtime.db
-    found = await db.read(store.by_name, request.path_params["provider"])
-    if found is None or not found.enabled:
-        raise NotFound("There is no such way to sign in.", "没有这种登录方式。")
-    return Visit(request, office, db, found)
+    provider = await db.read(store.by_name, request.path_params["provider"])
+    if provider is None or not provider.enabled:
+        raise NotFound(
+            "No enabled sign-in provider has this name.", "没有使用该名称且已启用的登录提供方。"
+        )
+    return ProviderRequest(request, sign_in_service, db, provider)
 
 
-async def _begin(visit: Visit) -> Response:
-    asked, settings = visit.request.query_params, visit.office.settings
-    return_to = flows.return_address(asked.get("returnTo"), settings.frontend_origins)
-    provider = visit.provider
-    flow = flows.begun(provider.name, provider.version, asked.get("challenge", ""), return_to)
-    where = await visit.party.discovered()
+async def _begin(provider_request: ProviderRequest) -> Response:
+    parameters, settings = (
+        provider_request.request.query_params,
+        provider_request.sign_in_service.settings,
+    )
+    return_to = flows.check_return_address(parameters.get("returnTo"), settings.frontend_origins)
+    provider = provider_request.provider
+    flow = flows.begin_flow(
+        provider.name, provider.version, parameters.get("challenge", ""), return_to
+    )
+    metadata = await provider_request.client.metadata()
     response = page.redirect(
-        flows.authorization(
+        flows.authorization_url(
             flow,
-            where.authorization,
+            metadata.authorization_endpoint,
             provider.client_id,
             " ".join(provider.scopes),
-            visit.address("callback"),
+            provider_request.address("callback"),
         )
     )
     response.set_cookie(
         flows.cookie_name(flow.state),
-        flows.closed(flow, visit.office.seal),
-        max_age=flows.LASTS_SECONDS,
+        flows.seal_flow(flow, provider_request.sign_in_service.seal),
+        max_age=flows.LIFETIME_SECONDS,
         path=f"{PATH}/{provider.name}/callback",
         secure=settings.public_address.startswith("https:"),
         httponly=True,
@@ -114,90 +123,103 @@ async def _begin(visit: Visit) -> Response:
     return response
 
 
-async def _back(visit: Visit) -> Response:
-    state = visit.request.query_params.get("state", "")
-    cookie = flows.cookie_name(state)
-    kept = visit.request.cookies.get(cookie, "")
-    flow = flows.opened(kept, visit.office.seal, state, visit.provider.name)
-    if flow is None or flow.version != visit.provider.version:
+async def _callback(provider_request: ProviderRequest) -> Response:
+    state = provider_request.request.query_params.get("state", "")
+    cookie_name = flows.cookie_name(state)
+    cookie_value = provider_request.request.cookies.get(cookie_name, "")
+    flow = flows.unseal_flow(
+        cookie_value, provider_request.sign_in_service.seal, state, provider_request.provider.name
+    )
+    if flow is None or flow.version != provider_request.provider.version:
         raise BadInput(
-            "This sign-in was begun elsewhere, or too long ago; begin again.",
-            "本次登录并非由此浏览器发起，或已超时，请重新开始。",
+            "state does not belong to a sign-in of this browser, or it expired; begin again.",
+            "state 不属于此浏览器发起的登录，或登录已超时，请重新开始。",
             field="state",
         )
     try:
-        response = await _arrived(visit, flow)
+        response = await _issue_ticket(provider_request, flow)
     except HuichiError as problem:
-        response = page.refused(visit.request, problem, flow.return_to)
-    response.delete_cookie(cookie, path=f"{PATH}/{visit.provider.name}/callback")
+        response = page.error_page(provider_request.request, problem, flow.return_to)
+    response.delete_cookie(cookie_name, path=f"{PATH}/{provider_request.provider.name}/callback")
     return response
 
 
-async def _arrived(visit: Visit, flow: Flow) -> Response:
-    code = await _code(visit)
-    party, provider, seal = visit.party, visit.provider, visit.office.seal
-    secret = await visit.db.read(store.secret, seal, provider.id)
+async def _issue_ticket(provider_request: ProviderRequest, flow: AuthorizationFlow) -> Response:
+    code = await _authorization_code(provider_request)
+    client, provider, seal = (
+        provider_request.client,
+        provider_request.provider,
+        provider_request.sign_in_service.seal,
+    )
+    secret = await provider_request.db.read(store.client_secret, seal, provider.id)
     form = {
         "grant_type": "authorization_code",
         "code": code,
-        "redirect_uri": visit.address("callback"),
+        "redirect_uri": provider_request.address("callback"),
         "code_verifier": flow.verifier,
     }
     try:
-        tokens = await party.traded(form, secret)
+        tokens = await client.request_tokens(form, secret)
         if tokens.id_token is None:
-            raise BadToken("there is none")
-        claims = await party.who(
+            raise InvalidToken("the response holds no ID token")
+        claims = await client.validate_id_token(
             tokens.id_token, nonce=flow.nonce, access_token=tokens.access_token
         )
-    except (Over, BadToken) as problem:
-        log.warning("provider %s: sign-in refused: %s", provider.name, problem or "code not good")
-        raise _not_good() from problem
-    who = domain.claimed(claims, provider.claims)
-    kept = {"id_token": tokens.id_token, "refresh_token": tokens.refresh_token}
-    ticket = await visit.db.write(sign_in_link.arrive, seal, provider.id, who, kept, flow.challenge)
+    except (InvalidGrant, InvalidToken) as problem:
+        log.warning("provider %s: sign-in refused: %s", provider.name, problem or "invalid_grant")
+        raise _not_verified() from problem
+    identity = domain.identity_from_claims(claims, provider.claims)
+    stored_tokens = {"id_token": tokens.id_token, "refresh_token": tokens.refresh_token}
+    ticket = await provider_request.db.write(
+        sign_in_link.issue_ticket, seal, provider.id, identity, stored_tokens, flow.challenge
+    )
     if flow.return_to is not None:
         return page.redirect(flows.with_fragment(flow.return_to, ticket=ticket))
-    seconds = int(sign_in_link.TICKET_LASTS.total_seconds())
-    return page.answer({"ticket": ticket, "expiresIn": seconds})
+    expires_in = int(sign_in_link.TICKET_LIFETIME.total_seconds())
+    return page.json_response({"ticket": ticket, "expiresIn": expires_in})
 
 
-async def _code(visit: Visit) -> str:
-    """The code of an answer that is the provider's. Raises `Denied`."""
-    said = visit.request.query_params
-    where = await visit.party.discovered()
-    named = said.get("iss")
-    # RFC 9207: an answer of one provider must not be taken for another's.
-    if (named or where.names_issuer) and named != visit.provider.issuer:
-        raise _not_good()
-    if "error" in said or "code" not in said:
-        word = said.get("error", "")[:60]
-        shown = word if word.replace("_", "").isalpha() and word.isascii() else "no code"
-        raise Denied(f"The sign-in provider refused: {shown}.", f"登录提供方拒绝了请求：{shown}。")
-    return said["code"]
+async def _authorization_code(provider_request: ProviderRequest) -> str:
+    """Return the code of an authorization response of this provider. Raises `Denied`."""
+    parameters = provider_request.request.query_params
+    metadata = await provider_request.client.metadata()
+    issuer = parameters.get("iss")
+    # RFC 9207: a response of one provider must not be accepted as that of another.
+    if (issuer or metadata.sends_issuer) and issuer != provider_request.provider.issuer:
+        raise _not_verified()
+    if "error" in parameters or "code" not in parameters:
+        error = parameters.get("error", "")[:60]
+        shown_error = error if error.replace("_", "").isalpha() and error.isascii() else "no code"
+        raise Denied(
+            f"The sign-in provider refused the request: {shown_error}.",
+            f"登录提供方拒绝了请求：{shown_error}。",
+        )
+    return parameters["code"]
 
 
-async def _signed_out(visit: Visit) -> Response:
-    frontends = visit.office.settings.frontend_origins
-    return page.signed_out(visit.request, f"{frontends[0]}/" if frontends else None)
+async def _signed_out(provider_request: ProviderRequest) -> Response:
+    frontends = provider_request.sign_in_service.settings.frontend_origins
+    return page.signed_out_page(provider_request.request, f"{frontends[0]}/" if frontends else None)
 
 
-async def _told(visit: Visit) -> Response:
-    """OpenID Connect Back-Channel Logout 1.0, 2.7 and 2.8."""
-    raw = await body_of(visit.request, LARGEST_FORM)
-    form = parse_qs(raw.decode("utf-8", "replace"))
+async def _backchannel_logout(provider_request: ProviderRequest) -> Response:
+    """Answer a logout token (OpenID Connect Back-Channel Logout 1.0, 2.7 and 2.8)."""
+    content = await body_of(provider_request.request, MAX_FORM_BYTES)
+    form = parse_qs(content.decode("utf-8", "replace"))
     try:
-        told = await visit.party.logout(form.get("logout_token", [""])[0])
-    except BadToken as problem:
-        log.warning("provider %s: logout refused: %s", visit.provider.name, problem)
-        said = {"error": "invalid_request", "error_description": str(problem)}
-        return page.answer(said, 400)
-    await visit.db.write(provider_session.log_out, visit.provider.id, told)
+        logout = await provider_request.client.validate_logout_token(
+            form.get("logout_token", [""])[0]
+        )
+    except InvalidToken as problem:
+        log.warning("provider %s: logout refused: %s", provider_request.provider.name, problem)
+        body = {"error": "invalid_request", "error_description": str(problem)}
+        return page.json_response(body, 400)
+    await provider_request.db.write(provider_session.log_out, provider_request.provider.id, logout)
     return Response(status_code=200, headers={"cache-control": "no-store"})
 
 
-def _not_good() -> Denied:
+def _not_verified() -> Denied:
     return Denied(
-        "What the sign-in provider said could not be verified; begin again.",
+        "The response of the sign-in provider could not be verified; begin again.",
         "登录提供方返回的信息未通过校验，请重新开始。",
     )

@@ -1,0 +1,23 @@
+"""Facts are named `service.entity.participle`; those in the outbox get their new names."""
+
+from alembic import op
+
+from chassis.migrate import rename_facts
+
+revision = "0004"
+down_revision = "0003"
+
+NAMES = {
+    "audit.recorded": "audit.event.recorded",
+    "rights.used": "audit.right.used",
+}
+
+
+def upgrade() -> None:
+    """Give the facts their new names."""
+    rename_facts(op, NAMES)
+
+
+def downgrade() -> None:
+    """Give the facts their old names again."""
+    rename_facts(op, {new: old for old, new in NAMES.items()})
