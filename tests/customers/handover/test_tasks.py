@@ -75,7 +75,7 @@ def test_goes_on_where_it_was_cut_short_and_tells_of_each_customer_once(db: Sync
         db.write(commands.begin, body, whole=True)
     id = UUID(body["off_boarding"])
 
-    db.write(commands.step, id, snapshot, time.time())
+    db.write(commands.hand_over_batch, id, snapshot, time.time())
     half = db.read(store.latest, [REP])[REP]
     hand_over(work_on(db, snapshot))
     end = db.read(store.latest, [REP])[REP]

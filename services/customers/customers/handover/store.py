@@ -117,7 +117,7 @@ def take_due(session: Session) -> UUID | None:
     return id
 
 
-def locked(session: Session, id: UUID) -> HandoverRow | None:
+def lock(session: Session, id: UUID) -> HandoverRow | None:
     """Lock a handover; `None` where another worker is continuing it."""
     row = session.execute(_LOCK, {"id": id}).one_or_none()
     return _handover(row) if row else None
@@ -129,7 +129,7 @@ def latest(session: Session, users: Sequence[UUID]) -> dict[UUID, HandoverRow]:
     return {row.user_id: _handover(row) for row in rows}
 
 
-def pending(session: Session, handover: HandoverRow, limit: int) -> list[PendingCustomer]:
+def lock_pending(session: Session, handover: HandoverRow, limit: int) -> list[PendingCustomer]:
     """Lock a batch of customers that are still to be handed over, in the order all commands use."""
     arguments = {
         "user": handover.user,

@@ -23,7 +23,7 @@ def hand_over(work: Work, seconds: float = TICK_SECONDS) -> int:
         snapshot = work.fresh_guard().snapshot
         if snapshot is None:
             break  # there is no policy yet, so the users are unknown; the next tick tries again
-        more = work.db.write(commands.step, id, snapshot, time.time())
+        more = work.db.write(commands.hand_over_batch, id, snapshot, time.time())
         done += more
         if time.monotonic() > until:
             break

@@ -82,7 +82,7 @@ def may_see(scope: Scope, row: ImportRow) -> bool:
     return scope.everything or row.actor_id == scope.actor.user_id
 
 
-def listed(session: Session, scope: Scope, window: Window) -> Page[Row[Any]]:
+def list_page(session: Session, scope: Scope, window: Window) -> Page[Row[Any]]:
     """Return a page of ids of the imports in scope, newest first."""
     jobs = metadata.tables["import_job"]
     statement = select(jobs.c.id)
@@ -156,7 +156,7 @@ def any_due(session: Session) -> bool:
     return bool(session.execute(statement).scalar_one())
 
 
-def take_due(session: Session, lease_seconds: int, most: int) -> list[ImportRow]:
+def take_due(session: Session, lease_seconds: int, limit: int) -> list[ImportRow]:
     """Lease due imports, each under a new fencing token, so that former holders are refused."""
     rows = session.execute(
         text(
@@ -166,7 +166,7 @@ def take_due(session: Session, lease_seconds: int, most: int) -> list[ImportRow]
             "  AND lease_until <= now() ORDER BY lease_until LIMIT :most FOR UPDATE SKIP LOCKED) "
             f"RETURNING {_COLUMNS}"
         ),
-        {"lease": lease_seconds, "most": most},
+        {"lease": lease_seconds, "most": limit},
     )
     return [ImportRow(*row) for row in rows]
 

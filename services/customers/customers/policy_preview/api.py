@@ -121,11 +121,11 @@ class Changeset:
 
 
 def _affected_users(
-    before: Snapshot, changed: Snapshot, start: UUID | None, most: int
+    before: Snapshot, changed: Snapshot, start: UUID | None, limit: int
 ) -> list[UUID]:
     rights = [(object, "read") for object in ("Customer", "Contact", *OBJECTS_OF_FIELD)]
     users = dict.fromkeys(difference.user_id for difference in differences(before, changed, rights))
-    return list(islice((id for id in users if start is None or id > start), most))
+    return list(islice((id for id in users if start is None or id > start), limit))
 
 
 def _count_reach(

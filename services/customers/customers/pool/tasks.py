@@ -16,7 +16,7 @@ STEPS = 20
 def keep_up(work: Work) -> None:
     """Do a bounded part of what is due; the next tick continues."""
     for _ in range(STEPS):
-        _, more = work.db.write(survivorship.step)
+        _, more = work.db.write(survivorship.reelect_batch)
         if not more:
             break
     work.db.write(survivorship.settle_pins)

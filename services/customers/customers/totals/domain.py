@@ -38,11 +38,11 @@ def disclose(group: GroupCount) -> DisclosedCount:
     return DisclosedCount(group.key, group.seen + unseen // SMALLEST * SMALLEST, unseen == 0)
 
 
-def rank_disclosed(groups: Iterable[GroupCount], most: int) -> tuple[list[DisclosedCount], int]:
+def rank_disclosed(groups: Iterable[GroupCount], limit: int) -> tuple[list[DisclosedCount], int]:
     """Rank groups by their disclosed count; return the largest, and how many more there are.
 
     A group with a disclosed count of zero is left out: its existence would disclose a customer.
     """
     shown = [group for group in map(disclose, groups) if group.count]
     shown.sort(key=lambda group: (-group.count, group.key is None, group.key or ""))
-    return shown[:most], max(0, len(shown) - most)
+    return shown[:limit], max(0, len(shown) - limit)

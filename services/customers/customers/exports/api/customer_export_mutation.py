@@ -96,9 +96,11 @@ class CustomerExportMutation:
         """Request an export."""
         ctx = info.context
         search = filter.resolved(ctx) if filter else Search()
-        wish = ExportRequest(search, columns, format.name, reason, purpose.name, idempotency_key)
+        export_request = ExportRequest(
+            search, columns, format.name, reason, purpose.name, idempotency_key
+        )
         id = await write_with_retry(
-            ctx, requests.request, ctx.permissions, ctx.actor, wish, ctx.runtime.settings
+            ctx, requests.request, ctx.permissions, ctx.actor, export_request, ctx.runtime.settings
         )
         return await _payload(info, id)
 

@@ -44,10 +44,10 @@ async def download(request: Request) -> Response:
     if request.method == "HEAD":  # spends no ticket and discloses nothing
         return Response(headers=_HEADERS)
     permissions = runtime.guard.permissions(Actor(row.actor_id, row.session_id, row.locale))
-    most = runtime.settings.export_downloads  # type: ignore[attr-defined]  # ours, not every service's
+    limit = runtime.settings.export_downloads  # type: ignore[attr-defined]  # ours, not every service's
     try:
         opened = await runtime.db.write(
-            commands.open_file, row.id, ticket, permissions, time.time(), most
+            commands.open_file, row.id, ticket, permissions, time.time(), limit
         )
     except Denied:
         await runtime.db.write(commands.record_denied_download, row, permissions.version)

@@ -107,15 +107,15 @@ def revoke(session: Session, actor: Actor, approver: Scope | None, id: UUID, ver
 
 def revoke_all_of(session: Session, user: UUID) -> int:
     """Revoke all open exports of a user who has left; return how many. Idempotent."""
-    rows = store.open_of(session, user, OPEN)
+    rows = store.lock_open(session, user, OPEN)
     for row in rows:
         _end(session, None, row, REVOKED, None)
     return len(rows)
 
 
-def expire(session: Session, most: int = 200) -> int:
+def expire(session: Session, limit: int = 200) -> int:
     """End exports whose time is over; return how many."""
-    rows = store.overdue(session, most)
+    rows = store.lock_overdue(session, limit)
     for row in rows:
         _end(session, None, row, EXPIRED, None)
     return len(rows)

@@ -59,12 +59,12 @@ class ExportFile:
 
 @contextmanager
 def write_file(
-    session: Session, permissions: Permissions, row: ExportRow, most: int, alive: Alive
+    session: Session, permissions: Permissions, row: ExportRow, limit: int, alive: Alive
 ) -> Iterator[ExportFile]:
     """Write the file of an export under a user's permissions, all of it of one moment.
 
     Memory holds one batch. `alive` reports progress and returns whether the run is still current.
-    Raises `LimitExceeded` above `most` customers, and `RunSuperseded`.
+    Raises `LimitExceeded` above `limit` customers, and `RunSuperseded`.
     """
     session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
     actor = Actor(row.actor_id, None, row.locale)
@@ -78,14 +78,14 @@ def write_file(
         table = sheet(file, row)
         table.write([column.header(row.locale) for column in columns])
         search = search_of(row.filter)
-        for batch in customers.everything(session, customer_scopes, search, BATCH):
+        for batch in customers.stream(session, customer_scopes, search, BATCH):
             ids = [customer.id for customer in batch]
             customer_ids += ids
-            if len(customer_ids) > most:
+            if len(customer_ids) > limit:
                 raise LimitExceeded(
-                    f"More than {most} customers fit the filter by now; request another export "
+                    f"More than {limit} customers fit the filter by now; request another export "
                     "with a narrower filter.",
-                    f"目前符合条件的客户已超过 {most} 个，请缩小范围后重新申请。",
+                    f"目前符合条件的客户已超过 {limit} 个，请缩小范围后重新申请。",
                     field="filter",
                 )
             access += file_store.access_of(session, ids)
@@ -147,7 +147,7 @@ def issue(
     actor: Actor,
     others: Scope | None,
     id: UUID,
-    most: int,
+    limit: int,
     seconds: int,
     now: int,
 ) -> Ticket:
@@ -170,7 +170,7 @@ def issue(
             field="id",
             version=row.version,
         )
-    _refuse_used_up(row, most)
+    _refuse_used_up(row, limit)
     ticket = Ticket.issue(row.secret, now + seconds)
     store.change(session, row.id, nonce=ticket.nonce, session_id=actor.session_id)
     return ticket
@@ -186,8 +186,8 @@ def refuse_ended(row: ExportRow) -> None:
         )
 
 
-def _refuse_used_up(row: ExportRow, most: int) -> None:
-    if row.downloads >= most:
+def _refuse_used_up(row: ExportRow, limit: int) -> None:
+    if row.downloads >= limit:
         raise Gone(
             f"The export was downloaded {row.downloads} times, which is the limit.",
             f"该导出已下载 {row.downloads} 次，达到上限。",
@@ -196,7 +196,7 @@ def _refuse_used_up(row: ExportRow, most: int) -> None:
 
 
 def open_file(
-    session: Session, id: UUID, ticket: Ticket, permissions: Permissions, now: float, most: int
+    session: Session, id: UUID, ticket: Ticket, permissions: Permissions, now: float, limit: int
 ) -> ExportRow | None:
     """Spend a ticket and return the export whose file it opens.
 
@@ -215,7 +215,7 @@ def open_file(
             "该下载地址已使用或已过期，请通过 downloadCustomerExport 重新获取。",
             field="ticket",
         )
-    _refuse_used_up(row, most)
+    _refuse_used_up(row, limit)
     actor = Actor(row.actor_id, row.session_id, row.locale)
     columns = domain.columns_called(row.columns)
     scopes(permissions, actor, columns)

@@ -129,7 +129,7 @@ def may_see(user_id: UUID, others: Scope | None, row: ExportRow) -> bool:
     return row.actor_id == user_id or (others is not None and others.sees(row.about))
 
 
-def listed(
+def list_page(
     session: Session,
     user_id: UUID,
     others: Scope | None,
@@ -198,7 +198,7 @@ def usage(session: Session, actor: UUID, days: int) -> Usage:
     return Usage(row.exports, int(row.n))
 
 
-def open_of(session: Session, actor: UUID, statuses: Sequence[str]) -> list[ExportRow]:
+def lock_open(session: Session, actor: UUID, statuses: Sequence[str]) -> list[ExportRow]:
     """Load a user's exports in these states, locked until the transaction ends."""
     rows = session.execute(
         text(
@@ -210,7 +210,7 @@ def open_of(session: Session, actor: UUID, statuses: Sequence[str]) -> list[Expo
     return [ExportRow(*row) for row in rows]
 
 
-def overdue(session: Session, most: int) -> list[ExportRow]:
+def lock_overdue(session: Session, limit: int) -> list[ExportRow]:
     """Load open exports whose time is over, locked."""
     rows = session.execute(
         text(
@@ -218,7 +218,7 @@ def overdue(session: Session, most: int) -> list[ExportRow]:
             "AND status IN ('AWAITING_APPROVAL', 'QUEUED', 'RUNNING', 'READY') "
             "ORDER BY expires_at LIMIT :most FOR UPDATE SKIP LOCKED"
         ),
-        {"most": most},
+        {"most": limit},
     )
     return [ExportRow(*row) for row in rows]
 

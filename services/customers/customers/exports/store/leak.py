@@ -31,7 +31,7 @@ class Holding:
 
 
 def holding(
-    session: Session, scope: Scope, name_keys: Sequence[str], most: int
+    session: Session, scope: Scope, name_keys: Sequence[str], limit: int
 ) -> tuple[int, list[Holding]]:
     """Count the customers with one of these names, and list the exports that held most of them."""
     ids = session.execute(
@@ -48,7 +48,7 @@ def holding(
         )
         .group_by(export_row.c.export_id)
         .order_by(number.desc(), export_row.c.export_id)
-        .limit(most)
+        .limit(limit)
     )
     return len(customer_ids), [
         Holding(row.export_id, row.number) for row in session.execute(statement)

@@ -36,7 +36,7 @@ def any_due(session: Session) -> bool:
     return bool(session.execute(statement).scalar_one())
 
 
-def take_due(session: Session, lease_seconds: int, most: int) -> list[ExportRow]:
+def take_due(session: Session, lease_seconds: int, limit: int) -> list[ExportRow]:
     """Lease due exports, each under a new fencing token, so that former holders are refused."""
     rows = session.execute(
         text(
@@ -46,7 +46,7 @@ def take_due(session: Session, lease_seconds: int, most: int) -> list[ExportRow]
             "  AND lease_until <= now() ORDER BY lease_until LIMIT :most FOR UPDATE SKIP LOCKED) "
             f"RETURNING {COLUMNS}"
         ),
-        {"lease": lease_seconds, "most": most},
+        {"lease": lease_seconds, "most": limit},
     )
     return [ExportRow(*row) for row in rows]
 

@@ -227,9 +227,9 @@ class Import:
             )
         ctx = info.context
         scope = ctx.scope("Customer", "import")
-        most = ctx.runtime.settings.duplicate_checks_a_day
+        limit = ctx.runtime.settings.duplicate_checks_a_day
         results = await write_with_retry(
-            ctx, commands.preview, scope, self.row.id, ctx.guard.snapshot, most
+            ctx, commands.preview, scope, self.row.id, ctx.guard.snapshot, limit
         )
         return [ImportPreviewRow.of(result, ctx.locale) for result in results[:first]]
 

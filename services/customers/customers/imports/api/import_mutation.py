@@ -25,7 +25,9 @@ from customers.imports.domain.import_job import INLINE_BYTES
 from customers.pool.api.protected import WHOLE_RECORD
 
 
-@strawberry.input(description="The field that a column fills, where its header does not tell.")
+@strawberry.input(
+    description="The field that a column fills, where its header does not identify it."
+)
 class ColumnMappingInput:
     """The mapping of one column."""
 
@@ -65,7 +67,7 @@ System = Annotated[
 Mapping = Annotated[
     list[ColumnMappingInput] | None,
     strawberry.argument(
-        description="Fields of columns whose headers do not tell; the others are detected."
+        description="Fields of columns that their headers do not identify; others are detected."
     ),
 ]
 KeyColumns = Annotated[
@@ -117,7 +119,7 @@ class ImportQuery:
     ) -> Connection[Import]:
         """Return a page of the imports that the caller may see."""
         scope = info.context.scope("Customer", "import")
-        page = await info.context.read(store.listed, scope, Window(first, after))
+        page = await info.context.read(store.list_page, scope, Window(first, after))
         rows = await info.context.read(store.by_ids, [row.id for row in page.rows])
         connection: Connection[Import] = connect(page, lambda row: Import.of(rows[row.id]))
         return connection
@@ -151,7 +153,7 @@ class ImportMutation:
         content = _decoded(content_base64) if content_base64 is not None else None
         default_owner = None if scope.everything else ctx.actor.user_id
         owner = uuid(owner_id, "ownerId") if owner_id else None
-        wish = ImportRequest(
+        import_request = ImportRequest(
             file_name=file_name,
             system=system,
             kind=kind.name if kind else None,
@@ -160,7 +162,7 @@ class ImportMutation:
             owner_id=default_owner if owner_id is strawberry.UNSET else owner,
             idempotency_key=idempotency_key,
         )
-        id = await write_with_retry(ctx, upload.create, scope, wish, ctx.guard.snapshot)
+        id = await write_with_retry(ctx, upload.create, scope, import_request, ctx.guard.snapshot)
         row = await ctx.read(control.load_visible, scope, id)
         if content is not None and row.status == "AWAITING_FILE":
             table = await asyncio.to_thread(upload.read_table, content, row)

@@ -185,7 +185,7 @@ class CustomerQuery:
         scope = info.context.scope("Customer")
         search = filter.resolved(info.context) if filter else Search()
         window = Window(first, after)
-        page = await info.context.read(customer_search.listed, scope, search, sort.name, window)
+        page = await info.context.read(customer_search.list_page, scope, search, sort.name, window)
         loaders = info.context.loaders_of(PoolLoaders)
         connection: CustomerConnection = connect(
             page,

@@ -88,7 +88,7 @@ def _create(session: Session, scope: Scope, creation: Creation, snapshot: Snapsh
     if isinstance(verdict, Match):  # created as a duplicate: a steward reviews the match, too
         evidence = verdict.evidence
         pairs.append((id, Suspicion(verdict.customer_id, score(evidence), evidence)))
-    match_store.suspect(session, pairs)
+    match_store.open_candidates(session, pairs)
     publish_changed(session, [id])
     record_audit(session, scope.at(row.access), str(id), masked_changes({}, claimed))
     return id
@@ -205,7 +205,7 @@ def _suspect_others(
     kind, keys = customer.row.kind, keys_of(customer.row.kind, values)
     pool = Pool.of(match_store.sharing_keys(session, keys))
     others = suspicions(kind, keys, pool, customer.id)
-    match_store.suspect(session, [(customer.id, suspicion) for suspicion in others])
+    match_store.open_candidates(session, [(customer.id, suspicion) for suspicion in others])
 
 
 def pin(

@@ -70,7 +70,7 @@ def dismiss(
         )
     note = text("reason", 500)(reason or "")
     pair = (candidate.left_id, candidate.right_id)
-    match_store.settle(session, [pair], match_store.DISMISSED, scope.actor.user_id, note)
+    match_store.record_decision(session, [pair], match_store.DISMISSED, scope.actor.user_id, note)
     record_audit(session, scope, str(id), {"status": [candidate.status, match_store.DISMISSED]})
     return id
 

@@ -6,7 +6,7 @@ alphabet and W(i) = 3^(i-1) mod 31, the eighteenth character is
 
     C(18) = (31 - sum(C(i) * W(i) for i in 1..17) mod 31) mod 31
 
-Places 1-2 tell the registering authority and the kind, 3-8 the administrative division (digits),
+Places 1-2 are the registering authority and the kind, 3-8 the administrative division (digits),
 9-17 the organisation.
 """
 

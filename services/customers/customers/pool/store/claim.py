@@ -101,9 +101,9 @@ def pin(session: Session, claim_id: UUID, at: datetime, until: datetime | None) 
     session.execute(_PIN, {"id": claim_id, "at": at, "until": until})
 
 
-def pins_ended(session: Session, most: int) -> list[tuple[UUID, UUID]]:
+def ended_pins(session: Session, limit: int) -> list[tuple[UUID, UUID]]:
     """Return (claim, customer) of pins that ran out and were not settled yet."""
-    return [(row.id, row.customer_id) for row in session.execute(_PINS_ENDED, {"most": most})]
+    return [(row.id, row.customer_id) for row in session.execute(_PINS_ENDED, {"most": limit})]
 
 
 def settle_pins(session: Session, ids: Sequence[UUID]) -> None:

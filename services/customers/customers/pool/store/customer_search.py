@@ -64,7 +64,7 @@ SORTS: Mapping[str, Order] = {
 COUNT_CAP = 10_000
 
 
-def listed(
+def list_page(
     session: Session, scope: Scope, search: Search, sort: str, window: Window
 ) -> Page[Row[Any]]:
     """Return a page of the customers in scope."""
@@ -81,12 +81,12 @@ def count(session: Session, scope: Scope, search: Search) -> int:
     return _count_up_to(session, _conditions(scope, search), COUNT_CAP)
 
 
-def _count_up_to(session: Session, where: Sequence[ColumnElement[bool]], most: int) -> int:
-    rows = select(customer.c.id).where(*where).limit(most + 1)
+def _count_up_to(session: Session, where: Sequence[ColumnElement[bool]], limit: int) -> int:
+    rows = select(customer.c.id).where(*where).limit(limit + 1)
     return session.execute(select(func.count()).select_from(rows.subquery())).scalar_one()
 
 
-def everything(
+def stream(
     session: Session, scopes: Sequence[Scope], search: Search, batch: int
 ) -> Iterator[list[CustomerRow]]:
     """Yield all customers that every scope reaches, by name, in batches.
@@ -104,11 +104,11 @@ def everything(
         yield [row_of(row) for row in rows]
 
 
-def count_within(session: Session, scopes: Sequence[Scope], search: Search, most: int) -> int:
-    """Count the customers that `everything` yields, no further than one above `most`."""
+def count_within(session: Session, scopes: Sequence[Scope], search: Search, limit: int) -> int:
+    """Count the customers that `stream` yields, no further than one above `limit`."""
     first, *others = scopes
     where = [*_conditions(first, search), *(other.where(ACCESS) for other in others)]
-    return _count_up_to(session, where, most)
+    return _count_up_to(session, where, limit)
 
 
 def count_gained_lost(

@@ -124,7 +124,7 @@ def replace_keys(session: Session, keys_by_link: Mapping[UUID, frozenset[Key]]) 
     bulk.insert(session, "identity_key", rows)
 
 
-def suspect(session: Session, pairs: Sequence[tuple[UUID, Suspicion]]) -> None:
+def open_candidates(session: Session, pairs: Sequence[tuple[UUID, Suspicion]]) -> None:
     """Open match candidates for pairs; those that a steward has decided already stay decided."""
     rows: dict[tuple[UUID, UUID], dict[str, Any]] = {}
     for customer_id, suspicion in pairs:
@@ -257,7 +257,7 @@ def candidate_by_id(session: Session, id: UUID, *, locked: bool = False) -> Cand
     return candidate_of(row) if row else None
 
 
-def settle(
+def record_decision(
     session: Session,
     pairs: Iterable[tuple[UUID, UUID]],
     status: str,
