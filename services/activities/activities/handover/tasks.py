@@ -11,7 +11,7 @@ from activities.settings import ActivitiesSettings
 from chassis.worker import Work, schedule, task
 
 HAND_OVER = "activities.hand_over"
-EVERY_SECONDS = 2.0
+EVERY_SECONDS = 5.0
 TICK_SECONDS = 20.0
 
 

@@ -11,7 +11,7 @@ from customers.handover import commands, store
 from customers.settings import CustomersSettings
 
 HAND_OVER = "customers.hand_over"
-EVERY_SECONDS = 2.0
+EVERY_SECONDS = 5.0
 TICK_SECONDS = 20.0
 
 
