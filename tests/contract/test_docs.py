@@ -30,8 +30,9 @@ FLOORS = frozenset(
     {"api", "services", "commands", "store", "domain", "background", "facts", "migrations"}
 )
 SUPERGRAPH = ROOT / "gateway" / "supergraph.graphql"
-PAGES = sorted([*ROOT.glob("README*.md"), *(ROOT / "docs").rglob("*.md")])
-TARGETS = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+_RULES = re.findall(r"^([a-z][a-z -]*):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+TARGETS = {target for targets in _RULES for target in targets.split()}
 _BLOCK = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)|(?:src|srcset|href)=\"([^\"#]+)\"")
 _HTML = re.compile(r"https?:|mailto:")
