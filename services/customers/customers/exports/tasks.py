@@ -1,7 +1,7 @@
 """Exports in the worker: beat leases due exports, a task makes one whole file.
 
-A file is of one moment, so it is made in one go, and the lease is renewed after every batch: revoking
-the export meanwhile stops it, and another worker takes over from one that died.
+A file is of one moment, so it is made in one go, and the lease is renewed after every batch:
+revoking the export meanwhile stops it, and another worker takes over from one that died.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Hand over the customers of a user who left or changed their job: one batch in each transaction.
 
-A batch that is interrupted never happened, and one that is done is not repeated, since its customers
-have another owner. So a handover continues where it stopped, on any worker.
+A batch that is interrupted never happened, and one that is done is not repeated, since its
+customers have another owner. So a handover continues where it stopped, on any worker.
 """
 
 from __future__ import annotations

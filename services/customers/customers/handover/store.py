@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from customers.handover.domain import Plan, plan_of
 
-# Of a user who moves, only what belongs to their former department; merged customers come last, so that
-# an unmerge brings nothing back to a user who has left.
+# Of a user who moves, only what belongs to their former department; merged customers come last, so
+# that an unmerge brings nothing back to a user who has left.
 _OWNED_BY_USER = (
     "owner_id = :user AND (:whole OR department_id IS NOT DISTINCT FROM CAST(:from AS uuid))"
 )
@@ -51,7 +51,7 @@ _LATEST = text(
 
 @dataclass(frozen=True, slots=True)
 class HandoverRow:
-    """A handover and its progress; `whole` means all customers of the user, not one department's."""
+    """A handover and its progress; `whole` means all customers, not one department's."""
 
     id: UUID
     user: UUID

@@ -33,7 +33,7 @@ def hand_over(work: Work, seconds: float = TICK_SECONDS) -> int:
 
 
 def define(app: Celery, settings: CustomersSettings) -> None:
-    """Adds the task to an application and its schedule."""
+    """Add the task to an application and its schedule."""
 
     @task(app, HAND_OVER, untraced=True)
     def hand_over_task() -> None:

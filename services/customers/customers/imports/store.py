@@ -108,7 +108,7 @@ def insert(session: Session, row: Mapping[str, Any], secret: bytes) -> None:
 def put_rows(
     session: Session, id: UUID, chunks: Sequence[bytes], columns: Mapping[str, Any]
 ) -> None:
-    """Store the rows of an uploaded file in place of those of an earlier one, and update columns."""
+    """Store the rows of a file in place of those of an earlier one, and update columns."""
     session.execute(text("DELETE FROM import_chunk WHERE import_id = :id"), {"id": id})
     for number, chunk in enumerate(chunks):
         session.execute(

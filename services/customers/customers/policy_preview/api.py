@@ -51,16 +51,17 @@ class CustomerReach:
         f"up to {COUNT_CAP}; {COUNT_CAP + 1} means there are more."
     )
     lost: int = strawberry.field(
-        description="The number of customers that the user sees now and would no longer see, counted "
-        "in the same way."
+        description="The number of customers that the user sees now and would no longer see, "
+        "counted in the same way."
     )
     cleared: int = strawberry.field(
-        description="The number of customers of which the user would see a sensitive field in clear "
-        "and does not now, gained customers included; counted in the same way."
+        description="The number of customers of which the user would see a sensitive field in "
+        "clear and does not now, gained customers included; counted in the same way."
     )
     masked: int = strawberry.field(
-        description="The number of customers of which a sensitive field that the user sees in clear "
-        "now would be masked, hidden or gone, lost customers included; counted in the same way."
+        description="The number of customers of which a sensitive field that the user sees in "
+        "clear now would be masked, hidden or gone, lost customers included; counted in the "
+        "same way."
     )
 
 
@@ -82,10 +83,10 @@ class Changeset:
 
     @strawberry.federation.field(
         requires=["adds", "removes"],
-        description="The users for whom other customers would be readable, or a sensitive field more "
-        "or less open: how many customers that concerns on the present data, compared with the "
-        "policy in force. Counting takes up to a second for each user on large pools, so request few "
-        "at a time.",
+        description="The users for whom other customers would be readable, or a sensitive field "
+        "more or less open: how many customers that concerns on the present data, compared with "
+        "the policy in force. Counting takes up to a second for each user on large pools, so "
+        "request few at a time.",
         metadata=right("Rule"),
     )
     async def customer_reach(

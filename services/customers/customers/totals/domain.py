@@ -1,9 +1,9 @@
 """Disclosure control of counts: customers that the reader may not see count in whole fives only.
 
 Customers that a user may read they may count one by one. Of the others, a number below five, or the
-difference between two numbers that are one apart, would disclose a single customer. So their number is
-rounded down to a multiple of five, in every group and in the total: parts and differences are whole
-fives as well.
+difference between two numbers that are one apart, would disclose a single customer. So their number
+is rounded down to a multiple of five, in every group and in the total: parts and differences are
+whole fives as well.
 """
 
 from __future__ import annotations

@@ -71,8 +71,8 @@ class CustomerExportMutation:
 
     @strawberry.mutation(
         description="Request customers as a file. Another user has to approve it, unless the "
-        "settings exempt small files without sensitive columns. The file holds what the policy shows "
-        "its requester at the time of the download, and carries the requester's watermark.",
+        "settings exempt small files without sensitive columns. The file holds what the policy "
+        "shows its requester at the time of the download, and carries the requester's watermark.",
         metadata=right("Customer", "export"),
     )
     @answers(CustomerExportPayload)

@@ -53,7 +53,7 @@ class ExportFile:
 
     content: IO[bytes]
     rows: int
-    held: Sequence[UUID]
+    customer_ids: Sequence[UUID]
     access: Decimal
 
 
@@ -71,7 +71,7 @@ def write_file(
     columns = domain.columns_called(row.columns)
     customer_scopes = scopes(permissions, actor, columns)
     lines = Lines(permissions, customer_scopes[0], columns, row.mark_key)
-    held: list[UUID] = []
+    customer_ids: list[UUID] = []
     access = Decimal(0)
     rows = 0
     with TemporaryFile() as file:
@@ -80,8 +80,8 @@ def write_file(
         search = search_of(row.filter)
         for batch in customers.everything(session, customer_scopes, search, BATCH):
             ids = [customer.id for customer in batch]
-            held += ids
-            if len(held) > most:
+            customer_ids += ids
+            if len(customer_ids) > most:
                 raise LimitExceeded(
                     f"More than {most} customers fit the filter by now; request another export "
                     "with a narrower filter.",
@@ -92,10 +92,10 @@ def write_file(
             for cells in lines.of_batch(session, batch):
                 table.write(cells)
                 rows += 1
-            if not alive(len(held)):
+            if not alive(len(customer_ids)):
                 raise RunSuperseded
         table.close()
-        yield ExportFile(file, rows, held, access)
+        yield ExportFile(file, rows, customer_ids, access)
 
 
 def store_file(
@@ -111,15 +111,15 @@ def store_file(
     while piece := file.content.read(PIECE):
         file_store.put_chunk(session, id, number, piece)
         number, size = number + 1, size + len(piece)
-    file_store.put_rows(session, id, fence, file.held)
+    file_store.put_rows(session, id, fence, file.customer_ids)
     columns = domain.columns_called(row.columns)
     store.change(
         session,
         id,
         status=READY,
         file=fence,
-        rows_done=len(file.held),
-        rows_total=len(file.held),
+        rows_done=len(file.customer_ids),
+        rows_total=len(file.customer_ids),
         size=size,
         standing=policy_fingerprint(permissions, columns),
         access=file.access,
@@ -134,7 +134,7 @@ def store_file(
         None,
         "make",
         row.id,
-        {"customers": [None, len(file.held)]},
+        {"customers": [None, len(file.customer_ids)]},
         purpose=row.purpose,
         policy_version=permissions.version,
     )
@@ -316,8 +316,8 @@ def _is_stale(
     """Check whether a file no longer holds what its requester may see.
 
     The policy may grant the requester something else by now; a customer may have another owner,
-    department or collaborator, or be merged or gone; or the file is a day old, so that data which was
-    corrected or erased since is not downloaded with it.
+    department or collaborator, or be merged or gone; or the file is a day old, so that data which
+    was corrected or erased since is not downloaded with it.
     """
     if row.made_at is None or store.present(session) - row.made_at > _KEEPS:
         return True

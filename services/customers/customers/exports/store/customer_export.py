@@ -46,7 +46,7 @@ job = Table(
     Column("mark_key", LargeBinary, nullable=False),
     Column("made_at", DateTime(timezone=True)),
 )
-held = Table(
+export_row = Table(
     "customer_export_row",
     metadata,
     Column("customer_id", Uuid, primary_key=True),
@@ -146,7 +146,7 @@ def listed(
     if requester is not None:
         statement = statement.where(job.c.actor_id == requester)
     if customer is not None:
-        holding = select(held.c.export_id).where(held.c.customer_id == customer)
+        holding = select(export_row.c.export_id).where(export_row.c.customer_id == customer)
         statement = statement.where(job.c.id.in_(holding))
     return page(session, statement, order=[(job.c.id, "desc")], window=window)
 
@@ -188,8 +188,8 @@ def usage(session: Session, actor: UUID, days: int) -> Usage:
     """Count the exports of a user's quota: open ones, and all that ever had a file."""
     row = session.execute(
         text(
-            "SELECT count(*) AS exports, coalesce(sum(coalesce(rows_total, rows_expected)), 0) AS n "
-            "FROM customer_export WHERE actor_id = :actor AND (made_at IS NOT NULL OR status IN "
+            "SELECT count(*) AS exports, coalesce(sum(coalesce(rows_total, rows_expected)), 0) AS "
+            "n FROM customer_export WHERE actor_id = :actor AND (made_at IS NOT NULL OR status IN "
             "('AWAITING_APPROVAL', 'QUEUED', 'RUNNING', 'READY')) "
             "AND created_at > now() - make_interval(days => :days)"
         ),

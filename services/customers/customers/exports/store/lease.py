@@ -88,7 +88,7 @@ def finish(
     id: UUID,
     status: str,
     *,
-    by: UUID | None = None,
+    ended_by: UUID | None = None,
     problem: Mapping[str, str] | None = None,
 ) -> None:
     """End an export and delete its file; which customers it held stays recorded."""
@@ -102,7 +102,7 @@ def finish(
         {
             "id": id,
             "status": status,
-            "by": by,
+            "by": ended_by,
             "problem": orjson.dumps(problem).decode() if problem else None,
         },
     )

@@ -48,6 +48,46 @@ class ImportPayload:
     )
 
 
+FileName = Annotated[
+    str, strawberry.argument(description="The name of the file, e.g. customers.xlsx.")
+]
+ContentBase64 = Annotated[
+    str | None,
+    strawberry.argument(
+        description="The file in base64, if it has at most 4 MB.",
+        directives=[WHOLE_RECORD],
+    ),
+]
+System = Annotated[
+    str,
+    strawberry.argument(description="The name of the source that the import's claims belong to."),
+]
+Mapping = Annotated[
+    list[ColumnMappingInput] | None,
+    strawberry.argument(
+        description="Fields of columns whose headers do not tell; the others are detected."
+    ),
+]
+KeyColumns = Annotated[
+    list[str] | None,
+    strawberry.argument(
+        description="Headers of the columns that identify a customer; left out: the "
+        "table's own id, else the credit code, else the name."
+    ),
+]
+Kind = Annotated[
+    CustomerKind | None,
+    strawberry.argument(
+        description="Whether the rows are organisations or persons; left out: detected."
+    ),
+]
+OwnerId = Annotated[
+    strawberry.ID | None,
+    strawberry.argument(
+        description="The owner of new customers; null: the pool. Left out: the caller, or "
+        "the pool where the caller sees all customers."
+    ),
+]
 ImportId = Annotated[strawberry.ID, strawberry.argument(description="The import's id.")]
 
 
@@ -57,8 +97,8 @@ class ImportQuery:
 
     @strawberry.field(
         name="import",
-        description="One import; null where another user created it and the caller does not see all "
-        "customers.",
+        description="One import; null where another user created it and the caller does not see "
+        "all customers.",
         metadata=right("Customer", "import"),
     )
     async def import_(self, info: Info, id: ImportId) -> Import | None:
@@ -88,56 +128,21 @@ class ImportMutation:
     """Mutations of imports."""
 
     @strawberry.mutation(
-        description="Create an import. Send the file to its uploadUrl, or in contentBase64 if it is "
-        "small.",
+        description="Create an import. Send the file to its uploadUrl, or in contentBase64 if it "
+        "is small.",
         metadata=right("Customer", "import"),
     )
     @answers(ImportPayload)
     async def create_import(
         self,
         info: Info,
-        file_name: Annotated[
-            str, strawberry.argument(description="The name of the file, e.g. customers.xlsx.")
-        ],
-        content_base64: Annotated[
-            str | None,
-            strawberry.argument(
-                description="The file in base64, if it has at most 4 MB.",
-                directives=[WHOLE_RECORD],
-            ),
-        ] = None,
-        system: Annotated[
-            str,
-            strawberry.argument(
-                description="The name of the source that the import's claims belong to."
-            ),
-        ] = upload.SYSTEM,
-        mapping: Annotated[
-            list[ColumnMappingInput] | None,
-            strawberry.argument(
-                description="Fields of columns whose headers do not tell; the others are detected."
-            ),
-        ] = None,
-        key_columns: Annotated[
-            list[str] | None,
-            strawberry.argument(
-                description="Headers of the columns that identify a customer; left out: the "
-                "table's own id, else the credit code, else the name."
-            ),
-        ] = None,
-        kind: Annotated[
-            CustomerKind | None,
-            strawberry.argument(
-                description="Whether the rows are organisations or persons; left out: detected."
-            ),
-        ] = None,
-        owner_id: Annotated[
-            strawberry.ID | None,
-            strawberry.argument(
-                description="The owner of new customers; null: the pool. Left out: the caller, or "
-                "the pool where the caller sees all customers."
-            ),
-        ] = strawberry.UNSET,
+        file_name: FileName,
+        content_base64: ContentBase64 = None,
+        system: System = upload.SYSTEM,
+        mapping: Mapping = None,
+        key_columns: KeyColumns = None,
+        kind: Kind = None,
+        owner_id: OwnerId = strawberry.UNSET,
         idempotency_key: IdempotencyKey = None,
     ) -> ImportPayload:
         """Create an import, and receive its file if it is passed along."""

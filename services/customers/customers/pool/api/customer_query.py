@@ -34,8 +34,8 @@ class CustomerFilter:
 
     name: str | None = strawberry.field(
         default=None,
-        description="Filter by a part of the name, whatever its case, width or punctuation; at most "
-        f"{MAX_SEARCH} characters.",
+        description="Filter by a part of the name, whatever its case, width or punctuation; at "
+        f"most {MAX_SEARCH} characters.",
     )
     kind: list[CustomerKind] | None = strawberry.field(
         default=None, description="Filter by kind: one of these."

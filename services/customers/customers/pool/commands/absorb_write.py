@@ -29,7 +29,7 @@ from customers.pool.store import (
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
-    """The owner and department of a batch's new customers; without an owner they are in the pool."""
+    """The owner and department of new customers; without an owner they are in the pool."""
 
     owner_id: UUID | None = None
     department_id: UUID | None = None

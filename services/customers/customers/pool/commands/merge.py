@@ -1,12 +1,13 @@
 """Merge customers into one, and undo a merge.
 
 Merging moves links: all that a source claims belongs to its link, so claims, contacts and tags come
-along and the golden record is elected again. The absorbed id stays as a redirect. Owner, department and
-collaborators of the survivor stay as they are: no user is added silently, and users who see the survivor
-but did not see an absorbed customer are named in the preview.
+along and the golden record is elected again. The absorbed id stays as a redirect. Owner, department
+and collaborators of the survivor stay as they are: no user is added silently, and users who see the
+survivor but did not see an absorbed customer are named in the preview.
 
-Undoing moves the same links back, with everything their sources have reported since, and with manual
-entries that were addressed to the absorbed id. Entries addressed to the survivor stay with it.
+Undoing moves the same links back, with everything their sources have reported since, and with
+manual entries that were addressed to the absorbed id. Entries addressed to the survivor stay with
+it.
 """
 
 from __future__ import annotations
@@ -315,7 +316,7 @@ def unmerge(
 
 
 def _holder(session: Session, scope: Scope, merge_row: MergeRow | None) -> CustomerRow | None:
-    """Load the customer that has the survivor's data now; the survivor may have been merged since."""
+    """Load the customer that holds the survivor's data now, as it may have been merged since."""
     if merge_row is None:
         return None
     [row] = customer_store.by_ids(session, scope, [merge_row.survivor_id])

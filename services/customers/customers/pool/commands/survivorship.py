@@ -63,7 +63,7 @@ def set_order(
 
 
 def step(session: Session, id: UUID | None = None) -> tuple[int, bool]:
-    """Elect again for one batch of customers; return how many changed, and whether more are left."""
+    """Elect again for one batch; return how many customers changed, and whether more are left."""
     request = reelection.take(session, id)
     if request is None:
         return 0, False

@@ -1,7 +1,8 @@
 """Contacts as rows. Two sources that know one person make two rows; a list shows the older one.
 
-For readers who may not see telephone numbers and e-mail addresses in clear, manual contacts are listed
-separately from those of sources: otherwise entering numbers until one disappears would disclose it.
+For readers who may not see telephone numbers and e-mail addresses in clear, manual contacts are
+listed separately from those of sources: otherwise entering numbers until one disappears would
+disclose it.
 """
 
 from __future__ import annotations

@@ -131,7 +131,7 @@ def count_gained_lost(
 def count_cleared_masked(
     session: Session, pairs: Sequence[tuple[Sequence[Scope], Sequence[Scope]]]
 ) -> tuple[int, int]:
-    """Count the customers of which a field becomes clear, and those of which one is clear no longer.
+    """Count the customers of which a field becomes clear, and of which one no longer is.
 
     Each pair is about one field: the scopes that all must reach a row for it to be clear, before
     and after; no scope at all means that it never is.
@@ -195,7 +195,7 @@ def conditions(search: Search) -> list[ColumnElement[bool]]:
 
 
 def _contains(text_part: str) -> list[ColumnElement[bool]]:
-    """Match names that contain a text: the index on grams selects candidates, LIKE confirms them."""
+    """Match names that contain a text: the gram index selects candidates, LIKE confirms them."""
     key = names.search_key(text_part) or text_part.strip().casefold()
     if not key:
         return []

@@ -1,4 +1,4 @@
-"""Merges as rows: which customers were absorbed, and which links moved, so that they can move back."""
+"""Merges as rows: the customers absorbed, and the links moved, so that they can move back."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ _SELECT = (
     "FROM merge m JOIN merge_absorbed a ON a.merge_id = m.id "
 )
 _BY_IDS = text(f"{_SELECT} WHERE m.id = ANY(:ids) GROUP BY m.id")
-# The merges that a customer shows: those into it, and into customers that were merged into it since.
+# The merges that a customer shows: those into it, and into customers that were merged into it
+# since.
 _INTO = text(
     f"{_SELECT} WHERE m.undone_at IS NULL AND m.survivor_id = ANY(:ids) GROUP BY m.id ORDER BY m.id"
 )
@@ -84,7 +85,7 @@ def _row(row: Row[Any]) -> MergeRow:
 
 
 def into(session: Session, ids: Iterable[UUID]) -> dict[UUID, list[MergeRow]]:
-    """Load the merges that each customer survived, and those of customers that were merged into it."""
+    """Load the merges that each customer survived, and those of customers merged into it."""
     survivors: dict[UUID, UUID] = {id: id for id in ids}
     roots = list(survivors)
     for row in session.execute(_REDIRECTED, {"ids": roots}):
@@ -145,7 +146,7 @@ def redirect(session: Session, ids: Iterable[UUID], to: UUID | None) -> None:
 
 
 def under(session: Session, ids: Iterable[UUID], without: UUID) -> set[UUID]:
-    """Return these customers and all that were absorbed into them by merges other than `without`."""
+    """Return customers and all that were absorbed into them by merges other than `without`."""
     rows = session.execute(_UNDER, {"ids": list(ids), "merge": without})
     return set(rows.scalars())
 
