@@ -1,4 +1,5 @@
-"""What the documentation says is true: its queries run, its commands exist, its links lead somewhere."""
+"""What the documentation says is true: its queries run, its commands exist,
+its links lead somewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""How a run of the suite goes: its workers, its order, its random tests, and what may outlive it."""
+"""How a run of the suite goes: its workers, its order, its random tests,
+and what may outlive it."""
 
 from __future__ import annotations
 

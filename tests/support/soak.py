@@ -1,7 +1,7 @@
 """Runs the random tests again and again, each round with other cases, until the time is over.
 
-`make soak MINUTES=30` starts with a round of its own choice and prints it; `make soak ROUND=7` begins
-with that one, to see a failure again.
+`make soak MINUTES=30` starts with a round of its own choice and prints it; `make soak ROUND=7`
+begins with that one, to see a failure again.
 """
 
 from __future__ import annotations
