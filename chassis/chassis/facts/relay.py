@@ -1,8 +1,9 @@
 """Ship the facts of the outbox to the stream of their service.
 
 Facts of a service travel on one stream, `facts:<service>`. A relay wakes by NOTIFY; it polls every
-five seconds as well, and every second while it cannot listen. Several relays may run: each takes rows under SKIP LOCKED, and a
-fact that was shipped twice is handled once, for consumers remember its id.
+five seconds as well, and every second while it cannot listen. Several relays may run: each takes
+rows under SKIP LOCKED, and a fact that was shipped twice is handled once, for consumers remember
+its id.
 
 The stream is bounded: while a reader is far behind, facts wait in the outbox instead of being
 pushed out of the stream unread.

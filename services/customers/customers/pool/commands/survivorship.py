@@ -64,7 +64,7 @@ def set_order(
 
 def any_upkeep(session: Session) -> bool:
     """Return whether a re-election is open or a pin ran out."""
-    return reelection.any_open(session) or bool(claim_store.pins_ended(session, 1))
+    return reelection.any_open(session) or bool(claim_store.ended_pins(session, 1))
 
 
 def reelect_batch(session: Session, id: UUID | None = None) -> tuple[int, bool]:
