@@ -17,8 +17,7 @@ from gateway.errors import BadSettings, BadSupergraph
 from gateway.serving.published_supergraph import PublishedSupergraph
 from gateway.serving.state import read_supergraph
 from tests.gateway.serving.conftest import House, Running, Start
-
-PATIENCE = 20
+from tests.support.waiting import PATIENCE
 
 
 def until(question: object, seconds: float = PATIENCE) -> None:

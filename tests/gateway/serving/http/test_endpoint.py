@@ -236,21 +236,23 @@ def test_shows_the_plan_to_those_who_ask(gateway: Running) -> None:
 # ------------------------------------------------------------------------------ health and page
 
 
-def test_tells_health_and_numbers(gateway: Running) -> None:
-    gateway.ask("query Shelf{products{owner{name}}}")
-    numbers = gateway.get("/metrics").text
+def test_tells_health_and_numbers(start: Any, house: House) -> None:
+    with start() as gateway:
+        gateway.ask("query Shelf{products{owner{name}}}")
+        numbers = gateway.get("/metrics").text
 
-    assert gateway.get("/livez").json() == {"status": "ok"}
-    assert gateway.get("/readyz").status_code == 200
+        assert gateway.get("/livez").json() == {"status": "ok"}
+        assert gateway.get("/readyz").status_code == 200
     assert 'gateway_requests_total{type="query",operation="Shelf",outcome="ok"} 1' in numbers
     assert 'gateway_fetches_total{subgraph="accounts",outcome="OK"}' in numbers
 
 
-def test_operation_names_cannot_flood_the_numbers(gateway: Running) -> None:
-    for number in range(250):
-        gateway.ask(f"query Name{number}{{__typename}}")
+def test_operation_names_cannot_flood_the_numbers(start: Any) -> None:
+    with start() as gateway:
+        for number in range(250):
+            gateway.ask(f"query Name{number}{{__typename}}")
+        numbers = gateway.get("/metrics").text
 
-    numbers = gateway.get("/metrics").text
     assert numbers.count("gateway_requests_total{") < 250
     assert 'operation="other"' in numbers
 
