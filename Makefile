@@ -1,4 +1,4 @@
-# The commands of the house. `make` alone lists them. Works with GNU make 3.81 (macOS) and newer.
+# The commands of the project. `make` alone lists them. Works with GNU make 3.81 (macOS) and newer.
 # Needs git, make and Python 3.11 or newer; everything else comes by a lock with hashes.
 
 PORT ?= 8600
@@ -29,7 +29,7 @@ stop: runtime ## stop a running `make up` of this folder
 status: runtime ## show what is running
 	@$(BIN)/onebox status
 
-demo: runtime ## real ERP + spreadsheet -> one query, on the running house or on one of its own
+demo: runtime ## real ERP + spreadsheet -> one query, on the running Huichi or on one started for it
 	@$(BIN)/python -m onebox.demo
 
 test: dev ## run every test on servers of its own, a worker a core (ARGS=tests/… for some of them)

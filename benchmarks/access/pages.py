@@ -142,14 +142,14 @@ def _pages(db: SyncDatabase, rounds: int) -> Iterator[Figure]:
 
 def _reader(db: SyncDatabase, scope: Scope, sort: str, deep: bool) -> Callable[[], object]:
     window = Window(PAGE, _cursor_of_page_20(db, scope, sort) if deep else None)
-    return lambda: db.read(store.listed, scope, Search(), sort, window)
+    return lambda: db.read(store.list_page, scope, Search(), sort, window)
 
 
 def _cursor_of_page_20(db: SyncDatabase, scope: Scope, sort: str) -> str | None:
     """Return the cursor after 19 pages, or after the last page."""
     cursor = None
     for _ in range(19):
-        page = db.read(store.listed, scope, Search(), sort, Window(PAGE, cursor))
+        page = db.read(store.list_page, scope, Search(), sort, Window(PAGE, cursor))
         if not page.has_next:
             break
         cursor = page.cursors[-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable
 
 import psycopg
@@ -59,24 +60,69 @@ async def follow_published(
             await wait_for_notice(woken, POLL_SECONDS)
 
 
-async def listen_to_database(
-    url: str, channel: str, woken: asyncio.Event, application: str
-) -> None:
-    """Set `woken` at every NOTIFY on a PostgreSQL channel, until cancelled.
+class DatabaseNotices:
+    """Wakes a loop at every NOTIFY on a PostgreSQL channel.
 
-    A notice may be lost while the connection is down, so the caller polls as well.
+    A notice is lost only while the connection is down. The loop is therefore woken when the
+    connection comes and when it ends, and polls at short intervals until there is one again.
     """
-    while keeps_running():
-        try:
-            async with await psycopg.AsyncConnection.connect(
-                url, autocommit=True, application_name=application
-            ) as connection:
-                await connection.execute(f"LISTEN {channel}")
-                woken.set()  # for what was committed before
-                async for _ in connection.notifies():
-                    woken.set()
-        except (psycopg.Error, OSError):
-            await asyncio.sleep(1.0)
+
+    def __init__(self, url: str, channel: str, application: str) -> None:
+        self._url = url
+        self._channel = channel
+        self._application = application
+        self._woken = asyncio.Event()
+        self._connected = False
+        self._next_look = 0.0
+
+    def wake(self) -> None:
+        """Make the loop look at once."""
+        self._woken.set()
+
+    def is_due(self, seconds: float) -> bool:
+        """Return whether the database is to be looked at now: at a notice, else every `seconds`.
+
+        Without a connection it always is. The loop that gets `True` looks; `again` undoes that.
+        """
+        now = time.monotonic()
+        if not self._woken.is_set() and self._connected and now < self._next_look:
+            return False
+        self._woken.clear()
+        self._next_look = now + seconds
+        return True
+
+    def again(self) -> None:
+        """Make the next look due although there was no notice: the last one failed."""
+        self._next_look = 0.0
+
+    async def wait(self, seconds: float) -> None:
+        """Wait for a notice, at most `seconds`."""
+        await wait_for_notice(self._woken, seconds)
+
+    async def listen(self) -> None:
+        """Listen and connect again after every failure, until cancelled."""
+        while keeps_running():
+            try:
+                async with await psycopg.AsyncConnection.connect(
+                    self._url,
+                    autocommit=True,
+                    application_name=self._application,
+                    # A connection that went silent is found out within seconds.
+                    keepalives_idle=2,
+                    keepalives_interval=1,
+                    keepalives_count=3,
+                ) as connection:
+                    await connection.execute(f"LISTEN {self._channel}")
+                    self._connected = True
+                    self._woken.set()  # for what was committed before
+                    async for _ in connection.notifies():
+                        self._woken.set()
+            except (psycopg.Error, OSError):
+                self._connected = False
+                self._woken.set()
+                await asyncio.sleep(POLL_SECONDS)
+            finally:
+                self._connected = False
 
 
 async def _listen_to_channel(redis: Redis, channel: str, woken: asyncio.Event) -> None:

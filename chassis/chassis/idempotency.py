@@ -60,7 +60,7 @@ def run_idempotent(
     earlier = session.execute(_EARLIER, identity).one()
     if earlier.request != digest.hexdigest():
         raise Conflict(
-            "idempotencyKey was used for another request before; send a new key with a new request.",
+            "idempotencyKey was used for another request before; send a new key.",
             "该 idempotencyKey 已用于另一请求，请为新请求使用新的键。",
             field="idempotencyKey",
         )

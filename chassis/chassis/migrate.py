@@ -74,7 +74,7 @@ def _rename(op: object, old: str, new: str) -> None:
 
 
 def rename_facts(op: object, names: Mapping[str, str]) -> None:
-    """Rename facts in the outbox, `{old: new}`; called by a revision of the service that tells them.
+    """Rename facts in the outbox, `{old: new}`; called by a revision of their service.
 
     What was shipped within the last hour is shipped again under its new name: a listener that had
     not read it yet would not know the old name, and one that had ignores an id it has seen.

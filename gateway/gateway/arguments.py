@@ -124,6 +124,17 @@ def _serve_arguments(parser: argparse.ArgumentParser) -> None:
         help="OTLP/HTTP receiver of traces (default: $OTEL_EXPORTER_OTLP_ENDPOINT)",
     )
     add("--trace-url", metavar="TEMPLATE", help="a page that shows a trace, with {trace_id} in it")
+    _page_arguments(parser, defaults)
+    _protection_arguments(parser)
+    add(
+        "--production",
+        action="store_true",
+        help="no GraphiQL, no introspection, no suggestions, no plans",
+    )
+
+
+def _page_arguments(parser: argparse.ArgumentParser, defaults: Settings) -> None:
+    add = parser.add_argument
     add("--title", default=defaults.title, help="the title of GraphiQL's page")
     add("--default-query", type=Path, metavar="FILE", help="the document that GraphiQL starts with")
     add(
@@ -135,12 +146,6 @@ def _serve_arguments(parser: argparse.ArgumentParser) -> None:
         "--sign-in-token", default="signIn.accessToken", metavar="PATH", help="default: %(default)s"
     )
     add("--sign-in-errors", default="signIn.errors", metavar="PATH", help="default: %(default)s")
-    _protection_arguments(parser)
-    add(
-        "--production",
-        action="store_true",
-        help="no GraphiQL, no introspection, no suggestions, no plans",
-    )
 
 
 def _protection_arguments(parser: argparse.ArgumentParser) -> None:

@@ -21,19 +21,13 @@ from graphql import (
     parse,
     print_ast,
 )
-from graphql.language import (
-    BooleanValueNode,
-    ConstDirectiveNode,
-    DirectiveNode,
-    StringValueNode,
-)
+from graphql.language import BooleanValueNode, ConstDirectiveNode, DirectiveNode, StringValueNode
 
 from gateway.errors import BadOperation, BadSyntax, TooComplex, UnknownOperation
 
 OperationKind = Literal["query", "mutation", "subscription"]
-Guard = tuple[
-    tuple[tuple[str, bool], ...], ...
-]  # as in plan/paths.py: any of all of (variable, value)
+# As in plan/paths.py: any of all of (variable, value).
+Guard = tuple[tuple[tuple[str, bool], ...], ...]
 
 LOCAL = frozenset({"__schema", "__type"})  # answered by the gateway itself
 MAX_DEFERRALS = 32  # further ones are answered with the fields around them, as a server may

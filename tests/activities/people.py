@@ -17,8 +17,8 @@ _OWN = "own+collaborating"
 
 
 def policy(version: int = 1) -> Snapshot:
-    """Sales sees its own customers, the lead those of the department, the auditor everything and what is
-    unusual, too; the lead approves exports of the department."""
+    """Sales sees its own customers, the lead those of the department, the auditor everything and
+    what is unusual, too; the lead approves exports of the department."""
     rules = [
         Rule(f"role:{role}", object, action, rows)
         for role, rows in (("sales", _OWN), ("lead", "subtree"), ("auditor", "all"))

@@ -28,8 +28,8 @@ def a_row(id: UUID, version: int, **more: Any) -> dict[str, Any]:
 
 def state(db: SyncDatabase) -> list[tuple[Any, ...]]:
     query = text(
-        "SELECT customer_id, owner_id, department_id, collaborators, projects, merged_into, root_id, "
-        "version FROM customer_access ORDER BY customer_id"
+        "SELECT customer_id, owner_id, department_id, collaborators, projects, merged_into, "
+        "root_id, version FROM customer_access ORDER BY customer_id"
     )
     return [tuple(row) for row in db.read(lambda s: s.execute(query).all())]
 

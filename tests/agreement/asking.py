@@ -1,4 +1,5 @@
-"""The real ways to an answer: lists, references and writes over HTTP, at a service or the gateway."""
+"""The real ways to an answer: lists, references and writes over HTTP,
+at a service or the gateway."""
 
 from __future__ import annotations
 
@@ -20,13 +21,14 @@ SHOWN = {
     ("Contact", EMAIL): "email",
 }
 _CUSTOMER = """fragment C on Customer { id
-  unifiedSocialCreditCode { text visibility } phone { text visibility } email { text visibility } }"""
+  unifiedSocialCreditCode { text visibility } phone { text visibility }
+  email { text visibility } }"""
 _CONTACT = """fragment P on Contact { id
   name { text visibility } mobile { text visibility } email { text visibility } }"""
 LIST = "{ customers(first: 100) { totalCount edges { node { ...C } } } }" + _CUSTOMER
 CONTACTS = (
-    "{ customers(first: 100) { edges { node { contacts(first: 5) { edges { node { ...P } } } } } } }"
-    + _CONTACT
+    "{ customers(first: 100) { edges { node { "
+    "contacts(first: 5) { edges { node { ...P } } } } } } }" + _CONTACT
 )
 TAGS = "{ customers(first: 100) { edges { node { id tags { name } } } } }"
 ENTITIES = "query($r: [_Any!]!) { _entities(representations: $r) { ...C } }" + _CUSTOMER

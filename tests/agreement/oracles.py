@@ -134,7 +134,8 @@ def _model(text: str) -> Any:
 
 SCHEMA = """
 CREATE SCHEMA oracle;
-CREATE TABLE oracle.rule (subject text, object text, action text, rows text[], openness int, deny bool);
+CREATE TABLE oracle.rule (
+    subject text, object text, action text, rows text[], openness int, deny bool);
 CREATE TABLE oracle.inherits (role text, parent text);
 CREATE TABLE oracle.has (person uuid, role text);
 CREATE TABLE oracle.member (person uuid PRIMARY KEY, department uuid);
@@ -169,7 +170,8 @@ CREATE FUNCTION oracle.may(
              OR 'department' = ANY(a.rows)
                 AND $4 = (SELECT m.department FROM oracle.member m WHERE m.person = oracle.me())
              OR 'subtree' = ANY(a.rows) AND EXISTS (
-                SELECT FROM oracle.below b WHERE b.person = oracle.me() AND b.department = $4))), false)
+                SELECT FROM oracle.below b
+                WHERE b.person = oracle.me() AND b.department = $4))), false)
            AND NOT coalesce(bool_or(a.deny), false)
     FROM oracle.applies a
     WHERE a.person = oracle.me() AND a.object IN ($1, '*') AND a.action IN ($2, '*')

@@ -1,7 +1,8 @@
 """However a question of access is asked, the answer is the same.
 
-Random people, customers, policies: the compiled table, Casbin, the explanation, the real answer through
-the gateway, straight from the service and by reference, and row-level security of PostgreSQL.
+Random people, customers, policies: the compiled table, Casbin, the explanation, the real
+answer through the gateway, straight from the service and by reference, and row-level
+security of PostgreSQL.
 
     HUICHI_AGREEMENT=10000 .venv/bin/python -m pytest -q -s tests/agreement
 
@@ -290,7 +291,8 @@ def test_every_way_to_ask_gives_the_same_answer(world: World) -> None:
 
 WHO = """query($c: ID!, $o: String!, $a: String!, $f: String, $after: String) {
   whoCanAccessCustomer(customerId: $c, object: $o, action: $a, field: $f, first: 7, after: $after) {
-    edges { node { user { id } explanation { redaction } } } pageInfo { hasNextPage endCursor } } }"""
+    edges { node { user { id } explanation { redaction } } }
+    pageInfo { hasNextPage endCursor } } }"""
 
 
 def test_who_can_access_is_everybody_whose_question_is_answered(world: World) -> None:

@@ -1,8 +1,8 @@
 """Run inside a copy of the house: plants one sin after the other and tells which contracts broke.
 
 A program of its own, because the linter must find the copied packages and not the real ones. It
-reads `[{"module", "line"}…]` from stdin and answers a list of lists of broken contract ids; the first
-list is that of the untouched copy.
+reads `[{"module", "line"}…]` from stdin and answers a list of lists of broken contract ids; the
+first list is that of the untouched copy.
 """
 
 from __future__ import annotations

@@ -38,35 +38,66 @@ class Sin:
 
 
 # One for every arrow of docs/architecture.md; some contracts have several arms. An import of an
-# empty package face is as much a sin as any, and drags in nothing that breaks a second contract; only
-# through the chassis, which everybody imports, do members meet.
+# empty package face is as much a sin as any, and drags in nothing that breaks a second contract;
+# only through the chassis, which everybody imports, do members meet.
 SINS: list[tuple[str, Sin]] = [
     ("members", Sin("gateway.app", "import identity")),
     ("members", Sin("identity.app", "import customers")),
     ("members", Sin("activities.app", "from customers.pool.domain import phone")),
     ("chassis-below", Sin("chassis.web", "import activities", ("members",))),
     ("onebox-above", Sin("customers.app", "import onebox")),
-    ("identity-capabilities", Sin("identity.people.store.user", "import identity.sign_in.store.session")),
-    ("identity-capabilities", Sin("identity.core.domain.text", "import identity.people.domain.user")),
+    (
+        "identity-capabilities",
+        Sin("identity.people.store.user", "import identity.sign_in.store.session"),
+    ),
+    (
+        "identity-capabilities",
+        Sin("identity.core.domain.text", "import identity.people.domain.user"),
+    ),
     ("identity-capabilities", Sin("identity.stray", "")),
-    ("customers-capabilities", Sin("customers.pool.store.claim", "from customers.imports import store")),
+    (
+        "customers-capabilities",
+        Sin("customers.pool.store.claim", "from customers.imports import store"),
+    ),
     ("customers-capabilities", Sin("customers.stray", "")),
-    ("activities-capabilities", Sin("activities.tasks.commands", "from activities import timeline")),
+    (
+        "activities-capabilities",
+        Sin("activities.tasks.commands", "from activities import timeline"),
+    ),
     ("activities-capabilities", Sin("activities.stray", "")),
-    ("integrations-capabilities", Sin("integrations.records.store.dead_letter", "import integrations.sync")),
+    (
+        "integrations-capabilities",
+        Sin("integrations.records.store.dead_letter", "import integrations.sync"),
+    ),
     ("integrations-capabilities", Sin("integrations.stray", "")),
     ("floors", Sin("identity.people.store.user", "from identity.people.commands import user")),
     ("floors", Sin("activities.tasks.commands", "from activities.tasks.api import task")),
-    ("floors", Sin("integrations.sync.commands.page_commit", "from integrations.sync import services")),
+    (
+        "floors",
+        Sin("integrations.sync.commands.page_commit", "from integrations.sync import services"),
+    ),
     ("floors", Sin("customers.exports.services", "from customers.exports import api")),
     ("floors", Sin("customers.pool.stray", "")),
     ("pure-domain", Sin("activities.tasks.domain.task", "import sqlalchemy")),
     ("pure-domain", Sin("customers.pool.domain.phone", "from chassis.facts import outbox")),
     ("pure-domain", Sin("identity.people.domain.user", "import casbin")),
-    ("connector-strangers", Sin("integrations.connectors.rest", "import integrations.connectors.tryton")),
-    ("connector-outsiders", Sin("integrations.connectors.tryton.mapping", "import integrations.sync", ("integrations-capabilities",))),
+    (
+        "connector-strangers",
+        Sin("integrations.connectors.rest", "import integrations.connectors.tryton"),
+    ),
+    (
+        "connector-outsiders",
+        Sin(
+            "integrations.connectors.tryton.mapping",
+            "import integrations.sync",
+            ("integrations-capabilities",),
+        ),
+    ),
     ("connector-outsiders", Sin("integrations.connectors.tryton.client", "import sqlalchemy")),
-    ("sync-outsider", Sin("integrations.sync.services.trace", "import integrations.connectors.tryton.mapping")),
+    (
+        "sync-outsider",
+        Sin("integrations.sync.services.trace", "import integrations.connectors.tryton.mapping"),
+    ),
     ("gateway-floors", Sin("gateway.plan", "import gateway.execution")),
     ("gateway-floors", Sin("gateway.execution.fetch", "import gateway.planning")),
     ("gateway-floors", Sin("gateway.settings", "import gateway.serving")),
@@ -74,17 +105,26 @@ SINS: list[tuple[str, Sin]] = [
     ("gateway-floors", Sin("gateway.memory", "from gateway import protection")),
     ("gateway-floors", Sin("gateway.configuration", "from gateway import arguments")),
     ("gateway-serving-floors", Sin("gateway.serving.pipeline", "import gateway.serving.streaming")),
-    ("gateway-serving-floors", Sin("gateway.serving.streaming.websocket", "import gateway.serving.http")),
-    ("gateway-serving-floors", Sin("gateway.serving.protection.caller", "import gateway.serving.documents")),
+    (
+        "gateway-serving-floors",
+        Sin("gateway.serving.streaming.websocket", "import gateway.serving.http"),
+    ),
+    (
+        "gateway-serving-floors",
+        Sin("gateway.serving.protection.caller", "import gateway.serving.documents"),
+    ),
     ("gateway-execution-floors", Sin("gateway.execution.fetch", "import gateway.execution.http")),
-    ("gateway-execution-floors", Sin("gateway.execution.transport", "from gateway.execution import tree")),
+    (
+        "gateway-execution-floors",
+        Sin("gateway.execution.transport", "from gateway.execution import tree"),
+    ),
     ("gateway-pure", Sin("gateway.planning.path_tree", "import asyncio")),
     ("gateway-pure", Sin("gateway.composition", "from chassis import errors")),
     ("chassis-floors", Sin("chassis.db", "from chassis.facts import outbox")),
     ("chassis-floors", Sin("chassis.errors", "from chassis import settings")),
     ("chassis-floors", Sin("chassis.telemetry", "from chassis.api import limits")),
     ("chassis-floors", Sin("chassis.stray", "")),
-]  # fmt: skip
+]
 
 
 @pytest.fixture(scope="module")

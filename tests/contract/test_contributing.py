@@ -1,4 +1,4 @@
-"""The worked examples of CONTRIBUTING.md work: followed in a copy of the house, they pass its checks."""
+"""The worked examples of CONTRIBUTING.md: followed in a copy of the house, they pass its checks."""
 
 from __future__ import annotations
 

@@ -1,9 +1,11 @@
-"""What the documentation says is true: its queries run, its commands exist, its links lead somewhere."""
+"""What the documentation says is true: its queries run, its commands exist,
+its links lead somewhere."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
@@ -21,8 +23,13 @@ from integrations.connectors import installed
 from integrations.contract import Kind
 from onebox import errors_page
 from onebox.company import PEOPLE
+from tests.contract.test_shape import PACKAGES
 
 ROOT = Path(__file__).resolve().parents[2]
+# What stands inside every capability, and needs no line of its own.
+FLOORS = frozenset(
+    {"api", "services", "commands", "store", "domain", "background", "facts", "migrations"}
+)
 SUPERGRAPH = ROOT / "gateway" / "supergraph.graphql"
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 _RULES = re.findall(r"^([a-z][a-z -]*):", (ROOT / "Makefile").read_text(), re.MULTILINE)
@@ -141,3 +148,32 @@ def _queries(markdown: str) -> list[str]:
 def _all(pattern: str, text: str) -> list[str]:
     found: list[str] = re.findall(pattern, text, re.MULTILINE)
     return found
+
+
+def test_each_decision_has_a_number_of_its_own() -> None:
+    numbers = [page.name[:4] for page in sorted((ROOT / "docs" / "decisions").glob("*.md"))]
+
+    assert [number for number, times in Counter(numbers).items() if times > 1] == []
+    for page in sorted((ROOT / "docs" / "decisions").glob("*.md")):
+        assert page.read_text().startswith(f"# {page.name[:4]} "), page.name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_file_named_on_a_page_exists(page: Path) -> None:
+    """Paths from the root, and those of a package as it is imported: `chassis/api/rights.py`."""
+    bases = [ROOT, *(base for folder in PACKAGES.values() for base in (folder, folder.parent))]
+    named = re.findall(r"`((?:[\w-]+/)+[\w-]+\.(?:py|graphql|toml|yml|conf))\b", page.read_text())
+
+    assert [path for path in named if not any((base / path).exists() for base in bases)] == []
+
+
+def test_the_architecture_names_every_package() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    folders = {
+        str(path.parent.relative_to(folder.parent))
+        for folder in PACKAGES.values()
+        for path in folder.rglob("*.py")
+        if not FLOORS & set(path.parent.relative_to(folder).parts)
+    }
+
+    assert [folder for folder in sorted(folders) if f"`{folder}`" not in page] == []

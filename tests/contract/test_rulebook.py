@@ -1,4 +1,5 @@
-"""What may be ruled is what is asked: rulebook, starter policy, schemas and supergraph name the same things."""
+"""What may be ruled is what is asked:
+rulebook, starter policy, schemas and supergraph name the same things."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ from identity.policy.domain.starter import ROLES
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("identity", "customers", "activities", "integrations")
-# The roles that the product promises; `provisioner` and `sync` are programs, `colleague` is everybody.
+# The roles that the product promises; `provisioner` and `sync` are programs,
+# `colleague` is everybody.
 PROMISED = {
     "administrator",
     "data_steward",
@@ -56,8 +58,8 @@ def of_schemas() -> Iterator[tuple[str, str]]:
 
 
 def of_sources() -> Iterator[tuple[str, str]]:
-    """The rights that resolvers and doors for files ask for by name; of an action that is only known
-    as it runs, all that its file speaks of."""
+    """The rights that resolvers and doors for files ask for by name; of an action that is only
+    known as it runs, all that its file speaks of."""
     for service in SERVICES:
         trees = [
             ast.parse(path.read_text())

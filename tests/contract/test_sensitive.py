@@ -1,5 +1,5 @@
-"""What is sensitive is declared in the schema, the policy knows what guards it, and nothing is reached
-without a guard."""
+"""What is sensitive is declared in the schema, the policy knows what guards it, and nothing is
+reached without a guard."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from onebox.schemas import SUBGRAPHS
 from tests.support.sensitive import Part, declared, parts, supergraph
 
 PROTECTED = {"ProtectedText", "ProtectedJson"}
-# An entity that any signed-in person may point at, since it says nothing but the id it was given; every
-# other field of it must ask for a right.
+# An entity that any signed-in person may point at, since it says nothing but the id it was given;
+# every other field of it must ask for a right.
 POINTED_AT = {
     ("activities", "Customer"),
     ("integrations", "Customer"),

@@ -1,4 +1,5 @@
-"""Builds what tests of exports need: customers to export, a worker without a broker, a way to the file."""
+"""Builds what tests of exports need: customers to export,
+a worker without a broker, a way to the file."""
 
 from __future__ import annotations
 
@@ -20,11 +21,12 @@ from customers.pool.domain.record import ContactRecord
 from tests.customers.making import LEAD, REP, TRYTON, a_code, a_record, a_scope
 from tests.customers.serving import Pool
 
-FIELDS = """{ id version status reason purpose sensitive rowsExpected rows rowsDone size downloads note
+FIELDS = """{ id version status reason purpose sensitive rowsExpected rows rowsDone
+  size downloads note
   requestedBy { id } decidedBy { id } columns { name header sensitive } filter problem { code } }"""
 REQUEST = (
-    """mutation($columns: [String!]!, $format: SheetFormat!, $filter: CustomerFilter, $reason: String!,
-  $key: String) {
+    """mutation($columns: [String!]!, $format: SheetFormat!,
+  $filter: CustomerFilter, $reason: String!, $key: String) {
   requestCustomerExport(columns: $columns, format: $format, filter: $filter, reason: $reason,
       purpose: SERVICE, idempotencyKey: $key) { errors { code path message } export """
     + FIELDS

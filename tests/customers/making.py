@@ -39,7 +39,8 @@ WEDNESDAY = datetime(2026, 11, 4, 9, 0, tzinfo=UTC)
 
 
 def a_policy(version: int = 1) -> Snapshot:
-    """A steward sees all, a rep their own and the pool, a lead their departments, a reader masked."""
+    """A steward sees all, a rep their own and the pool,
+    a lead their departments, a reader masked."""
     rules = [
         Rule("role:steward", object, action)
         for object in ("Customer", "Contact", "Tag")

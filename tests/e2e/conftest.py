@@ -192,7 +192,8 @@ def house(request: pytest.FixtureRequest) -> Iterator[Running]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Start a house that died again on its own data; where there is none, fail once, not 200 times."""
+    """Start a house that died again on its own data; where there is none,
+    fail once, not 200 times."""
     stash = item.config.stash
     if reason := stash.get(DEAD, None):
         pytest.skip(f"{reason}: the first test says why")

@@ -1,5 +1,5 @@
-"""Rows with values that occur nowhere else, in every corner that a sensitive value can come to lie; and who
-may see which of them in clear, as the policy explains it."""
+"""Rows with values that occur nowhere else, in every corner that a sensitive value can come to lie;
+and who may see which of them in clear, as the policy explains it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ IMPORT = """mutation ($content: String!) {
     import { id status } errors { code message } } }"""
 RUN = "mutation ($id: ID!) { runImport(id: $id) { errors { code message } } }"
 STATUS = "query ($id: ID!) { import(id: $id) { status rejected } }"
-LOG = """mutation ($id: ID!) { logFollowUp(input: { customerId: $id, channel: CALL, summary: "called",
+LOG = """mutation ($id: ID!) {
+  logFollowUp(input: { customerId: $id, channel: CALL, summary: "called",
   nextStep: "call again", nextDueAt: "2031-01-01T00:00:00Z" }) {
     followUp { id task { id } } errors { code } } }"""
 SPEC: dict[str, Any] = {
@@ -69,8 +70,8 @@ SPEC: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Canary:
-    """A value, and the ways by which somebody may come to see it in clear: a guard, and a customer's row or,
-    without one, everything of its kind."""
+    """A value, and the ways by which somebody may come to see it in clear: a guard, and a
+    customer's row or, without one, everything of its kind."""
 
     text: str
     ways: tuple[tuple[str, str | None], ...]

@@ -1,5 +1,5 @@
-"""A file leaves through the whole house: asked for, approved, made by the worker, fetched once, and named
-by a piece of it that turns up elsewhere."""
+"""A file leaves through the whole house: asked for, approved, made by the worker, fetched once, and
+named by a piece of it that turns up elsewhere."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from tests.e2e.conftest import Running, wait_for
 NAMES = [f"出口贸易第{n}有限公司" for n in range(15)]
 CREATE = """mutation($n: String!, $p: String!) {
   createCustomer(kind: ORGANIZATION, set: {name: $n, phone: $p}) { errors { code message } } }"""
-REQUEST = """mutation { requestCustomerExport(columns: ["name", "phone"], filter: {name: "出口贸易第"},
-  format: CSV, reason: "季度回访名单", purpose: SERVICE) { errors { code message } export { id status } } }"""
+REQUEST = """mutation {
+  requestCustomerExport(columns: ["name", "phone"], filter: {name: "出口贸易第"},
+  format: CSV, reason: "季度回访名单", purpose: SERVICE) { errors { code message }
+  export { id status } } }"""
 APPROVE = """mutation($id: ID!) { approveCustomerExport(id: $id, note: "可以") {
   errors { code message } } }"""
 STATUS = "query($id: ID!) { customerExport(id: $id) { status rows } }"

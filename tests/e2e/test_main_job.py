@@ -1,4 +1,5 @@
-"""The main job on real input: what `make demo` tells comes true, on a house and an ERP of its own."""
+"""The main job on real input: what `make demo` tells comes true,
+on a house and an ERP of its own."""
 
 from __future__ import annotations
 

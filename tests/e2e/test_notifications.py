@@ -9,7 +9,8 @@ from tests.e2e.conftest import Running, wait_for
 CREATE = """mutation($n: String!) {
   createCustomer(kind: ORGANIZATION, set: {name: $n}) { errors { code message } } }"""
 REQUEST = """mutation { requestCustomerExport(columns: ["name"], filter: {name: "通知铃测试"},
-  format: CSV, reason: "季度回访名单", purpose: SERVICE) { errors { code message } export { id } } }"""
+  format: CSV, reason: "季度回访名单", purpose: SERVICE) { errors { code message }
+  export { id } } }"""
 REJECT = """mutation($id: ID!) { rejectCustomerExport(id: $id, note: "名单过旧") {
   errors { code message } } }"""
 BELL = """query($kinds: [NotificationKind!]) {

@@ -1,4 +1,5 @@
-"""Who leaves hands over what they had: counted by every service first, then done, seen through the gateway."""
+"""Who leaves hands over what they had: counted by every service first, then done,
+seen through the gateway."""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""Versions of the policy are published while readers hammer the gateway: no answer mixes two of them.
+"""Versions of the policy are published while readers hammer the gateway:
+no answer mixes two of them.
 
-Every other version gives somebody customers and colleagues; those between give them tasks instead. What
-several services answer together must fit one version, and services name the version they answered by.
+Every other version gives somebody customers and colleagues; those between give them tasks
+instead. What several services answer together must fit one version, and services name the version
+they answered by.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Every sensitive coordinate, by every way it can leave, for every starter role: never a clear value where the
-policy says otherwise. The ways are read from the supergraph, the values lie in real rows, and the house
-runs as its user starts it. A new root field has to say here how it is asked, or this test fails.
+"""Every sensitive coordinate, by every way it can leave, for every starter role: never a clear
+value where the policy says otherwise. The ways are read from the supergraph, the values lie in real
+rows, and the house runs as its user starts it. A new root field has to say here how it is asked, or
+this test fails.
 """
 
 from __future__ import annotations
@@ -22,12 +23,15 @@ from tests.e2e.planted import USERS, Canary, Planted
 from tests.e2e.ways import Way, document, sensitive_outputs, strings, ways
 from tests.support.sensitive import supergraph
 
-# Roles of service users, and one that nobody has but in an emergency: nobody looks around with them.
+# Roles of service users, and one that nobody has but in an emergency:
+# nobody looks around with them.
 SERVICE_ROLES = {"colleague", "provisioner", "sync", "emergency_responder"}
-# Writes whose answer comes by the same resolver as another one's; asking them would change what is looked for.
+# Writes whose answer comes by the same resolver as another one's;
+# asking them would change what is looked for.
 LIKE = {
     "updateCustomer": (
-        "createCustomer pinField setTags assignOwner claimCustomer addCollaborator removeCollaborator"
+        "createCustomer pinField setTags assignOwner claimCustomer addCollaborator "
+        "removeCollaborator"
     ),
     "addContact": "updateContact endContact",
     "logFollowUp": (
@@ -36,8 +40,8 @@ LIKE = {
     "import": "createImport runImport cancelImport",
     "matchCandidates": "dismissMatchCandidate",
     "installation": (
-        "installConnector updateInstallation pauseInstallation resumeInstallation startSync cancelSync "
-        "retryDeadLetters"
+        "installConnector updateInstallation pauseInstallation resumeInstallation startSync "
+        "cancelSync retryDeadLetters"
     ),
     "customers": "addCustomersToProject removeCustomersFromProject",
     "emergencyAccesses": "takeEmergencyAccess endEmergencyAccess reviewEmergencyAccess",
@@ -211,15 +215,21 @@ def test_no_way_shows_a_role_more_than_the_policy_says(planted: Planted, user: s
 
 
 def unseen(planted: Planted) -> set[str]:
-    """A value of a record that was left aside is met by way of dead letters only, by those who may ask."""
+    """A value of a record that was left aside is met by way of dead letters only,
+    by those who may ask."""
     return {text for text, one in planted.canaries.items() if one.ways and one.ways[0][1] is None}
 
 
 ELSEWHERE = {
-    "the ledger": "{ auditEvents(first: 100) { edges { node { changes { field before after } } } } }",
-    "wrong rows": """query { imports(first: 100) { edges { node { errorsUrl errors(first: 100) { edges { node {
+    "the ledger": (
+        "{ auditEvents(first: 100) { edges { node { changes { field before after } } } } }"
+    ),
+    "wrong rows": """query { imports(first: 100) { edges { node { errorsUrl
+      errors(first: 100) { edges { node {
       column field code message } } } preview { rowNumber outcome errors { message } } } } } }""",
-    "why records were left aside": "{ deadLetters(first: 100) { edges { node { reason { message } } } } }",
+    "why records were left aside": (
+        "{ deadLetters(first: 100) { edges { node { reason { message } } } } }"
+    ),
     "runs": "{ syncRuns(first: 100) { edges { node { reason { message } } } } }",
 }
 
@@ -239,7 +249,10 @@ def test_a_refusal_does_not_tell_them(planted: Planted, user: str) -> None:
     writes = [
         """mutation ($id: ID!) { updateCustomer(id: $id, set: { phone: "12" }, expectedVersion: 1) {
              errors { message } } }""",
-        'mutation ($id: ID!) { pinField(customerId: $id, field: "phone", claimId: $id) { errors { message } } }',
+        (
+            'mutation ($id: ID!) { pinField(customerId: $id, field: "phone", claimId: $id) { '
+            "errors { message } } }"
+        ),
         """mutation ($id: ID!) { addContact(customerId: $id, contact: { mobile: "12" }) {
              errors { message } } }""",
     ]
@@ -306,7 +319,8 @@ def listed(planted: Planted, user: str, filters: list[dict[str, Any]]) -> Iterat
 
 @pytest.mark.parametrize("user", USERS)
 def test_no_order_and_no_cursor_tells_what_is_hidden(planted: Planted, user: str) -> None:
-    """Sorting goes by what everybody who sees the row sees; a cursor holds that and nothing else."""
+    """Sorting goes by what everybody who sees the row sees;
+    a cursor holds that and nothing else."""
     values = supergraph().type_map["CustomerSort"].values  # type: ignore[attr-defined]  # an enum
     for sort in values:
         answer = planted.house.ask(LISTED, {"sort": sort}, who=user)
@@ -351,8 +365,9 @@ def test_the_score_of_candidates_cannot_be_searched(planted: Planted, user: str)
 
 # ─────────────────────────────────────────────────────────────────────────────────── in a file
 
-REQUEST = """mutation { requestCustomerExport(reason: "looking for leaks", purpose: SERVICE, format: CSV, columns: [
-  "name", "phone", "email", "unifiedSocialCreditCode", "contact.name", "contact.mobile", "contact.email"]) {
+REQUEST = """mutation { requestCustomerExport(reason: "looking for leaks", purpose: SERVICE,
+  format: CSV, columns: ["name", "phone", "email", "unifiedSocialCreditCode",
+  "contact.name", "contact.mobile", "contact.email"]) {
     export { id status } errors { code message } } }"""
 APPROVE = "mutation ($id: ID!) { approveCustomerExport(id: $id) { errors { code message } } }"
 STATE = "query ($id: ID!) { customerExport(id: $id) { status } }"

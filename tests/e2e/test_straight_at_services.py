@@ -1,5 +1,6 @@
-"""Asking a service itself gives the verdict of the gateway, and is refused where the gateway, or a peer, did not
-sign: for every entity, every starter role, and every way to be without a valid context."""
+"""Asking a service itself gives the verdict of the gateway, and is refused where the gateway,
+or a peer, did not sign: for every entity, every starter role, and every way to be without a
+valid context."""
 
 from __future__ import annotations
 
@@ -20,11 +21,15 @@ ENTITIES = [
     for service in SERVICES
     for name in import_module(f"{service}.schema").schema._entity_keys
 ]
-# How the same thing is asked for through the gateway; `$id` is its own, `$row` a planted customer's.
+# How the same thing is asked for through the gateway; `$id` is its own,
+# `$row` a planted customer's.
 THROUGH = {
     "Changeset": "query ($id: ID!) { changeset(id: $id) { id } }",
     "Connector": "{ connectors { id } }",
-    "Contact": "query ($row: ID!) { customer(id: $row) { contacts(first: 100) { edges { node { id } } } } }",
+    "Contact": (
+        "query ($row: ID!) { customer(id: $row) { "
+        "contacts(first: 100) { edges { node { id } } } } }"
+    ),
     "Customer": "query ($id: ID!) { customer(id: $id) { id } }",
     "DeadLetter": "{ deadLetters(first: 100, state: null) { edges { node { id } } } }",
     "Department": "query ($id: ID!) { department(id: $id) { id } }",

@@ -1,4 +1,5 @@
-"""Walk 1: one query crosses the four services with one statement each, three of them side by side."""
+"""Walk 1: one query crosses the four services with one statement each,
+three of them side by side."""
 
 from __future__ import annotations
 

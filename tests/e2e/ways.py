@@ -1,5 +1,5 @@
-"""Every way by which a sensitive value can leave, read from the supergraph: the shortest query from each root
-field to each sensitive coordinate, and one through each field that leads to one."""
+"""Every way by which a sensitive value can leave, read from the supergraph: the shortest query from
+each root field to each sensitive coordinate, and one through each field that leads to one."""
 
 from __future__ import annotations
 

@@ -323,10 +323,12 @@ child = os.fork()
 if child == 0:
     uvicorn.run(app, port=int(sys.argv[2]), log_config=None)
     os._exit(0)
+url = f"http://127.0.0.1:{sys.argv[2]}/graphql"
 try:
     for _ in range(200):
         try:
-            print(requests.post(f"http://127.0.0.1:{sys.argv[2]}/graphql", json={"query": "{__typename}"}).json()["data"])
+            answer = requests.post(url, json={"query": "{__typename}"})
+            print(answer.json()["data"])
             break
         except requests.ConnectionError:
             time.sleep(0.05)

@@ -1,4 +1,5 @@
-"""Random operations: what three subgraphs answer together is what one schema with the same data answers."""
+"""Random operations:
+what three subgraphs answer together is what one schema with the same data answers."""
 
 from __future__ import annotations
 

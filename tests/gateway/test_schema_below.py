@@ -1,4 +1,5 @@
-"""`__schema` and `__type` are fields of the query root wherever it stands, also below another field."""
+"""`__schema` and `__type` are fields of the query root wherever it stands,
+also below another field."""
 
 from __future__ import annotations
 
@@ -72,7 +73,8 @@ def test_below_lists_fragments_and_the_root_of_the_root() -> None:
     expected = locally(f"{{ {asked} }}")
 
     data = answer(
-        f"{{ users {{ root {{ ...S me {{ age root {{ ...S }} }} }} }} node {{ ... on User {{ root {{ x: {asked} }} }} }} }} "
+        f"{{ users {{ root {{ ...S me {{ age root {{ ...S }} }} }} }} "
+        f"node {{ ... on User {{ root {{ x: {asked} }} }} }} }} "
         f"fragment S on Query {{ {asked} }}"
     )
 
@@ -83,7 +85,8 @@ def test_below_lists_fragments_and_the_root_of_the_root() -> None:
 
 def test_selections_of_one_key_are_one() -> None:
     data = answer(
-        "{ me { root { __schema { queryType { name } } ... on Query { __schema { mutationType { name } } } } } }"
+        "{ me { root { __schema { queryType { name } } "
+        "... on Query { __schema { mutationType { name } } } } } }"
     )
 
     assert data["me"]["root"]["__schema"] == {

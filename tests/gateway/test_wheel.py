@@ -1,4 +1,5 @@
-"""The gateway's wheel stands alone: installed without the house, its command composes, plans and serves."""
+"""The gateway's wheel stands alone: installed without the house,
+its command composes, plans and serves."""
 
 from __future__ import annotations
 

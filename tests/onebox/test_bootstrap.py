@@ -1,4 +1,5 @@
-"""What a bare machine meets first: stamps that know a change, and the user's own package settings."""
+"""What a bare machine meets first: stamps that know a change,
+and the user's own package settings."""
 
 from __future__ import annotations
 

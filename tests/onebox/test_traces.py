@@ -1,4 +1,5 @@
-"""The receiver of traces: takes what OpenTelemetry's own exporter sends, keeps it bounded, shows it."""
+"""The receiver of traces: takes what OpenTelemetry's own exporter sends,
+keeps it bounded, shows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A passkey in software: real keys, real CBOR, real signatures, and a browser that is honest or not."""
+"""A passkey in software: real keys, real CBOR, real signatures,
+and a browser that is honest or not."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""How many cases random tests draw: always the same few in `make test`, others in each round of a soak.
+"""How many cases random tests draw: always the same few in `make test`,
+others in each round of a soak.
 
-A green suite stays green, because nothing in it is drawn anew; `make soak` looks for what it misses.
+A green suite stays green, because nothing in it is drawn anew; `make soak` looks
+for what it misses.
 """
 
 from __future__ import annotations
@@ -42,7 +44,8 @@ def worlds(count: int) -> range:
 
 
 def use_profile() -> None:
-    """Let Hypothesis judge answers, never seconds, and draw the same cases in every run of `make test`."""
+    """Let Hypothesis judge answers, never seconds,
+    and draw the same cases in every run of `make test`."""
     number = soak_round()
     settings.register_profile(
         "huichi",

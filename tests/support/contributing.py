@@ -1,9 +1,9 @@
 """The worked examples of CONTRIBUTING.md: read them, apply them to a copy of the tree, renew them.
 
-`python -m tests.support.contributing renew` writes the diffs anew against the code as it stands: line
-numbers, lines of context, and the numbers of migrations. A hunk whose context has changed on one side
-is placed by the other side; where both sides changed, the block is named, and its lines of context are
-to be corrected by hand first (the numbers in `@@` need not be right).
+`python -m tests.support.contributing renew` writes the diffs anew against the code as it stands:
+line numbers, lines of context, and the numbers of migrations. A hunk whose context has changed on
+one side is placed by the other side; where both sides changed, the block is named, and its lines of
+context are to be corrected by hand first (the numbers in `@@` need not be right).
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ def _apply(tree: Path, text: str) -> subprocess.CompletedProcess[str]:
 
 
 def _plain(diff: str) -> str:
-    """Drop what only git needs: hashes (but of an empty file), and blanks on empty context lines."""
+    """Drop what only git needs: hashes, except of an empty file, and blanks on empty lines."""
     lines = diff.splitlines()
     if any(line.startswith("@@") for line in lines):
         lines = [line for line in lines if not line.startswith("index ")]

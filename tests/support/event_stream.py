@@ -1,4 +1,5 @@
-"""A GraphQL subgraph that serves its subscriptions as server-sent events, as graphql-sse writes them."""
+"""A GraphQL subgraph that serves its subscriptions as server-sent events,
+as graphql-sse writes them."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def mark_environment() -> None:
     os.environ[RUN] = secrets.token_hex(8)
 
 
-def end_all(patience: float = PATIENCE) -> list[str]:
+def end_all(patience: float) -> list[str]:
     """Kill what is left after a while of waiting, and return a line about each process."""
     until = time.monotonic() + patience
     while (left := dict(_alive())) and time.monotonic() < until:

@@ -1,4 +1,5 @@
-"""How a run of the suite goes: its workers, its order, its random tests, and what may outlive it."""
+"""How a run of the suite goes: its workers, its order, its random tests,
+and what may outlive it."""
 
 from __future__ import annotations
 
@@ -39,6 +40,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=int,
         metavar="SEED",
         help="run the files, and the tests of each, in the order that this number draws",
+    )
+    group.addoption(
+        "--leftover-seconds",
+        type=float,
+        default=leftovers.PATIENCE,
+        help="how long processes that the run started may take to end after the last test",
     )
 
 
@@ -126,7 +133,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
     yield
     if hasattr(session.config, "workerinput"):
         return  # its workers still live; whoever started them looks
-    if left := leftovers.end_all():
+    if left := leftovers.end_all(session.config.option.leftover_seconds):
         text = "still running after the last test, ended now:\n" + "\n".join(left)
         report = pytest.CollectReport("processes left behind", "failed", text, [])
         terminal = session.config.pluginmanager.get_plugin("terminalreporter")

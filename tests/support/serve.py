@@ -48,7 +48,8 @@ class Server(uvicorn.Server):
                     await self._ending.wait()
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
-        """Let connections and requests end, as long as the configuration says, then the application."""
+        """Let connections and requests end, as long as the configuration says,
+        then the application."""
         for server in self.servers:
             server.close()
         for connection in list(self.server_state.connections):
@@ -80,7 +81,8 @@ def served(
 ) -> Iterator[str]:
     """Serve `app` from a thread and give its base address, `http://127.0.0.1:<port>`.
 
-    `proxy_headers` lets uvicorn itself believe `x-forwarded-for`; `http` is a protocol of the app's own.
+    `proxy_headers` lets uvicorn itself believe `x-forwarded-for`; `http` is a protocol
+    of the app's own.
     """
     port = port or free_port()
     server = Server(

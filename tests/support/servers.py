@@ -1,11 +1,13 @@
-"""Real PostgreSQL and Valkey for tests: a server of the test run's own, or one named in the environment.
+"""Real PostgreSQL and Valkey for tests: a server of the test run's own,
+or one named in the environment.
 
 A test never touches the servers of `make up`. A database is a copy of a template that was migrated
 once in this run, so a fresh one costs some ten milliseconds. The servers' files are in memory where
 the machine has a file system for that: thousands of copies would go to the disk otherwise.
 
 Every worker of a run has servers of its own. Starting both and migrating all templates costs one
-worker two seconds of CPU, once; sharing them would make `empty_redis`, roles and checkpoints common.
+worker two seconds of CPU, once; sharing them would make `empty_redis`, roles and
+checkpoints common.
 """
 
 from __future__ import annotations
@@ -48,7 +50,8 @@ def free_port() -> int:
 
 
 def throwaway_parent() -> str | None:
-    """Return a folder in memory with room for the files of servers; None: the usual temporary one."""
+    """Return a folder in memory with room for the files of servers;
+    None: the usual temporary one."""
     if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > MEMORY_NEEDED:
         return str(MEMORY)
     return None

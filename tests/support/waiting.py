@@ -23,7 +23,8 @@ def wait_until(question: Callable[[], Any], seconds: float = PATIENCE, every: fl
 
 
 def stretched(seconds: float) -> float:
-    """Return the limit for something that takes `seconds` at most on a machine with a core to spare.
+    """Return the limit for something that takes `seconds` at most on a machine with
+    a core to spare.
 
     Where more processes want to run than there are cores, each of them is as many times slower.
     """

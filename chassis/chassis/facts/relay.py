@@ -1,8 +1,9 @@
 """Ship the facts of the outbox to the stream of their service.
 
-Facts of a service travel on one stream, `facts:<service>`. A relay wakes by NOTIFY and polls every
-second in case a notice was lost. Several relays may run: each takes rows under SKIP LOCKED, and a
-fact that was shipped twice is handled once, for consumers remember its id.
+Facts of a service travel on one stream, `facts:<service>`. A relay wakes by NOTIFY; it polls every
+five seconds as well, and every second while it cannot listen. Several relays may run: each takes
+rows under SKIP LOCKED, and a fact that was shipped twice is handled once, for consumers remember
+its id.
 
 The stream is bounded: while a reader is far behind, facts wait in the outbox instead of being
 pushed out of the stream unread.
@@ -22,7 +23,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from chassis.background import keeps_running, listen_to_database, wait_for_notice
+from chassis.background import DatabaseNotices, keeps_running
 from chassis.db import Database
 from chassis.facts.outbox import CHANNEL, stream_of
 
@@ -31,6 +32,8 @@ log = logging.getLogger("huichi.chassis.outbox")
 BATCH = 500
 STREAM_LENGTH = 100_000
 BACKLOG_LIMIT = STREAM_LENGTH // 2
+POLL_SECONDS = 5.0
+"""How often the outbox is looked at without a notice, while the relay is listening."""
 EMPTIED_SECONDS = 86_400
 RESTARTED_SECONDS = 600
 
@@ -59,30 +62,28 @@ class Relay:
         self._database = database
         self._redis = redis
         self._service = service
-        self._url = url
-        self._woken = asyncio.Event()
+        self._notices = DatabaseNotices(url, CHANNEL, f"{service}-relay")
         self.backlog_limit = BACKLOG_LIMIT
 
     async def run(self) -> None:
         """Ship facts as they come and prune once an hour, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(
-                listen_to_database(self._url, CHANNEL, self._woken, f"{self._service}-relay")
-            )
+            group.create_task(self._notices.listen())
             group.create_task(self._pump())
             group.create_task(self._prune())
 
     async def _pump(self) -> None:
         while keeps_running():
-            self._woken.clear()
-            try:
-                await self.ship_lost()
-                while await self.ship() == BATCH:
-                    pass
-            except (SQLAlchemyError, RedisError, OSError) as problem:
-                log.warning("facts wait: %s", type(problem).__name__)
-                await asyncio.sleep(0.5)
-            await wait_for_notice(self._woken, 1.0)
+            if self._notices.is_due(POLL_SECONDS):
+                try:
+                    await self.ship_lost()
+                    while await self.ship() == BATCH:
+                        pass
+                except (SQLAlchemyError, RedisError, OSError) as problem:
+                    log.warning("facts wait: %s", type(problem).__name__)
+                    self._notices.again()
+                    await asyncio.sleep(0.5)
+            await self._notices.wait(1.0)
 
     async def ship(self) -> int:
         """Ship one batch and return its size. Rows stay locked until the stream has them."""

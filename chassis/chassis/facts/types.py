@@ -1,7 +1,8 @@
 """What a fact is, and the registered types of the facts that every service records.
 
 A fact says in the past tense what happened. It leaves with its transaction through the outbox, and
-its receiver reads the present state. Each service registers its own types in `core/domain/facts.py`.
+its receiver reads the present state. Each service registers its own types in
+`core/domain/facts.py`.
 """
 
 from __future__ import annotations

@@ -12,12 +12,13 @@ SERVICES = ("identity", "customers", "activities", "integrations")
 _HEAD = """\
 # Facts
 
-<!-- Generated from the fact registries and handlers of the services by `make schemas`; do not edit. -->
+<!-- Generated from the fact registries and handlers of the services by `make schemas`; do not
+     edit. -->
 
-A fact says in the past tense what happened. It leaves with the transaction that did it, by the outbox
-and the stream `facts:<service>`; its receiver reads the present state, and may receive it twice or late.
-Names are `service.entity.participle`. A fact is registered once, in `core/domain/facts.py` of the
-service that records it; a service listens to it in its `facts.py`.
+A fact says in the past tense what happened. It leaves with the transaction that did it, by the
+outbox and the stream `facts:<service>`; its receiver reads the present state, and may receive it
+twice or late. Names are `service.entity.participle`. A fact is registered once, in
+`core/domain/facts.py` of the service that records it; a service listens to it in its `facts.py`.
 """
 _EVERY = """
 ## From every service

@@ -1,5 +1,5 @@
 #!/bin/sh
-# One database and one role for each service; runs once, when the data folder is new.
+# Creates a database and a role for each service; runs once, when the data folder is new.
 set -eu
 for service in identity customers activities integrations; do
   variable=$(printf '%s_DATABASE_PASSWORD' "$service" | tr '[:lower:]' '[:upper:]')

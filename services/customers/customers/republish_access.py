@@ -1,7 +1,7 @@
 """`python -m customers.republish_access`: publish the access data of every customer again.
 
-For a service whose own copy of it was lost or restored from an earlier day. Receivers keep the newer
-version, so publishing twice is harmless.
+For a service whose own copy of it was lost or restored from an earlier day. Receivers keep the
+newer version, so publishing twice is harmless.
 """
 
 from __future__ import annotations

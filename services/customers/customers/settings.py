@@ -1,4 +1,4 @@
-"""The settings of customers: those of every service, and the limits of duplicate checks and exports."""
+"""The settings of customers: those of every service, and limits of imports and exports."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class CustomersSettings(Settings, frozen=True, kw_only=True):
     export_max_rows: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 100_000
     """Maximal customers in one export."""
     export_unapproved_rows: Annotated[int, msgspec.Meta(ge=0)] = 0
-    """Maximal customers in an export without sensitive columns that needs no approval; 0: all do."""
+    """Maximal customers in an export without sensitive columns that needs no approval; 0: none."""
     export_days: Annotated[int, msgspec.Meta(ge=1, le=90)] = 7
     """Days after which an export that waits, or its file, expires."""
     export_downloads: Annotated[int, msgspec.Meta(ge=1, le=100)] = 3

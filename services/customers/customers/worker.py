@@ -23,7 +23,7 @@ def register(app: Celery, settings: CustomersSettings) -> None:
 
 
 def create() -> Celery:
-    """Create an application for this service, for `celery -A customers.worker:create() worker -B`."""
+    """Create an application, for `celery -A customers.worker:create() worker -B`."""
     settings = load(CustomersSettings, "customers")
     app = celery("customers", settings)
     register(app, settings)

@@ -1,4 +1,5 @@
-"""The projection of customers: newest wins, in whatever order facts come, and merges are redirects."""
+"""The projection of customers: newest wins, in whatever order facts come,
+and merges are redirects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Who is told of what: those who may do something about it, never whom it is about, and until it is seen to."""
+"""Who is told of what: those who may do something about it, never whom it is about,
+and until it is seen to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Notifications that leave the house, over real HTTP: what arrives, what is tried again, and what stays."""
+"""Notifications that leave the house, over real HTTP: what arrives,
+what is tried again, and what stays."""
 
 from __future__ import annotations
 

@@ -20,8 +20,8 @@ from tests.activities.subgraph import Subgraph
 
 NOW = datetime(2026, 5, 4, 1, 30, tzinfo=UTC)
 TIMELINE = """
-query ($ids: [_Any!]!, $first: Int! = 20, $after: String, $kinds: [ActivityKind!], $since: DateTime) {
-  _entities(representations: $ids) {
+query ($ids: [_Any!]!, $first: Int! = 20, $after: String,
+  $kinds: [ActivityKind!], $since: DateTime) { _entities(representations: $ids) {
     ... on Customer {
       id lastContactedAt
       timeline(first: $first, after: $after, kinds: $kinds, since: $since) {
@@ -104,7 +104,8 @@ async def test_all_that_a_customer_page_asks_is_one_query_a_field(
     log(db)
     log(db, BOHAI, WANG)
     query = """query ($ids: [_Any!]!) { _entities(representations: $ids) { ... on Customer {
-      timeline { edges { node { ... on FollowUp { task { id } } ... on TaskEvent { task { id } } } } }
+      timeline { edges { node { ... on FollowUp { task { id } }
+        ... on TaskEvent { task { id } } } } }
       tasks { edges { node { title followUp { id } } } } openTasks lastContactedAt } } }"""
 
     await subgraph.data(query, AUDITOR, ids=customers(ACME, BOHAI))

@@ -1,7 +1,8 @@
-"""Any history of merges and unmerges, told by facts that come late and twice, ends in the same pasts.
+"""Any history of merges and unmerges, told by facts that come late and twice,
+ends in the same pasts.
 
-The model beside it is the simplest one there is: who points at whom, and which follow-up was written
-for whom.
+The model beside it is the simplest one there is: who points at whom, and which follow-up was
+written for whom.
 """
 
 from __future__ import annotations

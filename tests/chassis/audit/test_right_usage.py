@@ -19,7 +19,8 @@ async def told(database: Database) -> list[list[object]]:
     async with database.engine.connect() as connection:
         rows = await connection.execute(
             text(
-                "SELECT body -> 'uses' FROM outbox WHERE name = 'audit.right.used' ORDER BY position"
+                "SELECT body -> 'uses' FROM outbox WHERE name = 'audit.right.used' "
+                "ORDER BY position"
             )
         )
         return [[use[:3] + use[4:] for use in row] for row in rows.scalars()]

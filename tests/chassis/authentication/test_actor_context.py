@@ -1,4 +1,5 @@
-"""A request is answered only if the gateway or a peer signed this very request, for this service, just now."""
+"""A request is answered only if the gateway or a peer signed this very request,
+for this service, just now."""
 
 from __future__ import annotations
 

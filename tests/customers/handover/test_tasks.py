@@ -40,8 +40,8 @@ def owned(db: SyncDatabase, count: int, department: UUID = SALES, owner: UUID = 
     db.write(
         lambda s: s.execute(
             text(
-                "INSERT INTO customer (id, kind, version, name, lifecycle, owner_id, department_id, "
-                "created_at, updated_at, name_key, name_grams) "
+                "INSERT INTO customer (id, kind, version, name, lifecycle, owner_id, "
+                "department_id, created_at, updated_at, name_key, name_grams) "
                 "SELECT uuidv7(), 'ORGANIZATION', 1, 'C' || n, 'LEAD', :owner, :department, now(), "
                 "now(), 'c' || n, '{}' FROM generate_series(1, :count) AS n"
             ),
@@ -75,7 +75,7 @@ def test_goes_on_where_it_was_cut_short_and_tells_of_each_customer_once(db: Sync
         db.write(commands.begin, body, whole=True)
     id = UUID(body["off_boarding"])
 
-    db.write(commands.step, id, snapshot, time.time())
+    db.write(commands.hand_over_batch, id, snapshot, time.time())
     half = db.read(store.latest, [REP])[REP]
     hand_over(work_on(db, snapshot))
     end = db.read(store.latest, [REP])[REP]
@@ -90,7 +90,8 @@ def test_goes_on_where_it_was_cut_short_and_tells_of_each_customer_once(db: Sync
                 "SELECT (SELECT count(DISTINCT e->>'resource') FROM outbox, "
                 "  jsonb_array_elements(body->'events') e WHERE name = 'audit.event.recorded' "
                 "  AND e->'details'->>'off_boarding' = :id AND e->>'actor' = :by), "
-                "(SELECT count(DISTINCT a->>'id') FROM outbox, jsonb_array_elements(body->'access') a "
+                "(SELECT count(DISTINCT a->>'id') "
+                "FROM outbox, jsonb_array_elements(body->'access') a "
                 "  WHERE name = 'customers.customer.changed' AND a->>'owner' = :owner)"
             ),
             {"id": str(id), "by": str(STEWARD), "owner": str(OTHER_REP)},

@@ -22,10 +22,12 @@ __all__ = ["pool"]
 OURS, THEIRS = UUID(int=0xF0), UUID(int=0xF1)
 ADD = """mutation($p: ID!, $c: [ID!]!) { addCustomersToProject(projectId: $p, customerIds: $c) {
   customers { id projects { id } } errors { code path } } }"""
-REMOVE = """mutation($p: ID!, $c: [ID!]!) { removeCustomersFromProject(projectId: $p, customerIds: $c) {
+REMOVE = """mutation($p: ID!, $c: [ID!]!) {
+  removeCustomersFromProject(projectId: $p, customerIds: $c) {
   customers { id projects { id } } errors { code path } } }"""
 LIST = """query($f: CustomerFilter, $n: Int! = 20, $a: String) { customers(filter: $f, first: $n,
-  after: $a, sort: NAME_ASC) { totalCount edges { node { name } } pageInfo { hasNextPage endCursor } } }"""
+  after: $a, sort: NAME_ASC) { totalCount edges { node { name } }
+  pageInfo { hasNextPage endCursor } } }"""
 CREATE = """mutation($s: CustomerSet!) { createCustomer(kind: ORGANIZATION, set: $s) {
   customer { id } errors { code message } } }"""
 
@@ -88,7 +90,8 @@ def test_is_seen_by_who_is_on_the_project_until_it_is_taken_out(pool: Pool) -> N
     told = pool.db.read(
         lambda s: s.execute(
             text(
-                "SELECT body->'access'->0->'projects' FROM outbox WHERE name = 'customers.customer.changed' "
+                "SELECT body->'access'->0->'projects' FROM outbox "
+                "WHERE name = 'customers.customer.changed' "
                 "ORDER BY position DESC LIMIT 1"
             )
         ).scalar_one()

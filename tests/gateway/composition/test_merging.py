@@ -41,8 +41,8 @@ def test_writes_standard_supergraph_sdl() -> None:
 
 def test_takes_the_wider_type_of_a_field() -> None:
     graph = a_supergraph(
-        a="type Query { t: T @shareable n: N @shareable } type T @shareable { x: Int! } interface N { x: Int }"
-        " type U implements N { x: Int @shareable }",
+        a="type Query { t: T @shareable n: N @shareable } type T @shareable { x: Int! } "
+        "interface N { x: Int } type U implements N { x: Int @shareable }",
         b="type Query { t: T @shareable n: U @shareable } type T @shareable { x: Int }"
         " interface N { x: Int } type U implements N { x: Int @shareable }",
     )
@@ -125,13 +125,15 @@ def test_composes_federation_1_subgraphs() -> None:
             Subgraph(
                 "products",
                 "http://products.test",
-                'type Query { p: Product } type Product @key(fields: "upc") { upc: ID! name: String size: S }'
+                "type Query { p: Product } "
+                'type Product @key(fields: "upc") { upc: ID! name: String size: S }'
                 " type S { w: Int }",
             ),
             Subgraph(
                 "reviews",
                 "http://reviews.test",
-                'extend type Product @key(fields: "upc") { upc: ID! @external reviews: [String] size: S }'
+                'extend type Product @key(fields: "upc") '
+                "{ upc: ID! @external reviews: [String] size: S }"
                 " type S { w: Int }",
             ),
         ]
@@ -145,7 +147,8 @@ def test_carries_tags_access_rules_and_costs() -> None:
     graph = a_supergraph(
         a="""
           type Query {
-            x: Int @tag(name: "one") @authenticated @requiresScopes(scopes: [["read"]]) @cost(weight: 3)
+            x: Int @tag(name: "one") @authenticated
+              @requiresScopes(scopes: [["read"]]) @cost(weight: 3)
             y: [Int] @listSize(assumedSize: 10, slicingArguments: null)
               @policy(policies: [["p"]]) @deprecated(reason: "old")
           }
@@ -153,19 +156,20 @@ def test_carries_tags_access_rules_and_costs() -> None:
     )
 
     assert (
-        '  x: Int @authenticated @cost(weight: 3) @requiresScopes(scopes: [["read"]]) @tag(name: "one")'
-        in of(graph, "Query")
+        "  x: Int @authenticated @cost(weight: 3) "
+        '@requiresScopes(scopes: [["read"]]) @tag(name: "one")' in of(graph, "Query")
     )
     assert (
-        '  y: [Int] @deprecated(reason: "old") @listSize(assumedSize: 10) @policy(policies: [["p"]])'
-        in of(graph, "Query")
+        '  y: [Int] @deprecated(reason: "old") @listSize(assumedSize: 10) '
+        '@policy(policies: [["p"]])' in of(graph, "Query")
     )
     assert api(graph) == ('type Query {\n  x: Int\n  y: [Int] @deprecated(reason: "old")\n}')
 
 
 def test_demands_what_every_subgraph_demands() -> None:
     graph = a_supergraph(
-        a='type Query { x: Int @shareable @requiresScopes(scopes: [["a"], ["b"]]) @cost(weight: 2) }',
+        a="type Query { x: Int @shareable "
+        '@requiresScopes(scopes: [["a"], ["b"]]) @cost(weight: 2) }',
         b='type Query { x: Int @shareable @requiresScopes(scopes: [["a", "c"]]) @cost(weight: 5) }',
     )
 
@@ -226,7 +230,8 @@ def test_switches_a_progressive_override_by_its_label(active: bool) -> None:
 
     graph = a_supergraph(
         old='type Query { p: P } type P @key(fields: "id") { id: ID! stock: Int }',
-        new='type P @key(fields: "id") { id: ID! stock: Int @override(from: "old", label: "half") }',
+        new='type P @key(fields: "id") '
+        '{ id: ID! stock: Int @override(from: "old", label: "half") }',
     )
 
     found = plan(
@@ -248,6 +253,6 @@ def test_joins_what_subgraphs_know_about_a_list() -> None:
     )
 
     assert (
-        '@listSize(assumedSize: 5, slicingArguments: ["first", "in.n"], sizedFields: ["page.items"], '
-        "requireOneSlicingArgument: false)"
+        '@listSize(assumedSize: 5, slicingArguments: ["first", "in.n"], '
+        'sizedFields: ["page.items"], requireOneSlicingArgument: false)'
     ) in graph.sdl

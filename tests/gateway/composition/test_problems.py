@@ -1,4 +1,5 @@
-"""Every reason not to compose has its standard code, its subgraphs, its coordinate, and a way to mend it."""
+"""Every reason not to compose has its standard code, its subgraphs, its coordinate,
+and a way to mend it."""
 
 from __future__ import annotations
 
@@ -60,7 +61,9 @@ CASES: list[tuple[str, str | None, dict[str, str]]] = [
             "SATISFIABILITY_ERROR",
             "P.s",
             {
-                "a": 'type Query { x: Int } type P @key(fields: "id") { id: ID! @shareable w: Int }',
+                "a": (
+                    'type Query { x: Int } type P @key(fields: "id") { id: ID! @shareable w: Int }'
+                ),
                 "b": f"type Query {{ p: P }} type P {key} {{ id: ID! @shareable w: Int @external "
                 's: Int @requires(fields: "w") }',
             },
@@ -102,8 +105,8 @@ CASES: list[tuple[str, str | None, dict[str, str]]] = [
         "INVALID_GRAPHQL",
         "Query.q",
         {
-            "a": 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", import: ["@key"]) '
-            "type Query { q: Int @shareable }"
+            "a": 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", '
+            'import: ["@key"]) type Query { q: Int @shareable }'
         },
     ),
     ("INVALID_SUBGRAPH_NAME", None, {'say "a"': Q}),
@@ -149,7 +152,10 @@ CASES: list[tuple[str, str | None, dict[str, str]]] = [
         "PROVIDES_FIELDS_MISSING_EXTERNAL",
         "Query.p",
         {
-            "a": 'type Query { p: P @provides(fields: "n") } type P @key(fields: "id") { id: ID! n: Int }'
+            "a": (
+                'type Query { p: P @provides(fields: "n") } '
+                'type P @key(fields: "id") { id: ID! n: Int }'
+            )
         },
     ),
     (
@@ -161,8 +167,8 @@ CASES: list[tuple[str, str | None, dict[str, str]]] = [
         "EXTERNAL_MISSING_ON_BASE",
         "P.y",
         {
-            "a": Q
-            + 'type P @key(fields: "id") { id: ID! y: Int @external x: Int @requires(fields: "y") }',
+            "a": Q + 'type P @key(fields: "id") { id: ID! y: Int @external '
+            'x: Int @requires(fields: "y") }',
             "b": RIGHT,
         },
     ),
@@ -170,8 +176,8 @@ CASES: list[tuple[str, str | None, dict[str, str]]] = [
         "EXTERNAL_TYPE_MISMATCH",
         "P.y",
         {
-            "a": Q
-            + 'type P @key(fields: "id") { id: ID! y: String @external x: Int @requires(fields: "y") }',
+            "a": Q + 'type P @key(fields: "id") { id: ID! y: String @external '
+            'x: Int @requires(fields: "y") }',
             "b": 'type P @key(fields: "id") { id: ID! y: Int }',
         },
     ),
@@ -179,8 +185,8 @@ CASES: list[tuple[str, str | None, dict[str, str]]] = [
         "EXTERNAL_ARGUMENT_MISSING",
         "P.y",
         {
-            "a": Q
-            + 'type P @key(fields: "id") { id: ID! y: Int @external x: Int @requires(fields: "y") }',
+            "a": Q + 'type P @key(fields: "id") { id: ID! y: Int @external '
+            'x: Int @requires(fields: "y") }',
             "b": 'type P @key(fields: "id") { id: ID! y(in: Int): Int }',
         },
     ),
@@ -345,7 +351,9 @@ CASES: list[tuple[str, str | None, dict[str, str]]] = [
         {
             "a": 'interface N @key(fields: "id", resolvable: false) { id: ID! } '
             'type T implements N @key(fields: "id") { id: ID! } type Query { t: T }',
-            "b": 'type Query { n: N } type N @key(fields: "id") @interfaceObject { id: ID! x: Int }',
+            "b": (
+                'type Query { n: N } type N @key(fields: "id") @interfaceObject { id: ID! x: Int }'
+            ),
         },
     ),
     (
@@ -371,7 +379,8 @@ def test_tells_what_is_wrong_and_how_to_mend_it(
 
 def test_shows_the_path_that_nobody_can_walk() -> None:
     (found,) = problems(
-        orders="type Query { order: Order } type Order { buyer: User } type User { id: ID! @shareable }",
+        orders="type Query { order: Order } type Order { buyer: User } "
+        "type User { id: ID! @shareable }",
         users="type Query { users: [User!]! } type User { id: ID! @shareable email: String }",
     )
 
@@ -379,8 +388,8 @@ def test_shows_the_path_that_nobody_can_walk() -> None:
         "SATISFIABILITY_ERROR [users] at User.email: The field can be selected on this path, but "
         "no subgraph that resolves it can be reached from orders.\n"
         "    Query\n    Query.order\n    Order.buyer\n    User.email\n"
-        "  mend: Give User a resolvable @key that orders can supply in a subgraph that resolves email, "
-        "or let orders resolve email itself with @shareable."
+        "  mend: Give User a resolvable @key that orders can supply "
+        "in a subgraph that resolves email, or let orders resolve email itself with @shareable."
     )
 
 

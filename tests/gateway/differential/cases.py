@@ -66,7 +66,8 @@ class Case:
 
 
 def composed(world: World) -> Supergraph | None:
-    """The supergraph; None where some path leads nowhere, the only problem that a world may have."""
+    """The supergraph; None where some path leads nowhere,
+    the only problem that a world may have."""
     found = compose(
         [Subgraph(name, f"http://{name}.test", subgraph(world, name)) for name in all_graphs(world)]
     )
@@ -124,7 +125,8 @@ def _without_one(document: DocumentNode) -> Iterator[str]:
 
 
 def _cut(node: SelectionSetNode) -> Iterator[SelectionSetNode]:
-    """Every way to leave one selection out, the largest first; what would be empty asks `__typename`."""
+    """Every way to leave one selection out, the largest first;
+    what would be empty asks `__typename`."""
     items = node.selections
     for index in range(len(items)):
         rest = (*items[:index], *items[index + 1 :])

@@ -1,4 +1,5 @@
-"""Random worlds are answered by the Python that is written for plans; hand-written plans are followed both ways."""
+"""Random worlds are answered by the Python that is written for plans;
+hand-written plans are followed both ways."""
 
 from collections.abc import Iterator
 

@@ -84,7 +84,8 @@ def _served(world: World, graph: str) -> GraphQLSchema:
         extra += f"union _Entity = {' | '.join(keyed)}\n"
         extra += "extend type Query { _entities(representations: [_Any!]!): [_Entity]! }\n"
     directives = (
-        "directive @key(fields: String!) repeatable on OBJECT | INTERFACE\ndirective @shareable on FIELD_DEFINITION\n"
+        "directive @key(fields: String!) repeatable on OBJECT | INTERFACE\n"
+        "directive @shareable on FIELD_DEFINITION\n"
         "directive @external on FIELD_DEFINITION\n"
         "directive @requires(fields: String!) on FIELD_DEFINITION\n"
         "directive @provides(fields: String!) on FIELD_DEFINITION\n"

@@ -1,4 +1,5 @@
-"""DeferredExecutable changes when parts of an answer come, never what the answer is: random worlds, random @defer."""
+"""DeferredExecutable changes when parts of an answer come, never what the answer is:
+random worlds, random @defer."""
 
 from __future__ import annotations
 

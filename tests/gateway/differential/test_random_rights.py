@@ -1,4 +1,5 @@
-"""Hiding fields before planning gives what one server would answer if they were null, for random worlds."""
+"""Hiding fields before planning gives what one server would answer if they were null,
+for random worlds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The federated answer equals the answer of one server that holds the same data, for random worlds."""
+"""The federated answer equals the answer of one server that holds the same data,
+for random worlds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Makes the shape of a query straight from a schema, so that completing can be tested without a planner."""
+"""Makes the shape of a query straight from a schema,
+so that completing can be tested without a planner."""
 
 from graphql import (
     FieldNode,

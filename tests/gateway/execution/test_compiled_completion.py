@@ -1,4 +1,5 @@
-"""The Python that is written for a shape, as text, and that it is really taken when nothing is wrong."""
+"""The Python that is written for a shape, as text,
+and that it is really taken when nothing is wrong."""
 
 from typing import Any
 
@@ -11,7 +12,8 @@ from tests.gateway.execution.shapes import shape_of
 
 SCHEMA = build_schema(
     """
-    type Query { book: Book  books(first: Int): [Book!]!  found: [Found]  matrix: [[Int!]]  "any" at: Date! }
+    type Query { book: Book  books(first: Int): [Book!]!  found: [Found]
+      matrix: [[Int!]]  "any" at: Date! }
     type Book { id: ID!  title: String  price: Float  pages: Int!  sold: Boolean  genre: Genre }
     type Film { id: ID!  title: String! }
     union Found = Book | Film

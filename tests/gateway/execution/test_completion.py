@@ -15,10 +15,12 @@ from tests.support.budget import examples
 
 SCHEMA = build_schema(
     """
-    type Query { a: Thing  b: Thing!  many: [Thing!]  matrix: [[Int!]!]  any: [Named]  must: [Named!]! }
+    type Query { a: Thing  b: Thing!  many: [Thing!]  matrix: [[Int!]!]
+      any: [Named]  must: [Named!]! }
     interface Named { name: String! }
     type Thing implements Named {
-      name: String!  id: ID!  size: Int  ratio: Float!  fine: Boolean  colour: Colour!  tags: [String!]!
+      name: String!  id: ID!  size: Int  ratio: Float!
+      fine: Boolean  colour: Colour!  tags: [String!]!
       inner: Thing  strict: Thing!  deep: [[Thing!]]
     }
     type Other implements Named { name: String!  extra: Int! }

@@ -1,4 +1,5 @@
-"""Values from above and root fields below: planned, sent and merged, with subgraphs made of canned answers."""
+"""Values from above and root fields below: planned, sent and merged,
+with subgraphs made of canned answers."""
 
 from __future__ import annotations
 
@@ -65,11 +66,12 @@ async def test_asks_once_for_each_value_from_above() -> None:
 
     answer = await ask(CONTEXTS, "{ shops { items { price } } }", send)
 
-    assert [[item and item["price"] for item in shop["items"]] for shop in answer["data"]["shops"]] == [
+    shops = [shop["items"] for shop in answer["data"]["shops"]]
+    assert [[item and item["price"] for item in items] for items in shops] == [
         ["1 CNYC", "2 CNYC"],
         ["1 EURE"],
         ["2 CNYC", None],
-    ]  # fmt: skip
+    ]
     assert [len(given["representations"]) for given in asked] == [2, 1]
 
 

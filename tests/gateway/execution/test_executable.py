@@ -1,4 +1,5 @@
-"""Plans written by hand are followed: what is sent, what is merged, and how subgraphs' errors reach the client."""
+"""Plans written by hand are followed: what is sent, what is merged,
+and how subgraphs' errors reach the client."""
 
 import asyncio
 from collections.abc import Callable

@@ -78,7 +78,10 @@ Sequence
 
 
 def test_knows_the_members_of_a_union() -> None:
-    query = "{ search { __typename ... on Media { title } ... on Place { city } ... on Film { rating } } }"
+    query = (
+        "{ search { __typename ... on Media { title } ... on Place { city } "
+        "... on Film { rating } } }"
+    )
 
     assert (
         planned(MEDIA, query)
@@ -176,7 +179,8 @@ def test_renames_a_key_that_two_types_declare_differently() -> None:
           type One @key(fields: "id") { id: ID! }
           type Two @key(fields: "id") { id: ID @shareable }
         """,
-        b='type One @key(fields: "id") { id: ID! n: Int } type Two @key(fields: "id") { id: ID @shareable n: Int }',
+        b='type One @key(fields: "id") { id: ID! n: Int } '
+        'type Two @key(fields: "id") { id: ID @shareable n: Int }',
     )
 
     assert (

@@ -13,7 +13,8 @@ GRAPH = a_supergraph(
       type Name { full: String! }
       type U @key(fields: "id") {
         id: ID!
-        field(n: Int, a: String @fromContext(field: "$ctx ... on T { prop } ... on S { name { full } }")): Int!
+        field(n: Int,
+          a: String @fromContext(field: "$ctx ... on T { prop } ... on S { name { full } }")): Int!
         plain: Int
       }
     """,

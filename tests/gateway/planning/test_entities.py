@@ -23,7 +23,8 @@ SHOP = a_supergraph(
       }
     """,
     reviews="""
-      type Review { id: ID! body: String author: User @provides(fields: "username") product: Product }
+      type Review { id: ID! body: String author: User @provides(fields: "username")
+        product: Product }
       type User @key(fields: "id") { id: ID! username: String @external reviews: [Review!]! }
       type Product @key(fields: "upc") { upc: ID! reviews: [Review!]! }
     """,
@@ -391,7 +392,8 @@ def test_chains_requirements_across_subgraphs() -> None:
         """,
         c="""
           type Product @key(fields: "id") {
-            id: ID! isExpensive: Boolean @external canAfford: Boolean @requires(fields: "isExpensive")
+            id: ID! isExpensive: Boolean @external
+            canAfford: Boolean @requires(fields: "isExpensive")
           }
         """,
     )

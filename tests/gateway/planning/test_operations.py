@@ -1,4 +1,5 @@
-"""Plans of what an operation can contain: aliases, variables, conditions, mutations, introspection."""
+"""Plans of what an operation can contain:
+aliases, variables, conditions, mutations, introspection."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ def test_keeps_aliases_and_the_arguments_behind_them() -> None:
     assert (
         planned(
             GRAPH,
-            '{ x: user(id: "1") { n: name few: friends(first: 1) { id } } y: user(id: "2") { id } }',
+            '{ x: user(id: "1") { n: name few: friends(first: 1) { id } } '
+            'y: user(id: "2") { id } }',
         )
         == """\
 Fetch a
@@ -187,7 +189,8 @@ def test_runs_mutations_in_order_and_finishes_each() -> None:
     assert (
         planned(
             GRAPH,
-            'mutation { a: rename(id: "1", name: "x") { rating } b: rate(id: "1", points: 2) { name } '
+            'mutation { a: rename(id: "1", name: "x") { rating } '
+            'b: rate(id: "1", points: 2) { name } '
             'c: rename(id: "1", name: "y") { name } }',
         )
         == """\
@@ -234,7 +237,8 @@ def test_lets_neighbouring_mutations_of_one_subgraph_travel_together() -> None:
     assert (
         planned(
             GRAPH,
-            'mutation { a: rename(id: "1", name: "x") { id } b: rename(id: "2", name: "y") { id } }',
+            'mutation { a: rename(id: "1", name: "x") { id } '
+            'b: rename(id: "2", name: "y") { id } }',
         )
         == """\
 Fetch a mutation

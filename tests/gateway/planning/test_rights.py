@@ -1,4 +1,5 @@
-"""What a caller may not see: not fetched, null in the answer, wherever fragments, aliases and interfaces put it."""
+"""What a caller may not see: not fetched, null in the answer,
+wherever fragments, aliases and interfaces put it."""
 
 from __future__ import annotations
 

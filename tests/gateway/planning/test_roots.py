@@ -1,4 +1,5 @@
-"""Plans of fields below the root that return a root type: other subgraphs' root fields are asked there."""
+"""Plans of fields below the root that return a root type:
+other subgraphs' root fields are asked there."""
 
 from __future__ import annotations
 

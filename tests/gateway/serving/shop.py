@@ -1,4 +1,5 @@
-"""A small shop in three Strawberry subgraphs, and the same shop as one schema to compare answers with."""
+"""A small shop in three Strawberry subgraphs, and the same shop as one schema
+to compare answers with."""
 
 from __future__ import annotations
 

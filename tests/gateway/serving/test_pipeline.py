@@ -1,4 +1,5 @@
-"""Every transport takes its requests through the same steps: JSON, parts of `@defer`, SSE and WebSocket."""
+"""Every transport takes its requests through the same steps:
+JSON, parts of `@defer`, SSE and WebSocket."""
 
 from __future__ import annotations
 

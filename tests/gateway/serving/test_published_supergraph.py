@@ -1,4 +1,5 @@
-"""A supergraph published in Valkey: a pointer moves, every gateway follows, and going back is pointing back."""
+"""A supergraph published in Valkey: a pointer moves, every gateway follows,
+and going back is pointing back."""
 
 from __future__ import annotations
 

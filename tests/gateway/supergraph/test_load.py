@@ -13,7 +13,8 @@ V01 = """
 schema @core(feature: "https://specs.apollo.dev/core/v0.1")
   @core(feature: "https://specs.apollo.dev/join/v0.1", for: EXECUTION) { query: Query }
 directive @core(feature: String!, for: core__Purpose) repeatable on SCHEMA
-directive @join__field(graph: join__Graph, requires: join__FieldSet, provides: join__FieldSet) on FIELD_DEFINITION
+directive @join__field(graph: join__Graph, requires: join__FieldSet, provides: join__FieldSet)
+  on FIELD_DEFINITION
 directive @join__type(graph: join__Graph!, key: join__FieldSet) repeatable on OBJECT | INTERFACE
 directive @join__owner(graph: join__Graph!) on OBJECT | INTERFACE
 directive @join__graph(name: String!, url: String!) on ENUM_VALUE
@@ -23,7 +24,8 @@ enum join__Graph {
   USERS @join__graph(name: "users", url: "http://users.test")
   REVIEWS @join__graph(name: "reviews", url: "http://reviews.test")
 }
-type User @join__owner(graph: USERS) @join__type(graph: USERS, key: "id") @join__type(graph: REVIEWS, key: "id") {
+type User @join__owner(graph: USERS) @join__type(graph: USERS, key: "id")
+  @join__type(graph: REVIEWS, key: "id") {
   id: ID! @join__field(graph: USERS)
   name: String @join__field(graph: USERS)
   reviews: [Review] @join__field(graph: REVIEWS)
@@ -75,7 +77,10 @@ Sequence
         ("type Query {", "cannot be parsed"),
         ("type Query { x: Int }", "does not @link"),
         (
-            'schema @link(url: "https://specs.apollo.dev/join/v0.3") { query: Query } type Query { x: Int }',
+            (
+                'schema @link(url: "https://specs.apollo.dev/join/v0.3") { query: Query } '
+                "type Query { x: Int }"
+            ),
             "no enum join__Graph",
         ),
     ],

@@ -112,6 +112,12 @@ def add(
         session.execute(_LIST_TASKS, parameters)
 
 
+def any_due(session: Session) -> bool:
+    """Return whether a handover is to be continued."""
+    statement = text("SELECT EXISTS (SELECT 1 FROM handover WHERE finished_at IS NULL)")
+    return bool(session.execute(statement).scalar_one())
+
+
 def next_due(session: Session) -> UUID | None:
     """Return the id of the unfinished handover that waited longest, or `None`."""
     id: UUID | None = session.execute(_DUE).scalar_one_or_none()

@@ -8,10 +8,10 @@ from celery import Celery
 
 from activities.handover import commands as handover, store as handovers
 from activities.settings import ActivitiesSettings
-from chassis.worker import Work, task
+from chassis.worker import Work, schedule, task
 
 HAND_OVER = "activities.hand_over"
-EVERY_SECONDS = 2.0
+EVERY_SECONDS = 5.0
 TICK_SECONDS = 20.0
 
 
@@ -39,8 +39,7 @@ def define(app: Celery, settings: ActivitiesSettings) -> None:
     def hand_over_task() -> None:
         hand_over(Work.of(settings, "activities"))
 
-    app.conf.beat_schedule[HAND_OVER] = {
-        "task": HAND_OVER,
-        "schedule": EVERY_SECONDS,
-        "options": {"expires": 10},
-    }
+    def due() -> bool:
+        return Work.of(settings, "activities").db.read(handovers.any_due)
+
+    schedule(app, HAND_OVER, EVERY_SECONDS, due=due)

@@ -185,6 +185,17 @@ _UNSENT = text(
 )
 
 
+def any_unsent(session: Session, kinds: Sequence[Kind]) -> bool:
+    """Return whether `claim_unsent` would find a notification."""
+    statement = text(
+        "SELECT EXISTS (SELECT 1 FROM notification WHERE kind = ANY(:kinds) "
+        "AND addressee_id IS NULL AND sent_at IS NULL AND settled_at IS NULL "
+        "AND send_after <= now() AND occurred_at > now() - interval '1 day')"
+    )
+    kind_names = {"kinds": [kind.value for kind in kinds]}
+    return bool(session.execute(statement, kind_names).scalar_one())
+
+
 def claim_unsent(session: Session, kinds: Sequence[Kind]) -> NotificationRow | None:
     """Return the next notification to post outside, and schedule its next try.
 

@@ -22,7 +22,7 @@ from activities.notifications.store import NotificationRow
 from activities.settings import ActivitiesSettings
 from chassis.db import SyncDatabase
 from chassis.settings import BadSettings
-from chassis.worker import Work, task
+from chassis.worker import Work, schedule, task
 
 log = logging.getLogger("huichi.activities.notification")
 
@@ -118,15 +118,15 @@ def define(app: Celery, settings: ActivitiesSettings) -> None:
     def forget() -> None:
         Work.of(settings, "activities").db.write(notification.forget)
 
-    app.conf.beat_schedule[FORGET] = {"task": FORGET, "schedule": FORGET_EVERY_SECONDS}
+    schedule(app, FORGET, FORGET_EVERY_SECONDS, expires=None)
 
     @task(app, SEND, untraced=True)
     def send() -> None:
         send_due(Work.of(settings, "activities").db, settings)
 
-    if target_of(settings) and kinds_of(settings):
-        app.conf.beat_schedule[SEND] = {
-            "task": SEND,
-            "schedule": SEND_EVERY_SECONDS,
-            "options": {"expires": 10},
-        }
+    if target_of(settings) and (kinds := kinds_of(settings)):
+
+        def due() -> bool:
+            return Work.of(settings, "activities").db.read(store.any_unsent, kinds)
+
+        schedule(app, SEND, SEND_EVERY_SECONDS, due=due)

@@ -9,7 +9,8 @@ from celery import Celery
 
 from activities.settings import ActivitiesSettings
 from activities.tasks.commands import REMINDED_AT_ONCE, remind
-from chassis.worker import Work, task
+from activities.tasks.store import task as store
+from chassis.worker import Work, schedule, task
 
 REMIND = "activities.remind"
 
@@ -30,9 +31,9 @@ def define(app: Celery, settings: ActivitiesSettings) -> None:
         remind_all(Work.of(settings, "activities"))
 
     task(app, REMIND, untraced=True)(run)
-    app.conf.beat_schedule[REMIND] = {
-        "task": REMIND,
-        "schedule": settings.remind_every_seconds,
-        # A tick that waited longer than until the next one is superfluous.
-        "options": {"expires": settings.remind_every_seconds},
-    }
+
+    def due() -> bool:
+        return Work.of(settings, "activities").db.read(store.any_due)
+
+    seconds = settings.remind_every_seconds
+    schedule(app, REMIND, seconds, expires=seconds, due=due)

@@ -1,7 +1,7 @@
 """Exports in the worker: beat leases due exports, a task makes one whole file.
 
-A file is of one moment, so it is made in one go, and the lease is renewed after every batch: revoking
-the export meanwhile stops it, and another worker takes over from one that died.
+A file is of one moment, so it is made in one go, and the lease is renewed after every batch:
+revoking the export meanwhile stops it, and another worker takes over from one that died.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from chassis import telemetry
 from chassis.actor import Actor
 from chassis.errors import HuichiError, Unavailable, internal
-from chassis.worker import Work, task
+from chassis.worker import Work, schedule, task
 from customers.exports.commands import decision as commands
 from customers.exports.commands.file import RunSuperseded, store_file, write_file
 from customers.exports.domain.customer_export import MAX_FAILURES
@@ -108,9 +108,8 @@ def define(app: Celery, settings: CustomersSettings) -> None:
     def expire_exports() -> None:
         Work.of(settings, "customers").db.write(commands.expire)
 
-    for name in (TAKE, EXPIRE):
-        app.conf.beat_schedule[name] = {
-            "task": name,
-            "schedule": settings.imports_every_seconds if name == TAKE else 30.0,
-            "options": {"expires": 10},
-        }
+    def due() -> bool:
+        return Work.of(settings, "customers").db.read(lease.any_due)
+
+    schedule(app, TAKE, settings.imports_every_seconds, due=due)
+    schedule(app, EXPIRE, 30.0)

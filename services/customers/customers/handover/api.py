@@ -1,4 +1,4 @@
-"""The handover of the customers of a user who leaves or changes their job, as a part of OffBoarding."""
+"""The handover of customers of a user who leaves or changes their job, as a part of OffBoarding."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class CustomerHandover:
 
 @strawberry.federation.type(
     keys=["userId"],
-    description="The off-boarding of a user who leaves or changes their job: what ends, and what is "
-    "handed over.",
+    description="The off-boarding of a user who leaves or changes their job: what ends, and what "
+    "is handed over.",
 )
 class OffBoarding:
     """The part of an off-boarding that concerns customers."""
@@ -53,8 +53,8 @@ class OffBoarding:
     user_id: strawberry.ID = strawberry.field(description="The id of the user.")
 
     @strawberry.field(
-        description="The number of customers that the user owns now, whatever the caller may see of "
-        "them.",
+        description="The number of customers that the user owns now, whatever the caller may see "
+        "of them.",
         metadata=right("User", "off_board"),
     )
     async def owned_customers(self, info: Info) -> int:

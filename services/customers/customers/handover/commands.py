@@ -1,7 +1,7 @@
 """Hand over the customers of a user who left or changed their job: one batch in each transaction.
 
-A batch that is interrupted never happened, and one that is done is not repeated, since its customers
-have another owner. So a handover continues where it stopped, on any worker.
+A batch that is interrupted never happened, and one that is done is not repeated, since its
+customers have another owner. So a handover continues where it stopped, on any worker.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ def begin(session: Session, body: Mapping[str, Any], *, whole: bool) -> None:
     )
 
 
-def step(session: Session, id: UUID, snapshot: Snapshot, now: float) -> bool:
+def hand_over_batch(session: Session, id: UUID, snapshot: Snapshot, now: float) -> bool:
     """Hand over one batch under the policy at a moment; return whether there may be more."""
-    handover = store.locked(session, id)
+    handover = store.lock(session, id)
     if handover is None or handover.finished_at is not None:
         return False
-    batch = store.pending(session, handover, BATCH)
+    batch = store.lock_pending(session, handover, BATCH)
     if not batch:
         store.finish(session, id)
         return False

@@ -22,8 +22,8 @@ class Receiver:
 class Plan:
     """The receivers by department, of which the nearest one above counts, and the department heads.
 
-    Of a user who only moves, customers of the department they `come_from` are handed over, and those
-    they keep move `into` the new department.
+    Of a user who only moves, customers of the department they `come_from` are handed over, and
+    those they keep move `into` the new department.
     """
 
     otherwise: Receiver
@@ -66,9 +66,9 @@ def decide(
 ) -> Destination:
     """Decide where a customer of this owner and department goes.
 
-    A receiver who has left the enterprise by now takes nothing over: the customer goes into the pool,
-    where it is seen to wait for an owner. `place_of` returns a user's department, `works` checks whether
-    a user is active.
+    A receiver who has left the enterprise by now takes nothing over: the customer goes into the
+    pool, where it is seen to wait for an owner. `place_of` returns a user's department, `works`
+    checks whether a user is active.
     """
     departments = list(_departments_upwards(department, above))
     receiver = next(
@@ -90,7 +90,7 @@ def decide(
 
 
 def _departments_upwards(department: UUID | None, above: Places) -> Iterator[UUID]:
-    """Yield a department and all above it; a circle, which would be a data error, ends at a limit."""
+    """Yield a department and all above it; a circle, a data error, ends at a limit."""
     for _ in range(DEEPEST):
         if department is None:
             return

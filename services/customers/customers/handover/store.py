@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from customers.handover.domain import Plan, plan_of
 
-# Of a user who moves, only what belongs to their former department; merged customers come last, so that
-# an unmerge brings nothing back to a user who has left.
+# Of a user who moves, only what belongs to their former department; merged customers come last, so
+# that an unmerge brings nothing back to a user who has left.
 _OWNED_BY_USER = (
     "owner_id = :user AND (:whole OR department_id IS NOT DISTINCT FROM CAST(:from AS uuid))"
 )
@@ -51,7 +51,7 @@ _LATEST = text(
 
 @dataclass(frozen=True, slots=True)
 class HandoverRow:
-    """A handover and its progress; `whole` means all customers of the user, not one department's."""
+    """A handover and its progress; `whole` means all customers, not one department's."""
 
     id: UUID
     user: UUID
@@ -105,13 +105,19 @@ def add(
     )
 
 
+def any_due(session: Session) -> bool:
+    """Return whether a handover is to be continued."""
+    statement = text("SELECT EXISTS (SELECT 1 FROM handover WHERE finished_at IS NULL)")
+    return bool(session.execute(statement).scalar_one())
+
+
 def take_due(session: Session) -> UUID | None:
     """Return the id of the next handover to continue."""
     id: UUID | None = session.execute(_DUE).scalar_one_or_none()
     return id
 
 
-def locked(session: Session, id: UUID) -> HandoverRow | None:
+def lock(session: Session, id: UUID) -> HandoverRow | None:
     """Lock a handover; `None` where another worker is continuing it."""
     row = session.execute(_LOCK, {"id": id}).one_or_none()
     return _handover(row) if row else None
@@ -123,7 +129,7 @@ def latest(session: Session, users: Sequence[UUID]) -> dict[UUID, HandoverRow]:
     return {row.user_id: _handover(row) for row in rows}
 
 
-def pending(session: Session, handover: HandoverRow, limit: int) -> list[PendingCustomer]:
+def lock_pending(session: Session, handover: HandoverRow, limit: int) -> list[PendingCustomer]:
     """Lock a batch of customers that are still to be handed over, in the order all commands use."""
     arguments = {
         "user": handover.user,

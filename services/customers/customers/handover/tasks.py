@@ -6,12 +6,12 @@ import time
 
 from celery import Celery
 
-from chassis.worker import Work, task
+from chassis.worker import Work, schedule, task
 from customers.handover import commands, store
 from customers.settings import CustomersSettings
 
 HAND_OVER = "customers.hand_over"
-EVERY_SECONDS = 2.0
+EVERY_SECONDS = 5.0
 TICK_SECONDS = 20.0
 
 
@@ -23,7 +23,7 @@ def hand_over(work: Work, seconds: float = TICK_SECONDS) -> int:
         snapshot = work.fresh_guard().snapshot
         if snapshot is None:
             break  # there is no policy yet, so the users are unknown; the next tick tries again
-        more = work.db.write(commands.step, id, snapshot, time.time())
+        more = work.db.write(commands.hand_over_batch, id, snapshot, time.time())
         done += more
         if time.monotonic() > until:
             break
@@ -33,14 +33,13 @@ def hand_over(work: Work, seconds: float = TICK_SECONDS) -> int:
 
 
 def define(app: Celery, settings: CustomersSettings) -> None:
-    """Adds the task to an application and its schedule."""
+    """Add the task to an application and its schedule."""
 
     @task(app, HAND_OVER, untraced=True)
     def hand_over_task() -> None:
         hand_over(Work.of(settings, "customers"))
 
-    app.conf.beat_schedule[HAND_OVER] = {
-        "task": HAND_OVER,
-        "schedule": EVERY_SECONDS,
-        "options": {"expires": 10},
-    }
+    def due() -> bool:
+        return Work.of(settings, "customers").db.read(store.any_due)
+
+    schedule(app, HAND_OVER, EVERY_SECONDS, due=due)

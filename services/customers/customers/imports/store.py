@@ -82,7 +82,7 @@ def may_see(scope: Scope, row: ImportRow) -> bool:
     return scope.everything or row.actor_id == scope.actor.user_id
 
 
-def listed(session: Session, scope: Scope, window: Window) -> Page[Row[Any]]:
+def list_page(session: Session, scope: Scope, window: Window) -> Page[Row[Any]]:
     """Return a page of ids of the imports in scope, newest first."""
     jobs = metadata.tables["import_job"]
     statement = select(jobs.c.id)
@@ -108,7 +108,7 @@ def insert(session: Session, row: Mapping[str, Any], secret: bytes) -> None:
 def put_rows(
     session: Session, id: UUID, chunks: Sequence[bytes], columns: Mapping[str, Any]
 ) -> None:
-    """Store the rows of an uploaded file in place of those of an earlier one, and update columns."""
+    """Store the rows of a file in place of those of an earlier one, and update columns."""
     session.execute(text("DELETE FROM import_chunk WHERE import_id = :id"), {"id": id})
     for number, chunk in enumerate(chunks):
         session.execute(
@@ -147,7 +147,16 @@ def queue(session: Session, id: UUID, traceparent: str | None, trace_id: str | N
     )
 
 
-def take_due(session: Session, lease_seconds: int, most: int) -> list[ImportRow]:
+def any_due(session: Session) -> bool:
+    """Return whether `take_due` would find an import."""
+    statement = text(
+        "SELECT EXISTS (SELECT 1 FROM import_job WHERE status IN ('QUEUED', 'RUNNING') "
+        "AND lease_until <= now())"
+    )
+    return bool(session.execute(statement).scalar_one())
+
+
+def take_due(session: Session, lease_seconds: int, limit: int) -> list[ImportRow]:
     """Lease due imports, each under a new fencing token, so that former holders are refused."""
     rows = session.execute(
         text(
@@ -157,7 +166,7 @@ def take_due(session: Session, lease_seconds: int, most: int) -> list[ImportRow]
             "  AND lease_until <= now() ORDER BY lease_until LIMIT :most FOR UPDATE SKIP LOCKED) "
             f"RETURNING {_COLUMNS}"
         ),
-        {"lease": lease_seconds, "most": most},
+        {"lease": lease_seconds, "most": limit},
     )
     return [ImportRow(*row) for row in rows]
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from chassis import telemetry
 from chassis.actor import Actor
 from chassis.errors import HuichiError, Unavailable, internal
-from chassis.worker import Work, task
+from chassis.worker import Work, schedule, task
 from customers.imports import store
 from customers.imports.commands import chunk as commands
 from customers.imports.commands.chunk import Step
@@ -113,10 +113,8 @@ def define(app: Celery, settings: CustomersSettings) -> None:
     def forget_files() -> None:
         Work.of(settings, "customers").db.write(store.prune, FILES_STAY_DAYS)
 
-    app.conf.beat_schedule[FORGET] = {"task": FORGET, "schedule": 3600.0}
-    app.conf.beat_schedule[TAKE] = {
-        "task": TAKE,
-        "schedule": settings.imports_every_seconds,
-        # A tick that waited longer than this is superseded by fresher ones.
-        "options": {"expires": 10},
-    }
+    def due() -> bool:
+        return Work.of(settings, "customers").db.read(store.any_due)
+
+    schedule(app, FORGET, 3600.0, expires=None)
+    schedule(app, TAKE, settings.imports_every_seconds, due=due)

@@ -51,16 +51,17 @@ class CustomerReach:
         f"up to {COUNT_CAP}; {COUNT_CAP + 1} means there are more."
     )
     lost: int = strawberry.field(
-        description="The number of customers that the user sees now and would no longer see, counted "
-        "in the same way."
+        description="The number of customers that the user sees now and would no longer see, "
+        "counted in the same way."
     )
     cleared: int = strawberry.field(
-        description="The number of customers of which the user would see a sensitive field in clear "
-        "and does not now, gained customers included; counted in the same way."
+        description="The number of customers of which the user would see a sensitive field in "
+        "clear and does not now, gained customers included; counted in the same way."
     )
     masked: int = strawberry.field(
-        description="The number of customers of which a sensitive field that the user sees in clear "
-        "now would be masked, hidden or gone, lost customers included; counted in the same way."
+        description="The number of customers of which a sensitive field that the user sees in "
+        "clear now would be masked, hidden or gone, lost customers included; counted in the "
+        "same way."
     )
 
 
@@ -82,10 +83,10 @@ class Changeset:
 
     @strawberry.federation.field(
         requires=["adds", "removes"],
-        description="The users for whom other customers would be readable, or a sensitive field more "
-        "or less open: how many customers that concerns on the present data, compared with the "
-        "policy in force. Counting takes up to a second for each user on large pools, so request few "
-        "at a time.",
+        description="The users for whom other customers would be readable, or a sensitive field "
+        "more or less open: how many customers that concerns on the present data, compared with "
+        "the policy in force. Counting takes up to a second for each user on large pools, so "
+        "request few at a time.",
         metadata=right("Rule"),
     )
     async def customer_reach(
@@ -120,11 +121,11 @@ class Changeset:
 
 
 def _affected_users(
-    before: Snapshot, changed: Snapshot, start: UUID | None, most: int
+    before: Snapshot, changed: Snapshot, start: UUID | None, limit: int
 ) -> list[UUID]:
     rights = [(object, "read") for object in ("Customer", "Contact", *OBJECTS_OF_FIELD)]
     users = dict.fromkeys(difference.user_id for difference in differences(before, changed, rights))
-    return list(islice((id for id in users if start is None or id > start), most))
+    return list(islice((id for id in users if start is None or id > start), limit))
 
 
 def _count_reach(

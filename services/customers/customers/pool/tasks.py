@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import Celery
 
-from chassis.worker import Work, task
+from chassis.worker import Work, schedule, task
 from customers.pool.commands import survivorship
 from customers.settings import CustomersSettings
 
@@ -16,7 +16,7 @@ STEPS = 20
 def keep_up(work: Work) -> None:
     """Do a bounded part of what is due; the next tick continues."""
     for _ in range(STEPS):
-        _, more = work.db.write(survivorship.step)
+        _, more = work.db.write(survivorship.reelect_batch)
         if not more:
             break
     work.db.write(survivorship.settle_pins)
@@ -29,8 +29,7 @@ def define(app: Celery, settings: CustomersSettings) -> None:
     def keep_up_task() -> None:
         keep_up(Work.of(settings, "customers"))
 
-    app.conf.beat_schedule[UPKEEP] = {
-        "task": UPKEEP,
-        "schedule": EVERY_SECONDS,
-        "options": {"expires": 10},
-    }
+    def due() -> bool:
+        return Work.of(settings, "customers").db.read(survivorship.any_upkeep)
+
+    schedule(app, UPKEEP, EVERY_SECONDS, due=due)

@@ -88,8 +88,8 @@ class CustomerGroup:
         "null: they have no value."
     )
     count: int = strawberry.field(
-        description="The number of customers; those that the caller may not see are counted in whole "
-        "fives only."
+        description="The number of customers; those that the caller may not see are counted in "
+        "whole fives only."
     )
     exact: bool = strawberry.field(
         description="Whether the caller may see all customers of the group, so that the count is "
@@ -114,8 +114,8 @@ class CustomerTotals:
         description="Whether the caller may see all of these customers, so that the count is exact."
     )
     groups: list[CustomerGroup] = strawberry.field(
-        description=f"The groups, the largest first, at most {MOST_GROUPS}. A group with fewer than "
-        f"{SMALLEST} customers of which the caller may see none is left out."
+        description=f"The groups, the largest first, at most {MOST_GROUPS}. A group with fewer "
+        f"than {SMALLEST} customers of which the caller may see none is left out."
     )
     more_groups: int = strawberry.field(description="The number of further groups.")
 
@@ -125,10 +125,10 @@ class TotalsQuery:
     """The query of totals."""
 
     @strawberry.field(
-        description="Count customers by industry, region, owner, department, tag, kind or lifecycle. "
-        "The right to totals may reach further than the right to read; customers that the caller may "
-        "not read are counted in whole fives, so that neither a group nor a difference discloses a "
-        "single one.",
+        description="Count customers by industry, region, owner, department, tag, kind or "
+        "lifecycle. The right to totals may reach further than the right to read; customers that "
+        "the caller may not read are counted in whole fives, so that neither a group nor a "
+        "difference discloses a single one.",
         metadata=right("Customer", "total"),
     )
     async def customer_totals(
@@ -162,14 +162,16 @@ class TotalsQuery:
         )
 
 
-def _group(by: CustomerDimension, group: DisclosedCount, tags: dict[str, Tag]) -> CustomerGroup:
+def _group(
+    dimension: CustomerDimension, group: DisclosedCount, tags: dict[str, Tag]
+) -> CustomerGroup:
     id = uuid_or_none(group.key)
     return CustomerGroup(
         key=group.key,
         count=group.count,
         exact=group.exact,
-        owner=User.of(id) if by is CustomerDimension.OWNER else None,
-        department=Department.of(id) if by is CustomerDimension.DEPARTMENT else None,
+        owner=User.of(id) if dimension is CustomerDimension.OWNER else None,
+        department=Department.of(id) if dimension is CustomerDimension.DEPARTMENT else None,
         tag=tags.get(group.key or ""),
     )
 

@@ -1,9 +1,9 @@
 """Disclosure control of counts: customers that the reader may not see count in whole fives only.
 
 Customers that a user may read they may count one by one. Of the others, a number below five, or the
-difference between two numbers that are one apart, would disclose a single customer. So their number is
-rounded down to a multiple of five, in every group and in the total: parts and differences are whole
-fives as well.
+difference between two numbers that are one apart, would disclose a single customer. So their number
+is rounded down to a multiple of five, in every group and in the total: parts and differences are
+whole fives as well.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ def disclose(group: GroupCount) -> DisclosedCount:
     return DisclosedCount(group.key, group.seen + unseen // SMALLEST * SMALLEST, unseen == 0)
 
 
-def rank_disclosed(groups: Iterable[GroupCount], most: int) -> tuple[list[DisclosedCount], int]:
+def rank_disclosed(groups: Iterable[GroupCount], limit: int) -> tuple[list[DisclosedCount], int]:
     """Rank groups by their disclosed count; return the largest, and how many more there are.
 
     A group with a disclosed count of zero is left out: its existence would disclose a customer.
     """
     shown = [group for group in map(disclose, groups) if group.count]
     shown.sort(key=lambda group: (-group.count, group.key is None, group.key or ""))
-    return shown[:most], max(0, len(shown) - most)
+    return shown[:limit], max(0, len(shown) - limit)

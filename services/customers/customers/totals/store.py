@@ -26,14 +26,19 @@ DIMENSIONS: Mapping[str, ColumnElement[Any]] = {
 
 
 def totals(
-    session: Session, scope: Scope, seen: Scope | None, search: Search, by: str | None
+    session: Session, scope: Scope, seen: Scope | None, search: Search, dimension: str | None
 ) -> list[GroupCount]:
-    """Count the customers that the scope reaches or the reader sees, by group; without `by` in one."""
+    """Count customers that the scope reaches or the reader sees, by the values of a dimension.
+
+    Without a dimension they are one group.
+    """
     sees = func.coalesce(seen.where(ACCESS) if seen else false(), false())
     reached = or_(func.coalesce(scope.where(ACCESS), false()), sees)
-    key: ColumnElement[Any] = cast(DIMENSIONS[by], Text) if by else func.coalesce(None, "")
+    key: ColumnElement[Any] = (
+        cast(DIMENSIONS[dimension], Text) if dimension else func.coalesce(None, "")
+    )
     statement = select(key, func.count().filter(sees), func.count()).select_from(customer)
-    if by == TAG:
+    if dimension == TAG:
         statement = statement.join(CUSTOMER_TAG, CUSTOMER_TAG.c.customer_id == customer.c.id)
     statement = statement.where(reached, *conditions(search)).group_by(key)
     return [GroupCount(*row) for row in session.execute(statement)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import Celery
 
-from chassis.worker import Work, task
+from chassis.worker import Work, schedule, task
 from identity.ledger.store import right_use
 from identity.settings import IdentitySettings
 
@@ -20,4 +20,4 @@ def define(app: Celery, settings: IdentitySettings) -> None:
         Work.of(settings, "identity").db.write(right_use.forget, KEEP_USES_DAYS)
 
     name = "identity.forget_uses"
-    app.conf.beat_schedule[name] = {"task": name, "schedule": EVERY_SECONDS}
+    schedule(app, name, EVERY_SECONDS, expires=None)

@@ -1,7 +1,9 @@
 """Publish the committed policy to every process, at once by notification and reliably by polling.
 
-PostgreSQL is the source of truth. Twice a second its version is compared with the published one,
-so a lost notification, an emptied Valkey and a restored database are all repaired in the same way.
+PostgreSQL is the source of truth. Its version is compared with the published one at every notice,
+when the connection that listens comes or ends, whenever Valkey holds another version than the one
+that was published last (looked at twice a second), and every two seconds without any of these. So a
+lost notification, an emptied Valkey and a restored database are all repaired in the same way.
 """
 
 from __future__ import annotations
@@ -9,12 +11,11 @@ from __future__ import annotations
 import asyncio
 import logging
 
-import psycopg
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from chassis.background import keeps_running, wait_for_notice
+from chassis.background import DatabaseNotices, keeps_running
 from chassis.db import Database
 from chassis.policy import feed
 from chassis.web import Runtime
@@ -23,20 +24,25 @@ from identity.core.store import policy as store
 log = logging.getLogger("huichi.identity.policy")
 
 POLL_SECONDS = 0.5
+DATABASE_POLL_SECONDS = 2.0
 
 
 async def publish_policy(runtime: Runtime) -> None:
     """Keep the published policy equal to the committed one, until cancelled."""
-    wake = asyncio.Event()
+    notices = DatabaseNotices(runtime.settings.database_url, store.CHANNEL, "identity-policy")
+    published: int | None = None
     async with asyncio.TaskGroup() as group:
-        group.create_task(_listen(runtime.settings.database_url, wake))
+        group.create_task(notices.listen())
         while keeps_running():
-            wake.clear()
             try:
-                await publish_present(runtime.db, runtime.redis)
+                due = notices.is_due(DATABASE_POLL_SECONDS)
+                if due or await feed.published_version(runtime.redis) != published:
+                    await publish_present(runtime.db, runtime.redis)
+                    published = await feed.published_version(runtime.redis)
             except (RedisError, SQLAlchemyError, OSError, ValueError) as problem:
                 log.warning("the policy cannot be published now: %s", type(problem).__name__)
-            await wait_for_notice(wake, POLL_SECONDS)
+                notices.again()
+            await notices.wait(POLL_SECONDS)
 
 
 async def publish_present(db: Database, redis: Redis) -> bool:
@@ -55,17 +61,3 @@ async def publish_present(db: Database, redis: Redis) -> bool:
     if is_new:
         log.info("policy version %s is published", version)
     return is_new
-
-
-async def _listen(url: str, wake: asyncio.Event) -> None:
-    while keeps_running():
-        try:
-            async with await psycopg.AsyncConnection.connect(
-                url, autocommit=True, application_name="identity-policy"
-            ) as connection:
-                await connection.execute(f"LISTEN {store.CHANNEL}")
-                wake.set()  # for what was committed before this connection listened
-                async for _ in connection.notifies():
-                    wake.set()
-        except (psycopg.Error, OSError):
-            await asyncio.sleep(POLL_SECONDS)  # polling goes on meanwhile

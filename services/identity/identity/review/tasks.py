@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import Celery
 
-from chassis.worker import Work, task
+from chassis.worker import Work, schedule, task
 from identity.review.commands.access_review_begin import begin_if_due
 from identity.settings import IdentitySettings
 
@@ -21,4 +21,4 @@ def define(app: Celery, settings: IdentitySettings) -> None:
             Work.of(settings, "identity").db.write(begin_if_due, months, due_days)
 
     name = "identity.review_access"
-    app.conf.beat_schedule[name] = {"task": name, "schedule": EVERY_SECONDS}
+    schedule(app, name, EVERY_SECONDS, expires=None)

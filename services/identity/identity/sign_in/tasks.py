@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from celery import Celery
 
-from chassis.worker import Work, task
+from chassis.worker import Work, schedule, task
 from identity.core.domain.seal import Seal
 from identity.settings import DAY, IdentitySettings
 from identity.sign_in.commands.session import delete_expired_sessions
@@ -33,4 +33,4 @@ def define(app: Celery, settings: IdentitySettings) -> None:
         Work.of(settings, "identity").db.write(delete_expired_sessions, KEEP_SESSIONS)
 
     for name in ("identity.rotate_keys", "identity.forget_sessions"):
-        app.conf.beat_schedule[name] = {"task": name, "schedule": EVERY_SECONDS}
+        schedule(app, name, EVERY_SECONDS, expires=None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import Celery
 
-from chassis.worker import Work, task
+from chassis.worker import Work, schedule, task
 from identity.settings import IdentitySettings
 from identity.temporary.commands.access_end import remind, settle
 
@@ -21,4 +21,4 @@ def define(app: Celery, settings: IdentitySettings) -> None:
         db.write(remind)
 
     name = "identity.settle_accesses"
-    app.conf.beat_schedule[name] = {"task": name, "schedule": EVERY_SECONDS}
+    schedule(app, name, EVERY_SECONDS, expires=None)

@@ -8,7 +8,7 @@ from typing import Any
 from chassis.errors import BadInput
 from integrations.connectors import installed
 from integrations.contract import Connector, Kind
-from integrations.core.domain.validation import problems, refuse
+from integrations.core.domain.validation import find_problems, raise_for_problems
 from integrations.rest.template import credential_names
 
 
@@ -47,7 +47,7 @@ def check_credentials(
             "credentials 应为符合 credentialsSchema 的对象。",
             field="credentials",
         )
-    refuse(problems(kind.credentials, credentials, secret=True), "credentials")
+    raise_for_problems(find_problems(kind.credentials, credentials, secret=True), "credentials")
     missing_names = sorted(credential_names(configuration) - set(credentials))
     if missing_names:
         raise BadInput(

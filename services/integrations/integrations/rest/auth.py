@@ -9,7 +9,7 @@ from typing import Any
 
 from integrations.contract import Access, Expired, Fatal
 from integrations.rest.egress import Answer, Egress
-from integrations.rest.envelope import by_status, failure, retry_after
+from integrations.rest.envelope import class_of_status, make_failure, retry_after
 from integrations.rest.template import fill
 from integrations.specs.domain.expression import Expression
 from integrations.specs.domain.functions import text
@@ -43,7 +43,9 @@ class Auth:
             case "bearer":
                 return {"Authorization": f"Bearer {scheme['token']}"}
             case "basic":
-                return {"Authorization": basic(scheme["username"], scheme["password"])}
+                return {
+                    "Authorization": basic_authorization(scheme["username"], scheme["password"])
+                }
             case "header":
                 return {str(scheme["name"]): str(scheme["value"])}
             case "oauth2_cc":
@@ -83,7 +85,9 @@ class Auth:
             form["scope"] = scheme["scope"]
         headers: dict[str, str] = {}
         if scheme.get("send", "basic") == "basic":
-            headers["Authorization"] = basic(scheme["client_id"], scheme["client_secret"])
+            headers["Authorization"] = basic_authorization(
+                scheme["client_id"], scheme["client_secret"]
+            )
         else:
             form |= {"client_id": scheme["client_id"], "client_secret": scheme["client_secret"]}
         answer = self._egress.send("POST", scheme["token_path_url"], headers=headers, form=form)
@@ -96,9 +100,9 @@ class Auth:
 
     def _token_in(self, answer: Answer, path: Expression) -> str:
         if answer.status >= 400:
-            kind = by_status(answer.status)
+            kind = class_of_status(answer.status)
             if kind in ("throttle", "retryable"):
-                raise failure(kind, f"status {answer.status}", retry_after(answer.headers))
+                raise make_failure(kind, f"status {answer.status}", retry_after(answer.headers))
             raise _refused(f"status {answer.status}")
         token = text(path.find(answer.json()))
         if token is None:
@@ -106,7 +110,7 @@ class Auth:
         return token
 
 
-def basic(username: str, password: str) -> str:
+def basic_authorization(username: str, password: str) -> str:
     """Return the header value of basic authentication (RFC 7617)."""
     return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
 

@@ -19,7 +19,7 @@ from integrations.contract import (
 )
 from integrations.rest.auth import Auth, as_fatal
 from integrations.rest.egress import Answer, Egress
-from integrations.rest.envelope import Envelope, envelope
+from integrations.rest.envelope import Envelope, parse_envelope
 from integrations.rest.pager import Pager, PageRequest
 from integrations.rest.retry_policy import call_with_retries
 from integrations.rest.template import fill
@@ -44,7 +44,7 @@ class _StreamReader:
         self._access = access
         self._stream = stream
         self._egress = egress
-        self._envelope: Envelope = envelope(spec.document["envelope"])
+        self._envelope: Envelope = parse_envelope(spec.document["envelope"])
         self._auth = Auth(spec.document["auth"], access, egress)
         self._request: Mapping[str, Any] = fill(stream.document["request"], access.credentials)
         self._pager = Pager(stream.document["pager"], stream.key)

@@ -73,7 +73,7 @@ class Egress:
         max_bytes: int = MAX_BYTES,
     ) -> None:
         self._base = base_url.rstrip("/")
-        self._origin = origin(base_url)
+        self._origin = origin_of(base_url)
         self._timeout = timeout
         self._max_bytes = max_bytes
         self._session = requests.Session()
@@ -145,7 +145,7 @@ class Egress:
 
     def _check_origin(self, url: str) -> str:
         """Return the URL of a link or redirect with the same origin. Raises `Fatal` otherwise."""
-        if origin(url) != self._origin:
+        if origin_of(url) != self._origin:
             raise Fatal(
                 "OTHER_HOST",
                 f"The source points to another host ({urlsplit(url).hostname}); only "
@@ -212,7 +212,7 @@ class Egress:
         return b"".join(parts)
 
 
-def origin(url: str) -> tuple[str, str, int]:
+def origin_of(url: str) -> tuple[str, str, int]:
     """Return scheme, host and port of a URL."""
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)

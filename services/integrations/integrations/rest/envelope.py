@@ -64,13 +64,13 @@ class Envelope:
         if kind == "permanent" and unreadable is not None and answer.status < 400:
             return unreadable
         detail = self._detail(answer, document)
-        return failure(kind, detail, after if after is not None else wait)
+        return make_failure(kind, detail, after if after is not None else wait)
 
     def _kind(self, answer: Answer, document: dict[str, Any]) -> tuple[str, float | None]:
         for verdict in self.classify:
             if verdict.when.holds(document):
                 return verdict.kind, verdict.wait
-        return by_status(answer.status), None
+        return class_of_status(answer.status), None
 
     def _detail(self, answer: Answer, document: dict[str, Any]) -> str:
         """Return the source's own message, shortened, for the engineer who corrects the spec."""
@@ -80,7 +80,7 @@ class Envelope:
         return ", ".join(part for part in parts if part)[:300]
 
 
-def envelope(document: Mapping[str, Any]) -> Envelope:
+def parse_envelope(document: Mapping[str, Any]) -> Envelope:
     """Return the envelope of a spec."""
 
     def optional(name: str) -> Expression | None:
@@ -98,7 +98,7 @@ def envelope(document: Mapping[str, Any]) -> Envelope:
     )
 
 
-def by_status(status: int) -> str:
+def class_of_status(status: int) -> str:
     """Return the class of a status for which the spec has no entry."""
     if status == 429:
         return "throttle"
@@ -109,7 +109,7 @@ def by_status(status: int) -> str:
     return "permanent"
 
 
-def failure(kind: str, detail: str, after: float | None) -> Failure:
+def make_failure(kind: str, detail: str, after: float | None) -> Failure:
     """Return the failure of a class, with the source's message; `after` seconds to wait."""
     match kind:
         case "throttle":

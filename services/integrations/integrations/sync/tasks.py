@@ -34,15 +34,12 @@ def register(app: Celery, settings: IntegrationsSettings) -> None:
             send(app, str(run))
 
     worker.route(app, SERVICE)
-    app.conf.beat_schedule = {
-        **app.conf.beat_schedule,
-        TICK: {
-            "task": TICK,
-            "schedule": EVERY_SECONDS,
-            # A tick that no worker took in time is useless: the next one finds the same runs.
-            "options": {"expires": 5},
-        },
-    }
+
+    def anything_due() -> bool:
+        return sync_runtime(settings).db.read(runs.any_work)
+
+    # A tick that no worker took in time is useless: the next one finds the same runs.
+    worker.schedule(app, TICK, EVERY_SECONDS, expires=5.0, due=anything_due)
 
 
 def send(app: Any, run: str) -> None:

@@ -1,4 +1,5 @@
-"""Writes through GraphQL: payloads, refusals in the reader's language, and who may be given work."""
+"""Writes through GraphQL: payloads, refusals in the reader's language,
+and who may be given work."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from tests.activities.subgraph import Subgraph
 
 LOG = """
 mutation ($input: LogFollowUpInput!) { logFollowUp(input: $input) {
-  followUp { id version summary channel author { id } nextDueAt task { title status assignee { id } } }
+  followUp { id version summary channel author { id } nextDueAt
+    task { title status assignee { id } } }
   errors { code message path conflictVersion }
 } }
 """

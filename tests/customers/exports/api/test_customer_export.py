@@ -1,4 +1,5 @@
-"""Customers leave as a file: asked for, allowed by another, redacted at the last moment, ended at will."""
+"""Customers leave as a file: asked for, allowed by another,
+redacted at the last moment, ended at will."""
 
 from __future__ import annotations
 
@@ -239,7 +240,8 @@ def test_who_loses_the_right_to_export_gets_nothing(pool: Pool, db: SyncDatabase
 
     assert requests.get(url, timeout=10).status_code == 403
     denied = text(
-        "SELECT body ->> 'decision' FROM outbox WHERE subject = :subject AND name = 'audit.event.recorded'"
+        "SELECT body ->> 'decision' FROM outbox "
+        "WHERE subject = :subject AND name = 'audit.event.recorded'"
     )
     about = {"subject": f"export:{id}"}
     assert db.read(lambda s: s.execute(denied, about).scalars().all()) == ["deny"]
@@ -279,14 +281,16 @@ def test_what_left_comes_back_as_the_same(pool: Pool, db: SyncDatabase) -> None:
     before = db.read(
         lambda s: s.execute(
             text(
-                "SELECT name, english_name, phone, email, website, address, note FROM customer ORDER BY name"
+                "SELECT name, english_name, phone, email, website, address, note "
+                "FROM customer ORDER BY name"
             )
         ).all()
     )
     for format in ("CSV", "XLSX"):
         content = fetched(pool, ready(pool, format=format))
         encoded = base64.b64encode(content).decode()
-        create = """mutation($c: String!, $n: String!) { createImport(fileName: $n, contentBase64: $c) {
+        create = """mutation($c: String!, $n: String!) {
+          createImport(fileName: $n, contentBase64: $c) {
           errors { code } import { id preview { outcome errors { path } } } } }"""
         made = pool.ask(STEWARD, create, c=encoded, n=f"a.{format.lower()}")["createImport"][
             "import"
@@ -298,7 +302,8 @@ def test_what_left_comes_back_as_the_same(pool: Pool, db: SyncDatabase) -> None:
     after = db.read(
         lambda s: s.execute(
             text(
-                "SELECT name, english_name, phone, email, website, address, note FROM customer ORDER BY name"
+                "SELECT name, english_name, phone, email, website, address, note "
+                "FROM customer ORDER BY name"
             )
         ).all()
     )
@@ -306,7 +311,8 @@ def test_what_left_comes_back_as_the_same(pool: Pool, db: SyncDatabase) -> None:
     claims = db.read(
         lambda s: s.execute(
             text(
-                "SELECT count(DISTINCT value) FROM claim c JOIN link l ON l.id = c.link_id WHERE field = 'phone'"
+                "SELECT count(DISTINCT value) FROM claim c JOIN link l ON l.id = c.link_id "
+                "WHERE field = 'phone'"
             )
         ).scalar_one()
     )
@@ -325,8 +331,9 @@ def test_a_workbook_says_whose_copy_it_is(pool: Pool, db: SyncDatabase) -> None:
 
 
 IDENTIFY = """mutation($c: String, $t: String) { identifyLeak(contentBase64: $c, text: $t) {
-  errors { code path } finding { cells marks compared knownCustomers named { export { id } marks agreeing
-    evidence falseAlarm } nearest { evidence } heldBy { customers export { id } } } } }"""
+  errors { code path } finding { cells marks compared knownCustomers named { export { id }
+    marks agreeing evidence falseAlarm } nearest { evidence }
+    heldBy { customers export { id } } } } }"""
 
 
 def finding(pool: Pool, **given: Any) -> dict[str, Any]:
@@ -504,8 +511,8 @@ def test_a_making_that_fails_is_tried_again_and_then_given_up(
 
 def test_an_estimate_writes_nothing(pool: Pool, db: SyncDatabase) -> None:
     stock(db, 4)
-    query = """query($c: [String!]!) { customerExportEstimate(columns: $c) { rows needsApproval exportsLeft
-      rowsLeft columns { name sensitive } } }"""
+    query = """query($c: [String!]!) { customerExportEstimate(columns: $c) {
+      rows needsApproval exportsLeft rowsLeft columns { name sensitive } } }"""
 
     found = pool.ask(REP, query, c=["phone"])["customerExportEstimate"]
 

@@ -1,4 +1,5 @@
-"""Spellings that mean the same: every one is read back as the value, and together they name one key."""
+"""Spellings that mean the same: every one is read back as the value,
+and together they name one key."""
 
 from __future__ import annotations
 
@@ -103,7 +104,8 @@ def test_two_who_mix_their_copies_are_both_named() -> None:
 
 
 def test_the_mean_of_the_evidence_of_the_innocent_is_one() -> None:
-    """What the bound on false alarms rests on: an e-value's mean over keys is one (here: at most)."""
+    """What the bound on false alarms rests on: an e-value's mean over keys is one
+    (here: at most)."""
     marks = leak.marks_of(f"138{n:04d}0000" for n in range(3))
 
     found = [

@@ -1,4 +1,5 @@
-"""A table comes in: through the gateway or by upload, in chunks, whatever dies; wrong rows go out again."""
+"""A table comes in: through the gateway or by upload, in chunks, whatever dies;
+wrong rows go out again."""
 
 from __future__ import annotations
 
@@ -335,7 +336,8 @@ def test_a_failing_chunk_writes_nothing_is_tried_again_and_then_given_up(
 def expire(db: SyncDatabase) -> None:
     """As if the lease had run out."""
     statement = text(
-        "UPDATE import_job SET lease_until = now() - interval '1 second' WHERE lease_until IS NOT NULL"
+        "UPDATE import_job SET lease_until = now() - interval '1 second' "
+        "WHERE lease_until IS NOT NULL"
     )
     db.write(lambda s: s.execute(statement))
 
@@ -386,7 +388,8 @@ def test_a_preview_is_no_way_around_the_limit_on_duplicate_checks(pool: Pool) ->
 
     made = pool.ask(
         REP,
-        'mutation($c: String!) { createImport(fileName: "a.csv", contentBase64: $c) { import { id } } }',
+        "mutation($c: String!) { "
+        'createImport(fileName: "a.csv", contentBase64: $c) { import { id } } }',
         c=base64.b64encode(csv_of(rows)).decode(),
     )
     query = "query($id: ID!) { import(id: $id) { preview { outcome } } }"

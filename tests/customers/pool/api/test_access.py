@@ -123,11 +123,12 @@ def test_finds_everybody_whose_query_finds_the_customer(pool: Pool) -> None:
 
         assert found == sorted(str(user) for user, row in real.items() if row)
         phone = pool.ask(AUDITOR, WHO, c=id, f="Contact.mobile")["whoCanAccessCustomer"]["edges"]
-        assert {edge["node"]["user"]["id"]: edge["node"]["explanation"]["visibility"] for edge in phone} == {
+        nodes = [edge["node"] for edge in phone]
+        assert {node["user"]["id"]: node["explanation"]["visibility"] for node in nodes} == {
             str(user): row["Contact.mobile"]
             for user, row in real.items()
             if row and row["Contact.mobile"] != "HIDDEN"
-        }  # fmt: skip
+        }
 
 
 def test_says_which_condition_failed_in_the_readers_language(pool: Pool) -> None:

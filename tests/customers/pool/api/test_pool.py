@@ -1,4 +1,5 @@
-"""The pool through GraphQL, served over HTTP: what each kind of reader gets, and what is refused."""
+"""The pool through GraphQL, served over HTTP: what each kind of reader gets,
+and what is refused."""
 
 from __future__ import annotations
 
@@ -30,8 +31,8 @@ def absorb(
         STEWARD,
         """mutation($s: SourceInput!, $r: [SourceRecordInput!]!, $dry: Boolean!) {
              absorb(source: $s, records: $r, dryRun: $dry) {
-               errors { code path } outcomes { externalId outcome customerId changedFields candidates
-               errors { code message path } } } }""",
+               errors { code path } outcomes { externalId outcome customerId changedFields
+               candidates errors { code message path } } } }""",
         s={"system": system},
         r=[
             {"kind": "ORGANIZATION", "observedAt": "2026-11-02T09:00:00Z", "externalId": str(n)} | r
@@ -219,7 +220,8 @@ def test_a_list_is_one_query_and_one_for_each_loader(pool: Pool) -> None:
 
 CREATE = """mutation($set: CustomerSet!, $more: Boolean! = false, $key: String) {
   createCustomer(kind: ORGANIZATION, set: $set, allowDuplicate: $more, idempotencyKey: $key) {
-    customer { id version owner { id } department { id } phone { text } } errors { code path } } }"""
+    customer { id version owner { id } department { id } phone { text } }
+    errors { code path } } }"""
 
 
 def test_what_a_rep_creates_is_theirs(pool: Pool) -> None:
@@ -326,7 +328,8 @@ def test_a_changed_rule_elects_again_without_any_source(pool: Pool) -> None:
         {"fields": {"name": "华宁", "industry": "咨询", "unified_social_credit_code": a_code(1)}},
         system="sheet",
     )
-    change = """mutation($order: [String!]!) { setSurvivorship(field: "industry", sourceOrder: $order)
+    change = """mutation($order: [String!]!) {
+      setSurvivorship(field: "industry", sourceOrder: $order)
       { reelected pending errors { code } survivorship { field sourceOrder } } }"""
     query = "query($id: ID!) { customer(id: $id) { industry } }"
 
@@ -345,8 +348,10 @@ def test_a_pin_overrules_the_rules(pool: Pool) -> None:
     id = a_full_customer(pool)
     said = pool.ask(STEWARD, UPDATE, id=id, set={"industry": "硬件"})["updateCustomer"]
     loser = said["customer"]["provenance"][0]["claims"][1]["id"]
-    pin = """mutation($id: ID!, $claim: ID) { pinField(customerId: $id, field: "industry", claimId: $claim)
-      { customer { industry provenance(fields: ["industry"]) { pinned } } errors { code path } } }"""
+    pin = """mutation($id: ID!, $claim: ID) {
+      pinField(customerId: $id, field: "industry", claimId: $claim)
+      { customer { industry provenance(fields: ["industry"]) { pinned } }
+        errors { code path } } }"""
 
     pinned = pool.ask(STEWARD, pin, id=id, claim=loser)["pinField"]
     ended = pool.ask(STEWARD, pin, id=id, claim=None)["pinField"]
@@ -410,7 +415,8 @@ def test_contacts_are_added_corrected_and_let_go(pool: Pool) -> None:
     id = a_full_customer(pool)
     add = """mutation($id: ID!, $c: ContactInput!) { addContact(customerId: $id, contact: $c) {
       contact { id version mobile { text } customer { id } } errors { code path } } }"""
-    update = """mutation($id: ID!, $s: ContactSet!, $v: Int) { updateContact(id: $id, set: $s, expectedVersion: $v)
+    update = """mutation($id: ID!, $s: ContactSet!, $v: Int) {
+      updateContact(id: $id, set: $s, expectedVersion: $v)
       { contact { version title mobile { text } } errors { code path } } }"""
     end = "mutation($id: ID!) { endContact(id: $id) { errors { code } } }"
     listed = "query($id: ID!) { customer(id: $id) { contacts { edges { node { id } } } } }"
@@ -446,7 +452,10 @@ def test_somebody_whom_two_sources_know_is_listed_once(pool: Pool) -> None:
         },
         system="sheet",
     )
-    query = "query($id: ID!) { customer(id: $id) { contacts { edges { node { id } } } sources { system } } }"
+    query = (
+        "query($id: ID!) { customer(id: $id) { contacts { edges { node { id } } } "
+        "sources { system } } }"
+    )
 
     found = pool.ask(STEWARD, query, id=id)["customer"]
 
@@ -487,7 +496,10 @@ def test_a_steward_dismisses_a_pair_for_good(pool: Pool) -> None:
     a_full_customer(pool)
     again = {"fields": {"name": "华宁科技"}}
     absorb(pool, again, system="sheet")
-    listed = "{ matchCandidates { edges { node { id score left { name } right { name } evidence { field agreement } } } } }"
+    listed = (
+        "{ matchCandidates { edges { node { id score left { name } right { name } "
+        "evidence { field agreement } } } } }"
+    )
     [edge] = pool.ask(STEWARD, listed)["matchCandidates"]["edges"]
     dismiss = """mutation($id: ID!) { dismissMatchCandidate(id: $id, reason: "不同公司") {
       matchCandidate { status reason decidedBy { id } } errors { code } } }"""
@@ -504,7 +516,8 @@ def test_a_steward_dismisses_a_pair_for_good(pool: Pool) -> None:
 MERGE = """mutation($ids: [ID!]!, $to: ID!, $dry: Boolean) {
   mergeCustomers(ids: $ids, survivorId: $to, dryRun: $dry) { errors { code path }
     merge { id absorbedIds undoable }
-    preview { relinked accessGained { id } fieldChanges { field before { text } after { text } source } } } }"""
+    preview { relinked accessGained { id }
+      fieldChanges { field before { text } after { text } source } } } }"""
 
 
 def test_merging_is_previewed_done_and_undone(pool: Pool) -> None:
@@ -530,7 +543,10 @@ def test_merging_is_previewed_done_and_undone(pool: Pool) -> None:
     assert found["region"] == "北京"
     assert found["mergedFrom"] == [{"id": done["merge"]["id"], "survivor": {"id": one}}]
     assert pool.code(REP, MERGE, ids=[one, other], to=one) == "FORBIDDEN"
-    undo = "mutation($id: ID!) { unmerge(mergeId: $id, dryRun: false) { errors { code } preview { restoredIds } } }"
+    undo = (
+        "mutation($id: ID!) { unmerge(mergeId: $id, dryRun: false) { errors { code } "
+        "preview { restoredIds } } }"
+    )
     assert pool.ask(STEWARD, undo, id=done["merge"]["id"])["unmerge"]["preview"]["restoredIds"] == [
         other
     ]

@@ -77,7 +77,10 @@ def test_what_came_out_masked_is_told_apart(pool: Pool) -> None:
 
 ENTITY = """query($r: [_Any!]!) { _entities(representations: $r) {
   ... on Customer { unifiedSocialCreditCode { text } } } }"""
-PROVENANCE = "query($id: ID!) { customer(id: $id) { provenance { winner { value { text } } claims { id } } } }"
+PROVENANCE = (
+    "query($id: ID!) { customer(id: $id) { provenance { winner { value { text } } "
+    "claims { id } } } }"
+)
 
 
 def test_it_is_told_on_every_path(pool: Pool) -> None:
@@ -155,7 +158,8 @@ def test_a_change_says_what_it_was_for_and_what_guards_it(pool: Pool) -> None:
     asked(
         pool,
         STEWARD,
-        f'mutation {{ updateCustomer(id: "{id}", set: {{phone: "13800000002"}}) {{ errors {{ code }} }} }}',
+        f'mutation {{ updateCustomer(id: "{id}", set: {{phone: "13800000002"}}) {{ '
+        f"errors {{ code }} }} }}",
         "correction",
     )
 

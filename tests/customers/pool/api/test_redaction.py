@@ -177,7 +177,8 @@ def test_provenance_leaves_hidden_fields_out_and_keys_made_up_ids(curious: Pool)
 
 def test_entering_a_number_makes_nobody_disappear_from_a_masked_list(curious: Pool) -> None:
     id = a_full_customer(curious)
-    add = """mutation($id: ID!, $m: String!) { addContact(customerId: $id, contact: {name: "x", mobile: $m})
+    add = """mutation($id: ID!, $m: String!) {
+      addContact(customerId: $id, contact: {name: "x", mobile: $m})
       { errors { code } } }"""
     listed = "query($id: ID!) { customer(id: $id) { contacts { edges { node { id } } } } }"
 

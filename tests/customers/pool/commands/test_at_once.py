@@ -1,4 +1,5 @@
-"""Many at once: batches, people and stewards meet on the same customers, and everything still adds up."""
+"""Many at once: batches, people and stewards meet on the same customers,
+and everything still adds up."""
 
 from __future__ import annotations
 
@@ -159,9 +160,18 @@ def adds_up(db: SyncDatabase) -> None:
         for wrong in (
             "SELECT 1 FROM link l LEFT JOIN holding h ON h.link_id = l.id AND h.until IS NULL "
             "WHERE h.customer_id IS DISTINCT FROM l.customer_id",
-            "SELECT 1 FROM contact c JOIN link l ON l.id = c.link_id WHERE c.customer_id <> l.customer_id",
-            "SELECT 1 FROM link l JOIN customer c ON c.id = l.customer_id WHERE c.merged_into IS NOT NULL",
-            "SELECT 1 FROM customer c JOIN customer t ON t.id = c.merged_into WHERE t.merged_into IS NOT NULL",
+            (
+                "SELECT 1 FROM contact c JOIN link l ON l.id = c.link_id "
+                "WHERE c.customer_id <> l.customer_id"
+            ),
+            (
+                "SELECT 1 FROM link l JOIN customer c ON c.id = l.customer_id "
+                "WHERE c.merged_into IS NOT NULL"
+            ),
+            (
+                "SELECT 1 FROM customer c JOIN customer t ON t.id = c.merged_into "
+                "WHERE t.merged_into IS NOT NULL"
+            ),
         ):
             assert session.execute(text(wrong)).first() is None, wrong
 

@@ -280,11 +280,11 @@ def test_merged_ones_are_listed_and_undone_ones_are_not(db: SyncDatabase) -> Non
     one, other = two(db)
     done = merged(db, one, other).merge
     assert done is not None
-    assert [m.id for m in db.read(merge_store.into, [one])[one]] == [done.id]
+    assert [m.id for m in db.read(merge_store.merges_into, [one])[one]] == [done.id]
 
     unmerged(db, done.id)
 
-    assert db.read(merge_store.into, [one]) == {one: []}
+    assert db.read(merge_store.merges_into, [one]) == {one: []}
 
 
 edits = st.lists(

@@ -12,7 +12,7 @@ from customers.pool.domain.match import (
     NAME,
     PHONE,
     Key,
-    Known,
+    KeyedCustomer,
     Match,
     New,
     Pool,
@@ -33,7 +33,9 @@ def keys(text: str) -> frozenset[Key]:
 
 
 def decided(record: str, *known: str, kind: str = "ORGANIZATION") -> Match | New:
-    pool = Pool.of(Known(UUID(int=n), kind, keys(text)) for n, text in enumerate(known, start=1))
+    pool = Pool.of(
+        KeyedCustomer(UUID(int=n), kind, keys(text)) for n, text in enumerate(known, start=1)
+    )
     return decide(kind, keys(record), pool)
 
 
@@ -95,7 +97,7 @@ def test_the_code_beats_a_number_that_points_elsewhere_and_says_so() -> None:
 
 
 def test_an_organisation_is_never_a_person() -> None:
-    pool = Pool.of([Known(A, "PERSON", keys("p:1 n:张三"))])
+    pool = Pool.of([KeyedCustomer(A, "PERSON", keys("p:1 n:张三"))])
 
     assert decide("ORGANIZATION", keys("p:1 n:张三"), pool) == New()
 

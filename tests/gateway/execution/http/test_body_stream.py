@@ -1,4 +1,5 @@
-"""A large body goes out a little at a time, and whatever ends it early, its connection carries nothing else after it."""
+"""A large body goes out a little at a time, and whatever ends it early,
+its connection carries nothing else after it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Subgraphs that misbehave in every way HTTP allows: each fault has a name, a deadline, and leaves no harm behind."""
+"""Subgraphs that misbehave in every way HTTP allows: each fault has a name, a deadline,
+and leaves no harm behind."""
 
 import asyncio
 import contextlib

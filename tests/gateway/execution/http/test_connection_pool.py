@@ -1,4 +1,5 @@
-"""Every way in which an HTTP/1.1 server may disturb a connection, and none of them reaches the next request."""
+"""Every way in which an HTTP/1.1 server may disturb a connection,
+and none of them reaches the next request."""
 
 import asyncio
 import socket

@@ -1,4 +1,5 @@
-"""What operations may cost: by their fields, by the length of their lists, by what their arguments hold."""
+"""What operations may cost: by their fields, by the length of their lists,
+by what their arguments hold."""
 
 from __future__ import annotations
 
@@ -57,10 +58,12 @@ def test_estimates_what_an_operation_costs(start: Start) -> None:
 
 INPUTS = """
     type Query {
-      find(by: Filter, kinds: [Kind!], page: Page = { first: 5 }, more: [Filter!] @cost(weight: 2)): [Item!]!
+      find(by: Filter, kinds: [Kind!], page: Page = { first: 5 },
+        more: [Filter!] @cost(weight: 2)): [Item!]!
         @listSize(slicingArguments: ["page.first", "page.inner.last"], sizedFields: [])
       all(first: Int, last: Int): [Item!]! @listSize(slicingArguments: ["first", "last"])
-      book(in: Page!): Book @listSize(slicingArguments: ["in.first"], sizedFields: ["page.items", "extras"])
+      book(in: Page!): Book
+        @listSize(slicingArguments: ["in.first"], sizedFields: ["page.items", "extras"])
     }
     input Filter { text: String @cost(weight: 3) kind: Kind inner: Filter }
     input Page { first: Int inner: Inner }

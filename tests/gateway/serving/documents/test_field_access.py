@@ -1,4 +1,5 @@
-"""Tokens at the edge, real ones from a real issuer: who is let in, what they see, and what subgraphs are told."""
+"""Tokens at the edge, real ones from a real issuer: who is let in, what they see,
+and what subgraphs are told."""
 
 from __future__ import annotations
 

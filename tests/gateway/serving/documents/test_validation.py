@@ -1,4 +1,5 @@
-"""The quick look agrees with graphql-core's validation, on documents that break each rule and on random ones."""
+"""The quick look agrees with graphql-core's validation,
+on documents that break each rule and on random ones."""
 
 import random
 
@@ -17,7 +18,8 @@ SCHEMA = build_schema(
     input Where { title: String  pages: Int = 3  or: [Where!]  genre: Genre }
     input Sort @oneOf { title: Int  pages: Int }
     interface Titled { title: String }
-    type Book implements Titled { id: ID!  title(upper: Boolean): String  pages: Int  genre: Genre  next: Book }
+    type Book implements Titled { id: ID!  title(upper: Boolean): String  pages: Int
+      genre: Genre  next: Book }
     type Film implements Titled { title: String  minutes: Int!  next: Book }
     union Found = Book | Film
     enum Genre { NOVEL POEM }
@@ -31,7 +33,10 @@ SOUND = [
     "mutation M($t: String!) { add(title: $t) { id } }",
     "subscription S { added { id } }",
     "query A { book(id: 1, sort: {title: 1}) { id } } query B { all { __typename } }",
-    '{ all(where: {or: [{title: "x"}, {genre: POEM}]}, first: 2) { ... on Book { x: id @once(n: 1) } } }',
+    (
+        '{ all(where: {or: [{title: "x"}, {genre: POEM}]}, first: 2) { '
+        "... on Book { x: id @once(n: 1) } } }"
+    ),
     '{ __schema { types { name } } __type(name: "Book") { name } }',
 ]
 BROKEN = [

@@ -29,7 +29,10 @@ QUERIES: list[tuple[str, dict[str, Any]]] = [
     ),
     ("{__typename products{__typename owner{__typename name}}}", {}),
     (
-        '{a:product(upc:"p1"){name} b:product(upc:"p2"){name owner{...who}}} fragment who on User{name reviews{text}}',
+        (
+            '{a:product(upc:"p1"){name} b:product(upc:"p2"){name owner{...who}}} '
+            "fragment who on User{name reviews{text}}"
+        ),
         {},
     ),
     ('{user(id:"u1"){name reviews{product{name reviews{author{name}}}}}}', {}),

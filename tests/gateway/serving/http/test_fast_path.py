@@ -1,4 +1,5 @@
-"""The short way from the socket to GraphQL: from outside nobody can tell which way a request took."""
+"""The short way from the socket to GraphQL:
+from outside nobody can tell which way a request took."""
 
 from __future__ import annotations
 

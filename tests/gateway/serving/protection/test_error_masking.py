@@ -1,4 +1,5 @@
-"""In production, what a subgraph said by accident stays in the house; what it means for clients does not."""
+"""In production, what a subgraph said by accident stays in the house;
+what it means for clients does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""`@policy` decided by somebody else: asked once a request, before anything is fetched, and whatever goes wrong is a no."""
+"""`@policy` decided by somebody else: asked once a request, before anything is fetched,
+and whatever goes wrong is a no."""
 
 from __future__ import annotations
 

@@ -302,7 +302,8 @@ def test_a_large_file_is_never_in_memory(tmp_path: Path) -> None:
             operations = json.dumps({"query": KEEP, "variables": {"f": None}}).encode()
             head = (
                 b'--x\r\nContent-Disposition: form-data; name="operations"\r\n\r\n%b\r\n'
-                b'--x\r\nContent-Disposition: form-data; name="map"\r\n\r\n{"0":["variables.f"]}\r\n'
+                b'--x\r\nContent-Disposition: form-data; name="map"\r\n\r\n'
+                b'{"0":["variables.f"]}\r\n'
                 b'--x\r\nContent-Disposition: form-data; name="0"; filename="large"\r\n\r\n'
             ) % operations
             answer = requests.post(

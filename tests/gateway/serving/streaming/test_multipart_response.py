@@ -18,7 +18,8 @@ from tests.gateway.serving.subscribing import AuctionHouse, auction_house
 
 LATE = '{ bids { number ... @defer(label: "late") { bidder { biography } amount } } }'
 NESTED = """
-    { bids { bidder { name ... @defer(label: "a") { nickname ...F @defer(label: "b") } } } watchers }
+    { bids { bidder { name
+      ... @defer(label: "a") { nickname ...F @defer(label: "b") } } } watchers }
     fragment F on Person { biography }
 """
 

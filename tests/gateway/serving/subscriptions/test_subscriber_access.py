@@ -1,4 +1,5 @@
-"""What protects requests protects subscriptions too: over WebSocket, over SSE, and as long as they last."""
+"""What protects requests protects subscriptions too: over WebSocket, over SSE,
+and as long as they last."""
 
 from __future__ import annotations
 

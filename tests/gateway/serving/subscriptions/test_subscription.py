@@ -1,4 +1,5 @@
-"""Subscriptions when things around them change: sources that go away, slow clients, reloads, the end."""
+"""Subscriptions when things around them change:
+sources that go away, slow clients, reloads, the end."""
 
 from __future__ import annotations
 

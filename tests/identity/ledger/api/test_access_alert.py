@@ -1,4 +1,5 @@
-"""Auditors see alerts and decide them, administrators edit the rules, nobody decides about themselves."""
+"""Auditors see alerts and decide them, administrators edit the rules,
+nobody decides about themselves."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from tests.identity.ledger.facts.test_audit_event import events, fact
 ALERTS = """query($f: AccessAlertFilter) { accessAlerts(filter: $f, first: 20) { edges { node {
   id version kind status reason measure threshold user { displayName } note
   events(first: 2) { edges { node { action } } pageInfo { hasNextPage } } } } } }"""
-DECIDE = """mutation($id: ID!, $note: String!, $v: Int) { %s(id: $id, note: $note, expectedVersion: $v) {
+DECIDE = """mutation($id: ID!, $note: String!, $v: Int) {
+  %s(id: $id, note: $note, expectedVersion: $v) {
   accessAlert { status note version decidedBy { displayName } } errors { code path } } }"""
 RULES = """{ alertRules { kind version enabled threshold minutes times ceiling
   hours { begins ends weekdays timeZone holidays } } }"""

@@ -1,4 +1,5 @@
-"""The ledger seals itself, goes out as a file, and what was done to its rows is found in the file."""
+"""The ledger seals itself, goes out as a file,
+and what was done to its rows is found in the file."""
 
 from __future__ import annotations
 
@@ -128,7 +129,8 @@ def test_a_row_written_past_the_seal_is_named(house: House) -> None:
 
     with intruder(house) as connection:
         connection.execute(
-            "INSERT INTO audit_event (id, at, service, action, object, resource, changes, decision) "
+            "INSERT INTO audit_event (id, at, service, action, object, resource, "
+            "changes, decision) "
             "VALUES (%s, now(), 'customers', 'read', 'Customer', 'x', '{}', 'allow')",
             [forged],
         )

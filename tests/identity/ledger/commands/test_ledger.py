@@ -80,7 +80,8 @@ def test_what_commits_late_is_sealed_late_and_not_forgotten(db: SyncDatabase) ->
 
     with psycopg.connect(url) as slow:
         slow.execute(
-            "INSERT INTO audit_event (id, at, service, action, object, resource, changes, decision) "
+            "INSERT INTO audit_event (id, at, service, action, object, resource, "
+            "changes, decision) "
             "VALUES (%s, now(), 'customers', 'update', 'Customer', 'late', '{}', 'allow')",
             [late.id],
         )

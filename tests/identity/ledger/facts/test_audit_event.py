@@ -1,4 +1,5 @@
-"""The ledger: what every service tells arrives once, is found by auditors, and is never rewritten."""
+"""The ledger: what every service tells arrives once, is found by auditors,
+and is never rewritten."""
 
 from __future__ import annotations
 

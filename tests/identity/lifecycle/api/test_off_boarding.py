@@ -43,7 +43,8 @@ def a_colleague(house: House, name: str, **more: Any) -> str:
         "departmentId": house.department("Sales", "East"),
     } | more
     made = house.as_("admin").data(
-        "mutation($i: CreateUserInput!) { createUser(input: $i) { user { id } errors { message } } }",
+        "mutation($i: CreateUserInput!) { "
+        "createUser(input: $i) { user { id } errors { message } } }",
         i=wanted,
     )
     assert made["errors"] == []
@@ -164,7 +165,8 @@ def test_keys_of_a_program_end_with_it(house: House) -> None:
     id = a_colleague(house, "robot", kind="SERVICE")
     admin = house.as_("admin")
     key = admin.data(
-        "mutation($i: CreateApiClientInput!) { createApiClient(input: $i) { key errors { message } } }",
+        "mutation($i: CreateApiClientInput!) { "
+        "createApiClient(input: $i) { key errors { message } } }",
         i={
             "userId": id,
             "name": "nightly",

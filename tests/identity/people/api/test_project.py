@@ -13,7 +13,8 @@ from tests.identity.conftest import House
 CREATE = """
 mutation($i: CreateProjectInput!, $k: String) {
   createProject(input: $i, idempotencyKey: $k) {
-    project { id name version lead { displayName } members { edges { node { until user { id } } } } }
+    project { id name version lead { displayName }
+      members { edges { node { until user { id } } } } }
     errors { code message path }
   }
 }

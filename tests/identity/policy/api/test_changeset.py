@@ -30,7 +30,8 @@ CREATE = f"""mutation($t: String! = "A change", $c: [RuleChangeInput!]!, $k: Str
 UPDATE = f"""mutation($id: ID!, $v: Int!, $t: String, $c: [RuleChangeInput!]) {{
   updateChangeset(id: $id, expectedVersion: $v, title: $t, changes: $c) {{ {SHOWN} }} }}"""
 BACK = f"""mutation($id: ID!, $p: Boolean! = false, $k: String) {{
-  rollBackChangeset(id: $id, reason: "too open", publish: $p, idempotencyKey: $k) {{ {SHOWN} }} }}"""
+  rollBackChangeset(id: $id, reason: "too open", publish: $p, idempotencyKey: $k)
+    {{ {SHOWN} }} }}"""
 RETURN = f"""mutation($id: ID!, $v: Int!, $n: String!) {{
   returnChangeset(id: $id, expectedVersion: $v, note: $n) {{ {SHOWN} }} }}"""
 
@@ -405,8 +406,8 @@ def test_a_simulation_tells_what_publishing_would_be_refused_with(house: House) 
 
 def test_a_simulation_is_read_page_by_page(house: House) -> None:
     admin = house.as_("admin")
-    draft = done(admin, CREATE, c=[{"rule": rule("Task", "*", subject="role:colleague")},
-                                   {"rule": rule("Tag", "*", subject="role:colleague")}])  # fmt: skip
+    rules = [rule(kind, "*", subject="role:colleague") for kind in ("Task", "Tag")]
+    draft = done(admin, CREATE, c=[{"rule": one} for one in rules])
     whole = [edge["node"] for edge in simulated(admin, draft["id"])["changes"]["edges"]]
     seen: list[Any] = []
     after = None

@@ -71,7 +71,10 @@ def test_adds_a_rule_with_its_version_fact_and_audit_event(house: House) -> None
         "redaction": "clear",
         "effect": "allow",
     }
-    fact = "SELECT body FROM outbox WHERE name = 'identity.policy.changed' ORDER BY position DESC LIMIT 1"
+    fact = (
+        "SELECT body FROM outbox WHERE name = 'identity.policy.changed' "
+        "ORDER BY position DESC LIMIT 1"
+    )
     assert house.one(fact) == {"version": before + 1, "what": "rule"}
     event = house.one(
         "SELECT body FROM outbox WHERE name = 'audit.event.recorded' AND subject = %(id)s",

@@ -23,17 +23,20 @@ from tests.identity.conftest import House
 
 CREATE = """mutation($due: DateTime!, $reach: AccessReviewReach, $key: String) {
   createAccessReview(title: "Q4", dueAt: $due, reach: $reach, idempotencyKey: $key) {
-    errors { code message path } review { id version status progress { items kept revoked open } } } }"""
+    errors { code message path }
+    review { id version status progress { items kept revoked open } } } }"""
 ITEMS = """query($id: ID!) { accessReview(id: $id) { version status
   progress { items kept revoked open } items(first: 100) { edges { node {
-    id kind what granted used onlyHere onlyHereUsed decision outcome user { id } reviewer { id } } } } } }"""
+    id kind what granted used onlyHere onlyHereUsed decision
+    outcome user { id } reviewer { id } } } } } }"""
 DECIDE = """mutation($id: ID!, $items: [ID!]!, $d: AccessReviewDecision!, $note: String! = "") {
   decideAccessReview(id: $id, itemIds: $items, decision: $d, note: $note) {
     errors { code path message } review { myProgress { items open } } } }"""
 SIGN = "mutation($id: ID!) { signOffAccessReview(id: $id) { errors { code message } } }"
 CLOSE = """mutation($id: ID!, $v: Int!, $u: AccessReviewDecision, $dry: Boolean! = false) {
   closeAccessReview(id: $id, expectedVersion: $v, undecided: $u, dryRun: $dry) {
-    errors { code message } outcomes { outcome items } usersLosing policyVersion review { status } } }"""
+    errors { code message } outcomes { outcome items }
+    usersLosing policyVersion review { status } } }"""
 SOON = (datetime.now(UTC) + timedelta(days=30)).isoformat()
 
 

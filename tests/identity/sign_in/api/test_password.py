@@ -13,7 +13,8 @@ from tests.identity.conftest import PASSWORD, Client, House, settings_for
 from tests.support.serve import served
 
 ADD = """
-mutation($i: CreateUserInput!) { createUser(input: $i) { user { id } errors { code message path } } }
+mutation($i: CreateUserInput!) {
+  createUser(input: $i) { user { id } errors { code message path } } }
 """
 SET = """
 mutation($id: ID!, $p: String!, $m: Boolean) {

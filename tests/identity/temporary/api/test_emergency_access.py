@@ -74,7 +74,10 @@ def test_reaches_one_customer_and_is_written_down(house: House) -> None:
     assert house.version() == before + 1
     [emergency] = house.snapshot().emergencies
     assert emergency.row == UUID(customer)
-    purpose = "SELECT body->>'purpose' FROM outbox WHERE name = 'audit.event.recorded' AND subject = %(id)s"
+    purpose = (
+        "SELECT body->>'purpose' FROM outbox WHERE name = 'audit.event.recorded' "
+        "AND subject = %(id)s"
+    )
     assert house.one(purpose, id=one["id"]) == "The server of this customer is down"
     assert house.one(
         "SELECT name FROM outbox WHERE subject = %(id)s AND name LIKE 'identity.em%%'", id=one["id"]
@@ -112,7 +115,10 @@ def test_is_reviewed_once_afterwards_and_by_somebody_else(house: House) -> None:
     }
     assert twice["errors"][0]["code"] == "CONFLICT"
     assert id not in ids(house, "auditor", unreviewedOnly=True)
-    told = "SELECT count(*) FROM outbox WHERE subject = %(id)s AND name = 'identity.emergency_access.objected'"
+    told = (
+        "SELECT count(*) FROM outbox WHERE subject = %(id)s "
+        "AND name = 'identity.emergency_access.objected'"
+    )
     assert house.one(told, id=id) == 1
 
 

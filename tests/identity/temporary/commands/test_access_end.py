@@ -108,7 +108,8 @@ def test_ends_the_sessions_for_good_and_writes_it_down_once(house: House) -> Non
     id = house.as_("admin").data(CREATE, i=a_guest("leaver", in_(days=1)))["user"]["id"]
     house.nobody().sign_in("leaver")
     house.one(
-        "UPDATE user_account SET access_until = now() - interval '1 s' WHERE id = %(id)s RETURNING 1",
+        "UPDATE user_account SET access_until = now() - interval '1 s' "
+        "WHERE id = %(id)s RETURNING 1",
         id=id,
     )
     version = house.version()

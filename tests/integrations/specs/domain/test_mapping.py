@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from integrations.core.domain.failure import Skip
-from integrations.specs.domain.functions import credit_check, function
-from integrations.specs.domain.mapping import mapping
+from integrations.specs.domain.functions import credit_check, find_function
+from integrations.specs.domain.mapping import parse_mapping
 from integrations.specs.domain.source_record import Contact, Kind, SourceRecord, fingerprint
 
 
 def run(said: dict[str, Any], raw: dict[str, Any]) -> SourceRecord:
-    return mapping("id", {"fields": {"name": "name"}} | said).record(raw)
+    return parse_mapping("id", {"fields": {"name": "name"}} | said).record(raw)
 
 
 @pytest.mark.parametrize(
@@ -43,15 +43,15 @@ def run(said: dict[str, Any], raw: dict[str, Any]) -> SourceRecord:
     ],
 )
 def test_functions_give_a_value_or_nothing(via: Any, value: Any, expected: Any) -> None:
-    assert function(via)(value) == expected
+    assert find_function(via)(value) == expected
 
 
 def test_takes_a_credit_code_whose_check_letter_is_right() -> None:
     body = "91990000MA0000017"
     code = body + credit_check(body)
 
-    assert function("credit_code")([None, "1", code.lower()]) == code
-    assert function("credit_code")(body + ("0" if code[-1] != "0" else "1")) is None
+    assert find_function("credit_code")([None, "1", code.lower()]) == code
+    assert find_function("credit_code")(body + ("0" if code[-1] != "0" else "1")) is None
 
 
 def test_knows_the_check_letters_of_real_codes() -> None:

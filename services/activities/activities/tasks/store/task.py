@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    exists,
     func,
     or_,
     select,
@@ -156,6 +157,14 @@ class DueTask:
     customer: CustomerId
     assignee: UserId
     due_at: datetime
+
+
+def any_due(session: Session) -> bool:
+    """Return whether `claim_due` would find a task."""
+    due = exists().where(
+        task.c.status == "open", task.c.reminded_at.is_(None), task.c.due_at <= func.now()
+    )
+    return bool(session.execute(select(due)).scalar_one())
 
 
 def claim_due(session: Session, limit: int) -> list[DueTask]:

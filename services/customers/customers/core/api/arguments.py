@@ -34,7 +34,8 @@ CustomerId = Annotated[
 ]
 
 _TRIES = 4
-# Serialization failure, deadlock, unique violation: another transaction was in the way for a moment.
+# Serialization failure, deadlock, unique violation: another transaction was in the way for a
+# moment.
 _RETRYABLE = frozenset({"40001", "40P01", "23505"})
 
 

@@ -71,8 +71,8 @@ class CustomerExportMutation:
 
     @strawberry.mutation(
         description="Request customers as a file. Another user has to approve it, unless the "
-        "settings exempt small files without sensitive columns. The file holds what the policy shows "
-        "its requester at the time of the download, and carries the requester's watermark.",
+        "settings exempt small files without sensitive columns. The file holds what the policy "
+        "shows its requester at the time of the download, and carries the requester's watermark.",
         metadata=right("Customer", "export"),
     )
     @answers(CustomerExportPayload)
@@ -96,9 +96,11 @@ class CustomerExportMutation:
         """Request an export."""
         ctx = info.context
         search = filter.resolved(ctx) if filter else Search()
-        wish = ExportRequest(search, columns, format.name, reason, purpose.name, idempotency_key)
+        export_request = ExportRequest(
+            search, columns, format.name, reason, purpose.name, idempotency_key
+        )
         id = await write_with_retry(
-            ctx, requests.request, ctx.permissions, ctx.actor, wish, ctx.runtime.settings
+            ctx, requests.request, ctx.permissions, ctx.actor, export_request, ctx.runtime.settings
         )
         return await _payload(info, id)
 

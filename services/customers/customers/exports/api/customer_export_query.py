@@ -65,7 +65,7 @@ class CustomerExportQuery:
     ) -> Connection[CustomerExport]:
         """Return a page of the exports that the caller may see."""
         page = await info.context.read(
-            store.listed,
+            store.list_page,
             info.context.actor.user_id,
             others_scope(info),
             Window(first, after),

@@ -1,7 +1,7 @@
 """The download route of exports: one file under an address that works once, briefly, for one user.
 
-The address ends with the export and with its requester's session and rights: 410 at once, also in the
-middle of a download. A changed address is answered like an unknown one: 404.
+The address ends with the export and with its requester's session and rights: 410 at once, also in
+the middle of a download. A changed address is answered like an unknown one: 404.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _HEADERS = {
 
 
 async def download(request: Request) -> Response:
-    """Stream the file. Raises `NotFound`, `Gone`, `Denied`, and `Conflict` while it is made again."""
+    """Stream the file. Raises `NotFound`, `Gone`, `Denied`, or `Conflict` while it is remade."""
     runtime: Runtime = request.app.state.runtime
     row, ticket = await _load(request, runtime)
     if row.session_id is not None and row.session_id in runtime.revoked_sessions:
@@ -44,10 +44,10 @@ async def download(request: Request) -> Response:
     if request.method == "HEAD":  # spends no ticket and discloses nothing
         return Response(headers=_HEADERS)
     permissions = runtime.guard.permissions(Actor(row.actor_id, row.session_id, row.locale))
-    most = runtime.settings.export_downloads  # type: ignore[attr-defined]  # ours, not every service's
+    limit = runtime.settings.export_downloads  # type: ignore[attr-defined]  # ours, not every service's
     try:
         opened = await runtime.db.write(
-            commands.open_file, row.id, ticket, permissions, time.time(), most
+            commands.open_file, row.id, ticket, permissions, time.time(), limit
         )
     except Denied:
         await runtime.db.write(commands.record_denied_download, row, permissions.version)

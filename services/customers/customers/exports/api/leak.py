@@ -38,8 +38,8 @@ class LeakSource:
         description="The number of those places that agree with this export's key."
     )
     evidence: float = strawberry.field(
-        description="How many times likelier the file is if it comes from this export, as a decimal "
-        "logarithm: 12 means a million million times."
+        description="How many times likelier the file is if it comes from this export, as a "
+        "decimal logarithm: 12 means a million million times."
     )
     false_alarm: float = strawberry.field(
         description="Upper bound of the probability that any unrelated export looks like this."
@@ -83,8 +83,8 @@ class LeakFinding:
     )
     named: list[LeakSource] = strawberry.field(
         description=f"The exports that the file comes from beyond doubt: an unrelated export is "
-        f"named at most once in {round(1 / FALSE_ALARM):,} files. Several: copies were mixed. Empty: "
-        "no export can be named."
+        f"named at most once in {round(1 / FALSE_ALARM):,} files. Several: copies were mixed. "
+        "Empty: no export can be named."
     )
     nearest: LeakSource | None = strawberry.field(
         description="The best of the exports that are not named: a lead at most, mostly chance."
@@ -110,7 +110,9 @@ class LeakFinding:
             nearest=LeakSource.of(unnamed[0], rows[unnamed[0].export]) if unnamed else None,
             known_customers=finding.customers,
             held_by=[
-                LeakHolder(export=CustomerExport.of(rows[holder.export_id]), customers=holder.held)
+                LeakHolder(
+                    export=CustomerExport.of(rows[holder.export_id]), customers=holder.customers
+                )
                 for holder in finding.holders
             ],
         )
@@ -134,9 +136,9 @@ class LeakMutation:
 
     @strawberry.mutation(
         description="Name the export that a leaked file, or a piece of it, was copied from: by its "
-        "watermark, which survives lost columns, shuffled rows and fragments. No export is named for "
-        "a file that was never exported or was typed anew. The question is recorded in the audit "
-        "ledger.",
+        "watermark, which survives lost columns, shuffled rows and fragments. No export is named "
+        "for a file that was never exported or was typed anew. The question is recorded in the "
+        "audit ledger.",
         metadata=right(OBJECT, "identify"),
     )
     @answers(LeakPayload)

@@ -75,7 +75,7 @@ def decide(
     if approve:
         lease.queue(session, id, telemetry.traceparent(), telemetry.trace_id())
     else:
-        lease.finish(session, id, REJECTED, by=scope.actor.user_id)
+        lease.finish(session, id, REJECTED, ended_by=scope.actor.user_id)
     record_audit(
         session,
         scope.actor,
@@ -107,22 +107,22 @@ def revoke(session: Session, actor: Actor, approver: Scope | None, id: UUID, ver
 
 def revoke_all_of(session: Session, user: UUID) -> int:
     """Revoke all open exports of a user who has left; return how many. Idempotent."""
-    rows = store.open_of(session, user, OPEN)
+    rows = store.lock_open(session, user, OPEN)
     for row in rows:
         _end(session, None, row, REVOKED, None)
     return len(rows)
 
 
-def expire(session: Session, most: int = 200) -> int:
+def expire(session: Session, limit: int = 200) -> int:
     """End exports whose time is over; return how many."""
-    rows = store.overdue(session, most)
+    rows = store.lock_overdue(session, limit)
     for row in rows:
         _end(session, None, row, EXPIRED, None)
     return len(rows)
 
 
 def fail(session: Session, id: UUID, fence: int, problem: HuichiError) -> None:
-    """End an export whose file cannot be made, unless the run with this token is no longer current."""
+    """End an export whose file cannot be made, unless the run's fencing token is stale."""
     row = store.by_id(session, id, locked=True)
     if row is None or row.fence != fence or row.status != RUNNING:
         return
@@ -136,7 +136,7 @@ def fail(session: Session, id: UUID, fence: int, problem: HuichiError) -> None:
 def _end(
     session: Session, actor: Actor | None, row: ExportRow, status: str, version: int | None
 ) -> UUID:
-    lease.finish(session, row.id, status, by=actor.user_id if actor else None)
+    lease.finish(session, row.id, status, ended_by=actor.user_id if actor else None)
     record_audit(
         session,
         actor,

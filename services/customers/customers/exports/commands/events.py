@@ -46,13 +46,13 @@ def publish_status(session: Session, id: UUID) -> None:
     """Record the fact that an export has another status, for those who are notified of it."""
     row = store.by_id(session, id)
     assert row is not None
-    by = row.ended_by or row.decided_by
+    last_user = row.ended_by or row.decided_by
     body = {
         "user": str(row.actor_id),
         "department": str(row.department_id) if row.department_id else None,
         "status": row.status,
         "rows": row.rows_expected,
         "sensitive": row.sensitive,
-        "by": str(by) if by else None,
+        "by": str(last_user) if last_user else None,
     }
     record(session, facts.EXPORT_CHANGED.about(id, body))

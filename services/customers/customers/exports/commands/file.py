@@ -53,49 +53,49 @@ class ExportFile:
 
     content: IO[bytes]
     rows: int
-    held: Sequence[UUID]
+    customer_ids: Sequence[UUID]
     access: Decimal
 
 
 @contextmanager
 def write_file(
-    session: Session, permissions: Permissions, row: ExportRow, most: int, alive: Alive
+    session: Session, permissions: Permissions, row: ExportRow, limit: int, alive: Alive
 ) -> Iterator[ExportFile]:
     """Write the file of an export under a user's permissions, all of it of one moment.
 
     Memory holds one batch. `alive` reports progress and returns whether the run is still current.
-    Raises `LimitExceeded` above `most` customers, and `RunSuperseded`.
+    Raises `LimitExceeded` above `limit` customers, and `RunSuperseded`.
     """
     session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
     actor = Actor(row.actor_id, None, row.locale)
     columns = domain.columns_called(row.columns)
     customer_scopes = scopes(permissions, actor, columns)
     lines = Lines(permissions, customer_scopes[0], columns, row.mark_key)
-    held: list[UUID] = []
+    customer_ids: list[UUID] = []
     access = Decimal(0)
     rows = 0
     with TemporaryFile() as file:
         table = sheet(file, row)
         table.write([column.header(row.locale) for column in columns])
         search = search_of(row.filter)
-        for batch in customers.everything(session, customer_scopes, search, BATCH):
+        for batch in customers.stream(session, customer_scopes, search, BATCH):
             ids = [customer.id for customer in batch]
-            held += ids
-            if len(held) > most:
+            customer_ids += ids
+            if len(customer_ids) > limit:
                 raise LimitExceeded(
-                    f"More than {most} customers fit the filter by now; request another export "
+                    f"More than {limit} customers fit the filter by now; request another export "
                     "with a narrower filter.",
-                    f"目前符合条件的客户已超过 {most} 个，请缩小范围后重新申请。",
+                    f"目前符合条件的客户已超过 {limit} 个，请缩小范围后重新申请。",
                     field="filter",
                 )
             access += file_store.access_of(session, ids)
             for cells in lines.of_batch(session, batch):
                 table.write(cells)
                 rows += 1
-            if not alive(len(held)):
+            if not alive(len(customer_ids)):
                 raise RunSuperseded
         table.close()
-        yield ExportFile(file, rows, held, access)
+        yield ExportFile(file, rows, customer_ids, access)
 
 
 def store_file(
@@ -111,15 +111,15 @@ def store_file(
     while piece := file.content.read(PIECE):
         file_store.put_chunk(session, id, number, piece)
         number, size = number + 1, size + len(piece)
-    file_store.put_rows(session, id, fence, file.held)
+    file_store.put_rows(session, id, fence, file.customer_ids)
     columns = domain.columns_called(row.columns)
     store.change(
         session,
         id,
         status=READY,
         file=fence,
-        rows_done=len(file.held),
-        rows_total=len(file.held),
+        rows_done=len(file.customer_ids),
+        rows_total=len(file.customer_ids),
         size=size,
         standing=policy_fingerprint(permissions, columns),
         access=file.access,
@@ -134,7 +134,7 @@ def store_file(
         None,
         "make",
         row.id,
-        {"customers": [None, len(file.held)]},
+        {"customers": [None, len(file.customer_ids)]},
         purpose=row.purpose,
         policy_version=permissions.version,
     )
@@ -147,7 +147,7 @@ def issue(
     actor: Actor,
     others: Scope | None,
     id: UUID,
-    most: int,
+    limit: int,
     seconds: int,
     now: int,
 ) -> Ticket:
@@ -170,7 +170,7 @@ def issue(
             field="id",
             version=row.version,
         )
-    _refuse_used_up(row, most)
+    _refuse_used_up(row, limit)
     ticket = Ticket.issue(row.secret, now + seconds)
     store.change(session, row.id, nonce=ticket.nonce, session_id=actor.session_id)
     return ticket
@@ -186,8 +186,8 @@ def refuse_ended(row: ExportRow) -> None:
         )
 
 
-def _refuse_used_up(row: ExportRow, most: int) -> None:
-    if row.downloads >= most:
+def _refuse_used_up(row: ExportRow, limit: int) -> None:
+    if row.downloads >= limit:
         raise Gone(
             f"The export was downloaded {row.downloads} times, which is the limit.",
             f"该导出已下载 {row.downloads} 次，达到上限。",
@@ -196,7 +196,7 @@ def _refuse_used_up(row: ExportRow, most: int) -> None:
 
 
 def open_file(
-    session: Session, id: UUID, ticket: Ticket, permissions: Permissions, now: float, most: int
+    session: Session, id: UUID, ticket: Ticket, permissions: Permissions, now: float, limit: int
 ) -> ExportRow | None:
     """Spend a ticket and return the export whose file it opens.
 
@@ -215,7 +215,7 @@ def open_file(
             "该下载地址已使用或已过期，请通过 downloadCustomerExport 重新获取。",
             field="ticket",
         )
-    _refuse_used_up(row, most)
+    _refuse_used_up(row, limit)
     actor = Actor(row.actor_id, row.session_id, row.locale)
     columns = domain.columns_called(row.columns)
     scopes(permissions, actor, columns)
@@ -316,8 +316,8 @@ def _is_stale(
     """Check whether a file no longer holds what its requester may see.
 
     The policy may grant the requester something else by now; a customer may have another owner,
-    department or collaborator, or be merged or gone; or the file is a day old, so that data which was
-    corrected or erased since is not downloaded with it.
+    department or collaborator, or be merged or gone; or the file is a day old, so that data which
+    was corrected or erased since is not downloaded with it.
     """
     if row.made_at is None or store.present(session) - row.made_at > _KEEPS:
         return True

@@ -26,7 +26,7 @@ _MOST_CONTACTS = 1000
 
 
 class Lines:
-    """Turn customers into cells, redacted for the requester and watermarked with the export's key."""
+    """Turn customers into cells, redacted for the requester and watermarked by the export's key."""
 
     def __init__(
         self, permissions: Permissions, scope: Scope, columns: Sequence[Column], key: bytes

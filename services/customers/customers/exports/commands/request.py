@@ -92,7 +92,7 @@ def request(
     session: Session,
     permissions: Permissions,
     actor: Actor,
-    wish: ExportRequest,
+    export_request: ExportRequest,
     settings: CustomersSettings,
 ) -> UUID:
     """Request an export and return its id; idempotent by the key.
@@ -102,19 +102,19 @@ def request(
     """
 
     def run() -> dict[str, Any]:
-        return {"id": str(_request(session, permissions, actor, wish, settings))}
+        return {"id": str(_request(session, permissions, actor, export_request, settings))}
 
     arguments = [
-        filter_of(wish.search),
-        list(wish.columns),
-        wish.format,
-        wish.reason,
-        wish.purpose,
+        filter_of(export_request.search),
+        list(export_request.columns),
+        export_request.format,
+        export_request.reason,
+        export_request.purpose,
     ]
     result = run_idempotent(
         session,
         actor.user_id,
-        wish.idempotency_key,
+        export_request.idempotency_key,
         "requestCustomerExport",
         run,
         request=arguments,
@@ -126,10 +126,10 @@ def _request(
     session: Session,
     permissions: Permissions,
     actor: Actor,
-    wish: ExportRequest,
+    export_request: ExportRequest,
     settings: CustomersSettings,
 ) -> UUID:
-    reason = text_rule("reason", 1000)(wish.reason)
+    reason = text_rule("reason", 1000)(export_request.reason)
     if len(reason) < 4:
         raise BadInput(
             "reason must say in at least 4 characters what the file is for; the approver decides "
@@ -138,10 +138,12 @@ def _request(
             field="reason",
         )
     store.lock_requester(session, actor.user_id)
-    estimated = estimate(session, permissions, actor, wish.search, wish.columns, settings)
+    estimated = estimate(
+        session, permissions, actor, export_request.search, export_request.columns, settings
+    )
     _refuse_too_large(estimated, settings)
     id = new_id()
-    _insert(session, id, permissions, actor, wish, estimated, reason, settings)
+    _insert(session, id, permissions, actor, export_request, estimated, reason, settings)
     changes = {
         "status": [None, WAITING],
         "rows": [None, estimated.rows],
@@ -153,7 +155,7 @@ def _request(
         "request",
         id,
         changes,
-        purpose=wish.purpose,
+        purpose=export_request.purpose,
         policy_version=permissions.version,
     )
     if not estimated.needs_approval:
@@ -167,7 +169,7 @@ def _insert(
     id: UUID,
     permissions: Permissions,
     actor: Actor,
-    wish: ExportRequest,
+    export_request: ExportRequest,
     estimated: Estimate,
     reason: str,
     settings: CustomersSettings,
@@ -180,11 +182,11 @@ def _insert(
             "actor_id": actor.user_id,
             "department_id": permissions.principal.department,
             "locale": actor.locale,
-            "format": wish.format,
+            "format": export_request.format,
             "columns": [column.name for column in estimated.columns],
-            "filter": filter_of(wish.search),
+            "filter": filter_of(export_request.search),
             "reason": reason,
-            "purpose": wish.purpose,
+            "purpose": export_request.purpose,
             "sensitive": estimated.sensitive,
             "status": WAITING,
             "rows_expected": estimated.rows,

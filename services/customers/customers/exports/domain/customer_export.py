@@ -120,7 +120,7 @@ def columns_called(names: Sequence[str]) -> tuple[Column, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A ticket in a download address: its expiry (seconds since 1970), a nonce, and an HMAC proof."""
+    """A ticket of a download address: its expiry (seconds since 1970), a nonce, an HMAC proof."""
 
     expires: int
     nonce: str

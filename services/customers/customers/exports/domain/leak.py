@@ -1,15 +1,15 @@
 """Trace a leaked file: compare its spellings with the watermark key of every export.
 
 For an unrelated export, each choice of its key is a random draw that the file cannot depend on. The
-likelihood ratio of the file coming from the export against not coming from it is then an *e-value*: its
-mean over all keys is one, so by Markov's inequality it exceeds E with a probability of at most 1/E,
-whatever the file holds and wherever it comes from. With N exports an unrelated one is named with a
-probability of at most N/E. Nothing is assumed about the file, only that the keys are secret. (The idea
-of bounding the error for the copy in hand is that of Furon and Desoubeaux, "Tardos codes for real",
-2014.)
+likelihood ratio of the file coming from the export against not coming from it is then an *e-value*:
+its mean over all keys is one, so by Markov's inequality it exceeds E with a probability of at most
+1/E, whatever the file holds and wherever it comes from. With N exports an unrelated one is named
+with a probability of at most N/E. Nothing is assumed about the file, only that the keys are secret.
+(The idea of bounding the error for the copy in hand is that of Furon and Desoubeaux, "Tardos codes
+for real", 2014.)
 
-How many marks survived is unknown, so the likelihood is a mean over several shares; each channel has
-its own, since an attacker who reformats telephone numbers leaves names alone.
+How many marks survived is unknown, so the likelihood is a mean over several shares; each channel
+has its own, since an attacker who reformats telephone numbers leaves names alone.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ def marks_of(cells: Iterable[str]) -> list[Mark]:
 def suspects(marks: Sequence[Mark], keys: Mapping[UUID, bytes]) -> list[Suspect]:
     """Return the exports with the strongest evidence, the strongest first.
 
-    All exports are compared by some marks of every channel, the best of them by all marks. The choice
-    of those does not affect the bound, which holds for all exports together.
+    All exports are compared by some marks of every channel, the best of them by all marks. The
+    choice of those does not affect the bound, which holds for all exports together.
     """
     all_marks = [_EncodedMark(mark.channel, mark.message, mark.sides, mark.side) for mark in marks]
     sample = _sample(all_marks)

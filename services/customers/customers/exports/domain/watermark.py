@@ -1,10 +1,10 @@
-"""Watermarks: of several equivalent spellings of a value, the one in an exported cell names the export.
+"""Watermarks: which of several equivalent spellings an exported cell has names the export.
 
 Every value has *places* where its spelling is free: the gap of a telephone number, the case of an
-address that ignores case, the spaces of a text, the invisible end of a text. For each place the key of
-the export chooses one of the sides, by the value itself and nothing else. So a cell can be read alone:
-it may lose its row, its column and its neighbours. Every spelling is one that the pool reads back as
-the same value; codes and ids are left alone, since users join tables by them.
+address that ignores case, the spaces of a text, the invisible end of a text. For each place the key
+of the export chooses one of the sides, by the value itself and nothing else. So a cell can be read
+alone: it may lose its row, its column and its neighbours. Every spelling is one that the pool reads
+back as the same value; codes and ids are left alone, since users join tables by them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from chassis.errors import BadInput
 from customers.pool.domain import email as emails, fields, phone as phones
 
 KEY_BYTES = 32
-# Characters that are invisible, survive the trimming of spaces, and are ignored at the ends of cells.
+# Characters that are invisible, survive the trimming of spaces, and are ignored at the ends of
+# cells.
 INVISIBLE = "\u200b\u200c\u200d\u2060"
 TAIL = 2
 _SPACES = " \u00a0"
@@ -198,7 +199,7 @@ def _website(value: str, key: bytes) -> str:
 
 
 def _forms(scheme: str, rest: str) -> tuple[tuple[str, str], ...]:
-    """Return what may surround host and path: `https://` and a bare slash at the end are optional."""
+    """Return what may surround host and path: `https://` and a final slash are optional."""
     befores = (scheme, "") if scheme == "https://" else (scheme,)
     afters = ("", "/") if not rest else ("",)
     return tuple((before, after) for before in befores for after in afters)

@@ -46,7 +46,7 @@ job = Table(
     Column("mark_key", LargeBinary, nullable=False),
     Column("made_at", DateTime(timezone=True)),
 )
-held = Table(
+export_row = Table(
     "customer_export_row",
     metadata,
     Column("customer_id", Uuid, primary_key=True),
@@ -129,7 +129,7 @@ def may_see(user_id: UUID, others: Scope | None, row: ExportRow) -> bool:
     return row.actor_id == user_id or (others is not None and others.sees(row.about))
 
 
-def listed(
+def list_page(
     session: Session,
     user_id: UUID,
     others: Scope | None,
@@ -146,7 +146,7 @@ def listed(
     if requester is not None:
         statement = statement.where(job.c.actor_id == requester)
     if customer is not None:
-        holding = select(held.c.export_id).where(held.c.customer_id == customer)
+        holding = select(export_row.c.export_id).where(export_row.c.customer_id == customer)
         statement = statement.where(job.c.id.in_(holding))
     return page(session, statement, order=[(job.c.id, "desc")], window=window)
 
@@ -188,8 +188,8 @@ def usage(session: Session, actor: UUID, days: int) -> Usage:
     """Count the exports of a user's quota: open ones, and all that ever had a file."""
     row = session.execute(
         text(
-            "SELECT count(*) AS exports, coalesce(sum(coalesce(rows_total, rows_expected)), 0) AS n "
-            "FROM customer_export WHERE actor_id = :actor AND (made_at IS NOT NULL OR status IN "
+            "SELECT count(*) AS exports, coalesce(sum(coalesce(rows_total, rows_expected)), 0) AS "
+            "n FROM customer_export WHERE actor_id = :actor AND (made_at IS NOT NULL OR status IN "
             "('AWAITING_APPROVAL', 'QUEUED', 'RUNNING', 'READY')) "
             "AND created_at > now() - make_interval(days => :days)"
         ),
@@ -198,7 +198,7 @@ def usage(session: Session, actor: UUID, days: int) -> Usage:
     return Usage(row.exports, int(row.n))
 
 
-def open_of(session: Session, actor: UUID, statuses: Sequence[str]) -> list[ExportRow]:
+def lock_open(session: Session, actor: UUID, statuses: Sequence[str]) -> list[ExportRow]:
     """Load a user's exports in these states, locked until the transaction ends."""
     rows = session.execute(
         text(
@@ -210,7 +210,7 @@ def open_of(session: Session, actor: UUID, statuses: Sequence[str]) -> list[Expo
     return [ExportRow(*row) for row in rows]
 
 
-def overdue(session: Session, most: int) -> list[ExportRow]:
+def lock_overdue(session: Session, limit: int) -> list[ExportRow]:
     """Load open exports whose time is over, locked."""
     rows = session.execute(
         text(
@@ -218,7 +218,7 @@ def overdue(session: Session, most: int) -> list[ExportRow]:
             "AND status IN ('AWAITING_APPROVAL', 'QUEUED', 'RUNNING', 'READY') "
             "ORDER BY expires_at LIMIT :most FOR UPDATE SKIP LOCKED"
         ),
-        {"most": most},
+        {"most": limit},
     )
     return [ExportRow(*row) for row in rows]
 

@@ -67,7 +67,8 @@ def chunk(session: Session, id: UUID, file: int, number: int) -> bytes | None:
         text(
             "SELECT c.content FROM customer_export_chunk c "
             "JOIN customer_export e ON e.id = c.export_id "
-            "WHERE c.export_id = :id AND c.chunk = :number AND e.status = 'READY' AND e.file = :file"
+            "WHERE c.export_id = :id AND c.chunk = :number "
+            "AND e.status = 'READY' AND e.file = :file"
         ),
         {"id": id, "file": file, "number": number},
     ).scalar_one_or_none()

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from chassis.db import among
 from chassis.policy.scope import Scope
-from customers.exports.store.customer_export import ACCESS, held, job
+from customers.exports.store.customer_export import ACCESS, export_row, job
 
 
 def keys(session: Session, scope: Scope) -> dict[UUID, bytes]:
@@ -27,11 +27,11 @@ class Holding:
     """How many customers of a leaked file an export held."""
 
     export_id: UUID
-    held: int
+    customers: int
 
 
 def holding(
-    session: Session, scope: Scope, name_keys: Sequence[str], most: int
+    session: Session, scope: Scope, name_keys: Sequence[str], limit: int
 ) -> tuple[int, list[Holding]]:
     """Count the customers with one of these names, and list the exports that held most of them."""
     ids = session.execute(
@@ -40,15 +40,15 @@ def holding(
     customer_ids = list(ids.scalars())
     number = func.count().label("number")
     statement = (
-        select(held.c.export_id, number)
-        .join(job, job.c.id == held.c.export_id)
+        select(export_row.c.export_id, number)
+        .join(job, job.c.id == export_row.c.export_id)
         .where(
-            among(held.c.customer_id, customer_ids),
+            among(export_row.c.customer_id, customer_ids),
             scope.where(ACCESS),
         )
-        .group_by(held.c.export_id)
-        .order_by(number.desc(), held.c.export_id)
-        .limit(most)
+        .group_by(export_row.c.export_id)
+        .order_by(number.desc(), export_row.c.export_id)
+        .limit(limit)
     )
     return len(customer_ids), [
         Holding(row.export_id, row.number) for row in session.execute(statement)

@@ -27,7 +27,16 @@ def queue(session: Session, id: UUID, traceparent: str | None, trace_id: str | N
     )
 
 
-def take_due(session: Session, lease_seconds: int, most: int) -> list[ExportRow]:
+def any_due(session: Session) -> bool:
+    """Return whether `take_due` would find an export."""
+    statement = text(
+        "SELECT EXISTS (SELECT 1 FROM customer_export WHERE status IN ('QUEUED', 'RUNNING') "
+        "AND lease_until <= now())"
+    )
+    return bool(session.execute(statement).scalar_one())
+
+
+def take_due(session: Session, lease_seconds: int, limit: int) -> list[ExportRow]:
     """Lease due exports, each under a new fencing token, so that former holders are refused."""
     rows = session.execute(
         text(
@@ -37,7 +46,7 @@ def take_due(session: Session, lease_seconds: int, most: int) -> list[ExportRow]
             "  AND lease_until <= now() ORDER BY lease_until LIMIT :most FOR UPDATE SKIP LOCKED) "
             f"RETURNING {COLUMNS}"
         ),
-        {"lease": lease_seconds, "most": most},
+        {"lease": lease_seconds, "most": limit},
     )
     return [ExportRow(*row) for row in rows]
 
@@ -88,7 +97,7 @@ def finish(
     id: UUID,
     status: str,
     *,
-    by: UUID | None = None,
+    ended_by: UUID | None = None,
     problem: Mapping[str, str] | None = None,
 ) -> None:
     """End an export and delete its file; which customers it held stays recorded."""
@@ -102,7 +111,7 @@ def finish(
         {
             "id": id,
             "status": status,
-            "by": by,
+            "by": ended_by,
             "problem": orjson.dumps(problem).decode() if problem else None,
         },
     )

@@ -1,7 +1,7 @@
-"""The file routes of imports: PUT uploads a file, GET downloads rejected rows, each by a signed link.
+"""The file routes of imports: upload a file by PUT, download rejected rows by GET, by signed links.
 
-The link's short-lived token is the only authorisation, so that a browser or curl can follow it; a wrong
-token and an import that does not exist are answered alike.
+The link's short-lived token is the only authorisation, so that a browser or curl can follow it; a
+wrong token and an import that does not exist are answered alike.
 """
 
 from __future__ import annotations

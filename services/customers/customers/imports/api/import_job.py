@@ -1,4 +1,4 @@
-"""The GraphQL types of imports: a table that is uploaded, previewed and absorbed in the background."""
+"""The GraphQL types of imports: a table is uploaded, previewed and absorbed in the background."""
 
 from __future__ import annotations
 
@@ -158,8 +158,8 @@ class Import:
     row: strawberry.Private[ImportRow]
 
     @strawberry.field(
-        description="The address to send the file to by HTTP PUT, at most 32 MB, within 15 minutes; "
-        "null once the import was started."
+        description="The address to send the file to by HTTP PUT, at most 32 MB, within 15 "
+        "minutes; null once the import was started."
     )
     def upload_url(self, info: Info) -> str | None:
         """Return a signed upload address for the user who created the import."""
@@ -168,9 +168,9 @@ class Import:
         return _signed_url(info, self.row, UPLOAD)
 
     @strawberry.field(
-        description="The address of the rejected rows in their own columns, with their problems, to "
-        "be corrected and imported again; valid for 15 minutes. Null where there are none, and for "
-        "users other than the one who created the import.",
+        description="The address of the rejected rows in their own columns, with their problems, "
+        "to be corrected and imported again; valid for 15 minutes. Null where there are none, and "
+        "for users other than the one who created the import.",
         directives=[WHOLE_RECORD],
     )
     def errors_url(
@@ -227,9 +227,9 @@ class Import:
             )
         ctx = info.context
         scope = ctx.scope("Customer", "import")
-        most = ctx.runtime.settings.duplicate_checks_a_day
+        limit = ctx.runtime.settings.duplicate_checks_a_day
         results = await write_with_retry(
-            ctx, commands.preview, scope, self.row.id, ctx.guard.snapshot, most
+            ctx, commands.preview, scope, self.row.id, ctx.guard.snapshot, limit
         )
         return [ImportPreviewRow.of(result, ctx.locale) for result in results[:first]]
 

@@ -25,7 +25,9 @@ from customers.imports.domain.import_job import INLINE_BYTES
 from customers.pool.api.protected import WHOLE_RECORD
 
 
-@strawberry.input(description="The field that a column fills, where its header does not tell.")
+@strawberry.input(
+    description="The field that a column fills, where its header does not identify it."
+)
 class ColumnMappingInput:
     """The mapping of one column."""
 
@@ -48,6 +50,46 @@ class ImportPayload:
     )
 
 
+FileName = Annotated[
+    str, strawberry.argument(description="The name of the file, e.g. customers.xlsx.")
+]
+ContentBase64 = Annotated[
+    str | None,
+    strawberry.argument(
+        description="The file in base64, if it has at most 4 MB.",
+        directives=[WHOLE_RECORD],
+    ),
+]
+System = Annotated[
+    str,
+    strawberry.argument(description="The name of the source that the import's claims belong to."),
+]
+Mapping = Annotated[
+    list[ColumnMappingInput] | None,
+    strawberry.argument(
+        description="Fields of columns that their headers do not identify; others are detected."
+    ),
+]
+KeyColumns = Annotated[
+    list[str] | None,
+    strawberry.argument(
+        description="Headers of the columns that identify a customer; left out: the "
+        "table's own id, else the credit code, else the name."
+    ),
+]
+Kind = Annotated[
+    CustomerKind | None,
+    strawberry.argument(
+        description="Whether the rows are organisations or persons; left out: detected."
+    ),
+]
+OwnerId = Annotated[
+    strawberry.ID | None,
+    strawberry.argument(
+        description="The owner of new customers; null: the pool. Left out: the caller, or "
+        "the pool where the caller sees all customers."
+    ),
+]
 ImportId = Annotated[strawberry.ID, strawberry.argument(description="The import's id.")]
 
 
@@ -57,8 +99,8 @@ class ImportQuery:
 
     @strawberry.field(
         name="import",
-        description="One import; null where another user created it and the caller does not see all "
-        "customers.",
+        description="One import; null where another user created it and the caller does not see "
+        "all customers.",
         metadata=right("Customer", "import"),
     )
     async def import_(self, info: Info, id: ImportId) -> Import | None:
@@ -77,7 +119,7 @@ class ImportQuery:
     ) -> Connection[Import]:
         """Return a page of the imports that the caller may see."""
         scope = info.context.scope("Customer", "import")
-        page = await info.context.read(store.listed, scope, Window(first, after))
+        page = await info.context.read(store.list_page, scope, Window(first, after))
         rows = await info.context.read(store.by_ids, [row.id for row in page.rows])
         connection: Connection[Import] = connect(page, lambda row: Import.of(rows[row.id]))
         return connection
@@ -88,56 +130,21 @@ class ImportMutation:
     """Mutations of imports."""
 
     @strawberry.mutation(
-        description="Create an import. Send the file to its uploadUrl, or in contentBase64 if it is "
-        "small.",
+        description="Create an import. Send the file to its uploadUrl, or in contentBase64 if it "
+        "is small.",
         metadata=right("Customer", "import"),
     )
     @answers(ImportPayload)
     async def create_import(
         self,
         info: Info,
-        file_name: Annotated[
-            str, strawberry.argument(description="The name of the file, e.g. customers.xlsx.")
-        ],
-        content_base64: Annotated[
-            str | None,
-            strawberry.argument(
-                description="The file in base64, if it has at most 4 MB.",
-                directives=[WHOLE_RECORD],
-            ),
-        ] = None,
-        system: Annotated[
-            str,
-            strawberry.argument(
-                description="The name of the source that the import's claims belong to."
-            ),
-        ] = upload.SYSTEM,
-        mapping: Annotated[
-            list[ColumnMappingInput] | None,
-            strawberry.argument(
-                description="Fields of columns whose headers do not tell; the others are detected."
-            ),
-        ] = None,
-        key_columns: Annotated[
-            list[str] | None,
-            strawberry.argument(
-                description="Headers of the columns that identify a customer; left out: the "
-                "table's own id, else the credit code, else the name."
-            ),
-        ] = None,
-        kind: Annotated[
-            CustomerKind | None,
-            strawberry.argument(
-                description="Whether the rows are organisations or persons; left out: detected."
-            ),
-        ] = None,
-        owner_id: Annotated[
-            strawberry.ID | None,
-            strawberry.argument(
-                description="The owner of new customers; null: the pool. Left out: the caller, or "
-                "the pool where the caller sees all customers."
-            ),
-        ] = strawberry.UNSET,
+        file_name: FileName,
+        content_base64: ContentBase64 = None,
+        system: System = upload.SYSTEM,
+        mapping: Mapping = None,
+        key_columns: KeyColumns = None,
+        kind: Kind = None,
+        owner_id: OwnerId = strawberry.UNSET,
         idempotency_key: IdempotencyKey = None,
     ) -> ImportPayload:
         """Create an import, and receive its file if it is passed along."""
@@ -146,7 +153,7 @@ class ImportMutation:
         content = _decoded(content_base64) if content_base64 is not None else None
         default_owner = None if scope.everything else ctx.actor.user_id
         owner = uuid(owner_id, "ownerId") if owner_id else None
-        wish = ImportRequest(
+        import_request = ImportRequest(
             file_name=file_name,
             system=system,
             kind=kind.name if kind else None,
@@ -155,7 +162,7 @@ class ImportMutation:
             owner_id=default_owner if owner_id is strawberry.UNSET else owner,
             idempotency_key=idempotency_key,
         )
-        id = await write_with_retry(ctx, upload.create, scope, wish, ctx.guard.snapshot)
+        id = await write_with_retry(ctx, upload.create, scope, import_request, ctx.guard.snapshot)
         row = await ctx.read(control.load_visible, scope, id)
         if content is not None and row.status == "AWAITING_FILE":
             table = await asyncio.to_thread(upload.read_table, content, row)

@@ -57,40 +57,54 @@ class Table:
     rows: int
 
 
-def create(session: Session, scope: Scope, wish: ImportRequest, snapshot: Snapshot | None) -> UUID:
+def create(
+    session: Session, scope: Scope, import_request: ImportRequest, snapshot: Snapshot | None
+) -> UUID:
     """Create an import that waits for its file and return its id; idempotent by the key.
 
     Raises `BadInput`, and `Denied` where the policy does not permit the owner of new customers.
     """
-    request = [wish.file_name, wish.system, wish.kind, dict(wish.mapping or {}), wish.owner_id]
+    request = [
+        import_request.file_name,
+        import_request.system,
+        import_request.kind,
+        dict(import_request.mapping or {}),
+        import_request.owner_id,
+    ]
 
     def run() -> dict[str, Any]:
-        return {"id": str(_create(session, scope, wish, snapshot))}
+        return {"id": str(_create(session, scope, import_request, snapshot))}
 
-    key = wish.idempotency_key
+    key = import_request.idempotency_key
     result = run_idempotent(session, scope.actor.user_id, key, "createImport", run, request=request)
     return UUID(result["id"])
 
 
-def _create(session: Session, scope: Scope, wish: ImportRequest, snapshot: Snapshot | None) -> UUID:
-    name = text_rule("fileName", 200)(wish.file_name)
-    system = text_rule("system", 100)(wish.system)
+def _create(
+    session: Session, scope: Scope, import_request: ImportRequest, snapshot: Snapshot | None
+) -> UUID:
+    name = text_rule("fileName", 200)(import_request.file_name)
+    system = text_rule("system", 100)(import_request.system)
     if not name or not system or system == MANUAL:
         raise BadInput(
             f"fileName and system must not be empty, and system must not be {MANUAL!r}.",
             f"fileName 与 system 不能为空，且 system 不能为 {MANUAL!r}。",
             field="system" if name else "fileName",
         )
-    if wish.kind is not None and wish.kind not in KINDS:
+    if import_request.kind is not None and import_request.kind not in KINDS:
         raise BadInput(
             f"kind must be one of {', '.join(KINDS)}.",
             f"kind 只能是 {'、'.join(KINDS)}。",
             field="kind",
         )
-    for target in (wish.mapping or {}).values():
+    for target in (import_request.mapping or {}).values():
         sheet_mapping.target_called(target)
-    department = active_department(snapshot, wish.owner_id, "ownerId") if wish.owner_id else None
-    if not scope.sees(RowAccess(wish.owner_id, department)):
+    department = (
+        active_department(snapshot, import_request.owner_id, "ownerId")
+        if import_request.owner_id
+        else None
+    )
+    if not scope.sees(RowAccess(import_request.owner_id, department)):
         raise Denied(
             "The policy does not let you import customers for this owner.",
             "当前权限策略不允许您为该负责人导入客户。",
@@ -101,13 +115,13 @@ def _create(session: Session, scope: Scope, wish: ImportRequest, snapshot: Snaps
         "id": id,
         "file_name": name,
         "system": system,
-        "kind": wish.kind,
-        "given_mapping": dict(wish.mapping or {}),
-        "key_columns": list(wish.key_columns),
+        "kind": import_request.kind,
+        "given_mapping": dict(import_request.mapping or {}),
+        "key_columns": list(import_request.key_columns),
         "status": AWAITING_FILE,
         "actor_id": scope.actor.user_id,
         "locale": scope.actor.locale,
-        "owner_id": wish.owner_id,
+        "owner_id": import_request.owner_id,
         **dict.fromkeys(("rows_done", "next_chunk", "fence", "failures"), 0),
         **dict.fromkeys(store.COUNTS, 0),
         "version": 1,

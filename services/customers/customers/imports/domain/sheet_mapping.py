@@ -1,4 +1,4 @@
-"""Detect the fields of a table's columns by Chinese and English headers, and read rows as records."""
+"""Detect the fields of a table's columns by Chinese or English headers; read rows as records."""
 
 from __future__ import annotations
 
@@ -20,29 +20,34 @@ IGNORE = "ignore"
 ERROR_COLUMN = "错误 Error"
 
 _SYNONYMS: Mapping[str, str] = {
-    "name": "客户名称 公司名称 企业名称 单位名称 客户 公司 企业 单位 名称 客户全称 公司全称 客户名 公司名 "
-    "name company companyname customer customername account accountname organization organisation",
+    "name": "客户名称 公司名称 企业名称 单位名称 客户 公司 企业 单位 名称 客户全称 公司全称 客户名 "
+    "公司名 name company companyname customer customername account accountname organization "
+    "organisation",
     "english_name": "英文名称 英文名 公司英文名称 englishname nameen",
-    "unified_social_credit_code": "统一社会信用代码 社会信用代码 信用代码 统一信用代码 税号 纳税人识别号 "
-    "uscc creditcode unifiedsocialcreditcode socialcreditcode taxid",
+    "unified_social_credit_code": "统一社会信用代码 社会信用代码 信用代码 统一信用代码 税号 "
+    "纳税人识别号 uscc creditcode unifiedsocialcreditcode socialcreditcode taxid",
     "phone": "电话 联系电话 公司电话 座机 固定电话 固话 联系方式 总机 电话号码 phone telephone tel "
     "phonenumber companyphone landline",
-    "mobile": "手机 手机号 手机号码 移动电话 联系手机 mobile mobilephone cell cellphone mobilenumber",
+    "mobile": "手机 手机号 手机号码 移动电话 联系手机 mobile mobilephone cell cellphone "
+    "mobilenumber",
     "email": "邮箱 电子邮箱 电子邮件 邮件 公司邮箱 邮箱地址 email mail emailaddress",
     "website": "网址 官网 网站 公司网址 website url homepage web",
     "industry": "行业 所属行业 行业类别 industry sector",
-    "region": "地区 区域 所在地区 省份 城市 省市 所在城市 所在地 region area city province location",
+    "region": "地区 区域 所在地区 省份 城市 省市 所在城市 所在地 region area city province "
+    "location",
     "address": "地址 公司地址 联系地址 详细地址 注册地址 通讯地址 address street",
     "size": "规模 公司规模 人员规模 企业规模 size companysize employees",
     "lifecycle": "生命周期 客户阶段 阶段 客户状态 lifecycle stage status",
     "note": "备注 说明 描述 备注信息 note notes remark remarks description comment comments",
-    "person": "联系人 姓名 联系人姓名 主要联系人 客户姓名 contact contactname contactperson person fullname",
+    "person": "联系人 姓名 联系人姓名 主要联系人 客户姓名 contact contactname contactperson person "
+    "fullname",
     "contact.title": "职务 职位 联系人职务 岗位 title jobtitle position",
     "contact.mobile": "联系人手机 联系人电话 联系人手机号 contactmobile contactphone",
     "contact.email": "联系人邮箱 contactemail",
     "tags": "标签 客户标签 tag tags label labels",
     "kind": "类型 客户类型 客户类别 kind type customertype",
-    "external_id": "客户编号 编号 客户编码 编码 客户id id externalid code customerid customercode number",
+    "external_id": "客户编号 编号 客户编码 编码 客户id id externalid code customerid customercode "
+    "number",
     IGNORE: "错误error",
 }
 _TARGET_OF = {word: target for target, words in _SYNONYMS.items() for word in words.split()}
@@ -160,7 +165,8 @@ def _targets_of(
 ) -> tuple[str, ...]:
     """Return the fields that a detected target stands for in this table.
 
-    A mobile beside a contact is the contact's, and the customer's as well if there is no other number.
+    A mobile beside a contact is the contact's, and the customer's as well if there is no other
+    number.
     """
     if target == "person":
         return ("contact.name",) if has_name else ("name",)

@@ -1,4 +1,4 @@
-"""The pool: customers, the links and claims they are made of, contacts, tags, matches and merges."""
+"""The pool: customers, their links and claims, contacts, tags, match candidates and merges."""
 
 from alembic import op
 
@@ -34,7 +34,7 @@ CREATE TABLE customer (
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now()
 );
--- One index a sort order, for everybody's list; one a row scope, for the lists of those who see less.
+-- One index per sort order, for unrestricted lists; one per row scope, for restricted lists.
 CREATE INDEX customer_by_update ON customer (updated_at, id) WHERE merged_into IS NULL;
 CREATE INDEX customer_by_creation ON customer (created_at, id) WHERE merged_into IS NULL;
 CREATE INDEX customer_by_name ON customer (name_key, id) WHERE merged_into IS NULL;
@@ -98,7 +98,7 @@ CREATE TABLE identity_key (
 );
 CREATE INDEX identity_key_by_value ON identity_key (kind, value);
 
--- Rows that stand for keys, hashed: whoever decides about a key locks its row first.
+-- Rows that stand for hashed keys: a transaction that decides about a key locks its row first.
 CREATE TABLE key_lock (key bigint PRIMARY KEY);
 
 CREATE TABLE contact (
@@ -275,17 +275,19 @@ CREATE INDEX import_problem_by_import ON import_problem (import_id, row_number, 
 
 NAMES = (
     "import_problem import_chunk import_job duplicate_check merge_link merge_absorbed "
-    "merge match_candidate reelection survivorship source tagging tag contact key_lock identity_key claim "
-    "holding link customer"
+    "merge match_candidate reelection survivorship source tagging tag contact key_lock "
+    "identity_key claim holding link customer"
 )
 
 
 def upgrade() -> None:
+    """Create the tables of this revision."""
     chassis_tables(op)
     op.execute(TABLES)
 
 
 def downgrade() -> None:
+    """Drop the tables of this revision."""
     op.execute("DROP VIEW customer_tag")
     for name in NAMES.split():
         op.execute(f"DROP TABLE {name}")

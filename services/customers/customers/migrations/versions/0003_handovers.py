@@ -1,4 +1,4 @@
-"""Handovers: the customers of somebody who left or changed their job go to others, batch by batch."""
+"""Handovers: customers of a user who leaves or changes their job go to others, batch by batch."""
 
 from alembic import op
 
@@ -7,6 +7,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
+    """Create the tables of this revision."""
     op.execute(
         """
         CREATE TABLE handover (
@@ -30,4 +31,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Drop the tables of this revision."""
     op.execute("DROP TABLE handover")

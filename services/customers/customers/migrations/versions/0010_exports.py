@@ -72,8 +72,10 @@ CREATE INDEX customer_export_row_by_export ON customer_export_row (export_id, fi
 
 
 def upgrade() -> None:
+    """Create the tables of this revision."""
     op.execute(TABLES)
 
 
 def downgrade() -> None:
+    """Drop the tables of this revision."""
     op.execute("DROP TABLE customer_export_row, customer_export_chunk, customer_export")

@@ -1,4 +1,4 @@
-"""The mutation by which integrations delivers records of outside systems; not in the gateway's schema."""
+"""The mutation by which integrations delivers outside records; not in the gateway's schema."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class ContactRecordInput:
 
     external_id: str | None = strawberry.field(
         default=None,
-        description="The system's id of the contact; left out: identified by mobile, e-mail address "
-        "or name.",
+        description="The system's id of the contact; left out: identified by mobile, e-mail "
+        "address or name.",
     )
     name: str | None = strawberry.field(
         default=None, description="The person's name.", directives=[NAME]
@@ -77,8 +77,8 @@ class SourceRecordInput:
         description="Whether the customer is an organisation or a person."
     )
     observed_at: datetime = strawberry.field(
-        description="The moment whose state the record shows; a record older than the last one that "
-        "was absorbed changes nothing."
+        description="The moment whose state the record shows; a record older than the last one "
+        "that was absorbed changes nothing."
     )
     fields: JSON = strawberry.field(
         description="Values by field name, in snake_case or as Customer calls them; null and blank "
@@ -139,8 +139,8 @@ class AbsorbOutcome:
     external_id: str = strawberry.field(description="The system's id of the record.")
     outcome: AbsorbResult = strawberry.field(description="The outcome of the record.")
     customer_id: strawberry.ID | None = strawberry.field(
-        description="The customer the record belongs to; null when it was rejected, and on a dry run "
-        "for a new customer."
+        description="The customer the record belongs to; null when it was rejected, and on a dry "
+        "run for a new customer."
     )
     changed_fields: list[str] = strawberry.field(
         description="The fields that show another value; also `contacts` and `tags`."

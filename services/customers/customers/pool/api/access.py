@@ -1,6 +1,7 @@
-"""Explain who may do what with one customer, by the policy this service enforces on the customer's row.
+"""Explain who may do what with a customer, by the policy enforced on the customer's row.
 
-What belongs to a customer, such as its contacts or tasks, follows the customer's row in every service.
+What belongs to a customer, such as its contacts or tasks, follows the customer's row in every
+service.
 """
 
 from __future__ import annotations
@@ -80,9 +81,9 @@ class AccessQuery:
     """Queries that explain access to customers."""
 
     @strawberry.field(
-        description="Explain whether and why a user may do something with a customer: the rules that "
-        "apply, and which of their conditions the customer meets. Discloses nothing of the customer "
-        "itself, so it takes the right to read the policy, not the customer.",
+        description="Explain whether and why a user may do something with a customer: the rules "
+        "that apply, and which of their conditions the customer meets. Discloses nothing of the "
+        "customer itself, so it takes the right to read the policy, not the customer.",
         metadata=right("Rule"),
     )
     async def explain_customer_access(

@@ -127,15 +127,15 @@ class CustomerMutation:
         owner_id: Annotated[
             strawberry.ID | None,
             strawberry.argument(
-                description="The owner's id; left out: the caller; null: the customer goes into the "
-                "pool."
+                description="The owner's id; left out: the caller; null: the customer goes into "
+                "the pool."
             ),
         ] = strawberry.UNSET,
         allow_duplicate: Annotated[
             bool,
             strawberry.argument(
-                description="true: create the customer although the pool holds it already; a steward "
-                "reviews both."
+                description="true: create the customer although the pool holds it already; a "
+                "steward reviews both."
             ),
         ] = False,
         idempotency_key: IdempotencyKey = None,
@@ -280,8 +280,8 @@ class CustomerMutation:
         return await _payload(info, customer)
 
     @strawberry.mutation(
-        description="Claim a customer from the pool: the caller becomes its owner. CONFLICT where it "
-        "has an owner already.",
+        description="Claim a customer from the pool: the caller becomes its owner. CONFLICT where "
+        "it has an owner already.",
         metadata=right("Customer", "update"),
     )
     @answers(CustomerPayload)

@@ -34,8 +34,8 @@ class CustomerFilter:
 
     name: str | None = strawberry.field(
         default=None,
-        description="Filter by a part of the name, whatever its case, width or punctuation; at most "
-        f"{MAX_SEARCH} characters.",
+        description="Filter by a part of the name, whatever its case, width or punctuation; at "
+        f"most {MAX_SEARCH} characters.",
     )
     kind: list[CustomerKind] | None = strawberry.field(
         default=None, description="Filter by kind: one of these."
@@ -185,7 +185,7 @@ class CustomerQuery:
         scope = info.context.scope("Customer")
         search = filter.resolved(info.context) if filter else Search()
         window = Window(first, after)
-        page = await info.context.read(customer_search.listed, scope, search, sort.name, window)
+        page = await info.context.read(customer_search.list_page, scope, search, sort.name, window)
         loaders = info.context.loaders_of(PoolLoaders)
         connection: CustomerConnection = connect(
             page,

@@ -163,7 +163,7 @@ class PoolLoaders:
         return await self._context.read(query)
 
     async def _customer_merges(self, ids: list[UUID]) -> list[list[MergeRow]]:
-        merges = await self._context.read(merge_store.into, ids)
+        merges = await self._context.read(merge_store.merges_into, ids)
         return [merges[id] for id in ids]
 
 

@@ -251,10 +251,10 @@ class MatchQuery:
                 "请至少提供名称、电话、邮箱或统一社会信用代码之一。",
                 field="name",
             )
-        most = ctx.runtime.settings.duplicate_checks_a_day
+        limit = ctx.runtime.settings.duplicate_checks_a_day
         scope = ctx.scope("Customer")
         duplicates = await write_with_retry(
-            ctx, commands.check_duplicate, scope, kind.name, values, most
+            ctx, commands.check_duplicate, scope, kind.name, values, limit
         )
         loaders = ctx.loaders_of(PoolLoaders)
         return [Duplicate.of(duplicate, loaders) for duplicate in duplicates]

@@ -31,8 +31,8 @@ class CustomerSource:
     )
     external_id: str = strawberry.field(
         description="The id that the system uses. An id that an import made of a credit code, a "
-        "telephone number or an e-mail address is replaced by a keyed pseudonym for callers who may "
-        "not see those in clear.",
+        "telephone number or an e-mail address is replaced by a keyed pseudonym for callers who "
+        "may not see those in clear.",
         directives=[WHOLE_RECORD],
     )
     installation_id: str | None = strawberry.field(

@@ -51,8 +51,8 @@ class SurvivorshipQuery:
     """The query of survivorship rules."""
 
     @strawberry.field(
-        description="The survivorship rules: which systems are believed first, for single fields and "
-        "for all others.",
+        description="The survivorship rules: which systems are believed first, for single fields "
+        "and for all others.",
         metadata=right("Customer"),
     )
     async def survivorship(self, info: Info) -> list[SurvivorshipRule]:

@@ -62,7 +62,7 @@ class TagQuery:
     async def tags(self, info: Info) -> list[Tag]:
         """Return the vocabulary."""
         info.context.scope("Tag")
-        return [Tag.of(row) for row in await info.context.read(store.everything, MAX_LISTED)]
+        return [Tag.of(row) for row in await info.context.read(store.list_all, MAX_LISTED)]
 
 
 @strawberry.type

@@ -1,9 +1,10 @@
 """Absorb a batch of outside records into claims, matches and golden records.
 
-The batch goes through steps that take values and return values: check, drop what is unchanged, place
-each record at a customer, work out the changes, write them. All of it but the writing also happens on
-a dry run, and a batch costs a fixed number of statements, however many records it has. Absorbing is
-idempotent: what a source reported before word for word is dropped before anything is locked.
+The batch goes through steps that take values and return values: check, drop what is unchanged,
+place each record at a customer, work out the changes, write them. All of it but the writing also
+happens on a dry run, and a batch costs a fixed number of statements, however many records it has.
+Absorbing is idempotent: what a source reported before word for word is dropped before anything is
+locked.
 """
 
 from __future__ import annotations
@@ -178,7 +179,7 @@ def _place(
 ) -> tuple[list[Placement], Outcomes]:
     """Decide which customer each record belongs to; records of one batch see each other."""
     keys = {key for record in news.values() for key in record.keys}
-    pool = Pool.of(match_store.known_by(session, keys))
+    pool = Pool.of(match_store.sharing_keys(session, keys))
     placements: list[Placement] = []
     rejected: Outcomes = {}
     for external_id, record in news.items():

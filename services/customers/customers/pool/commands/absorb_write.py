@@ -29,7 +29,7 @@ from customers.pool.store import (
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
-    """The owner and department of a batch's new customers; without an owner they are in the pool."""
+    """The owner and department of new customers; without an owner they are in the pool."""
 
     owner_id: UUID | None = None
     department_id: UUID | None = None
@@ -58,7 +58,7 @@ def write(session: Session, scope: Scope, change: BatchChange, counts: Mapping[s
     match_store.replace_keys(session, _keys_by_link(placements, absorption.beliefs))
     _write_contacts(session, absorption.records, at)
     _write_tags(session, absorption.records)
-    match_store.suspect(
+    match_store.open_candidates(
         session,
         [
             (placement.customer_id, suspicion)

@@ -1,4 +1,4 @@
-"""Audit events of commands: what changed, masked so that the ledger holds no personal data in clear."""
+"""Audit events of commands: what changed, masked to keep personal data out of the ledger."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _FREE_TEXT = frozenset({"name", "english_name", "address", "note", "title", "mob
 def record_audit(
     session: Session, scope: Scope, resource: str, changes: Mapping[str, Any] | None = None
 ) -> None:
-    """Record the audit event of a command in its transaction, with the policy version it ran under."""
+    """Record the audit event of a command in its transaction, with its policy version."""
     audit.record(
         session,
         audit.Entry(
@@ -46,7 +46,7 @@ def record_audit(
 
 
 def _guards_of(object: str, changes: Mapping[str, Any]) -> dict[str, str]:
-    """Return the coordinate that guards each changed field; the ledger shows no more than it allows."""
+    """Return the coordinate that guards each changed field, also in the ledger."""
     guards = {name: field.protected_by for name, field in FIELDS.items()}
     if object == "Contact":
         guards = dict(_CONTACT_GUARDS)
@@ -54,7 +54,7 @@ def _guards_of(object: str, changes: Mapping[str, Any]) -> dict[str, str]:
 
 
 def row_scope(session: Session, scope: Scope, customer_id: UUID) -> Scope:
-    """Narrow a scope to one customer, so that it names the user whose access the actor has borrowed."""
+    """Narrow a scope to one customer; it then names the user whose access the actor borrows."""
     if not scope.permissions.givers:
         return scope
     return scope.at(store.access_of(session, [customer_id])[customer_id])

@@ -52,8 +52,8 @@ class Creation:
 def create(session: Session, scope: Scope, creation: Creation, snapshot: Snapshot | None) -> UUID:
     """Create a customer and return its id; idempotent by the key.
 
-    Raises `Conflict` where a strong key shows that it exists already, `Denied` where the policy does
-    not permit this owner, and `BadInput`.
+    Raises `Conflict` where a strong key shows that it exists already, `Denied` where the policy
+    does not permit this owner, and `BadInput`.
     """
     request = [creation.kind, dict(creation.fields), creation.owner_id, creation.allow_duplicate]
     result = run_idempotent(
@@ -72,7 +72,7 @@ def _create(session: Session, scope: Scope, creation: Creation, snapshot: Snapsh
     department = _permitted_department(scope, creation, values, snapshot)
     keys = keys_of(creation.kind, values)
     locks.lock_keys(session, keys, ())
-    verdict = decide(creation.kind, keys, Pool.of(match_store.known_by(session, keys)))
+    verdict = decide(creation.kind, keys, Pool.of(match_store.sharing_keys(session, keys)))
     if isinstance(verdict, Match) and not creation.allow_duplicate:
         raise Conflict(
             "The pool holds this customer already; use duplicateCheck to learn its owner.",
@@ -88,7 +88,7 @@ def _create(session: Session, scope: Scope, creation: Creation, snapshot: Snapsh
     if isinstance(verdict, Match):  # created as a duplicate: a steward reviews the match, too
         evidence = verdict.evidence
         pairs.append((id, Suspicion(verdict.customer_id, score(evidence), evidence)))
-    match_store.suspect(session, pairs)
+    match_store.open_candidates(session, pairs)
     publish_changed(session, [id])
     record_audit(session, scope.at(row.access), str(id), masked_changes({}, claimed))
     return id
@@ -175,7 +175,7 @@ def update(
     expected_version: int | None,
     idempotency_key: str | None = None,
 ) -> UUID:
-    """Record manual values of a customer; `None` withdraws the manual value. Idempotent by the key."""
+    """Record manual values of a customer; `None` withdraws one. Idempotent by the key."""
 
     def run() -> dict[str, Any]:
         values = normalised_values(fields)
@@ -203,9 +203,9 @@ def _suspect_others(
 ) -> None:
     """Open match candidates for the customers that the new values point to."""
     kind, keys = customer.row.kind, keys_of(customer.row.kind, values)
-    pool = Pool.of(match_store.known_by(session, keys))
+    pool = Pool.of(match_store.sharing_keys(session, keys))
     others = suspicions(kind, keys, pool, customer.id)
-    match_store.suspect(session, [(customer.id, suspicion) for suspicion in others])
+    match_store.open_candidates(session, [(customer.id, suspicion) for suspicion in others])
 
 
 def pin(
@@ -270,7 +270,7 @@ def assign(
 
 
 def claim_from_pool(session: Session, scope: Scope, id: UUID, snapshot: Snapshot | None) -> UUID:
-    """Make the actor the owner of a customer in the pool. Raises `Conflict` where it has an owner."""
+    """Make the actor the owner of a customer in the pool. Raises `Conflict` if it has one."""
     customer = lock_customer(session, scope, id)
     actor_id = scope.actor.user_id
     if customer.row.owner_id == actor_id:

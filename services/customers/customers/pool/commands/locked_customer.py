@@ -43,8 +43,8 @@ def lock_customer(
 ) -> LockedCustomer:
     """Lock recognition keys and the customer with this id, and return the customer.
 
-    Raises `NotFound` where it does not exist or is out of scope, and `Conflict` where its version is
-    not the expected one or it was merged away meanwhile.
+    Raises `NotFound` where it does not exist or is out of scope, and `Conflict` where its version
+    is not the expected one or it was merged away meanwhile.
     """
     [visible] = customer_store.by_ids(session, scope, [id])
     if visible is None:
@@ -86,7 +86,7 @@ def _unknown(id: UUID) -> NotFound:
 
 
 def active_department(snapshot: Snapshot | None, user_id: UUID, field: str) -> UUID | None:
-    """Return the department of a user. Raises `BadInput` where the policy knows no such active user."""
+    """Return the department of a user. Raises `BadInput` if the user is not active."""
     member = snapshot.users.get(user_id) if snapshot else None
     if member is None or not member.active:
         raise BadInput(f"{field} is not an active user.", f"{field} 不是在职用户。", field=field)

@@ -23,8 +23,8 @@ from customers.pool.domain.match import (
     FIELD_OF,
     Evidence,
     Key,
+    KeyedCustomer,
     KeyKind,
-    Known,
     Match,
     Pool,
     Suspicion,
@@ -70,7 +70,7 @@ def dismiss(
         )
     note = text("reason", 500)(reason or "")
     pair = (candidate.left_id, candidate.right_id)
-    match_store.settle(session, [pair], match_store.DISMISSED, scope.actor.user_id, note)
+    match_store.record_decision(session, [pair], match_store.DISMISSED, scope.actor.user_id, note)
     record_audit(session, scope, str(id), {"status": [candidate.status, match_store.DISMISSED]})
     return id
 
@@ -80,8 +80,8 @@ def check_duplicate(
 ) -> list[Duplicate]:
     """Return the customers that may be the one with these values.
 
-    Every check is audited and limited to `a_day` per user and day, so that no user can list the pool
-    by checking one value after the other. Raises `Throttled`.
+    Every check is audited and limited to `a_day` per user and day, so that no user can list the
+    pool by checking one value after the other. Raises `Throttled`.
     """
     values = {name: value for name, value in normalised_values(fields).items() if value is not None}
     keys = keys_of(kind, values)
@@ -97,7 +97,7 @@ def check_duplicate(
             policy_version=scope.version,
         ),
     )
-    candidates = match_store.known_by(session, keys)
+    candidates = match_store.sharing_keys(session, keys)
     rows = customer_store.by_ids_unscoped(session, [candidate.id for candidate in candidates])
     visible = [_visible_part(scope, rows[candidate.id], candidate) for candidate in candidates]
     matches, certain = _matches(kind, keys, visible)
@@ -115,7 +115,7 @@ def check_duplicate(
 
 
 def _matches(
-    kind: str, keys: frozenset[Key], candidates: Sequence[Known]
+    kind: str, keys: frozenset[Key], candidates: Sequence[KeyedCustomer]
 ) -> tuple[list[Suspicion], Suspicion | None]:
     """Return every customer that these keys may belong to, and the one they certainly belong to."""
     verdict = decide(kind, keys, Pool.of(candidates))
@@ -125,7 +125,7 @@ def _matches(
     return [certain, *verdict.suspicions], certain
 
 
-def _visible_part(scope: Scope, row: CustomerRow, candidate: Known) -> Known:
+def _visible_part(scope: Scope, row: CustomerRow, candidate: KeyedCustomer) -> KeyedCustomer:
     """Reduce a customer in scope to the keys that the reader sees in clear there."""
     if not scope.sees(row.access):
         return candidate

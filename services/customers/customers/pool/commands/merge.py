@@ -1,12 +1,13 @@
 """Merge customers into one, and undo a merge.
 
 Merging moves links: all that a source claims belongs to its link, so claims, contacts and tags come
-along and the golden record is elected again. The absorbed id stays as a redirect. Owner, department and
-collaborators of the survivor stay as they are: no user is added silently, and users who see the survivor
-but did not see an absorbed customer are named in the preview.
+along and the golden record is elected again. The absorbed id stays as a redirect. Owner, department
+and collaborators of the survivor stay as they are: no user is added silently, and users who see the
+survivor but did not see an absorbed customer are named in the preview.
 
-Undoing moves the same links back, with everything their sources have reported since, and with manual
-entries that were addressed to the absorbed id. Entries addressed to the survivor stay with it.
+Undoing moves the same links back, with everything their sources have reported since, and with
+manual entries that were addressed to the absorbed id. Entries addressed to the survivor stay with
+it.
 """
 
 from __future__ import annotations
@@ -255,7 +256,7 @@ def _write_merge(
     merge_store.redirect(session, [*absorbed, *redirected], survivor)
     save_beliefs(session, [belief], merge_row.at)
     pairs = [(survivor, id) for id in absorbed]
-    match_store.settle(session, pairs, match_store.MERGED, scope.actor.user_id)
+    match_store.record_decision(session, pairs, match_store.MERGED, scope.actor.user_id)
     merge_store.repoint_candidates(session, survivor, absorbed)
     body = {
         "survivor": str(survivor),
@@ -289,8 +290,12 @@ def unmerge(
         _lock(session, [holder.id, *merge_row.absorbed])
         holder = _holder(session, scope, merge_row) or holder
     returning = {
-        id: merge_store.returning(
-            session, merge_row.id, holder.id, id, merge_store.under(session, [id], merge_row.id)
+        id: merge_store.links_to_return(
+            session,
+            merge_row.id,
+            holder.id,
+            id,
+            merge_store.absorbed_below(session, [id], merge_row.id),
         )
         for id in merge_row.absorbed
     }
@@ -315,7 +320,7 @@ def unmerge(
 
 
 def _holder(session: Session, scope: Scope, merge_row: MergeRow | None) -> CustomerRow | None:
-    """Load the customer that has the survivor's data now; the survivor may have been merged since."""
+    """Load the customer that holds the survivor's data now, as it may have been merged since."""
     if merge_row is None:
         return None
     [row] = customer_store.by_ids(session, scope, [merge_row.survivor_id])
@@ -345,18 +350,20 @@ def _write_unmerge(
     touched = [holder.id, *merge_row.absorbed]
     for id, links in returning.items():
         link_store.move(session, links, id, at)
-        merge_store.forget(session, links, merge_row.id)
-        below = merge_store.under(session, [id], merge_row.id) - {id}
+        merge_store.remove_moved_links(session, links, merge_row.id)
+        below = merge_store.absorbed_below(session, [id], merge_row.id) - {id}
         merge_store.redirect(session, below, id)
         touched += sorted(below)
     merge_store.redirect(session, merge_row.absorbed, None)
-    merge_store.undo(session, merge_row.id, scope.actor.user_id, at)
+    merge_store.mark_undone(session, merge_row.id, scope.actor.user_id, at)
     present = customer_store.by_ids_unscoped(session, [holder.id, *merge_row.absorbed])
     beliefs = load_beliefs(session, present.values(), at)
     elected = [reelect(belief, beliefs.terms) for belief in beliefs.by_customer.values()]
     save_beliefs(session, elected, at)
     pairs = [(holder.id, id) for id in merge_row.absorbed]
-    match_store.settle(session, pairs, match_store.DISMISSED, scope.actor.user_id, "unmerged")
+    match_store.record_decision(
+        session, pairs, match_store.DISMISSED, scope.actor.user_id, "unmerged"
+    )
     body = {
         "survivor": str(holder.id),
         "restored": [str(id) for id in merge_row.absorbed],

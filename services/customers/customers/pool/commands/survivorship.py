@@ -55,16 +55,21 @@ def set_order(
     id = reelection.request(session)
     changed = 0
     for _ in range(AT_ONCE // BATCH):
-        batch_changed, more = step(session, id)
+        batch_changed, more = reelect_batch(session, id)
         changed += batch_changed
         if not more:
             return Reelected(changed, False)
     return Reelected(changed, True)
 
 
-def step(session: Session, id: UUID | None = None) -> tuple[int, bool]:
-    """Elect again for one batch of customers; return how many changed, and whether more are left."""
-    request = reelection.take(session, id)
+def any_upkeep(session: Session) -> bool:
+    """Return whether a re-election is open or a pin ran out."""
+    return reelection.any_open(session) or bool(claim_store.ended_pins(session, 1))
+
+
+def reelect_batch(session: Session, id: UUID | None = None) -> tuple[int, bool]:
+    """Elect again for one batch; return how many customers changed, and whether more are left."""
+    request = reelection.lock_next(session, id)
     if request is None:
         return 0, False
     ids = reelection.next_customers(session, request.reached, BATCH)
@@ -78,13 +83,13 @@ def step(session: Session, id: UUID | None = None) -> tuple[int, bool]:
     if changed:
         publish_changed(session, changed)
     more = len(ids) == BATCH
-    reelection.reached(session, request.id, ids[-1] if more else None)
+    reelection.record_progress(session, request.id, ids[-1] if more else None)
     return len(changed), more
 
 
 def settle_pins(session: Session) -> int:
     """Elect again for customers whose pins ran out; return the number of pins."""
-    ended = claim_store.pins_ended(session, BATCH)
+    ended = claim_store.ended_pins(session, BATCH)
     if not ended:
         return 0
     ids = {customer_id for _, customer_id in ended}

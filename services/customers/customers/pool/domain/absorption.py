@@ -92,9 +92,10 @@ def absorb_placements(
     contacts: Mapping[UUID, Sequence[PresentContact]],
     tags: Mapping[UUID, Iterable[str]],
 ) -> Absorption:
-    """Work out what placed records change, in their order; later ones see what earlier ones changed.
+    """Work out what placed records change, each on top of the earlier ones.
 
-    Beliefs are by customer, present contacts and tags by link.
+    Beliefs are by customer, present contacts and tags by link. Later records of one customer see
+    what earlier ones changed.
     """
     present = dict(beliefs)
     changes: list[RecordChange] = []
@@ -137,11 +138,11 @@ def contact_changes(
     changed: list[Mapping[str, object]] = []
     for contact in () if record.deleted else record.contacts:
         columns = _contact_columns(contact)
-        known = by_external_id.pop(contact.external_id, None)
-        if known is None:
+        existing = by_external_id.pop(contact.external_id, None)
+        if existing is None:
             added.append(_new_contact(placement, contact.external_id, columns, at))
-        elif known.ended or known.content != _content(contact):
-            changed.append({"id": known.id, **columns})
+        elif existing.ended or existing.content != _content(contact):
+            changed.append({"id": existing.id, **columns})
     ended: tuple[UUID, ...] = ()
     if record.complete or record.deleted:
         ended = tuple(contact.id for contact in by_external_id.values() if not contact.ended)

@@ -23,7 +23,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Belief:
-    """The claims and golden record of one customer, with the claims that a command made and ended."""
+    """The claims and golden record of a customer, and the claims that a command made and ended."""
 
     customer_id: UUID
     claims: tuple[Claim, ...] = ()

@@ -1,12 +1,12 @@
 """The unified social credit code (统一社会信用代码, GB 32100-2015) and its check digit.
 
 Eighteen characters out of thirty-one: the digits and the capital letters without I, O, S, V and Z,
-which look like 1, 0, 5, U and 2. With C(i) the position of the character at place i in that alphabet
-and W(i) = 3^(i-1) mod 31, the eighteenth character is
+which look like 1, 0, 5, U and 2. With C(i) the position of the character at place i in that
+alphabet and W(i) = 3^(i-1) mod 31, the eighteenth character is
 
     C(18) = (31 - sum(C(i) * W(i) for i in 1..17) mod 31) mod 31
 
-Places 1-2 tell the registering authority and the kind, 3-8 the administrative division (digits),
+Places 1-2 are the registering authority and the kind, 3-8 the administrative division (digits),
 9-17 the organisation.
 """
 
@@ -36,7 +36,7 @@ def check_digit(first_seventeen: str) -> str:
 
 
 def normalise(text: str) -> str:
-    """Return the code in its normal spelling. Raises `BadInput` that says what would be right."""
+    """Return the code in its normal spelling. Raises `BadInput`."""
     code = _NOISE.sub("", unicodedata.normalize("NFKC", text)).upper()
     _refuse_wrong_length(code)
     _refuse_foreign_characters(code)
@@ -46,7 +46,8 @@ def normalise(text: str) -> str:
         raise BadInput(
             f"The check digit of the unified social credit code is {code[-1]}, but the first 17 "
             f"characters need {expected}. Compare the code with the business licence.",
-            f"统一社会信用代码的校验码为 {code[-1]}，按前 17 位计算应为 {expected}，请与营业执照核对。",
+            f"统一社会信用代码的校验码为 {code[-1]}，按前 17 位计算应为 "
+            f"{expected}，请与营业执照核对。",
             field=FIELD,
         )
     return code
@@ -79,7 +80,8 @@ def _refuse_foreign_characters(code: str) -> None:
         raise BadInput(
             f"Character {place} of the unified social credit code is not allowed; digits and "
             f"capital letters without I, O, S, V, Z are.{hint_en}",
-            f"统一社会信用代码第 {place} 位不合法，只能是数字和除 I、O、S、V、Z 外的大写字母。{hint_zh}",
+            f"统一社会信用代码第 {place} 位不合法，只能是数字和除 I、O、S、V、Z "
+            f"外的大写字母。{hint_zh}",
             field=FIELD,
         )
 

@@ -14,7 +14,7 @@ _ADDRESS = re.compile(
 
 
 def normalise(text: str, field: str = "email") -> str:
-    """Return the address in its normal spelling. Raises `BadInput` that says what would be right."""
+    """Return the address in its normal spelling. Raises `BadInput`."""
     address = unicodedata.normalize("NFKC", text).strip().removeprefix("mailto:").lower()
     name, _, _ = address.partition("@")
     if "***" in name:

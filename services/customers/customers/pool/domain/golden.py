@@ -49,7 +49,7 @@ class Claim:
         )
 
     def stands(self, at: datetime) -> bool:
-        """Check whether the claim stands at a moment; a pin holds it after its source withdrew it."""
+        """Check whether the claim stands at a moment; a pin holds it even if it was withdrawn."""
         ended = self.ended_at is not None and self.ended_at <= at
         return self.recorded_at <= at and (not ended or self.pinned(at))
 
@@ -72,7 +72,8 @@ class Rules:
 class Election:
     """The election of one field.
 
-    `standing` are all claims that stood, the winner first; `rule` and `order` decided, or a pin did.
+    `standing` are all claims that stood, the winner first; `rule` and `order` decided, or a pin
+    did.
     """
 
     winner: Claim

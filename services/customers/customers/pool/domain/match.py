@@ -1,7 +1,7 @@
 """Match a record to the customers that the pool holds. Pure: recognition keys in, decisions out.
 
-The credit code is the identity of an organisation. It decides alone, and two different codes are two
-organisations whatever else they share. A telephone number or an e-mail address decides unless
+The credit code is the identity of an organisation. It decides alone, and two different codes are
+two organisations whatever else they share. A telephone number or an e-mail address decides unless
 
 - the credit codes contradict: a shared switchboard does not make two organisations one,
 - the keys point to different customers,
@@ -59,7 +59,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KeyedCustomer:
     """An existing customer with its recognition keys."""
 
     id: UUID
@@ -93,7 +93,7 @@ class New:
 
 
 Verdict = Match | New
-Judged = tuple[Known, tuple[Evidence, ...]]
+Judged = tuple[KeyedCustomer, tuple[Evidence, ...]]
 
 
 @dataclass
@@ -101,10 +101,10 @@ class Pool:
     """The customers that share a recognition key with a record of a batch, indexed by key."""
 
     _by_key: dict[Key, set[UUID]] = field(default_factory=dict)
-    _customers: dict[UUID, Known] = field(default_factory=dict)
+    _customers: dict[UUID, KeyedCustomer] = field(default_factory=dict)
 
     @staticmethod
-    def of(customers: Iterable[Known]) -> Pool:
+    def of(customers: Iterable[KeyedCustomer]) -> Pool:
         """Index customers by their keys."""
         pool = Pool()
         for customer in customers:
@@ -115,11 +115,11 @@ class Pool:
         """Add keys of a customer; by this, records of one batch see each other."""
         before = self._customers.get(id)
         all_keys = frozenset(keys) | (before.keys if before else frozenset())
-        self._customers[id] = Known(id, kind, all_keys)
+        self._customers[id] = KeyedCustomer(id, kind, all_keys)
         for key in all_keys:
             self._by_key.setdefault(key, set()).add(id)
 
-    def sharing(self, kind: str, keys: Iterable[Key]) -> list[Known]:
+    def sharing(self, kind: str, keys: Iterable[Key]) -> list[KeyedCustomer]:
         """Return the customers of this kind that share at least one key, oldest id first."""
         ids = {id for key in keys for id in self._by_key.get(key, ())}
         return [customer for id in sorted(ids) if (customer := self._customers[id]).kind == kind]
@@ -180,8 +180,8 @@ def compare(mine: frozenset[Key], theirs: frozenset[Key]) -> tuple[Evidence, ...
 def score(evidence: Sequence[Evidence]) -> float:
     """Combine evidence into a number from 0 to 1, by which a steward's list is sorted.
 
-    1 minus the product of (1 - weight) of what speaks for a match, reduced by up to 60 % by the sum of
-    what speaks against it.
+    1 minus the product of (1 - weight) of what speaks for a match, reduced by up to 60 % by the sum
+    of what speaks against it.
     """
     doubt = 1.0
     for item in evidence:

@@ -1,8 +1,8 @@
 """Names of organisations and persons, folded so that different spellings of a name are equal.
 
-`search_key` keeps all letters and digits and is what a search compares. `core` also drops the legal form
-(有限公司, Co., Ltd. …) and is what matching compares. The region in front stays: 北京华宁 and 上海华宁
-are two companies. So does 分公司: a branch is not its parent.
+`search_key` keeps all letters and digits and is what a search compares. `core` also drops the legal
+form (有限公司, Co., Ltd. …) and is what matching compares. The region in front stays: 北京华宁 and
+上海华宁 are two companies. So does 分公司: a branch is not its parent.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def query_grams(key: str) -> list[str]:
 
 
 def likeness(left: str, right: str) -> float:
-    """Compare two cores, 0 to 1: the Dice coefficient of their bigrams, 0.9 where one holds the other."""
+    """Compare two cores, 0 to 1: Dice coefficient of bigrams, 0.9 if one contains the other."""
     if left == right:
         return 1.0
     short, long = sorted((left, right), key=len)

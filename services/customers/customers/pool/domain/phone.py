@@ -27,7 +27,7 @@ _SEVERAL = re.compile(r"\d{5,}\s*[/,;、|]\s*\+?[\d(]{3,}")
 
 
 def normalise(text: str, field: str = "phone") -> str:
-    """Return the number in its normal spelling. Raises `BadInput` that says what would be right."""
+    """Return the number in its normal spelling. Raises `BadInput`."""
     plain = _LABEL.sub("", unicodedata.normalize("NFKC", text).strip())
     if "*" in plain:
         raise _bad(

@@ -102,7 +102,7 @@ def prepare(record: SourceRecord) -> Prepared | list[HuichiError]:
 
 
 def fold(earlier: Prepared, later: Prepared) -> Prepared:
-    """Fold two versions of a record in one batch: a complete later one replaces, a partial one adds."""
+    """Fold two versions of a record: a complete later one replaces, a partial one adds."""
     if later.complete or later.deleted:
         return later
     contacts = {contact.external_id: contact for contact in earlier.contacts}

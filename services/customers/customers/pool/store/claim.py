@@ -101,9 +101,9 @@ def pin(session: Session, claim_id: UUID, at: datetime, until: datetime | None) 
     session.execute(_PIN, {"id": claim_id, "at": at, "until": until})
 
 
-def pins_ended(session: Session, most: int) -> list[tuple[UUID, UUID]]:
-    """Return pins that ran out and whose customers were not elected again since: (claim, customer)."""
-    return [(row.id, row.customer_id) for row in session.execute(_PINS_ENDED, {"most": most})]
+def ended_pins(session: Session, limit: int) -> list[tuple[UUID, UUID]]:
+    """Return (claim, customer) of pins that ran out and were not settled yet."""
+    return [(row.id, row.customer_id) for row in session.execute(_PINS_ENDED, {"most": limit})]
 
 
 def settle_pins(session: Session, ids: Sequence[UUID]) -> None:
@@ -139,7 +139,7 @@ def rule_rows(session: Session) -> list[RuleRow]:
     return [RuleRow(row[0], tuple(row[1]), row[2], row[3]) for row in rows]
 
 
-def set_rule(session: Session, field: str, order: Sequence[str], by: UUID) -> None:
+def set_rule(session: Session, field: str, order: Sequence[str], actor_id: UUID) -> None:
     """Write a rule; an empty order removes the rule of a field."""
     if not order and field != "*":
         session.execute(text("DELETE FROM survivorship WHERE field = :field"), {"field": field})
@@ -150,7 +150,7 @@ def set_rule(session: Session, field: str, order: Sequence[str], by: UUID) -> No
             "ON CONFLICT (field) DO UPDATE SET source_order = :o, updated_by = :by, "
             "version = survivorship.version + 1, updated_at = now()"
         ),
-        {"field": field, "o": list(order), "by": by},
+        {"field": field, "o": list(order), "by": actor_id},
     )
 
 

@@ -1,7 +1,8 @@
 """Contacts as rows. Two sources that know one person make two rows; a list shows the older one.
 
-For readers who may not see telephone numbers and e-mail addresses in clear, manual contacts are listed
-separately from those of sources: otherwise entering numbers until one disappears would disclose it.
+For readers who may not see telephone numbers and e-mail addresses in clear, manual contacts are
+listed separately from those of sources: otherwise entering numbers until one disappears would
+disclose it.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def by_ids(session: Session, ids: Sequence[UUID]) -> list[ContactRow | None]:
 
 
 def pages(
-    session: Session, parents: Mapping[UUID, bool], after: UUID | None, most: int
+    session: Session, parents: Mapping[UUID, bool], after: UUID | None, limit: int
 ) -> dict[UUID, list[ContactRow]]:
     """Load the first contacts of each customer after a cursor, in one query.
 
@@ -86,7 +87,7 @@ def pages(
     """
     contacts: dict[UUID, list[ContactRow]] = {id: [] for id in parents}
     apart = [parents[id] for id in contacts]
-    arguments = {"parents": list(contacts), "apart": apart, "after": after, "most": most}
+    arguments = {"parents": list(contacts), "apart": apart, "after": after, "most": limit}
     for row in session.execute(_PAGES, arguments):
         contacts[row.parent].append(ContactRow(*row[1:]))
     return contacts

@@ -1,4 +1,4 @@
-"""Customers as rows: reading them takes a `Scope`, and an id that was merged leads to the survivor."""
+"""Customers as rows: reading takes a `Scope`, and an id that was merged leads to the survivor."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def by_ids(session: Session, scope: Scope, ids: Sequence[UUID]) -> list[Customer
 
 
 def by_ids_unscoped(session: Session, ids: Iterable[UUID]) -> dict[UUID, CustomerRow]:
-    """Load customers by id for commands that check scopes themselves; redirects are not followed."""
+    """Load customers by id for code that checks scopes itself; redirects are not followed."""
     statement = select(*SHOWN).where(among(customer.c.id, ids))
     return {row.id: row_of(row) for row in session.execute(statement)}
 
@@ -145,8 +145,8 @@ def by_ids_unscoped(session: Session, ids: Iterable[UUID]) -> dict[UUID, Custome
 def access_of(session: Session, ids: Sequence[UUID]) -> dict[UUID, RowAccess]:
     """Load the data by which scopes decide about customers, to explain the access of other users.
 
-    An id that was merged away leads to the survivor. No other data of a row is returned, so it takes
-    no scope.
+    An id that was merged away leads to the survivor. No other data of a row is returned, so it
+    takes no scope.
     """
     requested = customer.alias("asked")
     parameter = bindparam(None, list(ids), type_=ARRAY(Uuid()))

@@ -64,7 +64,7 @@ SORTS: Mapping[str, Order] = {
 COUNT_CAP = 10_000
 
 
-def listed(
+def list_page(
     session: Session, scope: Scope, search: Search, sort: str, window: Window
 ) -> Page[Row[Any]]:
     """Return a page of the customers in scope."""
@@ -81,12 +81,12 @@ def count(session: Session, scope: Scope, search: Search) -> int:
     return _count_up_to(session, _conditions(scope, search), COUNT_CAP)
 
 
-def _count_up_to(session: Session, where: Sequence[ColumnElement[bool]], most: int) -> int:
-    rows = select(customer.c.id).where(*where).limit(most + 1)
+def _count_up_to(session: Session, where: Sequence[ColumnElement[bool]], limit: int) -> int:
+    rows = select(customer.c.id).where(*where).limit(limit + 1)
     return session.execute(select(func.count()).select_from(rows.subquery())).scalar_one()
 
 
-def everything(
+def stream(
     session: Session, scopes: Sequence[Scope], search: Search, batch: int
 ) -> Iterator[list[CustomerRow]]:
     """Yield all customers that every scope reaches, by name, in batches.
@@ -104,11 +104,11 @@ def everything(
         yield [row_of(row) for row in rows]
 
 
-def count_within(session: Session, scopes: Sequence[Scope], search: Search, most: int) -> int:
-    """Count the customers that `everything` yields, no further than one above `most`."""
+def count_within(session: Session, scopes: Sequence[Scope], search: Search, limit: int) -> int:
+    """Count the customers that `stream` yields, no further than one above `limit`."""
     first, *others = scopes
     where = [*_conditions(first, search), *(other.where(ACCESS) for other in others)]
-    return _count_up_to(session, where, most)
+    return _count_up_to(session, where, limit)
 
 
 def count_gained_lost(
@@ -131,7 +131,7 @@ def count_gained_lost(
 def count_cleared_masked(
     session: Session, pairs: Sequence[tuple[Sequence[Scope], Sequence[Scope]]]
 ) -> tuple[int, int]:
-    """Count the customers of which a field becomes clear, and those of which one is clear no longer.
+    """Count the customers of which a field becomes clear, and of which one no longer is.
 
     Each pair is about one field: the scopes that all must reach a row for it to be clear, before
     and after; no scope at all means that it never is.
@@ -195,7 +195,7 @@ def conditions(search: Search) -> list[ColumnElement[bool]]:
 
 
 def _contains(text_part: str) -> list[ColumnElement[bool]]:
-    """Match names that contain a text: the index on grams selects candidates, LIKE confirms them."""
+    """Match names that contain a text: the gram index selects candidates, LIKE confirms them."""
     key = names.search_key(text_part) or text_part.strip().casefold()
     if not key:
         return []

@@ -1,4 +1,4 @@
-"""Links between outside records and customers. Everything that a source claims belongs to its link."""
+"""Links between outside records and customers: all that a source claims belongs to its link."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Locks on recognition keys, so that two batches never decide about the same customer at once.
 
 Each key (a link's external id, a credit code, a number, an address, a name) has a row in `key_lock`
-under its hash. A command locks the rows of all its keys in their order, before it reads; a new key gets
-its row by the same statement, and a second inserter waits for the first. Commands lock keys first and
-customers second, both in order, so they cannot wait for each other in a circle.
+under its hash. A command locks the rows of all its keys in their order, before it reads; a new key
+gets its row by the same statement, and a second inserter waits for the first. Commands lock keys
+first and customers second, both in order, so they cannot wait for each other in a circle.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ from customers.core.domain.ids import new_id
 from customers.core.store import bulk
 from customers.core.store.metadata import metadata
 from customers.pool.domain.fields import FIELDS
-from customers.pool.domain.match import Evidence, Key, Known, Suspicion
+from customers.pool.domain.match import Evidence, Key, KeyedCustomer, Suspicion
 from customers.pool.store.customer import access_columns, customer
 
 OPEN = "OPEN"
@@ -61,9 +61,10 @@ candidate = Table(
     Column("decided_at", DateTime(timezone=True)),
 )
 
-# A key that very many customers share is no evidence; the cap keeps such a key from slowing the batch.
+# A key that very many customers share is no evidence; the cap keeps such a key from slowing the
+# batch.
 _SHARED_BY = 50
-_KNOWN = text(
+_SHARING_KEYS = text(
     "WITH asked AS (SELECT DISTINCT kind, value FROM jsonb_to_recordset(CAST(:keys AS jsonb)) "
     "  AS k(kind text, value text)), "
     "found AS (SELECT DISTINCT s.customer_id FROM asked a CROSS JOIN LATERAL ("
@@ -83,7 +84,7 @@ _UPSERT = (
 )
 
 
-def known_by(session: Session, keys: Iterable[Key]) -> list[Known]:
+def sharing_keys(session: Session, keys: Iterable[Key]) -> list[KeyedCustomer]:
     """Load every customer that shares one of these keys, with all the keys it has."""
     shared = [{"kind": key.kind, "value": key.value} for key in set(keys)]
     if not shared:
@@ -91,11 +92,11 @@ def known_by(session: Session, keys: Iterable[Key]) -> list[Known]:
     kinds: dict[UUID, str] = {}
     keys_by_customer: dict[UUID, set[Key]] = {}
     arguments = {"keys": orjson.dumps(shared).decode(), "cap": _SHARED_BY}
-    for row in session.execute(_KNOWN, arguments):
+    for row in session.execute(_SHARING_KEYS, arguments):
         kinds[row.id] = row.kind
         keys_by_customer.setdefault(row.id, set()).add(Key(row.key_kind, row.value))
     return [
-        Known(id, kinds[id], frozenset(customer_keys))
+        KeyedCustomer(id, kinds[id], frozenset(customer_keys))
         for id, customer_keys in keys_by_customer.items()
     ]
 
@@ -123,7 +124,7 @@ def replace_keys(session: Session, keys_by_link: Mapping[UUID, frozenset[Key]]) 
     bulk.insert(session, "identity_key", rows)
 
 
-def suspect(session: Session, pairs: Sequence[tuple[UUID, Suspicion]]) -> None:
+def open_candidates(session: Session, pairs: Sequence[tuple[UUID, Suspicion]]) -> None:
     """Open match candidates for pairs; those that a steward has decided already stay decided."""
     rows: dict[tuple[UUID, UUID], dict[str, Any]] = {}
     for customer_id, suspicion in pairs:
@@ -190,8 +191,8 @@ def candidates(
 ) -> Page[Row[Any]]:
     """Return a page of candidates of which the caller may see both customers and some evidence.
 
-    The strongest come first. The score discloses hidden values, so callers who do not see all values in
-    clear get the newest first, and `Denied` where they filter by it.
+    The strongest come first. The score discloses hidden values, so callers who do not see all
+    values in clear get the newest first, and `Denied` where they filter by it.
     """
     hidden = _hidden_fields(scope)
     if hidden and min_score > 0:
@@ -256,8 +257,12 @@ def candidate_by_id(session: Session, id: UUID, *, locked: bool = False) -> Cand
     return candidate_of(row) if row else None
 
 
-def settle(
-    session: Session, pairs: Iterable[tuple[UUID, UUID]], status: str, by: UUID, reason: str = ""
+def record_decision(
+    session: Session,
+    pairs: Iterable[tuple[UUID, UUID]],
+    status: str,
+    decided_by: UUID,
+    reason: str = "",
 ) -> None:
     """Record the decision about pairs, so that they are not suggested again."""
     rows = [
@@ -271,7 +276,7 @@ def settle(
             "reason": reason,
             "version": 1,
             "created_at": "now",
-            "decided_by": by,
+            "decided_by": decided_by,
             "decided_at": "now",
         }
         for left, right in sorted({tuple(sorted(pair)) for pair in pairs})

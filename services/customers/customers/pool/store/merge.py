@@ -1,4 +1,4 @@
-"""Merges as rows: which customers were absorbed, and which links moved, so that they can move back."""
+"""Merges as rows: the customers absorbed, and the links moved, so that they can move back."""
 
 from __future__ import annotations
 
@@ -33,12 +33,13 @@ _SELECT = (
     "FROM merge m JOIN merge_absorbed a ON a.merge_id = m.id "
 )
 _BY_IDS = text(f"{_SELECT} WHERE m.id = ANY(:ids) GROUP BY m.id")
-# The merges that a customer shows: those into it, and into customers that were merged into it since.
+# The merges that a customer shows: those into it, and into customers that were merged into it
+# since.
 _INTO = text(
     f"{_SELECT} WHERE m.undone_at IS NULL AND m.survivor_id = ANY(:ids) GROUP BY m.id ORDER BY m.id"
 )
 _REDIRECTED = text("SELECT id, merged_into FROM customer WHERE merged_into = ANY(:ids)")
-_UNDER = text(
+_ABSORBED_BELOW = text(
     "WITH RECURSIVE below(id) AS ("
     "  SELECT unnest(CAST(:ids AS uuid[])) "
     "  UNION SELECT a.customer_id FROM below b "
@@ -47,13 +48,13 @@ _UNDER = text(
     ") SELECT id FROM below"
 )
 # The links that came with an absorbed customer, and manual entries addressed to its ids afterwards.
-_RETURNING = text(
+_LINKS_TO_RETURN = text(
     "SELECT l.id FROM link l WHERE l.customer_id = :holder AND ("  # noqa: S608  # names from our code, values bound
     "  l.id IN (SELECT link_id FROM merge_link WHERE merge_id = :merge "
     "           AND from_customer_id = :absorbed) "
     f"  OR (l.system = '{MANUAL}' AND l.external_id = ANY(:addressed))) ORDER BY l.id"
 )
-_FORGET = text(
+_REMOVE_MOVED_LINKS = text(
     "DELETE FROM merge_link WHERE link_id = ANY(:links) AND merge_id IN "
     "(SELECT id FROM merge WHERE undone_at IS NULL AND id <> :merge)"
 )
@@ -83,8 +84,8 @@ def _row(row: Row[Any]) -> MergeRow:
     )
 
 
-def into(session: Session, ids: Iterable[UUID]) -> dict[UUID, list[MergeRow]]:
-    """Load the merges that each customer survived, and those of customers that were merged into it."""
+def merges_into(session: Session, ids: Iterable[UUID]) -> dict[UUID, list[MergeRow]]:
+    """Load the merges that each customer survived, and those of customers merged into it."""
     survivors: dict[UUID, UUID] = {id: id for id in ids}
     roots = list(survivors)
     for row in session.execute(_REDIRECTED, {"ids": roots}):
@@ -120,7 +121,7 @@ def insert(
     bulk.insert(session, "merge_link", moved)
 
 
-def undo(session: Session, id: UUID, actor_id: UUID, at: datetime) -> None:
+def mark_undone(session: Session, id: UUID, actor_id: UUID, at: datetime) -> None:
     """Mark a merge as undone."""
     session.execute(
         text("UPDATE merge SET undone_at = :at, undone_by = :by WHERE id = :id"),
@@ -144,13 +145,13 @@ def redirect(session: Session, ids: Iterable[UUID], to: UUID | None) -> None:
     )
 
 
-def under(session: Session, ids: Iterable[UUID], without: UUID) -> set[UUID]:
-    """Return these customers and all that were absorbed into them by merges other than `without`."""
-    rows = session.execute(_UNDER, {"ids": list(ids), "merge": without})
+def absorbed_below(session: Session, ids: Iterable[UUID], without: UUID) -> set[UUID]:
+    """Return customers and all that were absorbed into them by merges other than `without`."""
+    rows = session.execute(_ABSORBED_BELOW, {"ids": list(ids), "merge": without})
     return set(rows.scalars())
 
 
-def returning(
+def links_to_return(
     session: Session, merge: UUID, holder: UUID, absorbed: UUID, addressed: Iterable[UUID]
 ) -> list[UUID]:
     """Return the links that go back to an absorbed customer when a merge is undone."""
@@ -160,12 +161,12 @@ def returning(
         "absorbed": absorbed,
         "addressed": [str(id) for id in addressed],
     }
-    return list(session.execute(_RETURNING, arguments).scalars())
+    return list(session.execute(_LINKS_TO_RETURN, arguments).scalars())
 
 
-def forget(session: Session, links: Sequence[UUID], merge: UUID) -> None:
+def remove_moved_links(session: Session, links: Sequence[UUID], merge: UUID) -> None:
     """Remove links that went back from what later merges have moved."""
-    session.execute(_FORGET, {"links": list(links), "merge": merge})
+    session.execute(_REMOVE_MOVED_LINKS, {"links": list(links), "merge": merge})
 
 
 def repoint_candidates(session: Session, survivor: UUID, absorbed: Sequence[UUID]) -> None:

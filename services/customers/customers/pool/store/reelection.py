@@ -37,7 +37,13 @@ def request(session: Session) -> UUID:
     return id
 
 
-def take(session: Session, id: UUID | None = None) -> Request | None:
+def any_open(session: Session) -> bool:
+    """Return whether a request is not finished."""
+    statement = text("SELECT EXISTS (SELECT 1 FROM reelection WHERE finished_at IS NULL)")
+    return bool(session.execute(statement).scalar_one())
+
+
+def lock_next(session: Session, id: UUID | None = None) -> Request | None:
     """Lock the oldest open request, or the one with this id; `None` where another worker has it."""
     row = session.execute(
         text(
@@ -50,12 +56,12 @@ def take(session: Session, id: UUID | None = None) -> Request | None:
     return Request(*row) if row else None
 
 
-def next_customers(session: Session, after: UUID | None, most: int) -> list[UUID]:
+def next_customers(session: Session, after: UUID | None, limit: int) -> list[UUID]:
     """Return the ids of customers about whom sources disagree, in order."""
-    return list(session.execute(_NEXT, {"after": after, "most": most}).scalars())
+    return list(session.execute(_NEXT, {"after": after, "most": limit}).scalars())
 
 
-def reached(session: Session, id: UUID, customer_id: UUID | None) -> None:
+def record_progress(session: Session, id: UUID, customer_id: UUID | None) -> None:
     """Record the progress of a request; without a customer it is finished."""
     if customer_id is None:
         session.execute(

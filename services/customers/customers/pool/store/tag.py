@@ -47,9 +47,9 @@ def by_ids(session: Session, ids: Sequence[UUID]) -> list[TagRow | None]:
     return in_order(ids, rows, lambda row: row.id)
 
 
-def everything(session: Session, most: int) -> list[TagRow]:
+def list_all(session: Session, limit: int) -> list[TagRow]:
     """Load the vocabulary by dimension and name."""
-    return [TagRow(*row) for row in session.execute(_ALL, {"most": most})]
+    return [TagRow(*row) for row in session.execute(_ALL, {"most": limit})]
 
 
 def of_customers(session: Session, ids: Iterable[UUID]) -> dict[UUID, list[TagRow]]:

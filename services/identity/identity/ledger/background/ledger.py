@@ -37,10 +37,13 @@ class Sealer:
         """Seal the ledger every second, until cancelled."""
         while True:
             try:
-                head = await self.seal_waiting(runtime.db)
-                self._lag.set(await runtime.db.read(store.seconds_waiting))
-                if head is not None:
-                    self._log_head(head)
+                waiting = await runtime.db.read(store.seconds_waiting)
+                if waiting:  # one cheap read a second while nothing happens
+                    head = await self.seal_waiting(runtime.db)
+                    waiting = await runtime.db.read(store.seconds_waiting)
+                    if head is not None:
+                        self._log_head(head)
+                self._lag.set(waiting)
             except (SQLAlchemyError, Unavailable, OSError) as problem:
                 log.warning("the ledger is not sealed at the moment: %s", type(problem).__name__)
             await asyncio.sleep(EVERY_SECONDS)

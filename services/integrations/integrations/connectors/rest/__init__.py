@@ -8,7 +8,7 @@ from typing import Any
 
 from integrations.connectors.rest.form import CONFIGURATION, CREDENTIALS, EXAMPLE
 from integrations.contract import Access, Connector, Cursor, Page, SourceRecord, Spec, Stream
-from integrations.core.domain.validation import Problem, problems, refuse
+from integrations.core.domain.validation import Problem, find_problems, raise_for_problems
 from integrations.rest import client
 from integrations.specs.domain import spec
 
@@ -43,10 +43,10 @@ class RestKind:
 
     def open(self, configuration: Mapping[str, Any]) -> Connector:
         """Open a source by its spec. Raises `BadInput`."""
-        refuse(problems(CONFIGURATION, configuration), "configuration")
+        raise_for_problems(find_problems(CONFIGURATION, configuration), "configuration")
         opened = spec.read(configuration["spec"], field="configuration.spec")
         if opened.document["protocol"] != "http":
-            refuse(
+            raise_for_problems(
                 [
                     Problem(
                         "spec.protocol",

@@ -23,7 +23,7 @@ from integrations.contract import (
     Spec,
     Stream,
 )
-from integrations.core.domain.validation import problems, refuse
+from integrations.core.domain.validation import find_problems, raise_for_problems
 from integrations.specs.domain import spec
 
 
@@ -67,7 +67,7 @@ class SpreadsheetKind:
 
     def open(self, configuration: Mapping[str, Any]) -> Connector:
         """Open a file by its configuration. Raises `BadInput`."""
-        refuse(problems(CONFIGURATION, configuration), "configuration")
+        raise_for_problems(find_problems(CONFIGURATION, configuration), "configuration")
         return Sheet(spec.read(file_spec(configuration), field="configuration"), configuration)
 
 

@@ -15,7 +15,7 @@ from integrations.connectors.spreadsheet.form import mapped_headers
 from integrations.connectors.spreadsheet.mapping import group_rows
 from integrations.contract import Access, Cursor, Fatal, Page
 from integrations.rest.egress import Egress
-from integrations.rest.envelope import by_status, failure, retry_after
+from integrations.rest.envelope import class_of_status, make_failure, retry_after
 from integrations.rest.retry_policy import call_with_retries
 
 PAGE_SIZE = 500
@@ -127,6 +127,6 @@ def _from_url(access: Access, url: str) -> bytes:
     finally:
         egress.close()
     if answer.status != 200:
-        kind = "permanent" if answer.status == 401 else by_status(answer.status)
-        raise failure(kind, f"status {answer.status}", retry_after(answer.headers))
+        kind = "permanent" if answer.status == 401 else class_of_status(answer.status)
+        raise make_failure(kind, f"status {answer.status}", retry_after(answer.headers))
     return answer.content

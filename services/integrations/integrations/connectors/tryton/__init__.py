@@ -11,7 +11,7 @@ from typing import Any
 
 from integrations.connectors.tryton import client
 from integrations.contract import Access, Connector, Cursor, Page, SourceRecord, Spec, Stream
-from integrations.core.domain.validation import problems, refuse
+from integrations.core.domain.validation import find_problems, raise_for_problems
 from integrations.specs.domain import spec
 
 CONFIGURATION: dict[str, Any] = {
@@ -100,7 +100,7 @@ class TrytonKind:
 
     def open(self, configuration: Mapping[str, Any]) -> Connector:
         """Open a database by its configuration. Raises `BadInput`."""
-        refuse(problems(CONFIGURATION, configuration), "configuration")
+        raise_for_problems(find_problems(CONFIGURATION, configuration), "configuration")
         return TrytonDatabase(
             url=configuration["url"].rstrip("/"),
             database=configuration["database"],

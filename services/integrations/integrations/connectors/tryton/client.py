@@ -13,11 +13,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from integrations.connectors.tryton.mapping import party, tryton_datetime
+from integrations.connectors.tryton.mapping import to_raw_record, tryton_datetime
 from integrations.contract import Access, Cursor, Expired, Fatal, Page, Retry, Stream
 from integrations.rest.auth import as_fatal
 from integrations.rest.egress import Answer, Egress
-from integrations.rest.envelope import by_status, failure, retry_after
+from integrations.rest.envelope import class_of_status, make_failure, retry_after
 from integrations.rest.retry_policy import call_with_retries
 
 MODEL = "model.party.party"
@@ -55,7 +55,7 @@ def pages(
             last = len(rows) < page_size
             following = None if last else {"after": rows[-1]["id"]}
             yield Page(
-                records=tuple(party(row) for row in rows),
+                records=tuple(to_raw_record(row) for row in rows),
                 next=following,
                 watermark=(tryton.time or datetime.now(UTC)).isoformat(),
                 total=int(total),
@@ -147,8 +147,8 @@ class Tryton:
                 fix_zh="请检查 `database`，并确认 `url` 是 Tryton 8 服务器地址。",
             )
         if answer.status != 200:
-            kind = by_status(answer.status)
-            raise failure(kind, f"status {answer.status}", retry_after(answer.headers))
+            kind = class_of_status(answer.status)
+            raise make_failure(kind, f"status {answer.status}", retry_after(answer.headers))
         body = answer.json()
         if not isinstance(body, dict) or not ("result" in body or "error" in body):
             raise _not_tryton("neither result nor error")

@@ -12,15 +12,15 @@ from decimal import Decimal
 from typing import Any
 
 
-def plain(value: Any) -> Any:
+def to_plain_json(value: Any) -> Any:
     """Return a value with Tryton's typed objects converted to JSON."""
     if isinstance(value, list):
-        return [plain(item) for item in value]
+        return [to_plain_json(item) for item in value]
     if not isinstance(value, dict):
         return value
     match value.get("__class__"):
         case "datetime":
-            return moment(value).isoformat()
+            return parse_datetime(value).isoformat()
         case "date":
             return f"{value['year']:04}-{value['month']:02}-{value['day']:02}"
         case "Decimal":
@@ -28,10 +28,10 @@ def plain(value: Any) -> Any:
         case "bytes" | "bytearray":
             return None
         case _:
-            return {name: plain(item) for name, item in value.items()}
+            return {name: to_plain_json(item) for name, item in value.items()}
 
 
-def moment(value: dict[str, Any]) -> datetime:
+def parse_datetime(value: dict[str, Any]) -> datetime:
     """Return the time of a typed object; Tryton's are UTC, to the microsecond."""
     parts = ("year", "month", "day", "hour", "minute", "second", "microsecond")
     year, month, day, hour, minute, second, microsecond = (int(value[part]) for part in parts)
@@ -45,9 +45,9 @@ def tryton_datetime(moment: datetime) -> dict[str, Any]:
     return {"__class__": "datetime"} | {part: getattr(utc, part) for part in parts}
 
 
-def party(row: dict[str, Any]) -> dict[str, Any]:
+def to_raw_record(row: dict[str, Any]) -> dict[str, Any]:
     """Return a party as a raw record, with its people grouped from contact mechanisms."""
-    values = plain(row)
+    values = to_plain_json(row)
     mechanisms = [
         mechanism for mechanism in values.pop("contact_mechanisms.") or () if mechanism["active"]
     ]

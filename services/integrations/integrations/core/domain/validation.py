@@ -24,7 +24,9 @@ class Problem:
     zh: str
 
 
-def problems(schema: Mapping[str, Any], document: Any, *, secret: bool = False) -> list[Problem]:
+def find_problems(
+    schema: Mapping[str, Any], document: Any, *, secret: bool = False
+) -> list[Problem]:
     """Return every problem of the document; the values of a `secret` one are never repeated."""
     validator = Draft202012Validator(schema)
     errors = sorted(validator.iter_errors(document), key=lambda error: list(map(str, error.path)))
@@ -32,7 +34,7 @@ def problems(schema: Mapping[str, Any], document: Any, *, secret: bool = False) 
     return [_problem(error, descriptions, secret) for error in errors]
 
 
-def refuse(problems: Sequence[Problem], prefix: str) -> None:
+def raise_for_problems(problems: Sequence[Problem], prefix: str) -> None:
     """Raise one `BadInput` with the first ten problems, if there are any."""
     if not problems:
         return

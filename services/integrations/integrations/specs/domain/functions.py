@@ -190,7 +190,7 @@ WITH_ARGUMENT: dict[str, tuple[type, Callable[[Any], Function]]] = {
 }
 
 
-def function(step: Any) -> Function:
+def find_function(step: Any) -> Function:
     """Return the function of a step in `via`: `"trim"` or `{"join": ", "}`. Raises `ValueError`."""
     if isinstance(step, str) and step in PLAIN:
         return PLAIN[step]

@@ -9,7 +9,7 @@ from typing import Any
 
 from integrations.core.domain.failure import Skip
 from integrations.specs.domain.expression import Expression
-from integrations.specs.domain.functions import Function, function, iso_time, text
+from integrations.specs.domain.functions import Function, find_function, iso_time, text
 from integrations.specs.domain.source_record import Contact, Kind, SourceRecord
 
 FIELDS = (
@@ -150,33 +150,33 @@ class Mapping:
         return iso_time(self.observed_at.value(raw)) if self.observed_at else None
 
 
-def rule(document: Any) -> Rule:
+def parse_rule(document: Any) -> Rule:
     """Return a rule of a spec: a path as text, or an object of `from`, `via`, `default`, `when`."""
     if isinstance(document, str):
         return Rule(source=Expression(document))
     return Rule(
         source=Expression(document["from"]) if "from" in document else None,
-        via=tuple(function(step) for step in document.get("via", ())),
+        via=tuple(find_function(step) for step in document.get("via", ())),
         default=document.get("const", document.get("default")),
         when=Expression(document["when"]) if "when" in document else None,
         required=bool(document.get("required", False)),
     )
 
 
-def mapping(key: str, document: Map[str, Any]) -> Mapping:
+def parse_mapping(key: str, document: Map[str, Any]) -> Mapping:
     """Return the mapping of a spec, which is already valid under the spec's schema."""
     contacts = document.get("contacts")
     return Mapping(
         key=Expression(key),
-        kind=rule(document.get("kind", {"const": Kind.ORGANIZATION.value})),
-        fields={name: rule(field) for name, field in document["fields"].items()},
+        kind=parse_rule(document.get("kind", {"const": Kind.ORGANIZATION.value})),
+        fields={name: parse_rule(field) for name, field in document["fields"].items()},
         contacts=ContactRule(
             each=Expression(contacts["each"]),
-            rules={name: rule(contacts[name]) for name in CONTACT_FIELDS if name in contacts},
+            rules={name: parse_rule(contacts[name]) for name in CONTACT_FIELDS if name in contacts},
         )
         if contacts
         else None,
-        tags=rule(document["tags"]) if "tags" in document else None,
-        observed_at=rule(document["observed_at"]) if "observed_at" in document else None,
+        tags=parse_rule(document["tags"]) if "tags" in document else None,
+        observed_at=parse_rule(document["observed_at"]) if "observed_at" in document else None,
         deleted_when=Expression(document["deleted_when"]) if "deleted_when" in document else None,
     )

@@ -14,10 +14,10 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from integrations.core.domain.validation import Problem, problems, refuse
+from integrations.core.domain.validation import Problem, find_problems, raise_for_problems
 from integrations.specs.domain.expression import BadExpression, Expression
-from integrations.specs.domain.functions import function
-from integrations.specs.domain.mapping import Mapping as Rules, mapping
+from integrations.specs.domain.functions import find_function
+from integrations.specs.domain.mapping import Mapping as Rules, parse_mapping
 
 
 class CursorMode(StrEnum):
@@ -81,7 +81,7 @@ class Spec:
 
 def read(document: Any, *, field: str = "spec") -> Spec:
     """Return the spec of a JSON document. Raises `BadInput` with every problem."""
-    refuse(check(document), field)
+    raise_for_problems(check(document), field)
     return Spec(
         id=document["id"],
         version=document["version"],
@@ -98,7 +98,7 @@ def read(document: Any, *, field: str = "spec") -> Spec:
 
 def check(document: Any) -> list[Problem]:
     """Return every problem of a spec."""
-    schema_problems = problems(schema(), document)
+    schema_problems = find_problems(schema(), document)
     return schema_problems or [*_bad_expressions(document, ""), *_bad_names(document)]
 
 
@@ -123,7 +123,7 @@ def _stream(document: Mapping[str, Any]) -> Stream:
             utc_offset_hours=cursor.get("utc_offset_hours", 0.0),
             absent_means_deleted=cursor.get("absent") == "delete",
         ),
-        mapping=mapping(document["key"], document["mapping"]),
+        mapping=parse_mapping(document["key"], document["mapping"]),
         document=document,
     )
 
@@ -192,7 +192,7 @@ def _bad_expression(text: str, path: str) -> Iterator[Problem]:
 def _bad_functions(steps: list[Any], path: str) -> Iterator[Problem]:
     for index, step in enumerate(steps):
         try:
-            function(step)
+            find_function(step)
         except ValueError as problem:
             yield Problem(f"{path}.{index}", f"{problem}.", f"函数不可用：{problem}。")
 

@@ -100,6 +100,12 @@ def any_run_waiting(session: Session) -> bool:
     return bool(session.execute(select(exists().where(is_active(), is_claimable()))).scalar_one())
 
 
+def any_work(session: Session) -> bool:
+    """Return whether an installation is due or a run waits for a worker."""
+    waiting = exists().where(is_active(), is_claimable())
+    return bool(session.execute(select(exists().where(_is_due()) | waiting)).scalar_one())
+
+
 def schedule_due(session: Session, new_trace: Callable[[str, str], str | None]) -> list[UUID]:
     """Queue a run for every installation that is due, and return the ids of the runs.
 

@@ -8,7 +8,7 @@ from integrations.records.store import source_record
 from integrations.specs.domain.source_record import fingerprint, payload_hash
 from integrations.sync.commands.page_commit import PageResult, StoredRecord
 from integrations.sync.domain import Completeness, Counters
-from integrations.sync.services.page_processing import parcel
+from integrations.sync.services.page_processing import make_parcel
 from integrations.sync.services.time_slice import TimeSlice
 
 PAGE_SIZE = 500
@@ -41,7 +41,7 @@ def _delete_page(
 ) -> None:
     seal, number = time_slice.runtime.seal, time_slice.run.position["absent"]
     parcels = [
-        parcel(time_slice.run, stream, _deletion(external_id, kind))
+        make_parcel(time_slice.run, stream, _deletion(external_id, kind))
         for external_id, kind, _ in rows
     ]
     receipts = time_slice.deliver(parcels) if parcels else {}

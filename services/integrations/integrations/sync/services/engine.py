@@ -57,12 +57,12 @@ def advance(runtime: SyncRuntime, run_id: UUID) -> bool:
             with Heartbeat(runtime.db, run.id, run.fence, lease_seconds) as heartbeat:
                 return _advance(runtime, run, heartbeat)
         except LeaseLost:
-            log.warning("run %s belongs to another worker now", run.id)
+            log.warning("the lease of run %s was lost", run.id)
         except Failure as problem:
             _handle_failure(runtime, run, problem)
         except Exception as problem:
             # An error of this program is stored and retried, not hidden in a loop of dying leases.
-            log.exception("run %s met a mistake", run.id)
+            log.exception("run %s failed with an internal error", run.id)
             _handle_failure(runtime, run, _internal_error(problem))
     return False
 
@@ -245,14 +245,14 @@ def _handle_failure(runtime: SyncRuntime, run: SyncRunRow, problem: Failure) -> 
         tries=present.tries,
         since_progress=_since_progress(present),
     )
-    log.info("run %s met %s", run.id, problem.code)
+    log.info("run %s failed with %s", run.id, problem.code)
     try:
         if isinstance(decision, GiveUp):
             runtime.db.write(lease.fail, run.id, run.fence, problem)
         else:
             runtime.db.write(lease.suspend, run.id, run.fence, problem, decision.seconds)
     except LeaseLost:
-        log.warning("run %s belongs to another worker now", run.id)
+        log.warning("the lease of run %s was lost", run.id)
 
 
 def _internal_error(problem: Exception) -> Retry:

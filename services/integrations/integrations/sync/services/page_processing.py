@@ -76,7 +76,8 @@ def process_page(
     changed = [item for item in mapped if _has_changed(run, item.record, states)]
     mapped_at = time.monotonic()
     parcels = [
-        parcel(run, stream, item.record, states.get(item.record.external_id)) for item in changed
+        make_parcel(run, stream, item.record, states.get(item.record.external_id))
+        for item in changed
     ]
     receipts = deliver(parcels) if parcels else {}
     delivered_at = time.monotonic()
@@ -123,7 +124,7 @@ def map_records(
     return list(mapped.values()), tuple(unmapped)
 
 
-def parcel(
+def make_parcel(
     run: SyncRunRow, stream: Stream, record: SourceRecord, state: RecordState | None = None
 ) -> Parcel:
     """Return the record as it is delivered, with the time it was observed.
