@@ -8,7 +8,9 @@ context are to be corrected by hand first (the numbers in `@@` need not be right
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,6 +24,9 @@ _BLOCK = re.compile(r"^```diff\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _EXAMPLE = re.compile(r"^## Example (\d)", re.MULTILINE)
 _HUNK = re.compile(r"^(@@ [^@]*@@).*")
 _PATH = re.compile(r"^diff --git a/(\S+) b/\1$", re.MULTILINE)
+_NO_SOURCE = shutil.ignore_patterns(
+    ".venv", "var", ".make", ".*_cache", "__pycache__", ".hypothesis"
+)
 _MIGRATION = re.compile(r"^(services/\w+)/.*/versions/(\d{4})_\w+\.py$")
 
 
@@ -55,6 +60,9 @@ def blocks(page: str) -> list[Block]:
 
 def copy_tree(target: Path) -> None:
     """Copy every file that git tracks or would track, as it stands in the working tree."""
+    if not (ROOT / ".git").exists():  # an archive of the source
+        shutil.copytree(ROOT, target, ignore=_NO_SOURCE, dirs_exist_ok=True)
+        return
     listed = _git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").stdout
     for name in filter(None, listed.split("\0")):
         source = ROOT / name
@@ -161,7 +169,11 @@ def _git(
     folder: Path, *arguments: str, text: str | None = None, check: bool = True
 ) -> subprocess.CompletedProcess[str]:
     command = ["git", "-C", str(folder), *arguments]
-    return subprocess.run(command, input=text, capture_output=True, text=True, check=check)
+    # Inside another repository, `git apply` would silently skip the files of the copy.
+    env = os.environ | {"GIT_CEILING_DIRECTORIES": str(folder.resolve().parent)}
+    if folder != ROOT:  # a user's own settings would change how diffs look
+        env |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    return subprocess.run(command, input=text, env=env, capture_output=True, text=True, check=check)
 
 
 def main() -> None:

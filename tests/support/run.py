@@ -23,6 +23,7 @@ FIRST = (
     "tests/identity/",
     "tests/integrations/",
     "tests/agreement/",
+    "tests/contract/test_contributing.py",
 )
 
 
