@@ -6,12 +6,16 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import psycopg
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-POLL_SECONDS = 0.5
+# How often a published value is looked at although no message came. A message is lost only with
+# its connection, and the one that follows looks at once.
+POLL_SECONDS = 2.0
+RETRY_SECONDS = 0.5
 
 
 def keeps_running() -> bool:
@@ -43,7 +47,7 @@ async def follow_published(
     catch_up: Callable[[], Awaitable[None]],
     warning: Callable[[str], None],
 ) -> None:
-    """Call `catch_up` after every message on a channel and every half second, until cancelled.
+    """Call `catch_up` after every message on a channel and every two seconds, until cancelled.
 
     A message makes it quick, the poll makes it certain. `catch_up` reads the published value;
     `warning` gets the name of an error that prevented it.
@@ -115,14 +119,39 @@ class DatabaseNotices:
                     await connection.execute(f"LISTEN {self._channel}")
                     self._connected = True
                     self._woken.set()  # for what was committed before
-                    async for _ in connection.notifies():
-                        self._woken.set()
+                    await _read_notices(connection, self._woken)
             except (psycopg.Error, OSError):
                 self._connected = False
                 self._woken.set()
-                await asyncio.sleep(POLL_SECONDS)
+                await asyncio.sleep(RETRY_SECONDS)
             finally:
                 self._connected = False
+
+
+async def _read_notices(connection: psycopg.AsyncConnection[Any], woken: asyncio.Event) -> None:
+    """Set `woken` at every notice until the connection ends, which raises `OperationalError`.
+
+    The driver's own iterator looks ten times a second whether something came; the event loop knows.
+    """
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[None] = loop.create_future()
+    protocol = connection.pgconn
+
+    def read() -> None:
+        try:
+            protocol.consume_input()
+            while protocol.notifies() is not None:
+                woken.set()
+        except psycopg.OperationalError as problem:
+            if not ended.done():
+                ended.set_exception(problem)
+
+    socket = protocol.socket
+    loop.add_reader(socket, read)
+    try:
+        await ended
+    finally:
+        loop.remove_reader(socket)
 
 
 async def _listen_to_channel(redis: Redis, channel: str, woken: asyncio.Event) -> None:
@@ -130,8 +159,9 @@ async def _listen_to_channel(redis: Redis, channel: str, woken: asyncio.Event) -
         try:
             async with redis.pubsub() as subscription:
                 await subscription.subscribe(channel)
+                woken.set()  # for what was published before
                 while keeps_running():
-                    if await subscription.get_message(ignore_subscribe_messages=True, timeout=1.0):
+                    if await subscription.get_message(ignore_subscribe_messages=True, timeout=10.0):
                         woken.set()
         except (RedisError, OSError):
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(RETRY_SECONDS)

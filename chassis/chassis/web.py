@@ -17,7 +17,6 @@ from typing import Any
 
 import orjson
 import requests
-import uvicorn
 from joserfc.jwk import KeySetSerialization
 from opentelemetry import metrics
 from redis.asyncio import Redis
@@ -45,6 +44,7 @@ from chassis.facts.relay import Relay
 from chassis.facts.stream import Consumer, Handler
 from chassis.policy import feed
 from chassis.policy.guard import Guard
+from chassis.server import run_server
 from chassis.settings import Settings
 
 log = logging.getLogger("huichi.chassis.web")
@@ -259,15 +259,7 @@ async def _ready(request: Request) -> Response:
 
 def serve(app: Starlette, settings: Settings) -> None:
     """Run a service in this process until it is stopped."""
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=3,
-    )
+    run_server(app, host=settings.host, port=settings.port, timeout_graceful_shutdown=3)
 
 
 __all__ = ["Runtime", "Service", "application", "body_of", "locale_of", "serve"]

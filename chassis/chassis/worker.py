@@ -55,7 +55,7 @@ def celery(name: str, settings: Settings) -> Celery:
         broker_transport_options={
             "visibility_timeout": VISIBILITY_SECONDS,
             # With the defaults a killed worker's task came back after 101 s, with these after 10.
-            "unacked_restore_interval": 2,
+            "unacked_restore_interval": 10,
             "unacked_restore_throttle": 1,
             "socket_keepalive": True,
         },

@@ -32,6 +32,7 @@ from chassis.facts.outbox import stream_of
 log = logging.getLogger("huichi.chassis.stream")
 
 BATCH = 100
+BLOCK_MS = 5_000
 ABANDONED_MS = 15_000
 POISON_AFTER = 10
 _INSERT = text("INSERT INTO inbox (id) VALUES (:id) ON CONFLICT DO NOTHING")
@@ -84,7 +85,7 @@ class Consumer:
                     await self._join_groups()
                     await self._claim_abandoned()
                     last_claim = now
-                await self.step(block_ms=1000)
+                await self.step(block_ms=BLOCK_MS)
             except (RedisError, SQLAlchemyError, OSError) as problem:
                 if "NOGROUP" in str(problem):
                     last_claim = float("-inf")  # Valkey was emptied: create the groups again

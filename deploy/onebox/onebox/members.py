@@ -148,19 +148,10 @@ def _import(*names: str) -> None:
 
 def serve(app: object, port: int) -> None:
     """Serve an application until a signal stops the process."""
-    import uvicorn
+    from chassis.server import run_server
 
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    uvicorn.run(
-        app,  # type: ignore[arg-type]  # an ASGI application
-        host="127.0.0.1",
-        port=port,
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=1,
-    )
+    run_server(app, host="127.0.0.1", port=port, lifespan="on", timeout_graceful_shutdown=1)
 
 
 def _work(house: House, ready: Path) -> None:

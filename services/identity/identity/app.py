@@ -25,6 +25,11 @@ def create(settings: IdentitySettings) -> Starlette:
     """Create the web application."""
     sign_in_service = SignInService(settings)
 
+    sealer = Sealer(sign_in_service)
+
+    async def watch_sealed(runtime: Runtime) -> None:
+        await watch_ledger(runtime, sealer.sealed)
+
     async def published(runtime: Runtime) -> KeySetSerialization:
         return await sign_in_service.published_keys(runtime.db)
 
@@ -45,8 +50,8 @@ def create(settings: IdentitySettings) -> Starlette:
             background=[
                 publish_revoked_sessions,
                 publish_policy,
-                Sealer(sign_in_service).seal_ledger,
-                watch_ledger,
+                sealer.seal_ledger,
+                watch_sealed,
             ],
             keys=published,
         )

@@ -9,17 +9,19 @@ import time
 from opentelemetry import metrics
 from sqlalchemy.exc import SQLAlchemyError
 
+from chassis.background import DatabaseNotices, keeps_running
 from chassis.db import Database
 from chassis.errors import Unavailable
 from chassis.web import Runtime
 from identity.ledger.commands.ledger import seal_next_batch
 from identity.ledger.domain.ledger import MAX_BATCH_EVENTS, Header
-from identity.ledger.store import ledger as store
+from identity.ledger.store import audit_event as events, ledger as store
 from identity.sign_in.services.sign_in_service import SignInService
 
 log = logging.getLogger("huichi.identity.ledger")
 
-EVERY_SECONDS = 1.0
+BATCH_SECONDS = 1.0
+LOOK_SECONDS = 5.0
 LOG_EVERY_SECONDS = 60.0
 
 
@@ -29,24 +31,36 @@ class Sealer:
     def __init__(self, sign_in_service: SignInService) -> None:
         self._sign_in_service = sign_in_service
         self._logged_at = float("-inf")
+        self.sealed = asyncio.Event()
         self._lag = metrics.get_meter("huichi").create_gauge(
             "huichi.ledger.lag", unit="s", description="Age of the oldest event without a seal."
         )
 
     async def seal_ledger(self, runtime: Runtime) -> None:
-        """Seal the ledger every second, until cancelled."""
-        while True:
-            try:
-                waiting = await runtime.db.read(store.seconds_waiting)
-                if waiting:  # one cheap read a second while nothing happens
-                    head = await self.seal_waiting(runtime.db)
-                    waiting = await runtime.db.read(store.seconds_waiting)
-                    if head is not None:
-                        self._log_head(head)
-                self._lag.set(waiting)
-            except (SQLAlchemyError, Unavailable, OSError) as problem:
-                log.warning("the ledger is not sealed at the moment: %s", type(problem).__name__)
-            await asyncio.sleep(EVERY_SECONDS)
+        """Seal the ledger at most once a second, as events come, until cancelled."""
+        url = runtime.settings.database_url
+        notices = DatabaseNotices(url, events.CHANNEL, "identity-ledger")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(notices.listen())
+            while keeps_running():
+                if notices.is_due(LOOK_SECONDS) and not await self._seal(runtime.db):
+                    notices.again()
+                await asyncio.sleep(BATCH_SECONDS)
+                await notices.wait(LOOK_SECONDS)
+
+    async def _seal(self, db: Database) -> bool:
+        """Seal what waits; return whether that was possible."""
+        try:
+            if await db.read(store.seconds_waiting):
+                head = await self.seal_waiting(db)
+                if head is not None:
+                    self.sealed.set()
+                    self._log_head(head)
+            self._lag.set(await db.read(store.seconds_waiting))
+        except (SQLAlchemyError, Unavailable, OSError) as problem:
+            log.warning("the ledger is not sealed at the moment: %s", type(problem).__name__)
+            return False
+        return True
 
     async def seal_waiting(self, db: Database) -> Header | None:
         """Seal all waiting events and return the last head; None if no event waited."""

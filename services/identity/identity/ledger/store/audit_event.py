@@ -53,11 +53,17 @@ audit_event = Table(
 )
 
 
+CHANNEL = "audit_events"
+"""The PostgreSQL channel of a notice that events wait for a seal."""
+_NOTIFY = text(f"SELECT pg_notify('{CHANNEL}', '')")
+
+
 def append(session: Session, events: Sequence[AuditEvent]) -> None:
     """Store events; one that is stored already stays as it is."""
     if events:
         values = [_values(event) for event in events]
         session.execute(insert(audit_event).on_conflict_do_nothing(), values)
+        session.execute(_NOTIFY)
 
 
 def _values(event: AuditEvent) -> dict[str, Any]:
