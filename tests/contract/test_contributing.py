@@ -22,12 +22,13 @@ PACKAGES = (
 )
 BLOCKS = contributing.blocks(PAGE.read_text())
 EXAMPLES = (1, 2, 3, 4)
+DOCS, NAMES_PACKAGES = "tests/contract/test_docs.py", "test_the_architecture_names_every_package"
 # The tests of the whole house that watch over what an example adds.
 WATCHERS = {
     1: ("tests/customers/core/test_tables.py",),
     2: ("tests/contract/test_facts.py",),
-    3: ("tests/integrations/test_every_connector.py",),
-    4: ("tests/customers/core/test_tables.py", "tests/contract/test_entities.py"),
+    3: ("tests/integrations/test_every_connector.py", f"{DOCS}::{NAMES_PACKAGES}"),
+    4: ("tests/customers/core/test_tables.py", f"{DOCS}::{NAMES_PACKAGES}"),
 }
 
 
