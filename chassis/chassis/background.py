@@ -12,6 +12,8 @@ import psycopg
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from chassis.db import connect
+
 # How often a published value is looked at although no message came. A message is lost only with
 # its connection, and the one that follows looks at once.
 POLL_SECONDS = 2.0
@@ -34,8 +36,10 @@ def keeps_running() -> bool:
 async def wait_for_notice(woken: asyncio.Event, seconds: float) -> None:
     """Wait until `woken` is set, at most `seconds`.
 
-    It does not use `wait_for`, for the reason given in `keeps_running`.
+    It does not use `wait_for`, for the reason given in `keeps_running`, and raises a cancellation
+    that was lost before.
     """
+    keeps_running()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await woken.wait()
@@ -107,10 +111,11 @@ class DatabaseNotices:
         """Listen and connect again after every failure, until cancelled."""
         while keeps_running():
             try:
-                async with await psycopg.AsyncConnection.connect(
+                async with await connect(
                     self._url,
                     autocommit=True,
                     application_name=self._application,
+                    connect_timeout=5,
                     # A connection that went silent is found out within seconds.
                     keepalives_idle=2,
                     keepalives_interval=1,

@@ -6,9 +6,12 @@ them through `AsyncSession.run_sync`, workers call them directly.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
+import psycopg
 from sqlalchemy import ARRAY, URL, ColumnElement, any_, bindparam, create_engine, make_url
 from sqlalchemy.engine import Engine
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -35,6 +38,21 @@ def _arguments(application: str, timeout_ms: int) -> dict[str, object]:
     }
 
 
+async def connect(conninfo: str = "", **options: Any) -> psycopg.AsyncConnection[Any]:
+    """Connect as `psycopg.AsyncConnection.connect` does; a cancellation closes what was begun.
+
+    The driver would leave the connection half open. The server waits a minute for the password of
+    such a connection, and drops no database meanwhile.
+    """
+    connecting = asyncio.ensure_future(psycopg.AsyncConnection.connect(conninfo, **options))
+    try:
+        return await asyncio.shield(connecting)
+    except asyncio.CancelledError:
+        with contextlib.suppress(psycopg.Error, OSError):
+            await (await connecting).close()
+        raise
+
+
 class Database:
     """The database as coroutines use it."""
 
@@ -52,7 +70,7 @@ class Database:
             max_overflow=pool_size,
             pool_timeout=10,
             pool_pre_ping=True,
-            connect_args=_arguments(application, timeout_ms),
+            connect_args={**_arguments(application, timeout_ms), "async_creator_fn": connect},
         )
 
     async def read(
