@@ -1,8 +1,9 @@
-"""Measures start, stop and memory of the whole system: `python -m benchmarks.onebox`.
+"""Measures start, stop, memory and rest of the whole system: `python -m benchmarks.onebox`.
 
 Clones this checkout into an empty folder and runs `make up` there, first from nothing and then a
 second time. Memory is the sum of PSS (private memory plus the share of shared memory) over every
-process of the system, half a minute after the first query.
+process of the system, half a minute after the first query. Rest is the CPU time of all processes in
+the minute after that, in which nothing is asked, as a share of one core.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=28600)
     parser.add_argument("--settle", type=float, default=30, help="seconds before memory is read")
+    parser.add_argument("--rest", type=float, default=60, help="seconds of rest that are measured")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="huichi-bench-") as folder:
         clone = Path(folder) / "huichi"
@@ -38,6 +40,7 @@ def main() -> None:
             show("from nothing to the first answer", seconds, "s")
             time.sleep(options.settle)
             show("memory with everything running", memory(process.pid), "MB")
+            show("at rest, share of a core", at_rest(process.pid, options.rest), "%")
         with system(clone, options.port) as (process, seconds):
             show("second start to the first answer", seconds, "s")
             started = time.monotonic()
@@ -95,6 +98,33 @@ def memory(root: int) -> float:
         print(f"  {own / 1024:7.1f} MB  {pid} {name}", file=sys.stderr)
         total += own / 1024
     return total
+
+
+def at_rest(root: int, seconds: float) -> float:
+    """Return the CPU time of all processes in a while, in percent of it; print those that work."""
+    before = {pid: cpu_seconds(pid) for pid in descendants(root)}
+    started = time.monotonic()
+    time.sleep(seconds)
+    passed = time.monotonic() - started
+    shares = {
+        pid: 100 * (now - then) / passed
+        for pid, then in before.items()
+        if then is not None and (now := cpu_seconds(pid)) is not None
+    }
+    for pid, share in sorted(shares.items(), key=lambda item: -item[1]):
+        if share >= 0.05:
+            name = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()[:70]
+            print(f"  {share:7.2f} %  {pid} {name}", file=sys.stderr)
+    return sum(shares.values())
+
+
+def cpu_seconds(pid: int) -> float | None:
+    """Return the CPU time that a process has used, or `None` if it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def descendants(root: int) -> list[int]:

@@ -12,7 +12,9 @@ import pytest
 from chassis.db import connect
 from tests.support.waiting import wait_until
 
-HALF_OPEN = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND datname IS NULL"
+HALF_OPEN = """
+SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND datname IS NULL
+"""
 
 
 @pytest.mark.parametrize("moment", [0.0, 0.0005, 0.001, 0.002, 0.004, 0.008])
