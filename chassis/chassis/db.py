@@ -125,6 +125,12 @@ class SyncDatabase:
             pool_pre_ping=True,
             connect_args=_arguments(application, timeout_ms),
         )
+        self._looks: Engine = create_engine(
+            driver_url(url),
+            pool_size=1,
+            isolation_level="AUTOCOMMIT",
+            connect_args=_arguments(f"{application}-looks", timeout_ms),
+        )
 
     def read(
         self,
@@ -149,9 +155,19 @@ class SyncDatabase:
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             return command(session, *args, **kwargs)
 
+    def look(self, query: Callable[[Session], T]) -> T:
+        """Run one statement outside a transaction, on a connection kept for such looks.
+
+        For a question that is asked every second of every day: a transaction and a test of the
+        connection would cost three more round trips. A connection that broke raises once.
+        """
+        with Session(self._looks) as session:
+            return query(session)
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+        self._looks.dispose()
 
 
 def among(column: ColumnElement[T], values: Iterable[T]) -> ColumnElement[bool]:

@@ -40,6 +40,6 @@ def define(app: Celery, settings: ActivitiesSettings) -> None:
         hand_over(Work.of(settings, "activities"))
 
     def due() -> bool:
-        return Work.of(settings, "activities").db.read(handovers.any_due)
+        return Work.of(settings, "activities").db.look(handovers.any_due)
 
     schedule(app, HAND_OVER, EVERY_SECONDS, due=due)

@@ -127,6 +127,8 @@ def define(app: Celery, settings: ActivitiesSettings) -> None:
     if target_of(settings) and (kinds := kinds_of(settings)):
 
         def due() -> bool:
-            return Work.of(settings, "activities").db.read(store.any_unsent, kinds)
+            return Work.of(settings, "activities").db.look(
+                lambda session: store.any_unsent(session, kinds)
+            )
 
         schedule(app, SEND, SEND_EVERY_SECONDS, due=due)

@@ -33,7 +33,7 @@ def define(app: Celery, settings: ActivitiesSettings) -> None:
     task(app, REMIND, untraced=True)(run)
 
     def due() -> bool:
-        return Work.of(settings, "activities").db.read(store.any_due)
+        return Work.of(settings, "activities").db.look(store.any_due)
 
     seconds = settings.remind_every_seconds
     schedule(app, REMIND, seconds, expires=seconds, due=due)

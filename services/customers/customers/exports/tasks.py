@@ -109,7 +109,7 @@ def define(app: Celery, settings: CustomersSettings) -> None:
         Work.of(settings, "customers").db.write(commands.expire)
 
     def due() -> bool:
-        return Work.of(settings, "customers").db.read(lease.any_due)
+        return Work.of(settings, "customers").db.look(lease.any_due)
 
     schedule(app, TAKE, settings.imports_every_seconds, due=due)
     schedule(app, EXPIRE, 30.0)

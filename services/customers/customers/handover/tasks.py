@@ -40,6 +40,6 @@ def define(app: Celery, settings: CustomersSettings) -> None:
         hand_over(Work.of(settings, "customers"))
 
     def due() -> bool:
-        return Work.of(settings, "customers").db.read(store.any_due)
+        return Work.of(settings, "customers").db.look(store.any_due)
 
     schedule(app, HAND_OVER, EVERY_SECONDS, due=due)

@@ -114,7 +114,7 @@ def define(app: Celery, settings: CustomersSettings) -> None:
         Work.of(settings, "customers").db.write(store.prune, FILES_STAY_DAYS)
 
     def due() -> bool:
-        return Work.of(settings, "customers").db.read(store.any_due)
+        return Work.of(settings, "customers").db.look(store.any_due)
 
     schedule(app, FORGET, 3600.0, expires=None)
     schedule(app, TAKE, settings.imports_every_seconds, due=due)

@@ -1,7 +1,7 @@
 """Publish the committed policy to every process, at once by notification and reliably by polling.
 
 PostgreSQL is the source of truth. Its version is compared with the published one at every notice,
-when the connection that listens comes or ends, and every two seconds without any of these. So a
+when the connection that listens comes or ends, and every five seconds without any of these. So a
 lost notification, an emptied Valkey and a restored database are all repaired in the same way.
 """
 
@@ -22,7 +22,7 @@ from identity.core.store import policy as store
 
 log = logging.getLogger("huichi.identity.policy")
 
-POLL_SECONDS = 2.0
+POLL_SECONDS = 5.0
 
 
 async def publish_policy(runtime: Runtime) -> None:

@@ -1,6 +1,6 @@
 """Publish the sessions that ended to every process, so that their tokens are refused at once.
 
-PostgreSQL is the source of truth. It notifies when a session ends, and is polled every two seconds
+PostgreSQL is the source of truth. It notifies when a session ends, and is polled every five seconds
 anyway; so is Valkey, that it still holds the list.
 """
 
@@ -19,8 +19,8 @@ from identity.sign_in.store import session as store
 
 log = logging.getLogger("huichi.identity.session")
 
-POLL_SECONDS = 2.0
-DATABASE_POLL_SECONDS = 2.0
+POLL_SECONDS = 5.0
+DATABASE_POLL_SECONDS = 5.0
 
 
 async def publish_revoked_sessions(runtime: Runtime) -> None:

@@ -36,7 +36,7 @@ def register(app: Celery, settings: IntegrationsSettings) -> None:
     worker.route(app, SERVICE)
 
     def anything_due() -> bool:
-        return sync_runtime(settings).db.read(runs.any_work)
+        return sync_runtime(settings).db.look(runs.any_work)
 
     # A tick that no worker took in time is useless: the next one finds the same runs.
     worker.schedule(app, TICK, EVERY_SECONDS, expires=5.0, due=anything_due)
