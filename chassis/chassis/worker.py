@@ -32,6 +32,7 @@ from chassis.settings import Settings
 
 log = logging.getLogger("huichi.chassis.worker")
 
+SHORTEST_SLEEP = 0.02
 HARD_LIMIT_SECONDS = 120
 # Above the hard limit: a task that outlived it would run twice at the same time.
 VISIBILITY_SECONDS = 180
@@ -100,6 +101,14 @@ def schedule(
 
 class DueScheduler(Scheduler):  # type: ignore[misc]  # Celery has no types
     """Beat that asks a task's table before it enqueues the task."""
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        """Enqueue one due entry and return the seconds until the next look.
+
+        Celery's own answer is 10 ms short of the next entry, and a loop that sleeps for nothing
+        turns round until then: ten milliseconds of a core for every entry that is due.
+        """
+        return max(float(super().tick(*args, **kwargs)), SHORTEST_SLEEP)
 
     def apply_entry(self, entry: Any, producer: Any = None) -> None:
         """Enqueue the task of an entry, unless its check says that nothing is due.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from chassis.settings import Settings
-from chassis.worker import DueScheduler, celery, schedule, task
+from chassis.worker import SHORTEST_SLEEP, DueScheduler, celery, schedule, task
 
 
 def broken() -> bool:
@@ -42,3 +42,14 @@ def test_a_message_that_nobody_took_is_dropped(redis_url: str) -> None:
 
     options = {name: entry["options"] for name, entry in app.conf.beat_schedule.items()}
     assert options == {"beat-test.poll": {"expires": 10.0}, "beat-test.tidy": {}}
+
+
+def test_beat_does_not_turn_round_until_an_entry_is_due(redis_url: str) -> None:
+    app = celery("beat-test", Settings(database_url="", redis_url=redis_url, issuer_url=""))
+    task(app, "beat-test.poll")(lambda: None)
+    schedule(app, "beat-test.poll", 0.05, due=lambda: False)
+    scheduler = DueScheduler(app=app)
+
+    pauses = [scheduler.tick() for _ in range(20)]
+
+    assert min(pauses) >= SHORTEST_SLEEP
