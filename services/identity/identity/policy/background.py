@@ -1,8 +1,9 @@
 """Publish the committed policy to every process, at once by notification and reliably by polling.
 
 PostgreSQL is the source of truth. Its version is compared with the published one at every notice,
-when the connection that listens comes or ends, and every five seconds without any of these. So a
-lost notification, an emptied Valkey and a restored database are all repaired in the same way.
+when the connection that listens comes or ends, whenever Valkey holds another version than the one
+that was published last (looked at twice a second), and every five seconds without any of these. So
+a lost notification, an emptied Valkey and a restored database are all repaired in the same way.
 """
 
 from __future__ import annotations
@@ -22,18 +23,23 @@ from identity.core.store import policy as store
 
 log = logging.getLogger("huichi.identity.policy")
 
-POLL_SECONDS = 5.0
+POLL_SECONDS = 0.5
+DATABASE_POLL_SECONDS = 5.0
 
 
 async def publish_policy(runtime: Runtime) -> None:
     """Keep the published policy equal to the committed one, until cancelled."""
     notices = DatabaseNotices(runtime.settings.database_url, store.CHANNEL, "identity-policy")
+    published: int | None = None
     async with asyncio.TaskGroup() as group:
         group.create_task(notices.listen())
         while keeps_running():
-            notices.is_due(POLL_SECONDS)
             try:
-                await publish_present(runtime.db, runtime.redis)
+                due = notices.is_due(DATABASE_POLL_SECONDS)
+                present = await feed.published_version(runtime.redis)
+                if due or present is None or present != published:
+                    await publish_present(runtime.db, runtime.redis)
+                    published = await feed.published_version(runtime.redis)
             except (RedisError, SQLAlchemyError, OSError, ValueError) as problem:
                 log.warning("the policy cannot be published now: %s", type(problem).__name__)
                 notices.again()

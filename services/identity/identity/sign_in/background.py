@@ -1,7 +1,7 @@
 """Publish the sessions that ended to every process, so that their tokens are refused at once.
 
 PostgreSQL is the source of truth. It notifies when a session ends, and is polled every five seconds
-anyway; so is Valkey, that it still holds the list.
+anyway; that Valkey still holds the list is looked at twice a second.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from identity.sign_in.store import session as store
 
 log = logging.getLogger("huichi.identity.session")
 
-POLL_SECONDS = 5.0
+POLL_SECONDS = 0.5
 DATABASE_POLL_SECONDS = 5.0
 
 
