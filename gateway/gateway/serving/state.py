@@ -91,7 +91,10 @@ class State:
                 stamp = await asyncio.to_thread(_stamp, place)
                 if stamp is not None and stamp != seen.get(place):
                     seen[place] = stamp
-                    if await reload() is False:
+                    taken = await reload()
+                    # What was read may be newer than its stamp; if the stamp then came back to
+                    # the older one, the newer would be served for ever.
+                    if taken is False or await asyncio.to_thread(_stamp, place) != stamp:
                         del seen[place]
             await asyncio.sleep(self.settings.reload_seconds)
 
